@@ -1,0 +1,3 @@
+DROP TABLE login_log;
+DROP TABLE access_tokens;
+DROP TABLE users;

@@ -1,0 +1,2 @@
+DROP TABLE broker_cursors;
+DROP TABLE broker_messages;

@@ -1,0 +1,162 @@
+//! Admission: the one atomic decision per purchase. The gate is a cache of a promise; the database is the truth, and
+//! a gate that is lost is rebuilt from it under a new epoch.
+
+use async_trait::async_trait;
+
+use crate::kernel::{Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
+
+/// What the gate must know of a sale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaleTerms {
+    /// The sale.
+    pub sale: SaleId,
+    /// Generation of the gate; calls that carry another one are answered [`Decision::WrongEpoch`].
+    pub epoch: Epoch,
+    /// Version of the sale's row: older terms never replace newer ones.
+    pub version: u32,
+    /// First moment of the window.
+    pub starts_at: Timestamp,
+    /// First moment after the window.
+    pub ends_at: Timestamp,
+    /// Units one buyer may hold.
+    pub limit_per_buyer: u32,
+    /// Units the sale has in all. When it grows, the difference becomes available.
+    pub stock_total: u32,
+    /// Whether buying is stopped for now.
+    pub paused: bool,
+    /// Whether the operator ended the sale.
+    pub ended: bool,
+}
+
+/// An admission that exists already: what a rebuilt gate is filled with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownTicket {
+    /// The ticket, of any epoch.
+    pub ticket: TicketId,
+    /// Who holds it.
+    pub buyer: UserId,
+    /// The key it was asked for with; `None` when the key belongs to another ticket.
+    pub key: Option<String>,
+    /// Units asked for.
+    pub quantity: u32,
+    /// Whether its units are taken (a live order).
+    pub live: bool,
+}
+
+/// One purchase attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Who buys.
+    pub buyer: UserId,
+    /// Idempotency key, already checked for its form.
+    pub key: String,
+    /// Units, at least 1.
+    pub quantity: u32,
+}
+
+/// The gate's answer to one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Units are set aside for this new ticket. It is pending until [`Gate::settle`].
+    Admitted {
+        /// The ticket.
+        ticket: TicketId,
+        /// When, by the gate's clock.
+        at: Timestamp,
+    },
+    /// The same buyer, key, sale and quantity as before: here is the ticket again.
+    Replayed {
+        /// The ticket.
+        ticket: TicketId,
+        /// When it was admitted, if still known.
+        at: Option<Timestamp>,
+        /// Whether it is not known to be decided: the caller publishes it again before it answers.
+        pending: bool,
+    },
+    /// The key was used before for another sale or quantity.
+    KeyReused,
+    /// The buyer holds a live ticket of this sale under another key.
+    AlreadyBought,
+    /// The quantity is above the sale's limit per buyer.
+    OverLimit,
+    /// Fewer units are left than asked for.
+    SoldOut,
+    /// The window has not begun.
+    NotOpen,
+    /// The window is over or the operator ended the sale.
+    Ended,
+    /// The operator paused the sale.
+    Paused,
+    /// The gate does not have this sale, or has another epoch of it: closed until rebuilt.
+    WrongEpoch,
+}
+
+/// A ticket that is admitted but not known to be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingTicket {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// Who holds it.
+    pub buyer: UserId,
+    /// Its key.
+    pub key: String,
+    /// Units.
+    pub quantity: u32,
+    /// When it was admitted, by the gate's clock.
+    pub at: Timestamp,
+}
+
+/// Counts of one sale, for metrics and reconciliation.
+/// `left + held == stock_total` at every moment, where `held` are the units of live and pending tickets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Units free.
+    pub left: u32,
+    /// Units of live and pending tickets.
+    pub held: u32,
+    /// Tickets pending.
+    pub pending: u32,
+    /// The last seq handed out.
+    pub seq: Seq,
+}
+
+/// The gate could not be asked. Whether it acted is unknown; asking again with the same keys is safe.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("gate unavailable: {0}")]
+pub struct GateError(pub String);
+
+/// The contract of every gate.
+///
+/// Each method is atomic for its sale. Checks go in this order: epoch, then replay of the buyer's key, then `KeyReused`,
+/// `OverLimit`, then the window (`Ended`, `Paused`, `NotOpen`), then `AlreadyBought`, then stock: a replayed key gets its ticket
+/// even after the sale sold out, paused or ended, and after the order was cancelled. A key belongs to its buyer over all sales
+/// that the gate holds. Time is the gate's own.
+#[async_trait]
+pub trait Gate: Send + Sync + 'static {
+    /// Decides attempts in the given order; one decision each.
+    async fn admit(&self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) -> Result<Vec<Decision>, GateError>;
+
+    /// Forgets whatever it held of the sale and starts the terms' epoch with these tickets: `left` is the total less the live
+    /// ones, `seq` starts after the highest of this epoch. Until then the sale is closed (`WrongEpoch`).
+    async fn rebuild(&self, terms: SaleTerms, tickets: Vec<KnownTicket>) -> Result<(), GateError>;
+
+    /// Takes over newer terms (window, pause, limit, more stock). Older versions and other epochs are ignored.
+    async fn update(&self, terms: SaleTerms) -> Result<(), GateError>;
+
+    /// Marks tickets decided: they are no longer pending. Unknown and already settled ones are ignored.
+    async fn settle(&self, tickets: &[TicketId]) -> Result<(), GateError>;
+
+    /// Gives the ticket's units back and frees its buyer, if the ticket is the buyer's present one; anything else is
+    /// ignored, so a second call changes nothing. With `restock` false the buyer is freed but the units are gone. The key stays
+    /// known. Returns whether it did anything.
+    async fn release(&self, ticket: TicketId, buyer: UserId, restock: bool) -> Result<bool, GateError>;
+
+    /// Tickets of the sale pending since before `before`, oldest first, `max` at most.
+    async fn pending(&self, sale: SaleId, before: Timestamp, max: usize) -> Result<Vec<PendingTicket>, GateError>;
+
+    /// Counts of the sale; `None` when the gate does not hold it.
+    async fn counts(&self, sale: SaleId) -> Result<Option<Counts>, GateError>;
+
+    /// Closes and forgets the sale.
+    async fn forget(&self, sale: SaleId) -> Result<(), GateError>;
+}

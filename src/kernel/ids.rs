@@ -1,0 +1,214 @@
+//! Typed ids. Outside the process an id is one opaque string, `<type>_<base64url>`; a string of another
+//! type, or one that is not in canonical form, does not parse.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::BASE64URL_NOPAD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+use super::{Clock, Rng};
+
+/// The text is not the canonical form of an id of the wanted type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid id")]
+pub struct InvalidId;
+
+/// Generation of a sale's gate; grows by one each time the gate is rebuilt.
+pub type Epoch = u32;
+
+/// Position of an admission within an epoch, from 1.
+pub type Seq = u64;
+
+fn encode(prefix: &str, bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{prefix}_{}", BASE64URL_NOPAD.encode(bytes))
+}
+
+fn decode<const N: usize>(prefix: &str, text: &str) -> Result<[u8; N], InvalidId> {
+    let body = text
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix('_'))
+        .filter(|body| body.len() == N.div_ceil(3) * 4 - (3 - N % 3) % 3)
+        .ok_or(InvalidId)?;
+    let bytes = BASE64URL_NOPAD.decode(body.as_bytes()).map_err(|_| InvalidId)?;
+    bytes.try_into().map_err(|_| InvalidId)
+}
+
+macro_rules! text_form {
+    ($name:ident, $prefix:literal, $size:literal) => {
+        impl $name {
+            /// What the text form begins with, before the underscore.
+            pub const PREFIX: &'static str = $prefix;
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                encode($prefix, &self.to_bytes(), f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                decode::<$size>($prefix, text).map(Self::from_bytes)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+macro_rules! uuid_ids {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id, ordered by the clock's time (UUID version 7).
+            pub fn generate(clock: &Clock, rng: &Rng) -> Self {
+                Self(uuid_v7(clock, rng))
+            }
+
+            /// The id with these 16 bytes.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// The 16 bytes that are stored.
+            pub const fn to_bytes(self) -> [u8; 16] {
+                self.0.into_bytes()
+            }
+        }
+
+        text_form!($name, $prefix, 16);
+    )*};
+}
+
+uuid_ids! {
+    /// A signed-up person, buyer or operator.
+    UserId = "user";
+    /// A catalog product.
+    ProductId = "product";
+    /// A time slot in which sales run.
+    SessionId = "session";
+    /// One product in one session.
+    SaleId = "sale";
+    /// One operator act in the audit log.
+    AuditId = "audit";
+}
+
+fn uuid_v7(clock: &Clock, rng: &Rng) -> Uuid {
+    let millis = clock.now().as_millis().max(0) as u64;
+    uuid::Builder::from_unix_timestamp_millis(millis, &rng.bytes::<10>()).into_uuid()
+}
+
+/// An admission: `(sale, epoch, seq)`. The gate hands it out, every node derives the same id from it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TicketId {
+    /// The sale that admitted.
+    pub sale: SaleId,
+    /// The generation of its gate.
+    pub epoch: Epoch,
+    /// The position within the generation.
+    pub seq: Seq,
+}
+
+impl TicketId {
+    /// Sale (16 bytes), epoch (4) and seq (8), big-endian: tickets of a sale sort by admission.
+    pub fn to_bytes(self) -> [u8; 28] {
+        let mut bytes = [0; 28];
+        bytes[..16].copy_from_slice(&self.sale.to_bytes());
+        bytes[16..20].copy_from_slice(&self.epoch.to_be_bytes());
+        bytes[20..].copy_from_slice(&self.seq.to_be_bytes());
+        bytes
+    }
+
+    /// The reverse of [`Self::to_bytes`].
+    pub fn from_bytes(bytes: [u8; 28]) -> Self {
+        let (mut sale, mut epoch, mut seq) = ([0; 16], [0; 4], [0; 8]);
+        sale.copy_from_slice(&bytes[..16]);
+        epoch.copy_from_slice(&bytes[16..20]);
+        seq.copy_from_slice(&bytes[20..]);
+        Self {
+            sale: SaleId::from_bytes(sale),
+            epoch: Epoch::from_be_bytes(epoch),
+            seq: Seq::from_be_bytes(seq),
+        }
+    }
+
+    /// The order that this ticket becomes if it gets stock.
+    pub const fn order(self) -> OrderId {
+        OrderId(self)
+    }
+}
+
+text_form!(TicketId, "ticket", 28);
+
+/// An order has the identity of the ticket it came from: one ticket can never make two orders.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderId(TicketId);
+
+impl OrderId {
+    /// The ticket behind the order.
+    pub const fn ticket(self) -> TicketId {
+        self.0
+    }
+
+    /// See [`TicketId::to_bytes`].
+    pub fn to_bytes(self) -> [u8; 28] {
+        self.0.to_bytes()
+    }
+
+    /// See [`TicketId::from_bytes`].
+    pub fn from_bytes(bytes: [u8; 28]) -> Self {
+        Self(TicketId::from_bytes(bytes))
+    }
+}
+
+text_form!(OrderId, "order", 28);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_round_trips_and_is_canonical() {
+        let ticket = TicketId { sale: SaleId::from_bytes([7; 16]), epoch: 3, seq: 258 };
+        let text = ticket.to_string();
+        assert_eq!(text.parse(), Ok(ticket));
+        assert_eq!(ticket.order().to_string().parse::<OrderId>(), Ok(ticket.order()));
+        assert_eq!(ticket.sale.to_string().parse(), Ok(ticket.sale));
+        for bad in ["", "sale", "sale_", "ticket_AAAA", "sale_!", &text[1..], &format!("{text}A")] {
+            assert_eq!(bad.parse::<TicketId>(), Err(InvalidId), "{bad}");
+        }
+        // The last symbol of a 16-byte body carries four unused bits: only zeros are canonical.
+        let sale = ticket.sale.to_string();
+        let twin = format!("{}{}", &sale[..sale.len() - 1], "x");
+        assert_eq!(twin.parse::<SaleId>(), Err(InvalidId));
+    }
+
+    #[test]
+    fn a_type_does_not_parse_as_another() {
+        let user = UserId::from_bytes([1; 16]).to_string();
+        assert_eq!(user.parse::<SaleId>(), Err(InvalidId));
+    }
+}

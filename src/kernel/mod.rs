@@ -1,0 +1,15 @@
+//! Values that every slice shares: ids, money, time, randomness. No I/O, no framework.
+
+pub mod clock;
+pub mod ids;
+pub mod money;
+pub mod rng;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
+
+pub use clock::{Clock, ManualClock, Timestamp};
+pub use ids::{
+    AuditId, Epoch, OrderId, ProductId, SaleId, Seq, SessionId, TicketId, UserId,
+};
+pub use money::{Currency, Money};
+pub use rng::Rng;

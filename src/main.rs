@@ -1,0 +1,2 @@
+//! The `doorbuster` program.
+fn main() {}

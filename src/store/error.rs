@@ -1,0 +1,58 @@
+//! What can go wrong in the database, as its callers need to tell it apart.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+/// A failed database operation. Nothing of it was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// A uniqueness, foreign key or check constraint refused the write. `constraint` names it (PostgreSQL) or the
+    /// columns (SQLite: `users.username`).
+    #[error("constraint violated: {constraint}")]
+    Conflict {
+        /// The constraint's name, or the columns it covers.
+        constraint: String,
+    },
+    /// The database cannot work now: locked, full, unreadable, not reachable, or too slow. Try again later.
+    #[error("database unavailable: {0}")]
+    Unavailable(String),
+    /// The database refused a statement for a reason that trying again won't cure.
+    #[error("database error: {0}")]
+    Internal(String),
+}
+
+impl StoreError {
+    /// Whether the same operation may succeed later.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// Words in SQLite's messages that mean "not now", as opposed to "never".
+const SQLITE_TRANSIENT: [&str; 9] = [
+    "locked", "busy", "is full", "disk I/O", "malformed", "not a database", "unable to open", "readonly", "out of memory",
+];
+
+impl From<DieselError> for StoreError {
+    fn from(error: DieselError) -> Self {
+        match error {
+            DieselError::DatabaseError(kind, info) => {
+                let message = info.message().to_owned();
+                match kind {
+                    DatabaseErrorKind::UniqueViolation
+                    | DatabaseErrorKind::ForeignKeyViolation
+                    | DatabaseErrorKind::NotNullViolation
+                    | DatabaseErrorKind::CheckViolation => Self::Conflict {
+                        constraint: info.constraint_name().map_or(message, str::to_owned),
+                    },
+                    DatabaseErrorKind::ClosedConnection
+                    | DatabaseErrorKind::SerializationFailure
+                    | DatabaseErrorKind::ReadOnlyTransaction => Self::Unavailable(message),
+                    _ if SQLITE_TRANSIENT.iter().any(|word| message.contains(word)) => Self::Unavailable(message),
+                    _ => Self::Internal(message),
+                }
+            }
+            DieselError::BrokenTransactionManager => Self::Unavailable(error.to_string()),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The database. [`Database`] says which dialect; [`read!`] and [`write!`] run a closure on a connection of it.
+//!
+//! Queries are written once, in `sql/<slice>.rs`, and compiled for each dialect: `postgres.rs` and `sqlite.rs` each
+//! declare a `Conn` type and include `schema.rs` and `sql/` as their own. Inside [`read!`] and [`write!`] the name `sql` means
+//! the right one:
+//!
+//! ```ignore
+//! let user = store::read!(db, |conn| sql::accounts::find_user(conn, id).await)?;
+//! store::write!(db, |conn| sql::accounts::insert_user(conn, &user).await)?;
+//! ```
+//!
+//! A `write!` is one transaction: `Err` rolls it back, `Ok` is returned only after the commit is durable.
+//! On SQLite all writes go through one writer, which commits those that wait at the same moment together.
+
+mod error;
+pub mod postgres;
+pub mod sqlite;
+mod types;
+
+pub use error::StoreError;
+
+use diesel_migrations::MigrationHarness;
+use diesel::migration::MigrationSource;
+
+use crate::config;
+
+/// A handle on the database; cheap to clone.
+#[derive(Clone)]
+pub enum Database {
+    /// Many nodes share one server.
+    Postgres(postgres::Store),
+    /// One node, one file.
+    Sqlite(sqlite::Store),
+}
+
+impl Database {
+    /// Opens the database that the URL names (`sqlite://path` or `postgres://…`) without touching its schema.
+    pub async fn open(config: &config::Store) -> Result<Self, StoreError> {
+        let url = config.url.expose();
+        if let Some(path) = url.strip_prefix("sqlite://") {
+            return sqlite::Store::open(path, config).await.map(Self::Sqlite);
+        }
+        postgres::Store::open(url, config).await.map(Self::Postgres)
+    }
+
+    /// Applies the migrations that are missing, under a lock. A schema newer than this binary is refused.
+    /// Returns the names of those applied.
+    pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Postgres(store) => store.migrate().await,
+            Self::Sqlite(store) => store.migrate().await,
+        }
+    }
+
+    /// Answers whether the database can be written to now.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(store) => store.ping().await,
+            Self::Sqlite(store) => store.ping().await,
+        }
+    }
+}
+
+/// Refuses a schema with migrations that this binary does not know: an older binary must not write to it.
+fn refuse_newer_schema<DB: diesel::backend::Backend>(
+    conn: &mut impl MigrationHarness<DB>,
+    known: impl MigrationSource<DB>,
+) -> Result<(), StoreError> {
+    let known: Vec<_> = known.migrations().map_err(internal)?.iter().map(|m| m.name().version().as_owned()).collect();
+    let applied = conn.applied_migrations().map_err(internal)?;
+    match applied.iter().find(|version| !known.contains(version)) {
+        Some(version) => Err(StoreError::Internal(format!(
+            "the database schema is newer than this program (it has migration {version}); use a newer doorbuster"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn run_migrations<DB: diesel::backend::Backend>(
+    conn: &mut impl MigrationHarness<DB>,
+    known: impl MigrationSource<DB>,
+) -> Result<Vec<String>, StoreError> {
+    let applied = conn.run_pending_migrations(known).map_err(internal)?;
+    Ok(applied.iter().map(ToString::to_string).collect())
+}
+
+fn internal(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Internal(error.to_string())
+}
+
+/// Runs `$body` on a read connection. `sql` is the dialect's query modules.
+macro_rules! read {
+    ($db:expr, |$conn:ident| $body:expr) => {
+        match $db {
+            $crate::store::Database::Postgres(store) => {
+                #[allow(unused_imports, reason = "a body may use only its own queries")]
+                use $crate::store::postgres::sql;
+                store.read(move |$conn: &mut $crate::store::postgres::Conn| Box::pin(async move { $body })).await
+            }
+            $crate::store::Database::Sqlite(store) => {
+                #[allow(unused_imports, reason = "a body may use only its own queries")]
+                use $crate::store::sqlite::sql;
+                store.read(move |$conn: &mut $crate::store::sqlite::Conn| Box::pin(async move { $body })).await
+            }
+        }
+    };
+}
+
+/// Runs `$body` in one transaction; see the module's documentation.
+macro_rules! write {
+    ($db:expr, |$conn:ident| $body:expr) => {
+        match $db {
+            $crate::store::Database::Postgres(store) => {
+                #[allow(unused_imports, reason = "a body may use only its own queries")]
+                use $crate::store::postgres::sql;
+                store.write(move |$conn: &mut $crate::store::postgres::Conn| Box::pin(async move { $body })).await
+            }
+            $crate::store::Database::Sqlite(store) => {
+                #[allow(unused_imports, reason = "a body may use only its own queries")]
+                use $crate::store::sqlite::sql;
+                store.write(move |$conn: &mut $crate::store::sqlite::Conn| Box::pin(async move { $body })).await
+            }
+        }
+    };
+}
+
+pub(crate) use {read, write};

@@ -1,0 +1,175 @@
+//! SQLite: one writer thread with group commit, a pool of readers. WAL and `synchronous=FULL`: a commit that returned
+//! survives a crash of the machine.
+
+#[path = "schema.rs"]
+pub mod schema;
+#[path = "sql/mod.rs"]
+pub mod sql;
+mod writer;
+
+/// What an id and a flag are in this dialect.
+pub mod types {
+    pub use diesel::sql_types::{BigInt, Binary, Bool as Flag, Nullable, Text};
+    /// Ids are 16-byte blobs.
+    pub type Id = Binary;
+}
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use diesel::{Connection as _, ConnectionError, SqliteConnection};
+use diesel_async::SimpleAsyncConnection as _;
+use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use futures_util::future::{BoxFuture, ready};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use super::StoreError;
+use crate::config;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// A connection on which a statement runs at once on the calling thread: callers are on a thread that may block.
+pub type Conn = SyncConnectionWrapper<SqliteConnection, Inline>;
+
+/// Runs the "blocking" task where it stands. The writer has a thread of its own and reads run on the blocking pool, so
+/// handing each statement to yet another thread would only cost.
+#[derive(Clone, Copy)]
+pub struct Inline;
+
+impl SpawnBlocking for Inline {
+    fn spawn_blocking<'a, R>(
+        &mut self,
+        task: impl FnOnce() -> R + Send + 'static,
+    ) -> BoxFuture<'a, Result<R, Box<dyn std::error::Error + Send + Sync + 'static>>>
+    where
+        R: Send + 'static,
+    {
+        Box::pin(ready(Ok(task())))
+    }
+
+    fn get_runtime() -> Self {
+        Self
+    }
+}
+
+/// One SQLite file. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    busy_timeout_ms: u128,
+    writer: writer::Writer,
+    idle_readers: Mutex<Vec<Conn>>,
+    reader_permits: Arc<Semaphore>,
+}
+
+impl Store {
+    /// Opens (or creates) the file and starts its writer.
+    pub async fn open(path: &str, config: &config::Store) -> Result<Self, StoreError> {
+        let path = PathBuf::from(path);
+        let busy_timeout_ms = config.busy_timeout.as_millis();
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| StoreError::Unavailable(format!("{}: {error}", folder.display())))?;
+        }
+        let first = connect(&path, busy_timeout_ms)?;
+        let reopen = {
+            let path = path.clone();
+            move || connect(&path, busy_timeout_ms)
+        };
+        let writer = writer::Writer::start(first, reopen, config)?;
+        Ok(Self(Arc::new(Inner {
+            path,
+            busy_timeout_ms,
+            writer,
+            idle_readers: Mutex::new(Vec::new()),
+            reader_permits: Arc::new(Semaphore::new(config.readers)),
+        })))
+    }
+
+    /// Runs `work` on a read connection, on the blocking pool.
+    pub async fn read<R, F>(&self, work: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
+    {
+        let permit = self.0.reader_permits.clone().acquire_owned().await.map_err(stopped)?;
+        let inner = self.0.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let idle = inner.idle_readers.lock().pop();
+            let mut conn = idle.map_or_else(|| connect(&inner.path, inner.busy_timeout_ms), Ok)?;
+            let result = futures_util::FutureExt::now_or_never(work(&mut conn))
+                .unwrap_or_else(|| Err(StoreError::Internal("a read waited for something else than SQLite".into())));
+            // A connection that saw trouble is not reused: the file behind it may have been replaced.
+            if !matches!(result, Err(StoreError::Unavailable(_))) {
+                inner.idle_readers.lock().push(conn);
+            }
+            result
+        });
+        done.await.map_err(stopped)?
+    }
+
+    /// Runs `work` in a transaction of the writer; returns after the commit is on disk.
+    pub async fn write<R, F>(&self, work: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
+    {
+        self.0.writer.run(work).await
+    }
+
+    /// See [`super::Database::migrate`].
+    pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        let path = self.0.path.clone();
+        let busy_timeout_ms = self.0.busy_timeout_ms;
+        let run = move || {
+            let mut conn = connect_sync(&path, busy_timeout_ms)?;
+            // The immediate transaction is the lock: a second process waits here, then finds nothing left to do.
+            conn.immediate_transaction(|conn| {
+                super::refuse_newer_schema(conn, MIGRATIONS)?;
+                super::run_migrations(conn, MIGRATIONS)
+            })
+        };
+        tokio::task::spawn_blocking(run).await.map_err(stopped)?
+    }
+
+    /// See [`super::Database::ping`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.write(|conn| {
+            Box::pin(async move {
+                conn.batch_execute("UPDATE broker_cursors SET acked_through = acked_through WHERE topic = ''").await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+fn stopped(_: impl std::error::Error) -> StoreError {
+    StoreError::Unavailable("the database is closed".into())
+}
+
+fn connect(path: &Path, busy_timeout_ms: u128) -> Result<Conn, StoreError> {
+    connect_sync(path, busy_timeout_ms).map(|conn| Conn::with_runtime(conn, Inline))
+}
+
+fn connect_sync(path: &Path, busy_timeout_ms: u128) -> Result<SqliteConnection, StoreError> {
+    let unavailable = |error: ConnectionError| StoreError::Unavailable(format!("{}: {error}", path.display()));
+    let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(unavailable)?;
+    diesel::connection::SimpleConnection::batch_execute(
+        &mut conn,
+        &format!(
+            "PRAGMA busy_timeout = {busy_timeout_ms};
+             PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA foreign_keys = ON;
+             PRAGMA temp_store = MEMORY;
+             PRAGMA journal_size_limit = 67108864;"
+        ),
+    )?;
+    Ok(conn)
+}

@@ -1,0 +1,151 @@
+//! Every write of the process goes through one thread. Jobs that wait at the same moment share one transaction, each in
+//! a savepoint of its own, and so one flush to disk: under load a commit costs the same however many share it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use diesel_async::SimpleAsyncConnection as _;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Conn;
+use crate::config;
+use crate::store::StoreError;
+
+/// A write that waits for its turn.
+trait Job: Send {
+    /// Does the work; the result is told once the commit is known.
+    fn run<'c>(self: Box<Self>, conn: &'c mut Conn) -> BoxFuture<'c, Finished>;
+    /// Tells the caller that the work was not begun.
+    fn refuse(self: Box<Self>, error: StoreError);
+}
+
+/// What a job leaves behind: whether its savepoint must go, and how to tell its caller once the commit is known.
+struct Finished {
+    failed: bool,
+    report: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
+}
+
+struct Task<R, F> {
+    work: F,
+    answer: oneshot::Sender<Result<R, StoreError>>,
+}
+
+impl<R, F> Job for Task<R, F>
+where
+    R: Send + 'static,
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
+{
+    fn run<'c>(self: Box<Self>, conn: &'c mut Conn) -> BoxFuture<'c, Finished> {
+        let Self { work, answer } = *self;
+        async move {
+            let result = work(conn).await;
+            let failed = result.is_err();
+            // The caller may be gone; the write stands all the same.
+            let report = move |commit: Result<(), StoreError>| drop(answer.send(commit.and(result)));
+            Finished { failed, report: Box::new(report) }
+        }
+        .boxed()
+    }
+
+    fn refuse(self: Box<Self>, error: StoreError) {
+        let _ = self.answer.send(Err(error));
+    }
+}
+
+/// The way to the writer thread. The thread ends when this is dropped and the queue is empty.
+pub struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl Writer {
+    /// Starts the thread. `reopen` makes a fresh connection after one broke.
+    pub fn start(
+        conn: Conn,
+        reopen: impl Fn() -> Result<Conn, StoreError> + Send + 'static,
+        config: &config::Store,
+    ) -> Result<Self, StoreError> {
+        let (jobs, waiting) = mpsc::channel(config.writer_queue);
+        let batch_max = config.writer_batch;
+        std::thread::Builder::new()
+            .name("sqlite-writer".into())
+            .spawn(move || run(conn, &reopen, waiting, batch_max))
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self { jobs })
+    }
+
+    /// Queues `work` (waiting while the queue is full) and returns its result after the commit.
+    pub async fn run<R, F>(&self, work: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let stopped = || StoreError::Unavailable("the database writer has stopped".into());
+        self.jobs.send(Box::new(Task { work, answer })).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+fn run(
+    mut conn: Conn,
+    reopen: &dyn Fn() -> Result<Conn, StoreError>,
+    mut waiting: mpsc::Receiver<Box<dyn Job>>,
+    batch_max: usize,
+) {
+    while let Some(first) = waiting.blocking_recv() {
+        let mut batch = vec![first];
+        while batch.len() < batch_max {
+            let Ok(job) = waiting.try_recv() else { break };
+            batch.push(job);
+        }
+        // Nothing in a job waits for anything but SQLite, which answers on this thread: one poll finishes it. A panic
+        // drops the batch's reporters, so its callers get an error; the connection goes, and its transaction with it.
+        let healthy = catch_unwind(AssertUnwindSafe(|| commit_together(&mut conn, batch).now_or_never()));
+        if !matches!(healthy, Ok(Some(true))) {
+            match reopen() {
+                Ok(fresh) => conn = fresh,
+                Err(error) => tracing::warn!(%error, "database file cannot be reopened yet"),
+            }
+        }
+    }
+}
+
+/// Runs the batch in one transaction. Returns whether the connection is still good.
+async fn commit_together(conn: &mut Conn, batch: Vec<Box<dyn Job>>) -> bool {
+    let mut finished = Vec::with_capacity(batch.len());
+    let mut broken = conn.batch_execute("BEGIN IMMEDIATE").await.map_err(StoreError::from).err();
+    for job in batch {
+        match &broken {
+            Some(error) => job.refuse(error.clone()),
+            None => broken = in_savepoint(conn, job, &mut finished).await.err(),
+        }
+    }
+    let commit = match broken {
+        None => conn.batch_execute("COMMIT").await.map_err(StoreError::from),
+        Some(error) => Err(error),
+    };
+    if let Err(error) = &commit {
+        tracing::warn!(%error, jobs = finished.len(), "database commit failed");
+        // SQLite may have rolled back by itself already; then this says so and changes nothing.
+        let _ = conn.batch_execute("ROLLBACK").await;
+    }
+    for Finished { report, .. } in finished {
+        report(commit.clone());
+    }
+    commit.is_ok()
+}
+
+/// Runs one job so that its failure takes back its own writes and nobody else's. `Err` when even that is impossible
+/// because SQLite gave up the whole transaction, as it does when the disk is full.
+async fn in_savepoint(conn: &mut Conn, job: Box<dyn Job>, finished: &mut Vec<Finished>) -> Result<(), StoreError> {
+    if let Err(error) = conn.batch_execute("SAVEPOINT job").await {
+        let error = StoreError::from(error);
+        job.refuse(error.clone());
+        return Err(error);
+    }
+    let done = job.run(conn).await;
+    let close = if done.failed { "ROLLBACK TO job; RELEASE job" } else { "RELEASE job" };
+    finished.push(done);
+    Ok(conn.batch_execute(close).await?)
+}
