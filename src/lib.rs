@@ -1,7 +1,11 @@
 //! doorbuster: a backend for limited-time sales.
 
+pub mod accounts;
+pub mod api;
 pub mod broker;
+pub mod catalog;
 pub mod config;
 pub mod gate;
 pub mod kernel;
+pub mod sales;
 pub mod store;

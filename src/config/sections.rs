@@ -4,17 +4,28 @@ use serde::Deserialize;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Config { /// Store.
- pub store: Store, /// Gate.
- pub gate: Gate, /// Broker.
- pub broker: Broker, /// Accounts.
- pub accounts: Accounts, /// Sales.
- pub sales: Sales, /// Orders.
- pub orders: Orders, /// Server.
- pub server: Server, /// GraphQL.
- pub graphql: Graphql, /// Hub.
- pub hub: Hub, /// Log.
- pub log: Log }
+pub struct Config {
+    /// Store.
+    pub store: Store,
+    /// Gate.
+    pub gate: Gate,
+    /// Broker.
+    pub broker: Broker,
+    /// Accounts.
+    pub accounts: Accounts,
+    /// Sales.
+    pub sales: Sales,
+    /// Orders.
+    pub orders: Orders,
+    /// Server.
+    pub server: Server,
+    /// GraphQL.
+    pub graphql: Graphql,
+    /// Hub.
+    pub hub: Hub,
+    /// Log.
+    pub log: Log,
+}
 
 /// `[store]`
 #[derive(Debug, Clone, Deserialize)]
