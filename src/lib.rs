@@ -6,6 +6,8 @@ pub mod broker;
 pub mod catalog;
 pub mod config;
 pub mod gate;
+pub mod hub;
 pub mod kernel;
+pub mod orders;
 pub mod sales;
 pub mod store;
