@@ -163,6 +163,9 @@ pub trait Gate: Send + Sync + 'static {
     /// Counts of the sale; `None` when the gate does not hold it.
     async fn counts(&self, sale: SaleId) -> Result<Option<Counts>, GateError>;
 
+    /// The sales it holds.
+    async fn sales(&self) -> Result<Vec<SaleId>, GateError>;
+
     /// Closes and forgets the sale.
     async fn forget(&self, sale: SaleId) -> Result<(), GateError>;
 }
