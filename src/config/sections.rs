@@ -54,6 +54,8 @@ pub struct Gate {
     pub batch: usize,
     /// Purchases of one sale that may wait for the gate.
     pub queue: usize,
+    /// Sales that may have purchases waiting for the gate at the same moment.
+    pub sales: usize,
     /// How long after its end a sale stays in the gate.
     pub retention: Span,
 }

@@ -3,7 +3,7 @@
 use super::messages::OrderRequest;
 use super::{Orders, OrdersError, Ticket};
 use crate::broker::BrokerError;
-use crate::gate::coalescer::AdmitError;
+use crate::gate::AdmitError;
 use crate::gate::{Attempt, Decision};
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
 use crate::sales::{Sale, SaleState};

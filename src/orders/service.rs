@@ -6,7 +6,7 @@ use super::publisher::Publisher;
 use super::{Order, OrderState, Ticket};
 use crate::broker::outbox::RelayHandle;
 use crate::broker::{Broker, BrokerError};
-use crate::gate::coalescer::Coalescer;
+use crate::gate::Coalescer;
 use crate::gate::{Gate, GateError, PendingTicket};
 use crate::hub::Hub;
 use crate::kernel::{Clock, OrderId, SaleId, TicketId, Timestamp, UserId};
