@@ -87,7 +87,12 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Attaches a consumer. `subscription` names the group (ordered, competing) or the node (broadcast). For ordered topics
     /// one consumer per partition is active at a time.
-    async fn subscribe(&self, topic: Topic, partition: u32, subscription: &str) -> Result<Box<dyn Consumer>, BrokerError>;
+    async fn subscribe(
+        &self,
+        topic: Topic,
+        partition: u32,
+        subscription: &str,
+    ) -> Result<Box<dyn Consumer>, BrokerError>;
 
     /// A position such that every message published to the partition before this call stands at or before it; 0 when there
     /// is none. With [`Broker::acked_through`] it makes a barrier: when the group has acknowledged it, nothing older is on its way.

@@ -148,11 +148,7 @@ impl TicketId {
         sale.copy_from_slice(&bytes[..16]);
         epoch.copy_from_slice(&bytes[16..20]);
         seq.copy_from_slice(&bytes[20..]);
-        Self {
-            sale: SaleId::from_bytes(sale),
-            epoch: Epoch::from_be_bytes(epoch),
-            seq: Seq::from_be_bytes(seq),
-        }
+        Self { sale: SaleId::from_bytes(sale), epoch: Epoch::from_be_bytes(epoch), seq: Seq::from_be_bytes(seq) }
     }
 
     /// The order that this ticket becomes if it gets stock.

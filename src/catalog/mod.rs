@@ -1,0 +1,5 @@
+//! What is sold.
+
+pub mod model;
+
+pub use model::Product;
