@@ -9,3 +9,4 @@ pub mod gate;
 pub mod kernel;
 pub mod sales;
 pub mod store;
+pub mod workers;

@@ -94,6 +94,8 @@ pub struct Accounts {
     pub token_cache: u64,
     /// How long a remembered token is trusted without asking the database.
     pub token_cache_ttl: Span,
+    /// Login events, and token renewals, that may wait in memory to be written; more are counted as lost or put off.
+    pub background_queue: usize,
     /// Sign-in attempts per account per minute; 0 lifts the limit.
     pub sign_ins_per_account_per_minute: u32,
     /// Sign-in and sign-up attempts per address per minute; 0 lifts the limit.

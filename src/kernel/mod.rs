@@ -8,6 +8,6 @@ pub mod rng;
 pub mod sabotage;
 
 pub use clock::{Clock, ManualClock, Timestamp};
-pub use ids::{AuditId, Epoch, OrderId, ProductId, SaleId, Seq, SessionId, TicketId, UserId};
+pub use ids::{AuditId, Epoch, LoginEventId, OrderId, ProductId, SaleId, Seq, SessionId, TicketId, UserId};
 pub use money::{Currency, Money};
 pub use rng::Rng;

@@ -1,0 +1,3 @@
+//! What runs in the background: consumers of the broker's topics and periodic jobs.
+
+pub mod login_log;
