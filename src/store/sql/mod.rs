@@ -3,3 +3,4 @@
 //! domain types.
 
 pub mod accounts;
+pub mod orders;
