@@ -11,6 +11,7 @@
 //! | `sweep`, `reconcile`, `purge-tokens` | the database | what a lost message would have left undone |
 
 pub mod jobs;
+pub mod login_log;
 pub mod order_writer;
 pub mod payment_timeouts;
 pub mod results;
