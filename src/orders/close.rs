@@ -68,6 +68,8 @@ impl Orders {
             Ok(closed)
         })?;
         if !closed.is_empty() {
+            let event = if closing == Closing::Expiry { "expired" } else { "cancelled" };
+            self.0.metrics.orders.add(event, closed.len() as u64);
             self.0.relay.wake();
         }
         Ok(closed)

@@ -12,6 +12,7 @@ use crate::hub::Hub;
 use crate::kernel::{Clock, OrderId, SaleId, TicketId, Timestamp, UserId};
 use crate::sales::Sales;
 use crate::store::{self, Database, StoreError};
+use crate::telemetry::Metrics;
 
 /// Something that orders need does not work now; whether anything changed is unknown.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -51,6 +52,8 @@ pub struct Parts {
     pub sales: Sales,
     /// Time.
     pub clock: Clock,
+    /// Counts.
+    pub metrics: Metrics,
 }
 
 /// A place in a buyer's list of orders, newest first.

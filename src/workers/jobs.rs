@@ -6,14 +6,13 @@ use crate::orders::reconcile::Reconciler;
 use crate::telemetry::Metrics;
 
 /// Expires unpaid orders whose time is over, however their message fared.
-pub async fn sweep(orders: &Orders, config: &Config, metrics: &Metrics) -> anyhow::Result<()> {
+pub async fn sweep(orders: &Orders, config: &Config) -> anyhow::Result<()> {
     let mut tick = tokio::time::interval(*config.orders.sweep_every);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
         loop {
             let expired = orders.sweep(config.orders.sweep_batch).await?;
-            metrics.orders_expired(expired);
             if expired < config.orders.sweep_batch {
                 break;
             }
@@ -29,6 +28,7 @@ pub async fn reconcile(orders: &Orders, config: &Config, metrics: &Metrics) -> a
     loop {
         tick.tick().await;
         let found = reconciler.round(orders, *config.gate.retention, *config.orders.pending_after).await?;
-        metrics.reconciled(found.republished, found.drift, found.rebuilt);
+        metrics.gate_drift.get("positive").set(found.surplus as i64);
+        metrics.gate_drift.get("negative").set(found.deficit as i64);
     }
 }

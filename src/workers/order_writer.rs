@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use crate::broker::{Broker, Consumer, Received, Topic, envelope};
+use crate::broker::{Broker, Received, Topic, envelope};
 use crate::config;
 use crate::kernel::{Backoff, Rng};
 use crate::orders::messages::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
@@ -39,13 +39,13 @@ impl OrderWriter {
         loop {
             let received = consumer.receive(MESSAGES_MAX, *self.config.writer_linger).await?;
             if let Some(last) = received.last().map(|message| message.position) {
-                self.handle(received, &mut *consumer).await?;
+                self.handle(received).await?;
                 consumer.ack(last).await?;
             }
         }
     }
 
-    async fn handle(&self, received: Vec<Received>, _consumer: &mut dyn Consumer) -> anyhow::Result<()> {
+    async fn handle(&self, received: Vec<Received>) -> anyhow::Result<()> {
         let mut requests = Vec::new();
         for message in received {
             match envelope::decode::<OrderRequests>(REQUESTS, REQUESTS_VERSION, &message.payload) {
@@ -91,10 +91,9 @@ impl OrderWriter {
 
     async fn timed(&self, requests: Vec<OrderRequest>) -> Result<(), OrdersError> {
         let started = tokio::time::Instant::now();
-        let tickets = requests.len();
-        let recorded = self.orders.record(requests).await?;
-        self.metrics.writer_batch(tickets, started.elapsed());
-        self.metrics.tickets_decided(recorded.confirmed, recorded.refused, recorded.repeated);
+        self.metrics.writer_batch_tickets.observe(requests.len() as f64);
+        self.orders.record(requests).await?;
+        self.metrics.writer_batch.record(started.elapsed());
         Ok(())
     }
 
@@ -113,7 +112,7 @@ impl OrderWriter {
     }
 
     async fn park(&self, key: &str, payload: &[u8], reason: &str) -> anyhow::Result<()> {
-        self.metrics.parked(Topic::OrderRequests);
+        self.metrics.failures_parked.count(Topic::OrderRequests.name());
         crate::broker::park(&*self.broker, Topic::OrderRequests, key, payload, reason).await?;
         Ok(())
     }

@@ -20,9 +20,11 @@ pub async fn run(orders: &Orders, broker: &dyn Broker, metrics: &Metrics) -> any
     loop {
         for message in consumer.receive(MESSAGES_MAX, Duration::ZERO).await? {
             match envelope::decode::<PaymentTimeouts>(TIMEOUTS, TIMEOUTS_VERSION, &message.payload) {
-                Ok(timeouts) => metrics.orders_expired(orders.expire(timeouts.orders).await?),
+                Ok(timeouts) => {
+                    orders.expire(timeouts.orders).await?;
+                }
                 Err(error) => {
-                    metrics.parked(Topic::PaymentTimeouts);
+                    metrics.failures_parked.count(Topic::PaymentTimeouts.name());
                     let reason = error.to_string();
                     crate::broker::park(broker, Topic::PaymentTimeouts, "", &message.payload, &reason).await?;
                 }
