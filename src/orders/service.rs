@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::publisher::Publisher;
 use super::{Order, OrderState, Ticket};
-use crate::broker::outbox::RelayHandle;
+use crate::broker::outbox::Relay;
 use crate::broker::{Broker, BrokerError};
 use crate::gate::Coalescer;
 use crate::gate::{Gate, GateError, PendingTicket};
@@ -45,7 +45,7 @@ pub struct Parts {
     /// Messages.
     pub broker: Arc<dyn Broker>,
     /// Wakes the outbox relay after a commit.
-    pub relay: RelayHandle,
+    pub relay: Relay,
     /// Fan-out.
     pub hub: Hub,
     /// What is on sale.
