@@ -74,6 +74,20 @@ pub struct Broker {
     pub redelivery_after: Span,
     /// Messages buffered for one broadcast consumer before it is told that it lagged.
     pub broadcast_buffer: usize,
+    /// The largest message; what is larger is refused.
+    pub message_max: Size,
+    /// Bytes of messages that may wait to be stored; publishers of more wait (embedded).
+    pub publish_queue: Size,
+    /// Bytes of each partition's newest messages kept for its consumer, so that it need not read them back (embedded).
+    pub tail: Size,
+    /// How long an acknowledgement may wait for a publish whose commit it shares (embedded).
+    pub ack_flush: Span,
+    /// How often due times are compared with the clock, and messages of other processes looked for (embedded).
+    pub poll_every: Span,
+    /// Outbox rows relayed at once at most.
+    pub relay_batch: usize,
+    /// How often the whole outbox is looked through, should a wake-up be lost.
+    pub relay_sweep: Span,
 }
 /// `[accounts]`
 #[derive(Debug, Clone, Deserialize)]
