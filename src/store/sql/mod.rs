@@ -3,4 +3,6 @@
 //! domain types.
 
 pub mod accounts;
+pub mod broker;
 pub mod orders;
+pub mod outbox;
