@@ -157,6 +157,9 @@ pub trait Gate: Send + Sync + 'static {
     /// The ticket, if it is pending.
     async fn find_pending(&self, ticket: TicketId) -> Result<Option<PendingTicket>, GateError>;
 
+    /// The buyer's ticket in the sale, if it is pending.
+    async fn find_pending_of(&self, sale: SaleId, buyer: UserId) -> Result<Option<PendingTicket>, GateError>;
+
     /// Counts of the sale; `None` when the gate does not hold it.
     async fn counts(&self, sale: SaleId) -> Result<Option<Counts>, GateError>;
 

@@ -3,4 +3,5 @@
 //! domain types.
 
 pub mod catalog;
+pub mod orders;
 pub mod sales;
