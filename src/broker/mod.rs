@@ -1,5 +1,8 @@
 //! Messages between the parts: durable, partitioned, at least once.
 
+pub mod envelope;
+pub mod outbox;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -1,5 +1,6 @@
 //! What is sold: products, how they are read, and why an operator's input is refused.
 
+mod audit;
 mod input;
 pub mod model;
 pub mod problem;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use audit::Audit;
 pub use input::{PriceInput, ProductChange, ProductInput};
 pub(crate) use input::{absent_if_blank, is_line, price};
 pub use model::Product;

@@ -106,6 +106,8 @@ pub struct Sales {
     pub time_zone: String,
     /// How often the snapshot is checked against the database, should a change event be lost.
     pub poll_every: Span,
+    /// How long after its end a session stays in lists and in memory.
+    pub history: Span,
 }
 /// `[orders]`
 #[derive(Debug, Clone, Deserialize)]

@@ -5,29 +5,12 @@ use diesel_async::RunQueryDsl;
 
 use super::super::Conn;
 use super::super::schema::{audit_log, catalog_revision, products};
-use crate::catalog::Product;
-use crate::kernel::{AuditId, Money, ProductId, Timestamp, UserId};
+use crate::catalog::{Audit, Product};
+use crate::kernel::{Money, ProductId, Timestamp, UserId};
 use crate::store::StoreError;
 
 /// The one row of `catalog_revision`.
 const ROW: i64 = 1;
-
-/// One operator act.
-#[derive(Debug, Clone)]
-pub struct Audit {
-    /// Identity.
-    pub id: AuditId,
-    /// Who did it.
-    pub operator: UserId,
-    /// What was done, such as `sale.publish`.
-    pub act: &'static str,
-    /// Public id of what it was done to.
-    pub subject: String,
-    /// The particulars.
-    pub detail: serde_json::Value,
-    /// When.
-    pub at: Timestamp,
-}
 
 #[derive(Queryable)]
 pub(super) struct ProductRow {

@@ -4,4 +4,5 @@
 
 pub mod catalog;
 pub mod orders;
+pub mod outbox;
 pub mod sales;
