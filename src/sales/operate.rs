@@ -193,10 +193,11 @@ impl Sales {
                     Err(reason) => return Ok(Err(vec![illegal(reason)])),
                 };
                 let old = &offer.sale;
-                let epoch = if act == Act::Publish { 1 } else { old.epoch };
-                let sale = Sale { state: next, epoch, version: old.version + 1, updated_at: now, ..(**old).clone() };
-                sql::sales::update_state(conn, &sale).await?;
-                let detail = json!({ "from": old.state.as_str(), "to": next.as_str(), "version": sale.version });
+                let epochs = u32::from(act == Act::Publish);
+                let (epoch, version) = (old.epoch + epochs, old.version + 1);
+                let sale = Sale { state: next, epoch, version, updated_at: now, ..(**old).clone() };
+                sql::sales::update_state(conn, &sale, epochs).await?;
+                let detail = json!({ "from": old.state.as_str(), "to": next.as_str(), "version": version });
                 let revision = sql::catalog::record(conn, &Audit { detail, ..audit }).await?;
                 Ok(Ok((Offer { sale: Arc::new(sale), ..offer }, revision)))
             });
@@ -247,25 +248,6 @@ impl Sales {
             Ok(offer)
         })
         .await
-    }
-
-    /// Begins a new generation of a sale's gate, after the old one was lost; `None` when there is no such sale. The caller
-    /// rebuilds the gate with the terms of the answer.
-    pub async fn raise_epoch(&self, id: SaleId) -> Result<Option<Offer>, StoreError> {
-        let _turn = self.0.turn.lock().await;
-        let now = self.0.clock.now();
-        let raised = store::write!(&self.0.db, |conn| {
-            sql::catalog::take_turn(conn).await?;
-            let Some(offer) = sql::sales::find_offer(conn, id, now).await? else { return Ok(None) };
-            let old = &offer.sale;
-            let sale = Sale { epoch: old.epoch + 1, version: old.version + 1, ..(**old).clone() };
-            sql::sales::update_state(conn, &sale).await?;
-            let revision = sql::catalog::raise_revision(conn).await?;
-            Ok(Some((Offer { sale: Arc::new(sale), ..offer }, revision)))
-        })?;
-        let Some((offer, revision)) = raised else { return Ok(None) };
-        self.announce(&id, revision).await;
-        Ok(Some(offer))
     }
 
     /// Runs an act in a task of its own: once begun it is finished, whether or not somebody still waits for it.

@@ -101,6 +101,21 @@ impl Snapshot {
     }
 
     /// A sale.
+    pub fn sale(&self, id: SaleId) -> Option<&Sale> {
+        self.offer(id).map(|offer| &*offer.sale)
+    }
+
+    /// All sales, drafts too.
+    pub fn sales(&self) -> impl Iterator<Item = &Sale> {
+        self.offers.iter().map(|offer| &*offer.sale)
+    }
+
+    /// The stock of all sales, as the database had it.
+    pub fn stock_levels(&self) -> impl Iterator<Item = StockLevel> {
+        self.offers.iter().map(|offer| offer.stock)
+    }
+
+    /// A sale with its session.
     pub fn offer(&self, id: SaleId) -> Option<&Offer> {
         self.offer_index.get(&id).map(|&index| &self.offers[index])
     }

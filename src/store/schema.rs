@@ -88,3 +88,4 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(sales, products, sale_sessions, orders, users);
+diesel::allow_tables_to_appear_in_same_query!(access_tokens, users);

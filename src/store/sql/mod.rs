@@ -2,6 +2,7 @@
 //! `store::sqlite`: `super::super::{Conn, schema}` are the dialect's. Row structs stay inside; functions return
 //! domain types.
 
+pub mod accounts;
 pub mod catalog;
 pub mod orders;
 pub mod outbox;
