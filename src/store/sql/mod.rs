@@ -4,5 +4,7 @@
 
 pub mod accounts;
 pub mod broker;
+pub mod catalog;
 pub mod orders;
 pub mod outbox;
+pub mod sales;
