@@ -1,7 +1,17 @@
 //! doorbuster: a backend for limited-time sales.
 
+pub mod accounts;
+pub mod api;
 pub mod broker;
+pub mod catalog;
+pub mod cli;
 pub mod config;
 pub mod gate;
+pub mod hub;
 pub mod kernel;
+pub mod lifecycle;
+pub mod orders;
+pub mod sales;
 pub mod store;
+pub mod telemetry;
+pub mod workers;

@@ -290,6 +290,24 @@ impl Gate for MemoryGate {
         Ok(held.pending.values().filter(|ticket| ticket.at < before).take(max).cloned().collect())
     }
 
+    async fn find_pending(&self, ticket: TicketId) -> Result<Option<PendingTicket>, GateError> {
+        let state = self.state.lock();
+        let held = state.sales.get(&ticket.sale).filter(|held| held.is_pending(ticket));
+        Ok(held.and_then(|held| held.pending.get(&ticket.seq)).cloned())
+    }
+
+    async fn find_pending_of(&self, sale: SaleId, buyer: UserId) -> Result<Option<PendingTicket>, GateError> {
+        let state = self.state.lock();
+        let held = state.sales.get(&sale);
+        let ticket = held.and_then(|held| held.holders.get(&buyer)).map(|holding| holding.ticket);
+        let pending = held.zip(ticket).filter(|(held, ticket)| held.is_pending(*ticket));
+        Ok(pending.and_then(|(held, ticket)| held.pending.get(&ticket.seq)).cloned())
+    }
+
+    async fn sales(&self) -> Result<Vec<SaleId>, GateError> {
+        Ok(self.state.lock().sales.keys().copied().collect())
+    }
+
     async fn counts(&self, sale: SaleId) -> Result<Option<Counts>, GateError> {
         Ok(self.state.lock().sales.get(&sale).map(Sale::counts))
     }

@@ -114,6 +114,8 @@ uuid_ids! {
     SaleId = "sale";
     /// One operator act in the audit log.
     AuditId = "audit";
+    /// One attempt to sign in or up, in the login log.
+    LoginEventId = "login";
 }
 
 fn uuid_v7(clock: &Clock, rng: &Rng) -> Uuid {
@@ -148,11 +150,7 @@ impl TicketId {
         sale.copy_from_slice(&bytes[..16]);
         epoch.copy_from_slice(&bytes[16..20]);
         seq.copy_from_slice(&bytes[20..]);
-        Self {
-            sale: SaleId::from_bytes(sale),
-            epoch: Epoch::from_be_bytes(epoch),
-            seq: Seq::from_be_bytes(seq),
-        }
+        Self { sale: SaleId::from_bytes(sale), epoch: Epoch::from_be_bytes(epoch), seq: Seq::from_be_bytes(seq) }
     }
 
     /// The order that this ticket becomes if it gets stock.

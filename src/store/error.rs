@@ -29,7 +29,15 @@ impl StoreError {
 
 /// Words in SQLite's messages that mean "not now", as opposed to "never".
 const SQLITE_TRANSIENT: [&str; 9] = [
-    "locked", "busy", "is full", "disk I/O", "malformed", "not a database", "unable to open", "readonly", "out of memory",
+    "locked",
+    "busy",
+    "is full",
+    "disk I/O",
+    "malformed",
+    "not a database",
+    "unable to open",
+    "readonly",
+    "out of memory",
 ];
 
 impl From<DieselError> for StoreError {
@@ -41,9 +49,9 @@ impl From<DieselError> for StoreError {
                     DatabaseErrorKind::UniqueViolation
                     | DatabaseErrorKind::ForeignKeyViolation
                     | DatabaseErrorKind::NotNullViolation
-                    | DatabaseErrorKind::CheckViolation => Self::Conflict {
-                        constraint: info.constraint_name().map_or(message, str::to_owned),
-                    },
+                    | DatabaseErrorKind::CheckViolation => {
+                        Self::Conflict { constraint: info.constraint_name().map_or(message, str::to_owned) }
+                    }
                     DatabaseErrorKind::ClosedConnection
                     | DatabaseErrorKind::SerializationFailure
                     | DatabaseErrorKind::ReadOnlyTransaction => Self::Unavailable(message),

@@ -19,8 +19,8 @@ mod types;
 
 pub use error::StoreError;
 
-use diesel_migrations::MigrationHarness;
 use diesel::migration::MigrationSource;
+use diesel_migrations::MigrationHarness;
 
 use crate::config;
 

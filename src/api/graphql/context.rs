@@ -1,0 +1,74 @@
+//! What resolvers can reach: the services of the process and the facts of the request.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use async_graphql::{Context, Result};
+
+use super::error::Code;
+use crate::accounts::{Accounts, Role, Viewer};
+use crate::config::Config;
+use crate::kernel::Clock;
+
+/// The services that resolvers call. One per process, in the schema's data.
+pub struct Services {
+    /// Time.
+    pub clock: Clock,
+    /// The configuration in force.
+    pub config: Arc<Config>,
+    /// Users and their tokens.
+    pub accounts: Accounts,
+}
+
+/// Facts of one request, put into its data by the edge.
+#[derive(Debug, Clone)]
+pub struct RequestInfo {
+    /// Who sent it; `None` when nobody is signed in.
+    pub viewer: Option<Viewer>,
+    /// The access token it came with, for signing out.
+    pub token: Option<String>,
+    /// Where it came from.
+    pub address: IpAddr,
+    /// Its id in the log and in the answer's headers.
+    pub request_id: String,
+}
+
+/// Shorthands for resolvers.
+pub trait ContextExt {
+    /// The process's services.
+    fn services(&self) -> &Services;
+    /// The request's facts.
+    fn request(&self) -> &RequestInfo;
+    /// Who is signed in.
+    fn viewer(&self) -> Option<Viewer>;
+    /// Who is signed in, or UNAUTHENTICATED.
+    fn require_viewer(&self) -> Result<Viewer>;
+    /// The signed-in operator, or UNAUTHENTICATED or FORBIDDEN.
+    fn require_operator(&self) -> Result<Viewer>;
+}
+
+impl ContextExt for Context<'_> {
+    fn services(&self) -> &Services {
+        self.data_unchecked::<Arc<Services>>()
+    }
+
+    fn request(&self) -> &RequestInfo {
+        self.data_unchecked::<RequestInfo>()
+    }
+
+    fn viewer(&self) -> Option<Viewer> {
+        self.request().viewer
+    }
+
+    fn require_viewer(&self) -> Result<Viewer> {
+        self.viewer().ok_or_else(|| Code::Unauthenticated.error("Please sign in first."))
+    }
+
+    fn require_operator(&self) -> Result<Viewer> {
+        let viewer = self.require_viewer()?;
+        match viewer.role {
+            Role::Operator => Ok(viewer),
+            Role::Buyer => Err(Code::Forbidden.error("Only operators may do this.")),
+        }
+    }
+}

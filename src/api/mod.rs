@@ -1,0 +1,3 @@
+//! The outside: HTTP routes and the GraphQL endpoint.
+
+pub mod graphql;

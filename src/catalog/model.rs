@@ -1,0 +1,26 @@
+//! Products.
+
+use crate::kernel::{Money, ProductId, Timestamp};
+
+/// What is sold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// Identity.
+    pub id: ProductId,
+    /// Short name.
+    pub name: String,
+    /// One line of advertising.
+    pub title: Option<String>,
+    /// Longer text.
+    pub description: Option<String>,
+    /// Absolute URL, or a path on this server.
+    pub image_url: Option<String>,
+    /// The ordinary price, outside sales.
+    pub price: Money,
+    /// Grows with each edit.
+    pub version: u32,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last edited.
+    pub updated_at: Timestamp,
+}

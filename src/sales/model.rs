@@ -1,0 +1,174 @@
+//! Sessions and sales, and what their status is at a moment.
+
+use std::time::Duration;
+
+use crate::gate::SaleTerms;
+use crate::kernel::{Epoch, Money, ProductId, SaleId, SessionId, Timestamp};
+
+/// A time slot in which sales run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Identity.
+    pub id: SessionId,
+    /// What shoppers read, such as "Ten o'clock".
+    pub name: Option<String>,
+    /// First moment.
+    pub starts_at: Timestamp,
+    /// First moment after it.
+    pub ends_at: Timestamp,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// Where a session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionStatus {
+    /// Not begun.
+    Upcoming,
+    /// Now.
+    Running,
+    /// Over.
+    Ended,
+}
+
+impl Session {
+    /// Where it stands at `now`.
+    pub fn status(&self, now: Timestamp) -> SessionStatus {
+        if now < self.starts_at {
+            SessionStatus::Upcoming
+        } else if now < self.ends_at {
+            SessionStatus::Running
+        } else {
+            SessionStatus::Ended
+        }
+    }
+}
+
+/// What the operator made of a sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SaleState {
+    /// Being prepared; only operators see it.
+    Draft,
+    /// Sells in its session's window.
+    Published,
+    /// Stopped for now.
+    Paused,
+    /// Over for good, before its window was.
+    Ended,
+}
+
+impl SaleState {
+    /// As stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "DRAFT",
+            Self::Published => "PUBLISHED",
+            Self::Paused => "PAUSED",
+            Self::Ended => "ENDED",
+        }
+    }
+
+    /// From its stored form.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Draft, Self::Published, Self::Paused, Self::Ended].into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// What shoppers are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaleStatus {
+    /// Not published.
+    Draft,
+    /// Published, window not begun.
+    Upcoming,
+    /// Can be bought now.
+    Open,
+    /// Stopped for now by the operator.
+    Paused,
+    /// In its window, no unit left at the moment.
+    SoldOut,
+    /// Over.
+    Ended,
+}
+
+/// One product in one session. Stock that moves with purchases is in [`StockLevel`], not here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sale {
+    /// Identity.
+    pub id: SaleId,
+    /// Short number, unique; order numbers begin with it.
+    pub number: u64,
+    /// When.
+    pub session_id: SessionId,
+    /// What.
+    pub product_id: ProductId,
+    /// Price of one unit.
+    pub price: Money,
+    /// Price of one unit in loyalty points; `None` when points are not taken.
+    pub points_price: Option<u32>,
+    /// Units in all.
+    pub stock_total: u32,
+    /// Units one buyer may hold.
+    pub limit_per_buyer: u32,
+    /// How long an order waits for its payment.
+    pub pay_within: Duration,
+    /// Whether refunded units are sold again.
+    pub returns_on_refund: bool,
+    /// What the operator made of it.
+    pub state: SaleState,
+    /// Generation of its gate; 0 until published.
+    pub epoch: Epoch,
+    /// Grows with each operator act.
+    pub version: u32,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When an operator last changed it.
+    pub updated_at: Timestamp,
+}
+
+/// How many units of a sale are free. `version` grows with every change, so that the newest is known from any two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct StockLevel {
+    /// The sale.
+    pub sale: SaleId,
+    /// Units free.
+    pub left: u32,
+    /// Units in all.
+    pub total: u32,
+    /// Grows with every change of either.
+    pub version: u32,
+    /// When it became so.
+    pub at: Timestamp,
+}
+
+impl Sale {
+    /// What shoppers are told at `now` when `left` units are free.
+    pub fn status(&self, session: &Session, left: u32, now: Timestamp) -> SaleStatus {
+        match self.state {
+            SaleState::Draft => SaleStatus::Draft,
+            SaleState::Ended => SaleStatus::Ended,
+            SaleState::Published | SaleState::Paused => match session.status(now) {
+                SessionStatus::Ended => SaleStatus::Ended,
+                _ if self.state == SaleState::Paused => SaleStatus::Paused,
+                SessionStatus::Upcoming => SaleStatus::Upcoming,
+                SessionStatus::Running if left == 0 => SaleStatus::SoldOut,
+                SessionStatus::Running => SaleStatus::Open,
+            },
+        }
+    }
+
+    /// What the gate must know.
+    pub fn terms(&self, session: &Session) -> SaleTerms {
+        SaleTerms {
+            sale: self.id,
+            epoch: self.epoch,
+            version: self.version,
+            starts_at: session.starts_at,
+            ends_at: session.ends_at,
+            limit_per_buyer: self.limit_per_buyer,
+            stock_total: self.stock_total,
+            paused: self.state == SaleState::Paused,
+            ended: self.state == SaleState::Ended,
+        }
+    }
+}
