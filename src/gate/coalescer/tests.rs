@@ -343,7 +343,7 @@ async fn a_crowd_gets_exactly_the_stock() {
     };
     let probe = Probe::with(Box::new(slow), Box::new(lost));
     probe.open(STOCK).await;
-    let coalescer = coalescer(Arc::clone(&probe), 16, BUYERS as usize, 8);
+    let coalescer = coalescer(Arc::clone(&probe), 16, 2 * BUYERS as usize, 8);
     let counters = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     let crowd = (0..BUYERS).map(|n| {
         let (coalescer, counters) = (coalescer.share(), Arc::clone(&counters));
