@@ -14,3 +14,4 @@ pub mod orders;
 pub mod sales;
 pub mod store;
 pub mod telemetry;
+pub mod workers;

@@ -33,6 +33,9 @@ pub struct Accounts {
     /// How long a remembered token is trusted without asking the database.
     #[schemars(extend("x-min" = "1ms", "x-max" = "1h"))]
     pub token_cache_ttl: Span,
+    /// Login events, and token renewals, that may wait in memory to be written.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub background_queue: usize,
     /// Sign-in attempts per account per minute; 0 lifts the limit.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub sign_ins_per_account_per_minute: u32,

@@ -2,4 +2,6 @@
 
 pub mod context;
 pub mod error;
+pub mod mutation;
+pub mod query;
 pub mod types;

@@ -1,0 +1,77 @@
+//! Writes the login log from the broker's messages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::accounts::LoginEvent;
+use crate::broker::{Broker, BrokerError, Consumer, Failure, Message, Received, Topic};
+use crate::kernel::Clock;
+use crate::store::{self, Database, StoreError};
+
+/// The group that the consumers of this worker form.
+pub const SUBSCRIPTION: &str = "login-log";
+/// Events written in one transaction at most.
+const BATCH: usize = 200;
+/// How long to wait for a batch to fill: nobody waits for the log.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// Why the worker stopped. What it had not acknowledged comes again.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginLogError {
+    /// The broker failed.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Writes events until something fails, or the broker closes (then `Ok`). A message is acknowledged after the commit and written
+/// once however often it comes; one that can't be read is parked in [`Topic::Failures`]. Dropping the future loses nothing.
+pub async fn run(
+    mut consumer: Box<dyn Consumer>,
+    broker: Arc<dyn Broker>,
+    db: Database,
+    clock: Clock,
+) -> Result<(), LoginLogError> {
+    loop {
+        let batch = match consumer.receive(BATCH, LINGER).await {
+            Ok(batch) => batch,
+            Err(BrokerError::Closed) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut events = Vec::with_capacity(batch.len());
+        for message in &batch {
+            match LoginEvent::from_message(&message.payload) {
+                Ok(event) => events.push(event),
+                Err(reason) => park(broker.as_ref(), message, reason, &clock).await?,
+            }
+        }
+        if !events.is_empty() {
+            store::write!(&db, |conn| sql::accounts::insert_login_events(conn, &events).await)?;
+        }
+        for message in batch {
+            consumer.ack(message.position).await?;
+        }
+    }
+}
+
+async fn park(broker: &dyn Broker, message: &Received, reason: String, clock: &Clock) -> Result<(), BrokerError> {
+    tracing::error!(position = message.position, reason, "login event cannot be read");
+    let text = || serde_json::Value::String(String::from_utf8_lossy(&message.payload).into_owned());
+    let failure = Failure {
+        topic: Topic::LoginEvents.name().to_owned(),
+        key: String::new(),
+        reason,
+        at: clock.now(),
+        message: serde_json::from_slice(&message.payload).unwrap_or_else(|_| text()),
+    };
+    // A failure always has a JSON form.
+    let payload = serde_json::to_vec(&failure).unwrap_or_default();
+    let message = Message { key: payload_key(message), payload: payload.into(), deliver_at: None };
+    broker.publish(Topic::Failures, vec![message]).await
+}
+
+fn payload_key(message: &Received) -> bytes::Bytes {
+    message.position.to_string().into_bytes().into()
+}
