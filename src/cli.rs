@@ -149,7 +149,8 @@ impl Cli {
 
     /// The configuration's sources as the flags say. Options of a command that are settings come after `--set`.
     fn sources(&self) -> Sources {
-        let assigned = self.settings.set.iter().map(|assignment| Flag { name: "--set", assignment: assignment.clone() });
+        let assigned =
+            self.settings.set.iter().map(|assignment| Flag { name: "--set", assignment: assignment.clone() });
         let mut flags: Vec<Flag> = assigned.collect();
         match &self.command {
             Command::Serve(Serve { listen: Some(listen) }) => {
@@ -209,7 +210,8 @@ mod tests {
 
     #[test]
     fn options_become_settings() {
-        let cli = parse("doorbuster serve --listen [::1]:99 --set hub.stock_tick=5ms --set server.listen=1.1.1.1:1").unwrap();
+        let cli =
+            parse("doorbuster serve --listen [::1]:99 --set hub.stock_tick=5ms --set server.listen=1.1.1.1:1").unwrap();
         let Sources { flags, environment, .. } = cli.sources();
         assert!(!environment.is_empty());
         let config = config::Config::load(&Sources { flags, ..Sources::default() }).unwrap();

@@ -13,9 +13,6 @@ pub mod outbox;
 pub use failure::{Failure, park};
 pub use outbox::{NewEvent, Relay};
 
-pub mod envelope;
-pub mod outbox;
-
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -62,7 +62,7 @@ impl Orders {
             for ticket in tickets {
                 let Some((order, stock)) = sql::orders::close(conn, ticket, closing, now).await? else { continue };
                 let events = vec![ResultEvent::Order(order.clone()), ResultEvent::Stock(stock)];
-                sql::outbox::append(conn, &[result_event(order.sale(), events)], now).await?;
+                sql::outbox::append(conn, &[result_event(order.sale(), events)?], now).await?;
                 closed.push(order);
             }
             Ok(closed)

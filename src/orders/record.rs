@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::messages::{OrderRequest, PaymentTimeouts, TIMEOUTS, TIMEOUTS_VERSION};
 use super::{Order, OrderState, Orders, OrdersError, Refusal};
-use crate::broker::outbox::NewEvent;
-use crate::broker::{Topic, envelope};
+use crate::broker::envelope::{self, EnvelopeError};
+use crate::broker::{NewEvent, Topic};
 use crate::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
 use crate::kernel::{SaleId, Timestamp};
 use crate::sales::StockLevel;
@@ -27,7 +27,7 @@ impl Orders {
                 let facts = facts.ok_or_else(|| StoreError::Conflict { constraint: format!("unknown sale {sale}") })?;
                 let (decided, stock) = sql::orders::record(conn, facts, sale, &requests, now).await?;
                 outcomes.extend(decided.iter().map(|order| (order.state, now.since(order.created_at))));
-                let events = events_of(sale, decided, stock);
+                let events = events_of(sale, decided, stock)?;
                 sql::outbox::append(conn, &events, now).await?;
             }
             Ok(outcomes)
@@ -53,33 +53,39 @@ const fn outcome(state: OrderState) -> &'static str {
 }
 
 /// The result that every node hears, and the reminder that the time to pay is over.
-fn events_of(sale: SaleId, decided: Vec<Order>, stock: Option<StockLevel>) -> Vec<NewEvent> {
+fn events_of(sale: SaleId, decided: Vec<Order>, stock: Option<StockLevel>) -> Result<Vec<NewEvent>, StoreError> {
     if decided.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let unpaid: Vec<_> = decided.iter().filter(|order| order.state.is_live()).collect();
-    let timeout = unpaid.first().map(|first| {
-        let due = first.pay_before;
-        let orders = unpaid.iter().map(|order| order.ticket).collect();
-        NewEvent {
+    let mut events = Vec::with_capacity(2);
+    if let Some(first) = unpaid.first() {
+        let timeouts =
+            PaymentTimeouts { due: first.pay_before, orders: unpaid.iter().map(|order| order.ticket).collect() };
+        events.push(NewEvent {
             topic: Topic::PaymentTimeouts,
             key: sale.to_string(),
-            payload: envelope::encode(TIMEOUTS, TIMEOUTS_VERSION, &PaymentTimeouts { due, orders }),
-            deliver_at: Some(due),
-        }
-    });
+            payload: envelope::encode(TIMEOUTS, TIMEOUTS_VERSION, &timeouts).map_err(unwritable)?,
+            deliver_at: Some(timeouts.due),
+        });
+    }
     let results = decided.into_iter().map(ResultEvent::Order).chain(stock.map(ResultEvent::Stock)).collect();
-    std::iter::once(result_event(sale, results)).chain(timeout).collect()
+    events.push(result_event(sale, results)?);
+    Ok(events)
 }
 
 /// The outbox event that carries these results of one sale.
-pub(super) fn result_event(sale: SaleId, events: Vec<ResultEvent>) -> NewEvent {
-    NewEvent {
+pub(super) fn result_event(sale: SaleId, events: Vec<ResultEvent>) -> Result<NewEvent, StoreError> {
+    Ok(NewEvent {
         topic: Topic::PurchaseResults,
         key: sale.to_string(),
-        payload: envelope::encode(RESULTS, RESULTS_VERSION, &ResultBatch { events }),
+        payload: envelope::encode(RESULTS, RESULTS_VERSION, &ResultBatch { events }).map_err(unwritable)?,
         deliver_at: None,
-    }
+    })
+}
+
+fn unwritable(error: EnvelopeError) -> StoreError {
+    StoreError::Internal(error.to_string())
 }
 
 impl Orders {
@@ -92,7 +98,7 @@ impl Orders {
             let facts = sql::orders::sale_facts(conn, sale).await?;
             let facts = facts.ok_or_else(|| StoreError::Conflict { constraint: format!("unknown sale {sale}") })?;
             if let Some(order) = sql::orders::void(conn, facts, &request, now).await? {
-                sql::outbox::append(conn, &[result_event(sale, vec![ResultEvent::Order(order)])], now).await?;
+                sql::outbox::append(conn, &[result_event(sale, vec![ResultEvent::Order(order)])?], now).await?;
             }
             Ok(())
         })?;

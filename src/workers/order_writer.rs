@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use crate::broker::{Broker, Received, Topic, envelope};
+use crate::broker::{self, Broker, Failure, Received, Topic, envelope};
 use crate::config;
-use crate::kernel::{Backoff, Rng};
+use crate::kernel::{Backoff, Clock, Rng};
 use crate::orders::messages::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
 use crate::orders::rebuild::WRITER;
 use crate::orders::{Orders, OrdersError};
@@ -28,6 +29,8 @@ pub struct OrderWriter {
     pub config: config::Orders,
     /// Counts.
     pub metrics: Metrics,
+    /// Time.
+    pub clock: Clock,
     /// For back-off.
     pub rng: Rng,
 }
@@ -51,7 +54,7 @@ impl OrderWriter {
             match envelope::decode::<OrderRequests>(REQUESTS, REQUESTS_VERSION, &message.payload) {
                 Ok(batch) => requests.extend(batch.tickets),
                 Err(error) => {
-                    self.park(&format!("position-{}", message.position), &message.payload, &error.to_string()).await?;
+                    self.park(Bytes::new(), message.payload, error.to_string()).await?;
                 }
             }
         }
@@ -106,15 +109,17 @@ impl OrderWriter {
                 tracing::error!(%ticket, %error, "parked ticket has no recorded outcome");
             }
             let payload = envelope::encode(REQUESTS, REQUESTS_VERSION, &OrderRequests { tickets: vec![request] })?;
-            self.park(&ticket.sale.to_string(), &payload, &error.to_string()).await?;
+            let key = Bytes::copy_from_slice(&ticket.sale.to_bytes());
+            self.park(key, payload, error.to_string()).await?;
         }
         Ok(())
     }
 
-    async fn park(&self, key: &str, payload: &[u8], reason: &str) -> anyhow::Result<()> {
+    async fn park(&self, key: Bytes, payload: Bytes, reason: String) -> anyhow::Result<()> {
         self.metrics.failures_parked.count(Topic::OrderRequests.name());
-        crate::broker::park(&*self.broker, Topic::OrderRequests, key, payload, reason).await?;
-        Ok(())
+        let topic = Topic::OrderRequests.name().to_owned();
+        let failure = Failure { topic, key, reason, at: self.clock.now(), payload };
+        Ok(broker::park(&*self.broker, &failure).await?)
     }
 }
 

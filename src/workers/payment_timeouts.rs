@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use crate::broker::{Broker, Topic, envelope};
+use bytes::Bytes;
+
+use crate::broker::{self, Broker, Failure, Topic, envelope};
+use crate::kernel::Clock;
 use crate::orders::Orders;
 use crate::orders::messages::{PaymentTimeouts, TIMEOUTS, TIMEOUTS_VERSION};
 use crate::telemetry::Metrics;
@@ -15,7 +18,7 @@ const GROUP: &str = "expirer";
 const MESSAGES_MAX: usize = 16;
 
 /// Runs until the broker or the database fails; what was not acknowledged comes again.
-pub async fn run(orders: &Orders, broker: &dyn Broker, metrics: &Metrics) -> anyhow::Result<()> {
+pub async fn run(orders: &Orders, broker: &dyn Broker, clock: &Clock, metrics: &Metrics) -> anyhow::Result<()> {
     let mut consumer = broker.subscribe(Topic::PaymentTimeouts, 0, GROUP).await?;
     loop {
         for message in consumer.receive(MESSAGES_MAX, Duration::ZERO).await? {
@@ -25,8 +28,10 @@ pub async fn run(orders: &Orders, broker: &dyn Broker, metrics: &Metrics) -> any
                 }
                 Err(error) => {
                     metrics.failures_parked.count(Topic::PaymentTimeouts.name());
-                    let reason = error.to_string();
-                    crate::broker::park(broker, Topic::PaymentTimeouts, "", &message.payload, &reason).await?;
+                    let topic = Topic::PaymentTimeouts.name().to_owned();
+                    let (reason, payload) = (error.to_string(), message.payload);
+                    let failure = Failure { topic, key: Bytes::new(), reason, at: clock.now(), payload };
+                    broker::park(broker, &failure).await?;
                 }
             }
             consumer.ack(message.position).await?;

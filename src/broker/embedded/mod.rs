@@ -113,7 +113,7 @@ impl EmbeddedBroker {
                 .map(|topic| (topic, Channel::new(config.broadcast_buffer)))
                 .collect(),
             redelivery_after: *config.redelivery_after,
-            poll_every: config.poll_every.max(Duration::from_millis(1)),
+            poll_every: (*config.poll_every).max(Duration::from_millis(1)),
             closed: CancellationToken::new(),
         });
         let task = tokio::spawn(journal::run(shared.clone(), last));
