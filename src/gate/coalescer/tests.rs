@@ -55,8 +55,20 @@ impl Gate for Probe {
         self.gate.pending(sale, before, max).await
     }
 
+    async fn find_pending(&self, ticket: TicketId) -> Result<Option<PendingTicket>, GateError> {
+        self.gate.find_pending(ticket).await
+    }
+
+    async fn find_pending_of(&self, sale: SaleId, buyer: UserId) -> Result<Option<PendingTicket>, GateError> {
+        self.gate.find_pending_of(sale, buyer).await
+    }
+
     async fn counts(&self, sale: SaleId) -> Result<Option<Counts>, GateError> {
         self.gate.counts(sale).await
+    }
+
+    async fn sales(&self) -> Result<Vec<SaleId>, GateError> {
+        self.gate.sales().await
     }
 
     async fn forget(&self, sale: SaleId) -> Result<(), GateError> {
