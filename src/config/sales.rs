@@ -14,6 +14,9 @@ pub struct Sales {
     /// How often the snapshot is checked against the database, should a change event be lost.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
     pub poll_every: Span,
+    /// How long after its end a session stays in the lists.
+    #[schemars(extend("x-min" = "1h", "x-max" = "3650d"))]
+    pub history: Span,
 }
 
 impl Sales {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::accounts::LoginEvent;
-use crate::broker::{Broker, BrokerError, Consumer, Failure, Message, Received, Topic};
+use crate::broker::{self, Broker, BrokerError, Consumer, Failure, Received, Topic};
 use crate::kernel::Clock;
 use crate::store::{self, Database, StoreError};
 
@@ -58,22 +58,9 @@ pub async fn run(
 
 async fn park(broker: &dyn Broker, message: &Received, reason: String, clock: &Clock) -> Result<(), BrokerError> {
     tracing::error!(position = message.position, reason, "login event cannot be read");
-    let text = || serde_json::Value::String(String::from_utf8_lossy(&message.payload).into_owned());
-    let failure = Failure {
-        topic: Topic::LoginEvents.name().to_owned(),
-        key: String::new(),
-        reason,
-        at: clock.now(),
-        message: serde_json::from_slice(&message.payload).unwrap_or_else(|_| text()),
-    };
-    // A failure always has a JSON form.
-    let payload = serde_json::to_vec(&failure).unwrap_or_default();
-    let message = Message { key: payload_key(message), payload: payload.into(), deliver_at: None };
-    broker.publish(Topic::Failures, vec![message]).await
-}
-
-fn payload_key(message: &Received) -> bytes::Bytes {
-    message.position.to_string().into_bytes().into()
+    let topic = Topic::LoginEvents.name().to_owned();
+    let failure = Failure { topic, key: bytes::Bytes::new(), reason, at: clock.now(), payload: message.payload.clone() };
+    broker::park(broker, &failure).await
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use async_graphql::{Error, ErrorExtensions as _};
 
 use crate::accounts::AccountsError;
+use crate::orders::OrdersError;
 use crate::store::StoreError;
 
 /// `extensions.code` of a top-level error. Stable.
@@ -86,6 +87,17 @@ pub fn accounts_fault(error: &AccountsError) -> Error {
         AccountsError::Hashing(reason) => {
             tracing::error!(%reason, "password hashing failed");
             Code::InternalServerError.error("Something went wrong on our side.")
+        }
+    }
+}
+
+/// The answer when buying or looking up an order fails: what happened is not known, and asking again is safe.
+pub fn orders_fault(error: &OrdersError) -> Error {
+    match error {
+        OrdersError::Store(error) => store_fault(error),
+        OrdersError::Gate(_) | OrdersError::Broker(_) => {
+            tracing::warn!(%error, "purchase path unavailable");
+            Code::Unavailable.retry("The service is not available right now. Please try again shortly.", 2)
         }
     }
 }

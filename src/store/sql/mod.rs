@@ -3,4 +3,8 @@
 //! domain types.
 
 pub mod accounts;
+pub mod broker;
+pub mod catalog;
 pub mod orders;
+pub mod outbox;
+pub mod sales;
