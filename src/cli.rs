@@ -161,7 +161,7 @@ impl Cli {
             }
             _ => {}
         }
-        Sources { file: self.settings.config.clone(), environment: std::env::vars_os().collect(), flags }
+        Sources::process(self.settings.config.clone(), flags)
     }
 }
 
