@@ -1,3 +1,5 @@
 //! The outside: HTTP routes and the GraphQL endpoint.
 
 pub mod graphql;
+pub mod health;
+pub mod router;
