@@ -169,7 +169,7 @@ impl Cli {
             }
             _ => {}
         }
-        Sources { file: self.settings.config.clone(), environment: std::env::vars_os().collect(), flags }
+        Sources::process(self.settings.config.clone(), flags)
     }
 }
 
