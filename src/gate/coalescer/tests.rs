@@ -55,8 +55,20 @@ impl Gate for Probe {
         self.gate.pending(sale, before, max).await
     }
 
+    async fn find_pending(&self, ticket: TicketId) -> Result<Option<PendingTicket>, GateError> {
+        self.gate.find_pending(ticket).await
+    }
+
+    async fn find_pending_of(&self, sale: SaleId, buyer: UserId) -> Result<Option<PendingTicket>, GateError> {
+        self.gate.find_pending_of(sale, buyer).await
+    }
+
     async fn counts(&self, sale: SaleId) -> Result<Option<Counts>, GateError> {
         self.gate.counts(sale).await
+    }
+
+    async fn sales(&self) -> Result<Vec<SaleId>, GateError> {
+        self.gate.sales().await
     }
 
     async fn forget(&self, sale: SaleId) -> Result<(), GateError> {
@@ -343,7 +355,7 @@ async fn a_crowd_gets_exactly_the_stock() {
     };
     let probe = Probe::with(Box::new(slow), Box::new(lost));
     probe.open(STOCK).await;
-    let coalescer = coalescer(Arc::clone(&probe), 16, BUYERS as usize, 8);
+    let coalescer = coalescer(Arc::clone(&probe), 16, 2 * BUYERS as usize, 8);
     let counters = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     let crowd = (0..BUYERS).map(|n| {
         let (coalescer, counters) = (coalescer.share(), Arc::clone(&counters));
