@@ -7,8 +7,10 @@ use async_graphql::{Context, Result};
 
 use super::error::Code;
 use crate::accounts::{Accounts, Role, Viewer};
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::kernel::Clock;
+use crate::sales::{Offer, Sales, StockLevel, StockView};
 
 /// The services that resolvers call. One per process, in the schema's data.
 pub struct Services {
@@ -18,6 +20,22 @@ pub struct Services {
     pub config: Arc<Config>,
     /// Users and their tokens.
     pub accounts: Accounts,
+    /// Sessions and sales.
+    pub sales: Sales,
+    /// Where products are read from.
+    pub catalog: Arc<dyn Catalog>,
+    /// Live stock.
+    pub stock: Arc<dyn StockView>,
+}
+
+impl Services {
+    /// The sale's stock: the newer of what was read with it and what was heard since.
+    pub fn stock(&self, offer: &Offer) -> StockLevel {
+        match self.stock.level(offer.sale.id) {
+            Some(heard) if heard.version > offer.stock.version => heard,
+            _ => offer.stock,
+        }
+    }
 }
 
 /// Facts of one request, put into its data by the edge.

@@ -2,6 +2,7 @@
 
 pub mod context;
 pub mod error;
+pub mod loaders;
 pub mod mutation;
 pub mod query;
 pub mod types;

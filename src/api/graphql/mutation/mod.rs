@@ -1,3 +1,7 @@
 //! Mutations, one file per slice.
 
 pub mod accounts;
+mod act;
+pub mod catalog;
+pub mod sale_acts;
+pub mod sales;

@@ -1,3 +1,4 @@
 //! Queries, one file per slice.
 
 pub mod accounts;
+pub mod sales;

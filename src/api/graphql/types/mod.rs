@@ -1,5 +1,8 @@
 //! Output types, one file per slice, and the scalars they share.
 
 pub mod accounts;
+pub mod catalog;
+pub mod connection;
+pub mod sales;
 pub mod scalars;
 pub mod user_error;
