@@ -5,9 +5,19 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, ConfigErrors, Flag, Layers, Sources};
+use crate::api::graphql::schema;
+use crate::app::App;
+use crate::config::{self, Config, ConfigErrors, Flag, Layers, Sources};
+use crate::kernel::{Clock, Rng};
+use crate::lifecycle::Shutdown;
+use crate::store::Database;
+use crate::telemetry::init_logging;
+
+/// Failures read from the broker at once.
+const FAILURES_PAGE: usize = 100;
 
 /// A backend for limited-time sales.
 #[derive(Debug, Parser)]
@@ -137,19 +147,18 @@ impl Cli {
         let layers = Layers::read(&self.sources());
         match self.command {
             Command::Config(command) => config_command(&command, &layers),
-            Command::Serve(_)
-            | Command::Demo(_)
-            | Command::Migrate
-            | Command::Schema
-            | Command::Operator(_)
-            | Command::Failures(_)
-            | Command::Bench(_) => anyhow::bail!("not part of this build"),
+            Command::Schema => print(&schema::sdl()),
+            command => match layers.config() {
+                Ok(config) => command.run(config).await,
+                Err(errors) => Ok(refuse(&errors)),
+            },
         }
     }
 
     /// The configuration's sources as the flags say. Options of a command that are settings come after `--set`.
     fn sources(&self) -> Sources {
-        let assigned = self.settings.set.iter().map(|assignment| Flag { name: "--set", assignment: assignment.clone() });
+        let assigned =
+            self.settings.set.iter().map(|assignment| Flag { name: "--set", assignment: assignment.clone() });
         let mut flags: Vec<Flag> = assigned.collect();
         match &self.command {
             Command::Serve(Serve { listen: Some(listen) }) => {
@@ -161,6 +170,86 @@ impl Cli {
             _ => {}
         }
         Sources { file: self.settings.config.clone(), environment: std::env::vars_os().collect(), flags }
+    }
+}
+
+impl Command {
+    /// Runs a command that needs the configuration.
+    async fn run(self, config: Config) -> anyhow::Result<ExitCode> {
+        init_logging(&config.log)?;
+        match self {
+            Self::Serve(_) => serve(config).await,
+            Self::Migrate => migrate(config).await,
+            Self::Operator(OperatorCommand::Create(options)) => create_operator(config, options).await,
+            Self::Failures(command) => failures(config, command).await,
+            Self::Demo(_) | Self::Bench(_) | Self::Schema | Self::Config(_) => anyhow::bail!("not part of this build"),
+        }
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    let shutdown = Shutdown::new();
+    shutdown.obey_signals(*config.server.shutdown_timeout)?;
+    let listen = config.server.listen;
+    let app = App::build(config, Clock::system(), Rng::system()).await?;
+    let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    app.start();
+    app.serve(listener, &shutdown).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn migrate(config: Config) -> anyhow::Result<ExitCode> {
+    let applied = Database::open(&config.store).await?.migrate().await?;
+    match applied.as_slice() {
+        [] => print("the schema is up to date\n"),
+        applied => print(&format!("applied {}\n", applied.join(", "))),
+    }
+}
+
+async fn create_operator(config: Config, options: OperatorCreate) -> anyhow::Result<ExitCode> {
+    let password = read_password(options.password_stdin)?;
+    let app = App::build(config, Clock::system(), Rng::system()).await?;
+    match app.accounts().create_operator(&options.username, &password, &options.display_name).await? {
+        Ok(user) => print(&format!("created operator {} ({})\n", user.username, user.id)),
+        Err(refusals) => {
+            for refusal in refusals {
+                eprintln!("{}", refusal.message());
+            }
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// The first line of standard input; asked for unless `quiet`.
+fn read_password(quiet: bool) -> anyhow::Result<String> {
+    if !quiet {
+        eprint!("Password (will be shown): ");
+    }
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+async fn failures(config: Config, command: FailuresCommand) -> anyhow::Result<ExitCode> {
+    let app = App::build(config, Clock::system(), Rng::system()).await?;
+    match command {
+        FailuresCommand::Replay { id } if app.broker().replay(id).await? => print(&format!("replayed {id}\n")),
+        FailuresCommand::Replay { id } => anyhow::bail!("there is no failure {id}"),
+        FailuresCommand::List => {
+            let mut after = 0;
+            loop {
+                let page = app.broker().failures(after, FAILURES_PAGE).await?;
+                for (id, failure) in &page {
+                    let payload = String::from_utf8_lossy(&failure.payload);
+                    print(&format!("{id}\t{}\t{}\t{}\t{payload}\n", failure.at.to_rfc3339(), failure.topic, failure.reason))?;
+                }
+                match page.last() {
+                    Some((last, _)) => after = *last,
+                    None => return Ok(ExitCode::SUCCESS),
+                }
+            }
+        }
     }
 }
 
@@ -209,7 +298,8 @@ mod tests {
 
     #[test]
     fn options_become_settings() {
-        let cli = parse("doorbuster serve --listen [::1]:99 --set hub.stock_tick=5ms --set server.listen=1.1.1.1:1").unwrap();
+        let cli =
+            parse("doorbuster serve --listen [::1]:99 --set hub.stock_tick=5ms --set server.listen=1.1.1.1:1").unwrap();
         let Sources { flags, environment, .. } = cli.sources();
         assert!(!environment.is_empty());
         let config = config::Config::load(&Sources { flags, ..Sources::default() }).unwrap();

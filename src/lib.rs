@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod api;
+pub mod app;
 pub mod broker;
 pub mod catalog;
 pub mod cli;

@@ -10,6 +10,9 @@ mod service;
 mod throttle;
 mod tokens;
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 pub use messages::{LoginEvent, LoginOutcome};
 pub use model::{AccessToken, Role, User, Viewer};
 pub use rules::SignUpRefusal;

@@ -122,3 +122,114 @@ impl Inner {
 fn failed(error: impl std::fmt::Display) -> HashError {
     HashError::Failed(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::testing::eventually;
+    use crate::config::{Config, Size};
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    fn hasher(concurrency: usize, queue: usize, memory: usize) -> Hasher {
+        let mut config = Config::default_embedded().accounts;
+        config.hash_concurrency = concurrency;
+        config.hash_queue = queue;
+        config.hash_memory = Size(memory);
+        Hasher::new(&config, Rng::seeded(1)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_hash_is_salted_and_knows_its_password() {
+        let hasher = hasher(1, 8, 8 * 1024);
+        let (one, two) = (hasher.hash("密码 one").await.unwrap(), hasher.hash("密码 one").await.unwrap());
+        assert_ne!(one, two);
+        for hash in [&one, &two] {
+            assert_eq!(hasher.verify("密码 one", Some(hash)).await.unwrap(), Verdict::Right { rehash: None });
+            assert_eq!(hasher.verify("密码 two", Some(hash)).await.unwrap(), Verdict::Wrong);
+            assert_eq!(hasher.verify("", Some(hash)).await.unwrap(), Verdict::Wrong);
+        }
+        assert_eq!(hasher.verify("密码 one", None).await.unwrap(), Verdict::Wrong);
+        assert!(matches!(hasher.verify("x", Some("not a hash")).await, Err(HashError::Failed(_))));
+    }
+
+    #[tokio::test]
+    async fn the_defaults_are_no_weaker_than_owasp_asks() {
+        let hasher = Hasher::new(&Config::default_embedded().accounts, Rng::seeded(1)).unwrap();
+        assert!(hasher.hash("12345678").await.unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    }
+
+    #[tokio::test]
+    async fn parameters_that_make_no_hash_are_refused() {
+        let mut config = Config::default_embedded().accounts;
+        config.hash_passes = 0;
+        assert!(matches!(Hasher::new(&config, Rng::seeded(1)), Err(HashError::Failed(_))));
+    }
+
+    #[tokio::test]
+    async fn nobody_takes_as_long_as_a_wrong_password() {
+        let hasher = hasher(1, 8, 19 << 20);
+        let hash = hasher.hash("12345678").await.unwrap();
+        let quickest = async |stored: Option<&str>| {
+            let mut quickest = Duration::MAX;
+            for _ in 0..5 {
+                let start = tokio::time::Instant::now();
+                assert_eq!(hasher.verify("wrong one", stored).await.unwrap(), Verdict::Wrong);
+                quickest = quickest.min(start.elapsed());
+            }
+            quickest
+        };
+        let (wrong, nobody) = (quickest(Some(&hash)).await, quickest(None).await);
+        // The same parameters are the same work; the times only have to show that it is done at all.
+        assert_eq!(hasher.0.nobody.split('$').nth(3), hash.split('$').nth(3));
+        assert!(nobody * 10 > wrong, "wrong {wrong:?}, nobody {nobody:?}");
+    }
+
+    #[tokio::test]
+    async fn so_many_run_and_so_many_wait() {
+        let hasher = hasher(2, 4, 8 * 1024);
+        let (running, most, pair) =
+            (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(2)));
+        let jobs = (0..6).map(|_| {
+            let (running, most, pair) = (running.clone(), most.clone(), pair.clone());
+            hasher.run(move |_| {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                pair.wait();
+                running.fetch_sub(1, Ordering::SeqCst);
+                Ok(())
+            })
+        });
+        for result in futures_util::future::join_all(jobs).await {
+            result.unwrap();
+        }
+        assert_eq!(most.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn whoever_finds_no_place_to_wait_is_told_at_once() {
+        let hasher = hasher(1, 2, 8 * 1024);
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let blocked = tokio::spawn({
+            let hasher = hasher.clone();
+            async move { hasher.run(move |_| wait.recv().map_err(failed)).await }
+        });
+        eventually(|| hasher.0.running.available_permits() == 0).await;
+        let waiting = [0, 1].map(|_| {
+            let hasher = hasher.clone();
+            tokio::spawn(async move { hasher.hash("12345678").await })
+        });
+        eventually(|| hasher.0.places.available_permits() == 0).await;
+        assert!(matches!(hasher.hash("12345678").await, Err(HashError::Busy)));
+        // One who gives up leaves the queue; the work of one who gave up while it ran keeps its place.
+        waiting[0].abort();
+        eventually(|| hasher.0.places.available_permits() == 1).await;
+        blocked.abort();
+        eventually(|| blocked.is_finished()).await;
+        assert_eq!(hasher.0.running.available_permits(), 0);
+        go.send(()).unwrap();
+        let [_, waited] = waiting;
+        waited.await.unwrap().unwrap();
+        eventually(|| hasher.0.places.available_permits() == 3).await;
+    }
+}

@@ -46,8 +46,7 @@ impl SignUpRefusal {
 pub fn username(text: &str) -> Option<String> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let first = text.as_bytes().first()?;
-    let valid =
-        USERNAME_LENGTH.contains(&text.len()) && text.bytes().all(allowed) && first.is_ascii_alphanumeric();
+    let valid = USERNAME_LENGTH.contains(&text.len()) && text.bytes().all(allowed) && first.is_ascii_alphanumeric();
     valid.then(|| text.to_ascii_lowercase())
 }
 
@@ -111,13 +110,13 @@ mod tests {
             "al ice",
             "al\u{0000}ice",
             "alice\n",
-            "\u{212A}elvin",          // Kelvin sign, whose lower case is k
-            "\u{FF41}lice",           // full-width a
-            "\u{0430}lice",           // Cyrillic a
-            "ali\u{200B}ce",          // zero-width space
-            "alice\u{0301}",          // combining accent
-            "\u{0130}stanbul",        // dotted capital I
-            "a\u{202E}ecil",          // right-to-left override
+            "\u{212A}elvin",   // Kelvin sign, whose lower case is k
+            "\u{FF41}lice",    // full-width a
+            "\u{0430}lice",    // Cyrillic a
+            "ali\u{200B}ce",   // zero-width space
+            "alice\u{0301}",   // combining accent
+            "\u{0130}stanbul", // dotted capital I
+            "a\u{202E}ecil",   // right-to-left override
             "alice@example.com",
             "a/b/c",
         ];
@@ -141,8 +140,18 @@ mod tests {
         assert_eq!(display_name("  李 雷 ").as_deref(), Some("李 雷"));
         assert_eq!(display_name("👩‍🚀").as_deref(), Some("👩‍🚀"));
         assert_eq!(display_name(&"é".repeat(64)), Some("é".repeat(64)));
-        let tricks =
-            ["", "   ", "\u{3000}", &"é".repeat(65), "a\u{0007}b", "a\nb", "\u{200B}", "\u{200D}", "bo\u{202E}b", "\u{2060}"];
+        let tricks = [
+            "",
+            "   ",
+            "\u{3000}",
+            &"é".repeat(65),
+            "a\u{0007}b",
+            "a\nb",
+            "\u{200B}",
+            "\u{200D}",
+            "bo\u{202E}b",
+            "\u{2060}",
+        ];
         for trick in tricks {
             assert_eq!(display_name(trick), None, "{trick:?}");
         }

@@ -336,3 +336,6 @@ impl Accounts {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -149,6 +149,14 @@ impl Tokens {
         self.renewals.flush().await;
     }
 
+    /// How many tokens the node knows something about.
+    #[cfg(test)]
+    pub fn remembered(&self) -> u64 {
+        self.known.run_pending_tasks();
+        self.dead.run_pending_tasks();
+        self.known.entry_count() + self.dead.entry_count()
+    }
+
     async fn look_up(&self, hash: TokenHash, now: Timestamp) -> Result<Option<Viewer>, StoreError> {
         self.metrics.token_lookups.inc();
         let found = store::read!(&self.db, |conn| sql::accounts::find_token(conn, &hash).await)?;

@@ -1,7 +1,7 @@
 //! What is checked beyond the type of a single value.
 
 use super::layers::Layers;
-use super::{Problem, Size, Span, schema};
+use super::{Problem, Size, Span};
 
 /// Collects what is wrong; each problem is placed where its values came from.
 pub(super) struct Check<'a> {
@@ -28,23 +28,13 @@ impl<'a> Check<'a> {
         });
     }
 
-    /// Holds each value against the bounds of its field.
-    pub(super) fn bounds(&mut self, schema: &serde_json::Value) {
-        for entry in self.layers.entries() {
-            let Some(property) = schema::property(schema, &entry.section, &entry.key) else { continue };
-            if let Some(message) = out_of_bounds(property, &entry.value) {
-                self.require(false, &[&entry.path()], &message);
-            }
-        }
-    }
-
     pub(super) fn finish(self) -> Vec<Problem> {
         self.problems
     }
 }
 
 /// Why the value is outside of the bounds that its JSON Schema gives.
-fn out_of_bounds(property: &serde_json::Value, value: &toml::Value) -> Option<String> {
+pub(super) fn out_of_bounds(property: &serde_json::Value, value: &toml::Value) -> Option<String> {
     let (holds, min, max) = match value {
         toml::Value::Integer(value) => {
             let (min, max) = (property["minimum"].as_i64()?, property["maximum"].as_i64()?);

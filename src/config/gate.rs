@@ -17,6 +17,9 @@ pub struct Gate {
     /// Purchases of one sale that may wait for the gate.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub queue: usize,
+    /// Sales that may have purchases waiting at the same time.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub sales: usize,
     /// How long after its end a sale stays in the gate.
     #[schemars(extend("x-min" = "1s", "x-max" = "90d"))]
     pub retention: Span,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::check::Check;
+use super::check::{Check, out_of_bounds};
 use super::document::{self, FoundKey, FoundSection};
 use super::{Config, ConfigErrors, DEFAULT, Problem, Secret, schema};
 
@@ -100,7 +100,6 @@ impl Layers {
             }
         }
         let mut check = Check::new(self, self.problems.clone());
-        check.bounds(&self.schema);
         let config = Config::deserialize(table);
         match &config {
             Ok(config) => config.validate(&mut check),
@@ -159,7 +158,8 @@ impl Layers {
 
     /// Where the values of `keys` came from; defaults are mentioned only when nothing else is to blame.
     pub(super) fn origins(&self, keys: &[&str]) -> String {
-        let origins = self.entries.iter().filter(|entry| keys.contains(&entry.path().as_str())).map(|entry| &entry.origin);
+        let origins =
+            self.entries.iter().filter(|entry| keys.contains(&entry.path().as_str())).map(|entry| &entry.origin);
         let given: Vec<&str> = origins.filter(|origin| *origin != "default").map(String::as_str).collect();
         if given.is_empty() { "default".to_owned() } else { given.join(", ") }
     }
@@ -198,9 +198,13 @@ impl Layers {
         }
     }
 
-    /// Puts a value in force if it alone, among the defaults, makes a configuration: so each problem has its key.
+    /// Puts a value in force if it is within its bounds and it alone, among the defaults, makes a configuration: so each
+    /// problem has its key.
     fn set(&mut self, index: usize, value: Value, at: String) {
         let entry = &self.entries[index];
+        if let Some(message) = self.property(entry).and_then(|property| out_of_bounds(property, &value)) {
+            return self.problem(at, Some(index), message);
+        }
         let mut table = self.defaults.clone();
         table[&entry.section][&entry.key] = value.clone();
         match Config::deserialize(table) {
@@ -252,8 +256,12 @@ impl Layers {
     }
 
     fn is_secret(&self, entry: &Entry) -> bool {
-        let property = schema::property(&self.schema, &entry.section, &entry.key);
-        property.is_some_and(|property| property["writeOnly"] == true)
+        self.property(entry).is_some_and(|property| property["writeOnly"] == true)
+    }
+
+    /// What the JSON Schema says of a key.
+    pub(super) fn property(&self, entry: &Entry) -> Option<&serde_json::Value> {
+        self.schema["properties"].get(&entry.section)?["properties"].get(&entry.key)
     }
 
     fn problem(&mut self, at: String, index: Option<usize>, message: String) {

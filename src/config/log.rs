@@ -34,7 +34,11 @@ impl Log {
         let levels = ["off", "error", "warn", "info", "debug", "trace"];
         let bare = self.filter.split(',').map(str::trim).find(|part| !part.contains('=') && !levels.contains(part));
         if let Some(part) = bare {
-            check.require(false, &["log.filter"], &format!("`{part}` is not a level; write a module as `{part}=debug`"));
+            check.require(
+                false,
+                &["log.filter"],
+                &format!("`{part}` is not a level; write a module as `{part}=debug`"),
+            );
         }
     }
 }

@@ -135,7 +135,9 @@ impl Config {
         let embedded = self.broker.url.scheme() == Some("embedded");
         let message = match (sqlite, memory, embedded) {
             (true, true, true) => return,
-            (false, false, false) => "redis:// and pulsar:// are not part of this build; it has sqlite:// with memory: and embedded:",
+            (false, false, false) => {
+                "redis:// and pulsar:// are not part of this build; it has sqlite:// with memory: and embedded:"
+            }
             (false, true, _) => {
                 "a memory: gate with a postgres:// store is refused: several nodes could share the database, and each would \
                  admit buyers from its own count; use sqlite:// with memory: and embedded:, or postgres:// with redis:// and \

@@ -27,11 +27,6 @@ pub(super) fn base() -> Value {
     settings.into_generator().into_root_schema_for::<Config>().to_value()
 }
 
-/// The schema of one key.
-pub(super) fn property<'a>(schema: &'a Value, section: &str, key: &str) -> Option<&'a Value> {
-    schema["properties"].get(section)?["properties"].get(key)
-}
-
 /// Every key has a default: none is required in a file.
 fn optional(schema: &mut Value) {
     if let Some(object) = schema.as_object_mut() {

@@ -71,7 +71,9 @@ fn redact(text: &str) -> String {
         },
         // No `@`: a host, with a port perhaps. What stands in its place may be a password without its host.
         None => match rest.split_once(':') {
-            Some((host, port)) if !port.starts_with(|c: char| c.is_ascii_digit()) => return format!("{scheme}://{host}:***"),
+            Some((host, port)) if !port.starts_with(|c: char| c.is_ascii_digit()) => {
+                return format!("{scheme}://{host}:***");
+            }
             _ => (String::new(), rest),
         },
     };

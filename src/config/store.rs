@@ -36,7 +36,11 @@ impl Store {
         let known = matches!(self.url.scheme(), Some("sqlite" | "postgres" | "postgresql"));
         check.require(known, &["store.url"], "must be \"sqlite://PATH\" or \"postgres://USER:PASSWORD@HOST/DATABASE\"");
         let path = self.url.expose().strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or_default());
-        check.require(path.is_none_or(is_file_path), &["store.url"], "must name a file, such as \"sqlite://data/doorbuster.db\"");
+        check.require(
+            path.is_none_or(is_file_path),
+            &["store.url"],
+            "must name a file, such as \"sqlite://data/doorbuster.db\"",
+        );
     }
 }
 

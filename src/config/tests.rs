@@ -1,5 +1,6 @@
 use std::io::Write as _;
 
+use super::check::out_of_bounds;
 use super::*;
 
 fn problems(text: &str) -> Vec<String> {
@@ -57,9 +58,9 @@ fn every_default_is_documented() {
 
 #[test]
 fn every_number_time_and_size_is_bounded() {
-    let schema = schema::base();
-    for entry in Layers::read(&Sources::default()).entries() {
-        let property = schema::property(&schema, &entry.section, &entry.key).unwrap();
+    let layers = Layers::read(&Sources::default());
+    for entry in layers.entries() {
+        let property = layers.property(entry).unwrap();
         let bounded = match &entry.value {
             toml::Value::Integer(_) => property["minimum"].is_i64() && property["maximum"].is_i64(),
             toml::Value::String(_) => match property["format"].as_str() {
@@ -69,6 +70,7 @@ fn every_number_time_and_size_is_bounded() {
             },
             _ => true,
         };
+        assert_eq!(out_of_bounds(property, &entry.value), None, "{}", entry.path());
         assert!(bounded, "{} has no bounds", entry.path());
     }
 }
@@ -84,7 +86,8 @@ fn the_committed_schema_is_the_generated_one() {
 fn later_layers_win() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"[gate]\nbatch = 10\nqueue = 11\nretention = \"1h\"\n").unwrap();
-    let mut sources = environment(&[("DOORBUSTER__GATE__QUEUE", "12"), ("DOORBUSTER__GATE__RETENTION", "2h"), ("PATH", "/")]);
+    let mut sources =
+        environment(&[("DOORBUSTER__GATE__QUEUE", "12"), ("DOORBUSTER__GATE__RETENTION", "2h"), ("PATH", "/")]);
     sources.file = Some(file.path().to_owned());
     sources.flags = vec![flag("gate.retention=3h"), flag("server.graphiql=false")];
     let layers = Layers::read(&sources);
@@ -106,7 +109,9 @@ fn later_layers_win() {
 #[test]
 fn unknown_names_are_refused_with_the_place_and_the_nearest_one() {
     assert_eq!(
-        problems("[server]\nlisten = \"0.0.0.0:80\"\n  lisen = 1\n[gaet]\nbatch = 1\nqueue = 1\n[empty]\n[hub]\nreaders = 1\n"),
+        problems(
+            "[server]\nlisten = \"0.0.0.0:80\"\n  lisen = 1\n[gaet]\nbatch = 1\nqueue = 1\n[empty]\n[hub]\nreaders = 1\n"
+        ),
         [
             "config:3:3: unknown key `lisen` in [server]; did you mean `listen`?",
             "config:4:2: unknown section [gaet]; did you mean [gate]?",
@@ -147,18 +152,18 @@ fn wrong_values_are_refused_all_at_once() {
         [
             "config:2:1: store.readers: invalid type: string \"four\", expected a whole number",
             "config:3:1: store.busy_timeout: `5` has no unit; write a whole number and one of ms, s, m, h, d, such as \"30s\"",
-            "config:4:1: store.connections: invalid value: integer `-1`, expected a whole number",
+            "config:4:1: store.connections: must be between 1 and 1000",
             "config:5:1: store.writer_batch: invalid type: floating point `1.5`, expected a whole number",
             "config:7:1: gate.retention: `30` has no unit; write a whole number and one of ms, s, m, h, d, such as \"30s\"",
+            "config:8:1: gate.batch: must be between 1 and 1024",
             "config:10:1: server.listen: invalid socket address syntax",
             "config:11:1: server.body_max: `64KB` has the unknown unit `KB`; \
              write a whole number and one of B, KiB, MiB, GiB, such as \"64KiB\"",
             "config:12:1: server.graphiql: invalid type: integer `1`, expected a boolean",
-            "config:18:1: log.format: unknown variant `xml`, expected `text` or `json`",
-            "config:8:1: gate.batch: must be between 1 and 1024",
             "config:14:1: broker.partitions: must be between 1 and 1024",
             "config:15:1: broker.publish_timeout: must be between 1ms and 5m",
             "config:17:1: accounts.hash_memory: must be between 8KiB and 4GiB",
+            "config:19:1: log.format: unknown variant `xml`, expected `text` or `json`",
         ]
     );
     let mut sources = environment(&[("DOORBUSTER__GATE__BATCH", "many"), ("DOORBUSTER__SERVER__GRAPHIQL", "yes")]);
@@ -191,8 +196,14 @@ fn contradictions_are_refused() {
         ("[store]\nurl = \"mysql://db\"", "store.url: must be "),
         ("[gate]\nurl = \"memory\"", "gate.url: must be "),
         ("[broker]\nurl = \"kafka://k\"", "broker.url: must be "),
-        ("[store]\nurl = \"postgres://db/shop\"", "store.url, gate.url, broker.url: a memory: gate with a postgres:// store"),
-        ("[gate]\nurl = \"redis://cache\"", "store.url, gate.url, broker.url: the three URLs are of different profiles"),
+        (
+            "[store]\nurl = \"postgres://db/shop\"",
+            "store.url, gate.url, broker.url: a memory: gate with a postgres:// store",
+        ),
+        (
+            "[gate]\nurl = \"redis://cache\"",
+            "store.url, gate.url, broker.url: the three URLs are of different profiles",
+        ),
     ];
     for (text, expected) in cases {
         let problems = problems(text);
@@ -200,7 +211,8 @@ fn contradictions_are_refused() {
         let (place, rest) = problem.split_once(": ").unwrap();
         assert!(place.starts_with("config:") && rest.starts_with(expected), "{problem}");
     }
-    let distributed = "[store]\nurl = \"postgres://db/shop\"\n[gate]\nurl = \"redis://c\"\n[broker]\nurl = \"pulsar://p\"";
+    let distributed =
+        "[store]\nurl = \"postgres://db/shop\"\n[gate]\nurl = \"redis://c\"\n[broker]\nurl = \"pulsar://p\"";
     assert!(problems(distributed)[0].contains("not part of this build"));
 }
 

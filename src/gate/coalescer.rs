@@ -200,7 +200,7 @@ mod runtime {
     pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         match Handle::try_current() {
             Ok(tokio) => drop(tokio.spawn(task)),
-            Err(_) => shuttle::future::spawn(task).detach(),
+            Err(_) => drop(shuttle::future::spawn(task)),
         }
     }
 

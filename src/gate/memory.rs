@@ -122,15 +122,7 @@ impl State {
 
 impl Sale {
     fn new(terms: SaleTerms, seq: Seq) -> Self {
-        Self {
-            terms,
-            seq,
-            held: 0,
-            gone: 0,
-            holders: HashMap::new(),
-            pending: BTreeMap::new(),
-            keyed: Vec::new(),
-        }
+        Self { terms, seq, held: 0, gone: 0, holders: HashMap::new(), pending: BTreeMap::new(), keyed: Vec::new() }
     }
 
     fn left(&self) -> u64 {

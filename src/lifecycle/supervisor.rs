@@ -243,12 +243,7 @@ mod tests {
                 Ok(())
             }
         });
-        let errors = [
-            "panicked: in the factory",
-            "no database",
-            "panicked: run 2",
-            "ended without being told to",
-        ];
+        let errors = ["panicked: in the factory", "no database", "panicked: run 2", "ended without being told to"];
         for (failures, error) in errors.iter().enumerate() {
             until(|| supervisor.workers()[0].last_error.as_deref() == Some(error)).await;
             let state = &supervisor.workers()[0];

@@ -62,12 +62,14 @@ impl Orders {
             for ticket in tickets {
                 let Some((order, stock)) = sql::orders::close(conn, ticket, closing, now).await? else { continue };
                 let events = vec![ResultEvent::Order(order.clone()), ResultEvent::Stock(stock)];
-                sql::outbox::append(conn, &[result_event(order.sale(), events)], now).await?;
+                sql::outbox::append(conn, &[result_event(order.sale(), events)?], now).await?;
                 closed.push(order);
             }
             Ok(closed)
         })?;
         if !closed.is_empty() {
+            let event = if closing == Closing::Expiry { "expired" } else { "cancelled" };
+            self.0.metrics.orders.add(event, closed.len() as u64);
             self.0.relay.wake();
         }
         Ok(closed)

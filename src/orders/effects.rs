@@ -29,8 +29,8 @@ impl Orders {
     /// After events were missed: reads afresh what somebody on this node waits for.
     pub async fn resync(&self) -> Result<(), OrdersError> {
         self.0.hub.forget_recent();
-        self.0.sales.refresh().await?;
-        self.0.hub.merge_stock(self.0.sales.snapshot().stock_levels());
+        let snapshot = self.0.sales.refresh().await?;
+        self.0.hub.merge_stock(snapshot.offers().iter().map(|offer| offer.stock));
         for ticket in self.0.hub.watched() {
             let order = store::read!(&self.0.db, |conn| sql::orders::find(conn, ticket).await)?;
             if let Some(order) = order {

@@ -10,7 +10,8 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 
 use super::messages::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
-use crate::broker::{Broker, BrokerError, Message, Topic, envelope};
+use crate::broker::envelope::{self, EnvelopeError};
+use crate::broker::{Broker, BrokerError, Message, Topic};
 use crate::config;
 use crate::kernel::SaleId;
 
@@ -78,6 +79,11 @@ impl PublisherLoop {
     }
 }
 
+fn message_of((sale, requests): (&SaleId, &OrderRequests)) -> Result<Message, EnvelopeError> {
+    let key = Bytes::copy_from_slice(&sale.to_bytes());
+    Ok(Message { key, payload: envelope::encode(REQUESTS, REQUESTS_VERSION, requests)?, deliver_at: None })
+}
+
 /// One message per sale, so that each goes to its sale's partition; one publish for all of them.
 async fn send(broker: Arc<dyn Broker>, batch: Vec<Waiting>) {
     let mut by_sale = BTreeMap::<SaleId, OrderRequests>::new();
@@ -87,15 +93,10 @@ async fn send(broker: Arc<dyn Broker>, batch: Vec<Waiting>) {
         requests.tickets.push(request);
         receipts.push(receipt);
     }
-    let messages = by_sale
-        .iter()
-        .map(|(sale, requests)| Message {
-            key: Bytes::copy_from_slice(&sale.to_bytes()),
-            payload: envelope::encode(REQUESTS, REQUESTS_VERSION, requests),
-            deliver_at: None,
-        })
-        .collect();
-    let receipt = broker.publish(Topic::OrderRequests, messages).await;
+    let receipt = match by_sale.iter().map(message_of).collect() {
+        Ok(messages) => broker.publish(Topic::OrderRequests, messages).await,
+        Err(error) => Err(BrokerError::Refused(error.to_string())),
+    };
     if let Err(error) = &receipt {
         tracing::warn!(%error, tickets = receipts.len(), "tickets not published");
     }

@@ -6,7 +6,7 @@ use crate::broker::BrokerError;
 use crate::gate::AdmitError;
 use crate::gate::{Attempt, Decision};
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
-use crate::sales::{Sale, SaleState};
+use crate::sales::{Offer, SaleState};
 
 /// What a buyer asks for.
 #[derive(Debug, Clone)]
@@ -67,8 +67,9 @@ impl Orders {
             return Ok(Err(PurchaseRefusal::KeyInvalid));
         }
         let snapshot = self.0.sales.snapshot();
-        let listed = request.sale.and_then(|id| snapshot.sale(id)).filter(|sale| sale.state != SaleState::Draft);
-        let Some(sale) = listed else { return self.purchase_unlisted(buyer, request).await };
+        let listed = request.sale.and_then(|id| snapshot.offer(id)).filter(|offer| !offer.is_draft());
+        let Some(offer) = listed else { return self.purchase_unlisted(buyer, request).await };
+        let sale = &offer.sale;
         let quantity = match u32::try_from(request.quantity) {
             Ok(quantity) if quantity > 0 => quantity,
             _ => return Ok(Err(PurchaseRefusal::QuantityInvalid { limit: sale.limit_per_buyer })),
@@ -79,13 +80,13 @@ impl Orders {
             Err(AdmitError::Busy) => return Ok(Err(PurchaseRefusal::TryLater)),
             Err(AdmitError::Unavailable(error)) => return Err(OrdersError::Gate(error)),
         };
-        self.act_on(decision, sale, attempt).await
+        self.act_on(decision, offer, attempt).await
     }
 
     async fn act_on(
         &self,
         decision: Decision,
-        sale: &Sale,
+        offer: &Offer,
         attempt: Attempt,
     ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
         let refusal = match decision {
@@ -97,23 +98,16 @@ impl Orders {
                 let known = self.ticket_of_buyer(attempt.buyer, ticket).await?;
                 return Ok(known.ok_or(PurchaseRefusal::TryLater));
             }
-            Decision::WrongEpoch => return self.purchase_closed(sale, attempt).await,
+            Decision::WrongEpoch => return self.purchase_closed(offer, attempt).await,
             Decision::KeyReused => PurchaseRefusal::KeyReused,
             Decision::AlreadyBought => PurchaseRefusal::AlreadyBought,
-            Decision::OverLimit => PurchaseRefusal::QuantityInvalid { limit: sale.limit_per_buyer },
+            Decision::OverLimit => PurchaseRefusal::QuantityInvalid { limit: offer.sale.limit_per_buyer },
             Decision::SoldOut => PurchaseRefusal::SoldOut,
-            Decision::NotOpen => self.not_started(sale),
+            Decision::NotOpen => PurchaseRefusal::NotStarted { starts_at: offer.session.starts_at },
             Decision::Ended => PurchaseRefusal::Ended,
             Decision::Paused => PurchaseRefusal::Paused,
         };
         Ok(Err(refusal))
-    }
-
-    fn not_started(&self, sale: &Sale) -> PurchaseRefusal {
-        let snapshot = self.0.sales.snapshot();
-        snapshot.session(sale.session_id).map_or(PurchaseRefusal::TryLater, |session| PurchaseRefusal::NotStarted {
-            starts_at: session.starts_at,
-        })
     }
 
     /// Promises only after the broker's receipt. The ticket is pending in the gate from before, so nothing is lost when this
@@ -129,15 +123,15 @@ impl Orders {
     /// The gate does not hold the sale: it is being rebuilt, or the sale was over long ago. A key still gets its ticket.
     async fn purchase_closed(
         &self,
-        sale: &Sale,
+        Offer { sale, session, .. }: &Offer,
         attempt: Attempt,
     ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
         if let Some(order) = self.find_by_key(attempt.buyer, attempt.key).await? {
             let same = order.sale() == sale.id && order.quantity == attempt.quantity;
             return Ok(if same { Ok(Ticket::decided(order)) } else { Err(PurchaseRefusal::KeyReused) });
         }
-        let over = self.0.sales.snapshot().session(sale.session_id).is_some_and(|s| s.ends_at <= self.0.clock.now());
-        Ok(Err(if over || sale.state == SaleState::Ended { PurchaseRefusal::Ended } else { PurchaseRefusal::TryLater }))
+        let over = session.ends_at <= self.0.clock.now() || sale.state == SaleState::Ended;
+        Ok(Err(if over { PurchaseRefusal::Ended } else { PurchaseRefusal::TryLater }))
     }
 
     /// A sale that is not listed: unknown, a draft, or so old that only its orders remember it.

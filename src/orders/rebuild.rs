@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::{Orders, OrdersError};
 use crate::broker::Topic;
 use crate::kernel::SaleId;
-use crate::sales::SaleState;
 use crate::store;
 
 /// The subscription of the order writer, and so the group whose progress is the barrier.
@@ -30,10 +29,10 @@ impl Orders {
         let snapshot = self.0.sales.snapshot();
         let oldest = self.0.clock.now().minus(retention);
         snapshot
-            .sales()
-            .filter(|sale| sale.state != SaleState::Draft)
-            .filter(|sale| snapshot.session(sale.session_id).is_some_and(|session| session.ends_at > oldest))
-            .map(|sale| sale.id)
+            .offers()
+            .iter()
+            .filter(|offer| !offer.is_draft() && offer.session.ends_at > oldest)
+            .map(|offer| offer.sale.id)
             .collect()
     }
 
@@ -44,15 +43,13 @@ impl Orders {
         }
         self.drain().await?;
         self.raise_epochs(sales).await?;
-        self.0.sales.refresh().await?;
-        let snapshot = self.0.sales.snapshot();
+        let snapshot = self.0.sales.refresh().await?;
         for id in sales {
-            let Some(sale) = snapshot.sale(*id) else { continue };
-            let Some(session) = snapshot.session(sale.session_id) else { continue };
+            let Some(offer) = snapshot.offer(*id) else { continue };
             let (db, id) = (&self.0.db, *id);
             let tickets = store::read!(db, |conn| sql::orders::known_tickets(conn, id).await)?;
-            tracing::info!(sale = %id, epoch = sale.epoch, tickets = tickets.len(), "gate rebuilt");
-            self.0.gate.rebuild(sale.terms(session), tickets).await?;
+            tracing::info!(sale = %id, epoch = offer.sale.epoch, tickets = tickets.len(), "gate rebuilt");
+            self.0.gate.rebuild(offer.terms(), tickets).await?;
         }
         Ok(())
     }

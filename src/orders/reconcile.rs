@@ -21,8 +21,10 @@ const PENDING_BATCH: usize = 500;
 pub struct Reconciled {
     /// Tickets published again.
     pub republished: usize,
-    /// Sum of differences between gate and database, in units.
-    pub drift: u64,
+    /// Units that the gate has free and the database has not.
+    pub surplus: u64,
+    /// Units that the database has free and the gate has not.
+    pub deficit: u64,
     /// Sales whose gate was rebuilt.
     pub rebuilt: usize,
 }
@@ -47,7 +49,8 @@ impl Reconciler {
         for sale in &sales {
             result.republished += orders.republish(*sale, pending_after).await?;
             let drift = orders.drift(*sale).await?;
-            result.drift += drift.unwrap_or(0).unsigned_abs();
+            let units = drift.unwrap_or(0);
+            *(if units > 0 { &mut result.surplus } else { &mut result.deficit }) += units.unsigned_abs();
             if self.must_rebuild(*sale, drift) {
                 tracing::warn!(%sale, ?drift, "gate differs from the database");
                 rebuild.push(*sale);

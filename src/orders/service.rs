@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::publisher::Publisher;
 use super::{Order, OrderState, Ticket};
-use crate::broker::outbox::RelayHandle;
+use crate::broker::outbox::Relay;
 use crate::broker::{Broker, BrokerError};
 use crate::gate::Coalescer;
 use crate::gate::{Gate, GateError, PendingTicket};
@@ -12,6 +12,7 @@ use crate::hub::Hub;
 use crate::kernel::{Clock, OrderId, SaleId, TicketId, Timestamp, UserId};
 use crate::sales::Sales;
 use crate::store::{self, Database, StoreError};
+use crate::telemetry::Metrics;
 
 /// Something that orders need does not work now; whether anything changed is unknown.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -44,13 +45,15 @@ pub struct Parts {
     /// Messages.
     pub broker: Arc<dyn Broker>,
     /// Wakes the outbox relay after a commit.
-    pub relay: RelayHandle,
+    pub relay: Relay,
     /// Fan-out.
     pub hub: Hub,
     /// What is on sale.
     pub sales: Sales,
     /// Time.
     pub clock: Clock,
+    /// Counts.
+    pub metrics: Metrics,
 }
 
 /// A place in a buyer's list of orders, newest first.

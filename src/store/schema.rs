@@ -76,7 +76,8 @@ diesel::table! {
 diesel::table! {
     use super::super::types::*;
     broker_messages (id) {
-        id -> BigInt, topic -> Text, partition -> BigInt, payload -> Binary, deliver_at -> BigInt, published_at -> BigInt,
+        id -> BigInt, topic -> Text, partition -> BigInt, key -> Binary, payload -> Binary, deliver_at -> Nullable<BigInt>,
+        published_at -> BigInt,
     }
 }
 

@@ -85,7 +85,13 @@ impl Instruments<'_> {
         self.add(name, help, Seconds::histogram()).into()
     }
 
-    pub(super) fn counters(&mut self, name: &str, help: &str, label: &'static str, values: &[&'static str]) -> Counters {
+    pub(super) fn counters(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &'static str,
+        values: &[&'static str],
+    ) -> Counters {
         self.per_label(name, help, label, values, Counter::default)
     }
 
@@ -122,7 +128,8 @@ impl Instruments<'_> {
         M: Metric + TypedMetric + Clone,
         fn() -> M: MetricConstructor<M>,
     {
-        let family = self.add(name, help, Family::<[(&'static str, &'static str); 1], M, _>::new_with_constructor(constructor));
+        let family =
+            self.add(name, help, Family::<[(&'static str, &'static str); 1], M, _>::new_with_constructor(constructor));
         let instrument = |value: &'static str| family.get_or_create_owned(&[(label, value)]);
         PerLabel { known: values.iter().map(|value| (*value, instrument(value))).collect(), other: instrument(OTHER) }
     }

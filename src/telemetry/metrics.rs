@@ -40,9 +40,8 @@ const PURCHASE_ANSWERS: [&str; 15] = [
 const TICKET_OUTCOMES: [&str; 5] = ["confirmed", "sold_out", "already_bought", "sale_ended", "voided"];
 const ORDER_EVENTS: [&str; 5] = ["created", "paid", "cancelled", "expired", "refunded"];
 const SIGN_IN_OUTCOMES: [&str; 6] = ["signed_in", "signed_up", "wrong_credentials", "name_taken", "throttled", "busy"];
-const STATUSES: [&str; 16] = [
-    "200", "101", "202", "204", "304", "400", "401", "403", "404", "405", "408", "413", "415", "429", "500", "503",
-];
+const STATUSES: [&str; 16] =
+    ["200", "101", "202", "204", "304", "400", "401", "403", "404", "405", "408", "413", "415", "429", "500", "503"];
 const ERROR_CODES: [&str; 14] = [
     "UNAUTHENTICATED",
     "FORBIDDEN",
@@ -234,8 +233,11 @@ mod tests {
     #[test]
     fn the_process_tells_its_size() {
         let text = Metrics::new().encode().unwrap();
-        for name in ["process_resident_memory_bytes", "process_open_fds", "process_threads", "process_cpu_seconds_total"] {
-            let line = text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap_or_else(|| panic!("no {name}"));
+        for name in
+            ["process_resident_memory_bytes", "process_open_fds", "process_threads", "process_cpu_seconds_total"]
+        {
+            let line =
+                text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap_or_else(|| panic!("no {name}"));
             assert!(line[name.len()..].trim().parse::<f64>().unwrap() >= 0.0, "{line}");
         }
     }

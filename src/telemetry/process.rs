@@ -29,7 +29,8 @@ impl Collector for Process {
             ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
         }
         if let Some(seconds) = cpu_seconds() {
-            let encoder = encoder.encode_descriptor("process_cpu_seconds", "Processor time", None, MetricType::Counter)?;
+            let encoder =
+                encoder.encode_descriptor("process_cpu_seconds", "Processor time", None, MetricType::Counter)?;
             ConstCounter::new(seconds).encode(encoder)?;
         }
         Ok(())

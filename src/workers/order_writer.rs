@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use crate::broker::{Broker, Consumer, Received, Topic, envelope};
+use crate::broker::{self, Broker, Failure, Received, Topic, envelope};
 use crate::config;
-use crate::kernel::{Backoff, Rng};
+use crate::kernel::{Backoff, Clock, Rng};
 use crate::orders::messages::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
 use crate::orders::rebuild::WRITER;
 use crate::orders::{Orders, OrdersError};
@@ -28,6 +29,8 @@ pub struct OrderWriter {
     pub config: config::Orders,
     /// Counts.
     pub metrics: Metrics,
+    /// Time.
+    pub clock: Clock,
     /// For back-off.
     pub rng: Rng,
 }
@@ -39,19 +42,19 @@ impl OrderWriter {
         loop {
             let received = consumer.receive(MESSAGES_MAX, *self.config.writer_linger).await?;
             if let Some(last) = received.last().map(|message| message.position) {
-                self.handle(received, &mut *consumer).await?;
+                self.handle(received).await?;
                 consumer.ack(last).await?;
             }
         }
     }
 
-    async fn handle(&self, received: Vec<Received>, _consumer: &mut dyn Consumer) -> anyhow::Result<()> {
+    async fn handle(&self, received: Vec<Received>) -> anyhow::Result<()> {
         let mut requests = Vec::new();
         for message in received {
             match envelope::decode::<OrderRequests>(REQUESTS, REQUESTS_VERSION, &message.payload) {
                 Ok(batch) => requests.extend(batch.tickets),
                 Err(error) => {
-                    self.park(&format!("position-{}", message.position), &message.payload, &error.to_string()).await?;
+                    self.park(Bytes::new(), message.payload, error.to_string()).await?;
                 }
             }
         }
@@ -91,10 +94,9 @@ impl OrderWriter {
 
     async fn timed(&self, requests: Vec<OrderRequest>) -> Result<(), OrdersError> {
         let started = tokio::time::Instant::now();
-        let tickets = requests.len();
-        let recorded = self.orders.record(requests).await?;
-        self.metrics.writer_batch(tickets, started.elapsed());
-        self.metrics.tickets_decided(recorded.confirmed, recorded.refused, recorded.repeated);
+        self.metrics.writer_batch_tickets.observe(requests.len() as f64);
+        self.orders.record(requests).await?;
+        self.metrics.writer_batch.record(started.elapsed());
         Ok(())
     }
 
@@ -107,15 +109,17 @@ impl OrderWriter {
                 tracing::error!(%ticket, %error, "parked ticket has no recorded outcome");
             }
             let payload = envelope::encode(REQUESTS, REQUESTS_VERSION, &OrderRequests { tickets: vec![request] })?;
-            self.park(&ticket.sale.to_string(), &payload, &error.to_string()).await?;
+            let key = Bytes::copy_from_slice(&ticket.sale.to_bytes());
+            self.park(key, payload, error.to_string()).await?;
         }
         Ok(())
     }
 
-    async fn park(&self, key: &str, payload: &[u8], reason: &str) -> anyhow::Result<()> {
-        self.metrics.parked(Topic::OrderRequests);
-        crate::broker::park(&*self.broker, Topic::OrderRequests, key, payload, reason).await?;
-        Ok(())
+    async fn park(&self, key: Bytes, payload: Bytes, reason: String) -> anyhow::Result<()> {
+        self.metrics.failures_parked.count(Topic::OrderRequests.name());
+        let topic = Topic::OrderRequests.name().to_owned();
+        let failure = Failure { topic, key, reason, at: self.clock.now(), payload };
+        Ok(broker::park(&*self.broker, &failure).await?)
     }
 }
 

@@ -3,28 +3,35 @@
 
 use std::time::Duration;
 
-use crate::broker::{Broker, Topic, envelope};
+use bytes::Bytes;
+
+use crate::broker::{self, Broker, Failure, Topic, envelope};
+use crate::kernel::Clock;
 use crate::orders::Orders;
 use crate::orders::messages::{PaymentTimeouts, TIMEOUTS, TIMEOUTS_VERSION};
 use crate::telemetry::Metrics;
 
 /// The group that expires orders.
-const GROUP: &str = "expirer";
+pub const GROUP: &str = "expirer";
 
 /// Messages taken from the broker at once.
 const MESSAGES_MAX: usize = 16;
 
 /// Runs until the broker or the database fails; what was not acknowledged comes again.
-pub async fn run(orders: &Orders, broker: &dyn Broker, metrics: &Metrics) -> anyhow::Result<()> {
+pub async fn run(orders: &Orders, broker: &dyn Broker, clock: &Clock, metrics: &Metrics) -> anyhow::Result<()> {
     let mut consumer = broker.subscribe(Topic::PaymentTimeouts, 0, GROUP).await?;
     loop {
         for message in consumer.receive(MESSAGES_MAX, Duration::ZERO).await? {
             match envelope::decode::<PaymentTimeouts>(TIMEOUTS, TIMEOUTS_VERSION, &message.payload) {
-                Ok(timeouts) => metrics.orders_expired(orders.expire(timeouts.orders).await?),
+                Ok(timeouts) => {
+                    orders.expire(timeouts.orders).await?;
+                }
                 Err(error) => {
-                    metrics.parked(Topic::PaymentTimeouts);
-                    let reason = error.to_string();
-                    crate::broker::park(broker, Topic::PaymentTimeouts, "", &message.payload, &reason).await?;
+                    metrics.failures_parked.count(Topic::PaymentTimeouts.name());
+                    let topic = Topic::PaymentTimeouts.name().to_owned();
+                    let (reason, payload) = (error.to_string(), message.payload);
+                    let failure = Failure { topic, key: Bytes::new(), reason, at: clock.now(), payload };
+                    broker::park(broker, &failure).await?;
                 }
             }
             consumer.ack(message.position).await?;

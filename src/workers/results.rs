@@ -18,7 +18,7 @@ pub async fn run(orders: &Orders, broker: &dyn Broker, node: &str, metrics: &Met
             Ok(received) => received,
             Err(BrokerError::Lagged(missed)) => {
                 tracing::warn!(missed, "results missed; reading the state afresh");
-                metrics.hub_lagged(missed);
+                metrics.hub_lagged.inc_by(missed);
                 orders.resync().await?;
                 continue;
             }

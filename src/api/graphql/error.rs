@@ -3,6 +3,7 @@
 use async_graphql::{Error, ErrorExtensions as _};
 
 use crate::accounts::AccountsError;
+use crate::orders::OrdersError;
 use crate::store::StoreError;
 
 /// `extensions.code` of a top-level error. Stable.
@@ -35,6 +36,26 @@ pub enum Code {
 }
 
 impl Code {
+    const ALL: [Self; 12] = [
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::BadUserInput,
+        Self::RateLimited,
+        Self::Unavailable,
+        Self::InternalServerError,
+        Self::GraphqlParseFailed,
+        Self::GraphqlValidationFailed,
+        Self::OperationResolutionFailure,
+        Self::DocumentTooLarge,
+        Self::DocumentTooComplex,
+        Self::PersistedQueryNotFound,
+    ];
+
+    /// From its sent form.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == text)
+    }
+
     /// As sent.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -86,6 +107,17 @@ pub fn accounts_fault(error: &AccountsError) -> Error {
         AccountsError::Hashing(reason) => {
             tracing::error!(%reason, "password hashing failed");
             Code::InternalServerError.error("Something went wrong on our side.")
+        }
+    }
+}
+
+/// The answer when buying or looking up an order fails: what happened is not known, and asking again is safe.
+pub fn orders_fault(error: &OrdersError) -> Error {
+    match error {
+        OrdersError::Store(error) => store_fault(error),
+        OrdersError::Gate(_) | OrdersError::Broker(_) => {
+            tracing::warn!(%error, "purchase path unavailable");
+            Code::Unavailable.retry("The service is not available right now. Please try again shortly.", 2)
         }
     }
 }

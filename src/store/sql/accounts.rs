@@ -150,3 +150,26 @@ pub async fn insert_login_events(conn: &mut Conn, events: &[LoginEvent]) -> Resu
     }
     Ok(())
 }
+
+/// Makes every stored password unreadable.
+#[cfg(test)]
+pub async fn break_password_hashes(conn: &mut Conn) -> Result<(), StoreError> {
+    diesel::update(users::table).set(users::password_hash.eq("broken")).execute(conn).await?;
+    Ok(())
+}
+
+/// Takes the login log away.
+#[cfg(test)]
+pub async fn drop_login_log(conn: &mut Conn) -> Result<(), StoreError> {
+    diesel::sql_query("DROP TABLE login_log").execute(conn).await?;
+    Ok(())
+}
+
+/// The login log, oldest first.
+#[cfg(test)]
+pub async fn login_log_rows(
+    conn: &mut Conn,
+) -> Result<Vec<(Option<UserId>, String, String, String, Timestamp)>, StoreError> {
+    let columns = (login_log::user_id, login_log::username, login_log::address, login_log::outcome, login_log::at);
+    Ok(login_log::table.order(login_log::id).select(columns).load(conn).await?)
+}

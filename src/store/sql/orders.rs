@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 
 use super::super::Conn;
 use super::super::schema::{orders, products, sales};
-use crate::gate::KnownTicket;
+use crate::gate::{KnownTicket, Units};
 use crate::kernel::{Currency, Epoch, Money, SaleId, TicketId, Timestamp, UserId};
 use crate::orders::decide::{Decider, SaleFacts};
 use crate::orders::messages::OrderRequest;
@@ -340,7 +340,10 @@ pub async fn known_tickets(conn: &mut Conn, sale: SaleId) -> Result<Vec<KnownTic
             buyer,
             key,
             quantity: quantity as u32,
-            live: OrderState::parse(&status).is_some_and(OrderState::is_live),
+            units: match OrderState::parse(&status) {
+                Some(state) if state.is_live() => Units::Held,
+                _ => Units::Free,
+            },
         })
         .collect())
 }

@@ -184,3 +184,6 @@ impl AccountsMutation {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
