@@ -25,7 +25,7 @@ use crate::kernel::{Clock, Rng};
 use crate::lifecycle::{Backoff, Shutdown, Supervisor, WorkerStatus};
 use crate::orders::publisher::publisher;
 use crate::orders::{Orders, Parts};
-use crate::sales::Sales;
+use crate::sales::{self, Sales};
 use crate::store::Database;
 use crate::telemetry::Metrics;
 use crate::workers::order_writer::OrderWriter;
@@ -71,9 +71,16 @@ impl App {
         let gate: Arc<dyn Gate> = Arc::new(MemoryGate::new(clock.clone()));
         let hub = Hub::new(config.hub.recent_orders);
         let accounts = Accounts::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.accounts)?;
-        let sales =
-            Sales::new(db.clone(), broker.clone(), gate.clone(), clock.clone(), rng.clone(), &config.sales)?;
         let relay = Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
+        let sales = Sales::new(sales::Parts {
+            db: db.clone(),
+            broker: broker.clone(),
+            gate: gate.clone(),
+            relay: relay.clone(),
+            clock: clock.clone(),
+            rng: rng.clone(),
+            config: config.sales.clone(),
+        })?;
         let (publisher, publishing) = publisher(broker.clone(), &config.broker);
         let orders = Orders::new(Parts {
             db: db.clone(),
