@@ -5,6 +5,7 @@ pub mod api;
 pub mod broker;
 pub mod catalog;
 pub mod config;
+pub mod demo;
 pub mod gate;
 pub mod kernel;
 pub mod sales;

@@ -1,0 +1,10 @@
+//! A crowd of shoppers that speaks only the public API, what it saw, and whether that was right.
+
+pub mod client;
+pub mod crowd;
+pub mod history;
+pub mod plan;
+pub mod shopper;
+pub mod socket;
+pub mod tally;
+pub mod wire;
