@@ -7,6 +7,8 @@ pub mod catalog;
 pub mod config;
 pub mod demo;
 pub mod gate;
+pub mod hub;
 pub mod kernel;
+pub mod orders;
 pub mod sales;
 pub mod store;

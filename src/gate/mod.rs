@@ -154,6 +154,12 @@ pub trait Gate: Send + Sync + 'static {
     /// Tickets of the sale pending since before `before`, oldest first, `max` at most.
     async fn pending(&self, sale: SaleId, before: Timestamp, max: usize) -> Result<Vec<PendingTicket>, GateError>;
 
+    /// The ticket, if it is pending.
+    async fn find_pending(&self, ticket: TicketId) -> Result<Option<PendingTicket>, GateError>;
+
+    /// The buyer's ticket in the sale, if it is pending.
+    async fn find_pending_of(&self, sale: SaleId, buyer: UserId) -> Result<Option<PendingTicket>, GateError>;
+
     /// Counts of the sale; `None` when the gate does not hold it.
     async fn counts(&self, sale: SaleId) -> Result<Option<Counts>, GateError>;
 

@@ -2,6 +2,7 @@
 CREATE TABLE orders (
     id              BYTEA    NOT NULL PRIMARY KEY CHECK (octet_length(id) = 28),
     sale_id         UUID    NOT NULL REFERENCES sales (id),
+    sale_number     BIGINT NOT NULL,
     buyer_id        UUID    NOT NULL REFERENCES users (id),
     quantity        BIGINT NOT NULL CHECK (quantity > 0),
     -- NULL only on a refused row whose key already belongs to another ticket.

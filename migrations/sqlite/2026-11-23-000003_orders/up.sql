@@ -2,6 +2,7 @@
 CREATE TABLE orders (
     id              BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 28),
     sale_id         BLOB    NOT NULL REFERENCES sales (id),
+    sale_number     INTEGER NOT NULL,
     buyer_id        BLOB    NOT NULL REFERENCES users (id),
     quantity        INTEGER NOT NULL CHECK (quantity > 0),
     -- NULL only on a refused row whose key already belongs to another ticket.
