@@ -17,7 +17,7 @@ use super::plan::{Arrivals, Habits, part};
 use super::shopper::{Account, Shopper};
 use super::tally::Tally;
 use super::wire;
-use crate::kernel::{SaleId, TicketId};
+use crate::kernel::{SaleId, TicketId, UserId};
 
 /// What the shoppers of one sale share.
 pub struct Stage {
@@ -36,20 +36,20 @@ pub struct Stage {
     /// Live counts.
     pub tally: Arc<Tally>,
     /// Tickets for others to peek at.
-    pub board: Mutex<Vec<TicketId>>,
+    pub board: Mutex<Vec<(UserId, TicketId)>>,
 }
 
 impl Stage {
     /// Shows a ticket to those who peek.
-    pub fn post(&self, ticket: TicketId) {
-        self.board.lock().push(ticket);
+    pub fn post(&self, owner: UserId, ticket: TicketId) {
+        self.board.lock().push((owner, ticket));
     }
 
-    /// A ticket of the board, not the newest: that one may be the shopper's own.
-    pub fn someone_elses(&self, _account: &Account, pick: usize) -> Option<TicketId> {
+    /// A ticket of somebody else, if the pick hits one.
+    pub fn someone_elses(&self, than: UserId, pick: usize) -> Option<TicketId> {
         let board = self.board.lock();
-        let others = board.len().checked_sub(1).filter(|others| *others > 0)?;
-        Some(board[pick % others])
+        let (owner, ticket) = board.get(pick.checked_rem(board.len())?)?;
+        (*owner != than).then_some(*ticket)
     }
 }
 

@@ -197,26 +197,12 @@ pub enum OrderStatus {
 }
 
 impl OrderStatus {
-    /// From its stored form.
-    pub fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "AWAITING_PAYMENT" => Self::AwaitingPayment,
-            "PAID" => Self::Paid,
-            "REFUNDING" => Self::Refunding,
-            "REFUNDED" => Self::Refunded,
-            "CANCELLED" => Self::Cancelled,
-            "EXPIRED" => Self::Expired,
-            _ => return None,
-        })
-    }
-
     /// Whether an order may come from this status into `later`, in one step or several.
     pub const fn leads_to(self, later: Self) -> bool {
         matches!(
             (self, later),
             (Self::AwaitingPayment, _)
-                | (Self::Paid, Self::Paid | Self::Refunding | Self::Refunded)
-                | (Self::Refunding, Self::Refunding | Self::Refunded)
+                | (Self::Paid | Self::Refunding, Self::Paid | Self::Refunding | Self::Refunded)
                 | (Self::Refunded, Self::Refunded)
                 | (Self::Cancelled, Self::Cancelled)
                 | (Self::Expired, Self::Expired)

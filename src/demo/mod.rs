@@ -2,9 +2,13 @@
 
 pub mod client;
 pub mod crowd;
+pub mod facts;
 pub mod history;
 pub mod plan;
+pub mod ready;
+pub mod server;
 pub mod shopper;
 pub mod socket;
 pub mod tally;
+pub mod usage;
 pub mod wire;

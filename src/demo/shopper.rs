@@ -74,7 +74,7 @@ impl Shopper {
         }
         let deadline = planned.max(opens) + self.stage.patience;
         let Some(ticket) = self.buy(planned, deadline).await else { return };
-        self.stage.post(ticket.id);
+        self.stage.post(self.account.buyer, ticket.id);
         if ticket.status != TicketStatus::Refused {
             self.extras(&ticket).await;
         }
@@ -126,7 +126,7 @@ impl Shopper {
     async fn buy(&mut self, planned: Instant, deadline: Instant) -> Option<TicketSeen> {
         let mut key = self.part.key.clone();
         let mut answered = false;
-        let mut tries = 0;
+        let mut tries = 0_u64;
         loop {
             let pressed = if tries == 0 { self.first_press(&key).await } else { self.press(&key, 1).await };
             tries += 1;
@@ -159,7 +159,7 @@ impl Shopper {
                 return None;
             }
             self.stage.tally.retried.fetch_add(1, Relaxed);
-            let pause = Duration::from_millis(50 * u64::from(tries.min(10)) + u64::from(self.part.jitter) / 4);
+            let pause = Duration::from_millis(50 * tries.min(10) + u64::from(self.part.jitter) / 4);
             self.wait_until(Instant::now() + pause).await;
         }
     }
@@ -325,7 +325,7 @@ impl Shopper {
 
     /// Asks for, and subscribes to, a ticket that belongs to somebody else.
     async fn peek(&mut self) {
-        let Some(id) = self.stage.someone_elses(&self.account, self.part.jitter as usize) else { return };
+        let Some(id) = self.stage.someone_elses(self.account.buyer, self.part.jitter as usize) else { return };
         let call = self.invoke(Request::Peek { id });
         let answer = self.client.call::<wire::Ticket>(wire::TICKET, &json!({ "id": id })).await;
         self.reply(call, answer.map(|ticket| ticket.map(|ticket| Reply::Ticket(ticket.into()))));

@@ -1,4 +1,5 @@
 //! The queries, one file per slice. This folder is compiled once for each dialect, as a child of `store::postgres` and of
 //! `store::sqlite`: `super::super::{Conn, schema}` are the dialect's. Row structs stay inside; functions return
 //! domain types.
+pub mod audit;
 pub mod orders;
