@@ -62,9 +62,21 @@ pub enum Step {
     },
     /// A subscription ended.
     End {
-        /// Whether the server completed it, as opposed to a lost connection.
-        completed: bool,
+        /// How.
+        how: Ending,
     },
+}
+
+/// How a subscription ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The server completed it.
+    Completed,
+    /// The connection was lost or closed.
+    Lost,
+    /// The shopper would not wait any longer; the connection was good.
+    GaveUp,
 }
 
 /// A request.

@@ -1,5 +1,6 @@
 //! A crowd of shoppers that speaks only the public API, what it saw, and whether that was right.
 
+pub mod checker;
 pub mod client;
 pub mod crowd;
 pub mod facts;

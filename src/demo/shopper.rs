@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::client::{Client, Fault};
 use super::crowd::Stage;
-use super::history::{OrderSeen, OrderStatus, Reply, Request, Step, TicketSeen, TicketStatus};
+use super::history::{Ending, OrderSeen, OrderStatus, Reply, Request, Step, TicketSeen, TicketStatus};
 use super::plan::Part;
 use super::socket::{Event, Socket, payload};
 use super::wire;
@@ -238,26 +238,27 @@ impl Shopper {
         let call = self.invoke(Request::Follow { id, after });
         let Some(socket) = &mut self.socket else { return false };
         let variables = json!({ "id": id, "afterVersion": after });
-        let mut open = socket.subscribe_as(call, wire::FOLLOW, &variables).await.is_ok();
-        let mut completed = false;
-        while open && !completed {
+        let mut ending = socket.subscribe_as(call, wire::FOLLOW, &variables).await.err().map(|_| Ending::Lost);
+        while ending.is_none() {
             let Some(socket) = &mut self.socket else { break };
-            match tokio::time::timeout_at(deadline, socket.next()).await {
+            match timeout_at(deadline, socket.next()).await {
                 Ok(Ok(event)) => match self.take(event) {
                     Taken::Ticket(from, seen) if from == call => {
                         *last = Some(*seen);
                         // Some lose the connection with the first news in hand, decided or not.
-                        open = !std::mem::take(drop_once);
+                        ending = std::mem::take(drop_once).then_some(Ending::Lost);
                     }
-                    Taken::Complete(from) if from == call => completed = true,
+                    Taken::Complete(from) if from == call => ending = Some(Ending::Completed),
                     Taken::Failed(from) if from == call => return false,
                     _ => {}
                 },
-                _ => open = false,
+                Ok(Err(_)) => ending = Some(Ending::Lost),
+                Err(_) => ending = Some(Ending::GaveUp),
             }
         }
-        self.record(call, Step::End { completed });
-        completed && last.as_ref().is_some_and(|seen| seen.status != TicketStatus::Queued)
+        let how = ending.unwrap_or(Ending::Lost);
+        self.record(call, Step::End { how });
+        how == Ending::Completed && last.as_ref().is_some_and(|seen| seen.status != TicketStatus::Queued)
     }
 
     /// Asks for the ticket, again while there is no answer.
@@ -339,9 +340,7 @@ impl Shopper {
         }
         let until = Instant::now() + Duration::from_secs(1);
         while let Some(socket) = &mut self.socket {
-            let Ok(Ok(event)) = timeout(until.saturating_duration_since(Instant::now()), socket.next()).await else {
-                break;
-            };
+            let Ok(Ok(event)) = timeout_at(until, socket.next()).await else { break };
             match self.take(event) {
                 Taken::Complete(from) | Taken::Failed(from) if from == call => break,
                 _ => {}
