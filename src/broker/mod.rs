@@ -1,4 +1,19 @@
 //! Messages between the parts: durable, partitioned, at least once.
+//!
+//! [`Broker`] is the contract; [`embedded`] keeps it inside the database of one process. [`envelope`] is the outer form of
+//! every payload, [`failure`] the form of what could not be handled, [`outbox`] the way of events that are written together
+//! with the state they announce.
+
+mod backoff;
+pub mod embedded;
+pub mod envelope;
+pub mod failure;
+pub mod outbox;
+#[cfg(test)]
+mod testing;
+
+pub use failure::{Failure, park};
+pub use outbox::{NewEvent, Relay};
 
 use std::time::Duration;
 
@@ -41,17 +56,19 @@ pub enum Delivery {
 pub struct Message {
     /// Messages with one key keep their order. Chooses the partition.
     pub key: Bytes,
-    /// The envelope, JSON.
+    /// The envelope, JSON; at most `broker.message_max` bytes.
     pub payload: Bytes,
     /// Not before this moment (competing topics only).
     pub deliver_at: Option<Timestamp>,
 }
 
-/// A received message. `position` grows within a partition.
+/// A received message. `position` grows within a partition, not without gaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
     /// Where it stands; what is acknowledged.
     pub position: u64,
+    /// The key it was published with.
+    pub key: Bytes,
     /// The envelope.
     pub payload: Bytes,
     /// How many times it was delivered before, as far as the broker knows.
@@ -67,6 +84,9 @@ pub enum BrokerError {
     /// A broadcast consumer was too slow and missed messages: it must read the state afresh.
     #[error("missed {0} messages")]
     Lagged(u64),
+    /// The call can never succeed as it is: a message that is too large, a second group on a competing topic. Nothing was stored.
+    #[error("broker refused: {0}")]
+    Refused(String),
     /// The broker is shutting down.
     #[error("broker closed")]
     Closed,
@@ -76,7 +96,7 @@ pub enum BrokerError {
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
     /// Stores the messages, in order per key. `Ok` only when they will survive a crash of any process (broadcast topics: of any
-    /// process but the consumer's).
+    /// process but the consumer's). The messages of one call share their fate. Dropping the future does not take them back.
     async fn publish(&self, topic: Topic, messages: Vec<Message>) -> Result<(), BrokerError>;
 
     /// How many partitions the topic has (1 unless it is ordered).
@@ -85,8 +105,9 @@ pub trait Broker: Send + Sync + 'static {
     /// The partition that messages with this key go to.
     fn partition_of(&self, topic: Topic, key: &[u8]) -> u32;
 
-    /// Attaches a consumer. `subscription` names the group (ordered, competing) or the node (broadcast). For ordered topics
-    /// one consumer per partition is active at a time.
+    /// Attaches a consumer. `subscription` names the group (ordered, competing) or the node (broadcast). A group begins with
+    /// the oldest message that is kept. Of an ordered group one consumer per partition is active at a time, the others
+    /// wait in [`Consumer::receive`] until it is dropped. A competing topic has one group.
     async fn subscribe(
         &self,
         topic: Topic,
@@ -94,21 +115,30 @@ pub trait Broker: Send + Sync + 'static {
         subscription: &str,
     ) -> Result<Box<dyn Consumer>, BrokerError>;
 
-    /// A position such that every message published to the partition before this call stands at or before it; 0 when there
-    /// is none. With [`Broker::acked_through`] it makes a barrier: when the group has acknowledged it, nothing older is on its way.
+    /// A position such that every message whose publishing began before this call, whatever its caller was told, stands
+    /// at or before it or was acknowledged by all; 0 when there is none. With [`Broker::acked_through`] it makes a
+    /// barrier: when the group has acknowledged it, nothing older is on its way.
     async fn end_position(&self, topic: Topic, partition: u32) -> Result<u64, BrokerError>;
 
-    /// The last position that the group acknowledged, 0 when none. `u64::MAX` when the partition is empty.
+    /// The last position that the group acknowledged (ordered topics), 0 when none.
     async fn acked_through(&self, topic: Topic, partition: u32, subscription: &str) -> Result<u64, BrokerError>;
 
-    /// Messages that wait for the group, for metrics.
+    /// Messages that wait for the group, delayed ones included, for metrics. 0 for broadcast topics.
     async fn backlog(&self, topic: Topic, subscription: &str) -> Result<u64, BrokerError>;
 
     /// Parked messages, oldest first, after `after`.
     async fn failures(&self, after: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError>;
 
     /// Publishes a parked message to its topic again and removes it from the failures. Returns whether it was there.
+    /// A crash in between leaves it in both.
     async fn replay(&self, position: u64) -> Result<bool, BrokerError>;
+
+    /// Removes a parked message for good. Returns whether it was there.
+    async fn discard(&self, position: u64) -> Result<bool, BrokerError>;
+
+    /// Writes down what is still to be written (publishes that wait, acknowledgements) and ends: consumers and later
+    /// calls get [`BrokerError::Closed`]. Stop the workers first.
+    async fn close(&self);
 }
 
 /// One end of a subscription.
@@ -119,30 +149,31 @@ pub trait Consumer: Send {
     /// [`Consumer::rewind`], after a crash, and (competing) after the redelivery time.
     async fn receive(&mut self, max: usize, linger: Duration) -> Result<Vec<Received>, BrokerError>;
 
-    /// Ordered and broadcast: acknowledges everything up to and including `position`. Competing: just that message. Call it
-    /// after the work is committed. It need not be durable at once: a crash may bring the message again.
+    /// Ordered and broadcast: acknowledges everything up to and including `position`, as far as it was received. Competing:
+    /// just that message. Call it after the work is committed. It need not be durable at once: a crash may bring the message again.
     async fn ack(&mut self, position: u64) -> Result<(), BrokerError>;
 
-    /// Makes what is not acknowledged come again from the start (ordered), for a retry.
+    /// Makes what this consumer received and did not acknowledge come again at once, from the start (ordered, competing).
+    /// Nothing happens on broadcast topics. Back off before: it is for a retry.
     async fn rewind(&mut self) -> Result<(), BrokerError>;
 }
 
-/// A message that could not be handled, as it stands in [`Topic::Failures`].
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Failure {
-    /// Name of the topic it came from.
-    pub topic: String,
-    /// Its key, text form.
-    pub key: String,
-    /// Why it could not be handled.
-    pub reason: String,
-    /// When it was parked.
-    pub at: Timestamp,
-    /// The message: JSON when it is JSON, else a string.
-    pub message: serde_json::Value,
-}
-
 impl Topic {
+    /// Every topic.
+    pub const ALL: [Self; 6] = [
+        Self::OrderRequests,
+        Self::PurchaseResults,
+        Self::PaymentTimeouts,
+        Self::LoginEvents,
+        Self::CatalogChanges,
+        Self::Failures,
+    ];
+
+    /// The topic with this stable name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|topic| topic.name() == name)
+    }
+
     /// The stable name.
     pub const fn name(self) -> &'static str {
         match self {
@@ -162,5 +193,46 @@ impl Topic {
             Self::PaymentTimeouts | Self::LoginEvents | Self::Failures => Delivery::Competing,
             Self::PurchaseResults | Self::CatalogChanges => Delivery::Broadcast,
         }
+    }
+}
+
+/// The partition of a key: FNV-1a over its bytes (64 bits, offset basis 0xcbf29ce484222325, prime 0x100000001b3), the upper
+/// half folded into the lower by XOR, modulo the number of partitions. Every node and every version must agree on it:
+/// it decides where the messages of a key wait.
+pub fn partition_for(key: &[u8], partitions: u32) -> u32 {
+    let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let folded = (hash >> 32) as u32 ^ hash as u32;
+    folded.checked_rem(partitions).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_never_move() {
+        // Fixed values: a change here strands the messages that wait in somebody's database.
+        let of = |key: &[u8]| partition_for(key, 8);
+        assert_eq!([of(b""), of(b"a"), of(b"sale-1"), of(b"sale-2"), of(&[7; 16])], [1, 0, 1, 0, 5]);
+        assert_eq!(partition_for(b"anything", 0), 0);
+    }
+
+    #[test]
+    fn neighbouring_keys_spread() {
+        let mut counts = [0_u32; 4];
+        for number in 0..4_000_u64 {
+            counts[partition_for(&number.to_be_bytes(), 4) as usize] += 1;
+        }
+        assert!(counts.iter().all(|count| (800..1_200).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn names_are_unique_and_parse() {
+        for topic in Topic::ALL {
+            assert_eq!(Topic::parse(topic.name()), Some(topic));
+        }
+        assert_eq!(Topic::parse("order-request"), None);
     }
 }

@@ -1,6 +1,7 @@
 //! PostgreSQL: a bb8 pool. Transactions run in tasks of their own, because a transaction that is dropped half-way would
 //! leave its connection unusable.
 
+mod bulk;
 #[path = "schema.rs"]
 pub mod schema;
 #[path = "sql/mod.rs"]

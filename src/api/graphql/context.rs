@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Result};
 
 use super::error::Code;
-use crate::accounts::{Role, Viewer};
+use crate::accounts::{Accounts, Role, Viewer};
 use crate::config::Config;
 use crate::kernel::Clock;
 
@@ -16,6 +16,8 @@ pub struct Services {
     pub clock: Clock,
     /// The configuration in force.
     pub config: Arc<Config>,
+    /// Users and their tokens.
+    pub accounts: Accounts,
 }
 
 /// Facts of one request, put into its data by the edge.

@@ -1,5 +1,8 @@
 //! The GraphQL endpoint: the edge (HTTP, sockets, limits) and the schema. async-graphql is used only below this folder.
 
 pub mod context;
+pub mod edge;
 pub mod error;
+pub mod mutation;
+pub mod query;
 pub mod types;

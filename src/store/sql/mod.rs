@@ -1,5 +1,11 @@
 //! The queries, one file per slice. This folder is compiled once for each dialect, as a child of `store::postgres` and of
 //! `store::sqlite`: `super::super::{Conn, schema}` are the dialect's. Row structs stay inside; functions return
 //! domain types.
+
+pub mod accounts;
 pub mod audit;
+pub mod broker;
+pub mod catalog;
 pub mod orders;
+pub mod outbox;
+pub mod sales;

@@ -8,11 +8,11 @@ use diesel_async::RunQueryDsl;
 
 use super::super::Conn;
 use super::super::schema::{orders, products, sales};
-use crate::gate::KnownTicket;
+use crate::gate::{KnownTicket, Units};
 use crate::kernel::{Currency, Epoch, Money, SaleId, TicketId, Timestamp, UserId};
 use crate::orders::decide::{Decider, SaleFacts};
 use crate::orders::messages::OrderRequest;
-use crate::orders::{Closing, Order, OrderState};
+use crate::orders::{Closing, ListKey, Order, OrderPage, OrderState};
 use crate::sales::StockLevel;
 use crate::store::StoreError;
 
@@ -202,7 +202,7 @@ fn stock_level(sale: SaleId, (left, total, version): (i64, i64, i64), at: Timest
 }
 
 /// Gives units back to a sale.
-async fn return_stock(conn: &mut Conn, sale: SaleId, units: u32, now: Timestamp) -> Result<StockLevel, StoreError> {
+pub async fn return_stock(conn: &mut Conn, sale: SaleId, units: u32, now: Timestamp) -> Result<StockLevel, StoreError> {
     let row: (i64, i64, i64) = diesel::update(sales::table.filter(sales::id.eq(sale)))
         .set((
             sales::stock_left.eq(sales::stock_left + i64::from(units)),
@@ -295,16 +295,33 @@ pub async fn find_of_buyer(conn: &mut Conn, sale: SaleId, buyer: UserId) -> Resu
     Ok(if found.is_empty() { None } else { Some(found.swap_remove(live.unwrap_or(0))) })
 }
 
-/// A buyer's orders (refused tickets are none), newest first.
-pub async fn list_of_buyer(conn: &mut Conn, buyer: UserId, states: Vec<OrderState>) -> Result<Vec<Order>, StoreError> {
-    let states: Vec<&'static str> = states.into_iter().map(OrderState::as_str).collect();
-    let rows: Vec<Row> = orders::table
+/// A page of a buyer's orders (refused tickets are none), newest first, and one more if there is more.
+pub async fn list_of_buyer(conn: &mut Conn, buyer: UserId, page: OrderPage) -> Result<Vec<Order>, StoreError> {
+    let states: Vec<&'static str> = page.states.into_iter().map(OrderState::as_str).collect();
+    let mut query = orders::table
         .filter(orders::buyer_id.eq(buyer).and(orders::status.eq_any(states)))
-        .order((orders::created_at.desc(), orders::id.desc()))
+        .limit(page.limit as i64 + 1)
         .select(Row::as_select())
-        .load(conn)
-        .await?;
-    rows.into_iter().map(Order::try_from).collect()
+        .into_boxed();
+    if let Some(ListKey { at, ticket }) = page.after {
+        query = query
+            .filter(orders::created_at.lt(at).or(orders::created_at.eq(at).and(orders::id.lt(ticket))));
+    }
+    if let Some(ListKey { at, ticket }) = page.before {
+        query = query
+            .filter(orders::created_at.gt(at).or(orders::created_at.eq(at).and(orders::id.gt(ticket))));
+    }
+    query = if page.from_end {
+        query.order((orders::created_at.asc(), orders::id.asc()))
+    } else {
+        query.order((orders::created_at.desc(), orders::id.desc()))
+    };
+    let rows: Vec<Row> = query.load(conn).await?;
+    let mut found = rows.into_iter().map(Order::try_from).collect::<Result<Vec<_>, _>>()?;
+    if page.from_end {
+        found.reverse();
+    }
+    Ok(found)
 }
 
 /// Every ticket of a sale, as a rebuilt gate needs it.
@@ -323,19 +340,27 @@ pub async fn known_tickets(conn: &mut Conn, sale: SaleId) -> Result<Vec<KnownTic
             buyer,
             key,
             quantity: quantity as u32,
-            live: OrderState::parse(&status).is_some_and(OrderState::is_live),
+            units: match OrderState::parse(&status) {
+                Some(state) if state.is_live() => Units::Held,
+                _ => Units::Free,
+            },
         })
         .collect())
 }
 
-/// Raises a sale's epoch by one, if it still has `epoch`. Returns the new one.
-pub async fn raise_epoch(conn: &mut Conn, sale: SaleId, epoch: Epoch) -> Result<Option<Epoch>, StoreError> {
-    let raised: Option<i64> =
-        diesel::update(sales::table.filter(sales::id.eq(sale).and(sales::epoch.eq(i64::from(epoch)))))
-            .set(sales::epoch.eq(sales::epoch + 1))
-            .returning(sales::epoch)
-            .get_result(conn)
-            .await
-            .optional()?;
-    Ok(raised.map(|epoch| epoch as Epoch))
+/// Raises a sale's epoch by one: tickets of the old one that come now are refused.
+pub async fn raise_epoch(conn: &mut Conn, sale: SaleId) -> Result<(), StoreError> {
+    diesel::update(sales::table.filter(sales::id.eq(sale))).set(sales::epoch.eq(sales::epoch + 1)).execute(conn).await?;
+    Ok(())
+}
+
+/// Records that the ticket was taken back, unless it is recorded already.
+pub async fn void(
+    conn: &mut Conn,
+    facts: SaleFacts,
+    request: &OrderRequest,
+    now: Timestamp,
+) -> Result<Option<Order>, StoreError> {
+    let order = Order { state: OrderState::Voided, key: None, ..Decider::new(facts, now).decide(request) };
+    Ok(insert(conn, &order).await?.then_some(order))
 }

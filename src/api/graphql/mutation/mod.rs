@@ -1,0 +1,3 @@
+//! Mutations, one file per slice.
+
+pub mod accounts;

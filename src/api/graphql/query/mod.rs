@@ -1,0 +1,3 @@
+//! Queries, one file per slice.
+
+pub mod accounts;

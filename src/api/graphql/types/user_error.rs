@@ -1,0 +1,34 @@
+//! Business refusals: each mutation has its own type with its own codes; all of them have the same three fields.
+
+/// Declares the user error type of a mutation: `user_error!(/** What it is. */ UserSignInUserError, UserSignInErrorCode);`
+macro_rules! user_error {
+    ($(#[$doc:meta])* $name:ident, $code:ty) => {
+        $(#[$doc])*
+        #[derive(async_graphql::SimpleObject, Debug, Clone, PartialEq, Eq)]
+        pub struct $name {
+            /// The reason. Stable: programs may rely on it.
+            pub code: $code,
+            /// The reason as a sentence for people.
+            pub message: String,
+            /// The path to the part of the input that it is about, such as `["input", "username"]`. Null when it is about the
+            /// whole.
+            pub field: Option<Vec<String>>,
+        }
+
+        impl $name {
+            /// About the input's field of this name.
+            #[allow(dead_code, reason = "some mutations have only refusals about the whole")]
+            pub fn about(code: $code, message: impl Into<String>, field: &str) -> Self {
+                Self { code, message: message.into(), field: Some(vec!["input".to_owned(), field.to_owned()]) }
+            }
+
+            /// About the input as a whole.
+            #[allow(dead_code, reason = "some mutations have only refusals about a field")]
+            pub fn whole(code: $code, message: impl Into<String>) -> Self {
+                Self { code, message: message.into(), field: None }
+            }
+        }
+    };
+}
+
+pub(crate) use user_error;

@@ -1,0 +1,306 @@
+//! The way into the table. Publishes and acknowledgements that wait at the same moment become one job of the database's
+//! writer, which takes in everything that came while it stood in line, and shares its commit with whatever else waits there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::rows::{Cursor, NewMessage};
+use super::{Shared, unavailable};
+use crate::broker::{BrokerError, Delivery, Received, Topic};
+use crate::store::{self, Database, StoreError};
+
+/// What waits to be written.
+pub(super) struct Journal {
+    pending: Mutex<Pending>,
+    wake: Notify,
+    /// Bytes that may still join.
+    room: Arc<Semaphore>,
+    room_max: usize,
+    ack_flush: Duration,
+}
+
+#[derive(Default)]
+struct Pending {
+    messages: Vec<NewMessage>,
+    waiters: Vec<Waiter>,
+    /// A job stands in line and will take what is here.
+    scheduled: bool,
+    /// Since when acknowledgements wait.
+    acked_since: Option<Instant>,
+    closed: bool,
+}
+
+struct Waiter {
+    answer: oneshot::Sender<Result<(), BrokerError>>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Waiter {
+    /// The caller may have given up waiting; that is its affair.
+    fn tell(self, result: Result<(), BrokerError>) {
+        let _ = self.answer.send(result);
+    }
+}
+
+/// What one job took in.
+struct Batch {
+    messages: Arc<[NewMessage]>,
+    waiters: Vec<Waiter>,
+    cursors: Arc<[Cursor]>,
+    done: Vec<(Topic, Vec<u64>)>,
+}
+
+/// A job that ended: what it took in (nothing if it never began), and the position of its last message.
+struct Ended {
+    batch: Option<Batch>,
+    result: Result<u64, StoreError>,
+}
+
+impl Journal {
+    pub(super) fn new(room_max: usize, ack_flush: Duration) -> Self {
+        let room_max = room_max.clamp(1, u32::MAX as usize);
+        Self {
+            pending: Mutex::default(),
+            wake: Notify::new(),
+            room: Arc::new(Semaphore::new(room_max)),
+            room_max,
+            ack_flush,
+        }
+    }
+
+    /// Stores the messages in one piece; returns after the commit of everything that came before, and of them.
+    pub(super) async fn append(&self, messages: Vec<NewMessage>) -> Result<(), BrokerError> {
+        let bytes: usize = messages.iter().map(|message| message.payload.len() + size_of::<NewMessage>()).sum();
+        let room = self.room.clone().acquire_many_owned(bytes.min(self.room_max) as u32).await;
+        let room = room.map_err(|_| BrokerError::Closed)?;
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut pending = self.pending.lock();
+            if pending.closed {
+                return Err(BrokerError::Closed);
+            }
+            pending.messages.extend(messages);
+            pending.waiters.push(Waiter { answer, _room: room });
+        }
+        self.wake.notify_one();
+        answered.await.unwrap_or(Err(BrokerError::Closed))
+    }
+
+    /// Something was acknowledged: it goes with the next publish, or alone after a while.
+    pub(super) fn acknowledged(&self) {
+        let first = {
+            let mut pending = self.pending.lock();
+            let first = pending.acked_since.is_none();
+            pending.acked_since.get_or_insert_with(Instant::now);
+            first
+        };
+        if first {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Refuses what comes from now on.
+    pub(super) fn close(&self) {
+        self.pending.lock().closed = true;
+        self.wake.notify_one();
+    }
+
+    /// When waiting acknowledgements are written even if nothing is published.
+    fn flush_at(&self) -> Option<Instant> {
+        self.pending.lock().acked_since.map(|since| since + self.ack_flush)
+    }
+
+    /// Whether a job is to be put in line now; if so, it counts as being there.
+    fn schedule(&self) -> bool {
+        let mut pending = self.pending.lock();
+        let flush = pending.acked_since.is_some_and(|since| pending.closed || since + self.ack_flush <= Instant::now());
+        let wanted = !pending.scheduled && (flush || !pending.waiters.is_empty());
+        pending.scheduled |= wanted;
+        wanted
+    }
+
+    /// The job's turn has come: everything that waits goes with it.
+    fn begin(&self, shared: &Shared) -> Batch {
+        let (messages, waiters) = {
+            let mut pending = self.pending.lock();
+            pending.scheduled = false;
+            pending.acked_since = None;
+            (std::mem::take(&mut pending.messages), std::mem::take(&mut pending.waiters))
+        };
+        let cursors = shared.logs.iter().flat_map(|log| log.take_moved()).collect();
+        let done = shared.queues.iter().map(|queue| (queue.topic, queue.take_done()));
+        let done = done.filter(|(_, ids)| !ids.is_empty()).collect();
+        Batch { messages: messages.into(), waiters, cursors, done }
+    }
+
+    /// A job failed before it began. Its publishers are told now instead of waiting for a better time.
+    fn refused(&self, error: &BrokerError) {
+        let waiters = {
+            let mut pending = self.pending.lock();
+            pending.scheduled = false;
+            pending.messages.clear();
+            pending.acked_since = pending.acked_since.filter(|_| !pending.closed).map(|_| Instant::now());
+            std::mem::take(&mut pending.waiters)
+        };
+        for waiter in waiters {
+            waiter.tell(Err(error.clone()));
+        }
+    }
+}
+
+/// Puts jobs in line and tells everyone what became of them, until the journal is closed and empty. `last` is the position of
+/// the newest message there is.
+pub(super) async fn run(shared: Arc<Shared>, mut last: u64) {
+    // Should this task ever fail, nobody waits for it in vain.
+    let _closes = shared.closed.clone().drop_guard();
+    // A second job may wait while the first one commits. On PostgreSQL it would not wait but run beside the first, and
+    // its messages could become visible before those with lower ids.
+    let jobs_max = if matches!(shared.db, Database::Sqlite(_)) { 2 } else { 1 };
+    let mut jobs = FuturesOrdered::new();
+    let mut poll = tokio::time::interval(shared.poll_every);
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        while jobs.len() < jobs_max && shared.journal.schedule() {
+            jobs.push_back(write(shared.clone()));
+        }
+        if jobs.is_empty() && shared.closed.is_cancelled() {
+            shared.journal.close();
+            return shared.journal.refused(&BrokerError::Closed);
+        }
+        let flush_at = shared.journal.flush_at().filter(|_| jobs.len() < jobs_max);
+        tokio::select! {
+            biased;
+            Some(ended) = jobs.next() => settle(&shared, &mut last, ended),
+            () = shared.journal.wake.notified() => {}
+            () = sleep_until(flush_at) => {}
+            _ = poll.tick(), if jobs.is_empty() => look_around(&shared, &mut last).await,
+        }
+    }
+}
+
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// One job.
+async fn write(shared: Arc<Shared>) -> Ended {
+    let taken = Arc::new(Mutex::new(None));
+    let (db, slot) = (shared.db.clone(), taken.clone());
+    let result = store::write!(&db, |conn| {
+        let batch = shared.journal.begin(&shared);
+        let (messages, cursors, done) = (batch.messages.clone(), batch.cursors.clone(), batch.done.clone());
+        *slot.lock() = Some(batch);
+        for cursor in cursors.iter() {
+            sql::broker::move_cursor(conn, cursor).await?;
+            sql::broker::trim(conn, &cursor.topic, cursor.partition).await?;
+        }
+        for (_, ids) in &done {
+            sql::broker::delete(conn, ids).await?;
+        }
+        if messages.is_empty() {
+            return Ok(0);
+        }
+        sql::broker::append(conn, messages, shared.clock.now()).await
+    });
+    let batch = taken.lock().take();
+    Ended { batch, result }
+}
+
+/// Tells publishers and consumers what a job did.
+fn settle(shared: &Shared, last: &mut u64, ended: Ended) {
+    let Ended { batch, result } = ended;
+    match (batch, result) {
+        (Some(batch), Ok(end)) => {
+            for (topic, ids) in &batch.done {
+                if let Some(queue) = shared.queue(*topic) {
+                    queue.removed(ids);
+                }
+            }
+            if !batch.messages.is_empty() {
+                hand_over(shared, last, end, &batch.messages);
+            }
+            batch.waiters.into_iter().for_each(|waiter| waiter.tell(Ok(())));
+        }
+        (Some(batch), Err(error)) => {
+            tracing::warn!(%error, messages = batch.messages.len(), "broker could not store messages");
+            put_back(shared, &batch);
+            let error = unavailable(error);
+            batch.waiters.into_iter().for_each(|waiter| waiter.tell(Err(error.clone())));
+        }
+        (None, Err(error)) => shared.journal.refused(&unavailable(error)),
+        // A job that never began can't have succeeded.
+        (None, Ok(_)) => {}
+    }
+}
+
+/// Acknowledgements that could not be written wait for the next job; the last one before the end is tried once.
+fn put_back(shared: &Shared, batch: &Batch) {
+    if shared.closed.is_cancelled() {
+        return;
+    }
+    for cursor in batch.cursors.iter() {
+        let log = shared.logs.iter().find(|log| log.topic.name() == cursor.topic && log.partition == cursor.partition);
+        if let Some(log) = log {
+            log.put_back(&cursor.subscription);
+        }
+    }
+    for (topic, ids) in &batch.done {
+        if let Some(queue) = shared.queue(*topic) {
+            queue.put_back(ids.clone());
+        }
+    }
+    if !batch.cursors.is_empty() || !batch.done.is_empty() {
+        shared.journal.acknowledged();
+    }
+}
+
+/// Gives committed messages to the consumers; `end` is the position of the last of them.
+fn hand_over(shared: &Shared, last: &mut u64, end: u64, messages: &[NewMessage]) {
+    let before = end - messages.len() as u64;
+    if before != *last {
+        // Somebody else appended in between.
+        look_through(shared, before);
+    }
+    *last = end;
+    for (position, message) in (before + 1..).zip(messages) {
+        match message.topic.delivery() {
+            Delivery::Ordered => {
+                if let Some(log) = shared.log(message.topic, message.partition) {
+                    let (key, payload) = (message.key.clone(), message.payload.clone());
+                    log.push(Received { position, key, payload, redeliveries: 0 });
+                }
+            }
+            Delivery::Competing | Delivery::Broadcast => {
+                if let (Some(queue), Some(at)) = (shared.queue(message.topic), message.deliver_at) {
+                    queue.added(at);
+                }
+            }
+        }
+    }
+}
+
+fn look_through(shared: &Shared, position: u64) {
+    shared.logs.iter().for_each(|log| log.look_through(position));
+    shared.queues.iter().for_each(|queue| queue.look());
+}
+
+/// Looks for messages of another process on the same database, such as a command that replays failures.
+async fn look_around(shared: &Shared, last: &mut u64) {
+    match store::read!(&shared.db, |conn| sql::broker::last_id(conn).await) {
+        Ok(found) if found > *last => {
+            *last = found;
+            look_through(shared, found);
+        }
+        Ok(_) => {}
+        Err(error) => tracing::debug!(%error, "broker could not look for messages of others"),
+    }
+}

@@ -1,0 +1,292 @@
+//! Events written in the same transaction as the state that they announce, and the relay that publishes them afterwards:
+//! what was committed is announced, at least once, and nothing else is.
+//!
+//! A slice appends with `sql::outbox::append` inside its transaction and calls [`Relay::wake`] after the commit.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt as _, join_all};
+use tokio::sync::Notify;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::{Broker, BrokerError, Failure, Message, Topic, park};
+use crate::config;
+use crate::kernel::{Clock, Rng, Timestamp};
+use crate::store::{self, Database, StoreError};
+
+/// An event to write.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// Where it is to be published.
+    pub topic: Topic,
+    /// Events with one key keep their order.
+    pub key: String,
+    /// The envelope.
+    pub payload: Bytes,
+    /// Not before this moment (competing topics only).
+    pub deliver_at: Option<Timestamp>,
+}
+
+/// An event that waits to be published.
+#[derive(Debug, Clone)]
+pub struct StoredEvent {
+    /// Grows in the order of writing.
+    pub id: i64,
+    /// Name of the topic.
+    pub topic: String,
+    /// As written.
+    pub key: String,
+    /// As written.
+    pub payload: Bytes,
+    /// As written.
+    pub deliver_at: Option<Timestamp>,
+}
+
+/// Publishes what stands in the outbox. Cheap to clone; one [`Relay::run`] per database.
+#[derive(Clone)]
+pub struct Relay(Arc<Inner>);
+
+struct Inner {
+    db: Database,
+    broker: Arc<dyn Broker>,
+    clock: Clock,
+    rng: Rng,
+    batch: usize,
+    sweep_every: Duration,
+    flush_after: Duration,
+    wake: Notify,
+}
+
+/// How far the relay has come.
+struct Progress {
+    /// Events up to here were read.
+    after: i64,
+    /// Published, but still in the table.
+    sent: BTreeSet<i64>,
+    /// Since when `sent` is not empty.
+    sent_since: Option<Instant>,
+    /// The removal that is on its way.
+    removal: Option<BoxFuture<'static, (Vec<i64>, Result<(), StoreError>)>>,
+}
+
+impl Relay {
+    /// A relay that does nothing until it runs.
+    pub fn new(db: Database, broker: Arc<dyn Broker>, clock: Clock, rng: Rng, config: &config::Broker) -> Self {
+        Self(Arc::new(Inner {
+            db,
+            broker,
+            clock,
+            rng,
+            batch: config.relay_batch.max(1),
+            sweep_every: (*config.relay_sweep).max(Duration::from_millis(1)),
+            flush_after: *config.ack_flush,
+            wake: Notify::new(),
+        }))
+    }
+
+    /// There may be something to publish. Call it after the commit.
+    pub fn wake(&self) {
+        self.0.wake.notify_one();
+    }
+
+    /// Publishes until `stop`, then removes what is published. Never fails: it waits and tries again.
+    pub async fn run(&self, stop: CancellationToken) {
+        let relay = &*self.0;
+        let mut backoff = Backoff::new(relay.rng.clone());
+        let mut progress = Progress { after: 0, sent: BTreeSet::new(), sent_since: None, removal: None };
+        let mut sweep = tokio::time::interval(relay.sweep_every);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut more = true;
+        while !stop.is_cancelled() {
+            if more {
+                match relay.publish_next(&mut progress).await {
+                    Ok(whole) => {
+                        more = whole;
+                        backoff.succeeded();
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "outbox not relayed, will try again");
+                        backoff.failed();
+                    }
+                }
+            }
+            progress.start_removal(relay, false);
+            let delay = backoff.delay();
+            let next_try = more.then(|| Instant::now() + delay);
+            let removal_due = progress.removal_due(relay);
+            tokio::select! {
+                biased;
+                done = progress.removed() => progress.settle(done),
+                () = at(next_try) => {}
+                () = at(removal_due) => {}
+                () = stop.cancelled() => {}
+                () = relay.wake.notified(), if delay.is_zero() => more = true,
+                _ = sweep.tick(), if delay.is_zero() => {
+                    // Events that were committed out of the order of their ids stand behind the mark.
+                    progress.after = 0;
+                    more = true;
+                }
+            }
+        }
+        progress.finish(relay).await;
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Inner {
+    /// Publishes the next batch. Returns whether there may be more.
+    async fn publish_next(&self, progress: &mut Progress) -> Result<bool, BrokerError> {
+        let (after, limit) = (progress.after, self.batch + progress.sent.range(progress.after + 1..).count());
+        let read = store::read!(&self.db, |conn| sql::outbox::claim(conn, after, limit).await);
+        let mut events = read.map_err(|error| BrokerError::Unavailable(error.to_string()))?;
+        let whole = events.len() == limit;
+        let last = events.last().map_or(after, |event| event.id);
+        events.retain(|event| !progress.sent.contains(&event.id));
+        #[cfg(feature = "sabotage")]
+        if crate::kernel::sabotage::active("outbox.delete_before_publish") {
+            let ids: Vec<_> = events.iter().map(|event| event.id).collect();
+            let _ = store::write!(&self.db, |conn| sql::outbox::delete(conn, &ids).await);
+        }
+        let mut groups: Vec<(String, Vec<StoredEvent>)> = Vec::new();
+        for event in events {
+            match groups.iter_mut().find(|(topic, _)| *topic == event.topic) {
+                Some((_, group)) => group.push(event),
+                None => groups.push((event.topic.clone(), vec![event])),
+            }
+        }
+        let published = join_all(groups.iter().map(|(topic, events)| self.publish(topic, events))).await;
+        let mut failure = None;
+        for ((_, events), result) in groups.iter().zip(published) {
+            match result {
+                Ok(()) => progress.sent(events),
+                Err(error) => failure = Some(error),
+            }
+        }
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        progress.after = last;
+        Ok(whole)
+    }
+
+    /// Publishes events of one topic, in order. What the broker will never take is parked.
+    async fn publish(&self, topic: &str, events: &[StoredEvent]) -> Result<(), BrokerError> {
+        let Some(known) = Topic::parse(topic) else {
+            return self.park(events, "unknown topic").await;
+        };
+        match self.broker.publish(known, events.iter().map(StoredEvent::message).collect()).await {
+            Err(BrokerError::Refused(_)) => {
+                for event in events {
+                    match self.broker.publish(known, vec![event.message()]).await {
+                        Err(BrokerError::Refused(reason)) => self.park(std::slice::from_ref(event), &reason).await?,
+                        result => result?,
+                    }
+                }
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    async fn park(&self, events: &[StoredEvent], reason: &str) -> Result<(), BrokerError> {
+        for event in events {
+            let failure = Failure {
+                topic: event.topic.clone(),
+                key: Bytes::from(event.key.clone()),
+                reason: reason.to_owned(),
+                at: self.clock.now(),
+                payload: event.payload.clone(),
+            };
+            park(&*self.broker, &failure).await?;
+        }
+        Ok(())
+    }
+}
+
+impl StoredEvent {
+    fn message(&self) -> Message {
+        Message {
+            key: Bytes::from(self.key.clone()),
+            payload: self.payload.clone(),
+            deliver_at: self.deliver_at,
+        }
+    }
+}
+
+impl Progress {
+    fn sent(&mut self, events: &[StoredEvent]) {
+        self.sent.extend(events.iter().map(|event| event.id));
+        if !self.sent.is_empty() {
+            self.sent_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Begins to remove what was published, if enough waits or it has waited for long enough.
+    fn start_removal(&mut self, relay: &Inner, now: bool) {
+        let due = self.sent_since.is_some_and(|since| since + relay.flush_after <= Instant::now());
+        if self.sent.is_empty() || self.removal.is_some() || !(now || due || self.sent.len() >= relay.batch) {
+            return;
+        }
+        self.sent_since = None;
+        let ids: Vec<i64> = self.sent.iter().copied().collect();
+        let db = relay.db.clone();
+        let remove = async move {
+            let job = ids.clone();
+            let result = store::write!(&db, |conn| sql::outbox::delete(conn, &job).await);
+            (ids, result)
+        };
+        self.removal = Some(remove.boxed());
+    }
+
+    fn removal_due(&self, relay: &Inner) -> Option<Instant> {
+        let since = self.sent_since.filter(|_| self.removal.is_none());
+        since.map(|since| since + relay.flush_after)
+    }
+
+    async fn removed(&mut self) -> (Vec<i64>, Result<(), StoreError>) {
+        match self.removal.as_mut() {
+            Some(removal) => removal.await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn settle(&mut self, (ids, result): (Vec<i64>, Result<(), StoreError>)) {
+        self.removal = None;
+        match result {
+            Ok(()) => {
+                for id in ids {
+                    self.sent.remove(&id);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "published events not removed from the outbox yet"),
+        }
+        if !self.sent.is_empty() {
+            self.sent_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Removes the rest before the relay ends; what remains is published again by the next one.
+    async fn finish(mut self, relay: &Inner) {
+        for _ in 0..2 {
+            self.start_removal(relay, true);
+            if self.removal.is_some() {
+                let done = self.removed().await;
+                self.settle(done);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
