@@ -83,16 +83,22 @@ impl Launch {
         Ok(db)
     }
 
-    /// Starts it and waits until it is ready.
-    pub async fn start(&self, within: Duration) -> Result<Server, LaunchError> {
+    /// The program in the environment that these settings make, without arguments.
+    pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg("serve").stdin(Stdio::null());
         command.env("DOORBUSTER__STORE__URL", format!("sqlite://{}", self.database().display()));
         command.env("DOORBUSTER__SERVER__LISTEN", self.address.to_string());
         for (key, value) in &self.settings {
             command.env(format!("DOORBUSTER__{}", key.replace('.', "__").to_uppercase()), value);
         }
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));
+        command
+    }
+
+    /// Starts it and waits until it is ready.
+    pub async fn start(&self, within: Duration) -> Result<Server, LaunchError> {
+        let mut command = self.command();
+        command.arg("serve").stdin(Stdio::null());
         match &self.log {
             Some(path) => {
                 let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
@@ -122,10 +128,21 @@ impl Server {
         self.child.id()
     }
 
-    /// Kills it at once (SIGKILL) and waits until it is gone.
-    pub fn kill(mut self) -> std::io::Result<()> {
+    /// Kills it at once (SIGKILL) and waits until it is gone. Fails when it had ended before: then the kill proves nothing.
+    pub fn kill(&mut self) -> Result<(), LaunchError> {
+        if let Some(status) = self.child.try_wait()? {
+            return Err(LaunchError::Ended(status.to_string()));
+        }
         self.child.kill()?;
-        self.child.wait().map(drop)
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Kills it and starts it again on the same data at the same address.
+    pub async fn kill_and_restart(&mut self, within: Duration) -> Result<(), LaunchError> {
+        self.kill()?;
+        *self = self.launch.clone().start(within).await?;
+        Ok(())
     }
 
     /// Asks it to stop (SIGTERM) and waits until it has; returns whether it said that all went well.
