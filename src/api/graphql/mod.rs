@@ -3,6 +3,9 @@
 pub mod context;
 pub mod edge;
 pub mod error;
+pub mod loaders;
 pub mod mutation;
 pub mod query;
+pub mod schema;
+pub mod subscription;
 pub mod types;
