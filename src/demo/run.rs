@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
-use super::crowd::{self, Accounts, PASSWORD, Stage, username};
+use super::crowd::{self, Accounts, PASSWORD, Rush, Stage, username};
 use super::history::{self, Recorder};
 use super::plan::Habits;
 use super::seed::{self, Operator};
@@ -70,14 +70,15 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
         address: options.address,
         sale,
         timeout: Duration::from_secs(10),
-        patience: Duration::from_secs(20),
+        patience: Duration::from_secs(15),
         browse: true,
         recorder: recorder.clone(),
         tally: tally.clone(),
         board: Mutex::default(),
     });
     let accounts = Accounts::SignUp(Arc::new(Semaphore::new(SIGN_UPS)));
-    let crowd = crowd::rush(stage, options.seed, options.crowd, RUSH, Habits::default(), accounts, opens);
+    let (seed, count, habits) = (options.seed, options.crowd, Habits::default());
+    let crowd = crowd::rush(stage, Rush { seed, first: 0, count, over: RUSH, habits, accounts, opens });
     tokio::select! {
         () = crowd => {}
         () = screen::watch(&tally, options.crowd, options.stock, opens) => {}
