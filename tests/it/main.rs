@@ -2,6 +2,12 @@
 
 mod conformance {
     pub mod broker;
+    pub mod gate;
 }
 
 mod edge;
+mod flows {
+    pub mod history;
+    pub mod kill_storm;
+    pub mod scenario;
+}

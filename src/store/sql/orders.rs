@@ -222,13 +222,10 @@ pub async fn close(
     closing: Closing,
     now: Timestamp,
 ) -> Result<Option<(Order, StockLevel)>, StoreError> {
-    let unpaid = orders::table.filter(orders::id.eq(ticket).and(orders::status.eq(OrderState::AwaitingPayment.as_str())));
+    let unpaid =
+        orders::table.filter(orders::id.eq(ticket).and(orders::status.eq(OrderState::AwaitingPayment.as_str())));
     let closed = |state: OrderState| {
-        (
-            orders::status.eq(state.as_str()),
-            orders::closed_at.eq(Some(now)),
-            orders::version.eq(orders::version + 1),
-        )
+        (orders::status.eq(state.as_str()), orders::closed_at.eq(Some(now)), orders::version.eq(orders::version + 1))
     };
     let row: Option<Row> = match closing {
         Closing::Expiry => {
@@ -304,12 +301,10 @@ pub async fn list_of_buyer(conn: &mut Conn, buyer: UserId, page: OrderPage) -> R
         .select(Row::as_select())
         .into_boxed();
     if let Some(ListKey { at, ticket }) = page.after {
-        query = query
-            .filter(orders::created_at.lt(at).or(orders::created_at.eq(at).and(orders::id.lt(ticket))));
+        query = query.filter(orders::created_at.lt(at).or(orders::created_at.eq(at).and(orders::id.lt(ticket))));
     }
     if let Some(ListKey { at, ticket }) = page.before {
-        query = query
-            .filter(orders::created_at.gt(at).or(orders::created_at.eq(at).and(orders::id.gt(ticket))));
+        query = query.filter(orders::created_at.gt(at).or(orders::created_at.eq(at).and(orders::id.gt(ticket))));
     }
     query = if page.from_end {
         query.order((orders::created_at.asc(), orders::id.asc()))
@@ -350,7 +345,10 @@ pub async fn known_tickets(conn: &mut Conn, sale: SaleId) -> Result<Vec<KnownTic
 
 /// Raises a sale's epoch by one: tickets of the old one that come now are refused.
 pub async fn raise_epoch(conn: &mut Conn, sale: SaleId) -> Result<(), StoreError> {
-    diesel::update(sales::table.filter(sales::id.eq(sale))).set(sales::epoch.eq(sales::epoch + 1)).execute(conn).await?;
+    diesel::update(sales::table.filter(sales::id.eq(sale)))
+        .set(sales::epoch.eq(sales::epoch + 1))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

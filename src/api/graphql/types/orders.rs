@@ -220,7 +220,8 @@ impl Order {
 
     /// Where it stands.
     async fn status(&self) -> Result<OrderStatus> {
-        OrderStatus::of(self.0.state).ok_or_else(|| Code::InternalServerError.error("Something went wrong on our side."))
+        OrderStatus::of(self.0.state)
+            .ok_or_else(|| Code::InternalServerError.error("Something went wrong on our side."))
     }
 
     /// When its purchase was admitted.
@@ -252,5 +253,7 @@ impl Order {
 async fn sale_of(ctx: &Context<'_>, id: SaleId) -> Result<SaleObject> {
     let offer = ctx.services().sales.find_offer(id).await.map_err(|error| store_fault(&error))?;
     // Sales are never removed.
-    offer.map(|offer| SaleObject::single(ctx.services(), offer)).ok_or_else(|| Code::InternalServerError.error("Something went wrong on our side."))
+    offer
+        .map(|offer| SaleObject::single(ctx.services(), offer))
+        .ok_or_else(|| Code::InternalServerError.error("Something went wrong on our side."))
 }
