@@ -2,4 +2,5 @@
 
 mod conformance {
     pub mod broker;
+    pub mod gate;
 }
