@@ -5,9 +5,20 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, ConfigErrors, Flag, Layers, Sources};
+use crate::api::graphql::schema;
+use crate::app::App;
+use crate::config::{self, Config, ConfigErrors, Flag, Layers, Sources};
+use crate::demo;
+use crate::kernel::{Clock, Rng};
+use crate::lifecycle::Shutdown;
+use crate::store::Database;
+use crate::telemetry::init_logging;
+
+/// Failures read from the broker at once.
+const FAILURES_PAGE: usize = 100;
 
 /// A backend for limited-time sales.
 #[derive(Debug, Parser)]
@@ -78,6 +89,15 @@ pub struct Demo {
     /// End with the verdict: 0 if every promise was kept.
     #[arg(long)]
     pub once: bool,
+    /// Kill the server (SIGKILL) this many times while they buy, and start it again.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub kills: u32,
+    /// Chooses what the shoppers do.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Folder for the demo's data; what a demo left there before is removed.
+    #[arg(long, value_name = "FOLDER", default_value = "data/demo")]
+    pub data: PathBuf,
 }
 
 /// Commands about the configuration.
@@ -137,13 +157,11 @@ impl Cli {
         let layers = Layers::read(&self.sources());
         match self.command {
             Command::Config(command) => config_command(&command, &layers),
-            Command::Serve(_)
-            | Command::Demo(_)
-            | Command::Migrate
-            | Command::Schema
-            | Command::Operator(_)
-            | Command::Failures(_)
-            | Command::Bench(_) => anyhow::bail!("not part of this build"),
+            Command::Schema => print(&schema::sdl()),
+            command => match layers.config() {
+                Ok(config) => command.run(config).await,
+                Err(errors) => Ok(refuse(&errors)),
+            },
         }
     }
 
@@ -161,7 +179,99 @@ impl Cli {
             }
             _ => {}
         }
-        Sources { file: self.settings.config.clone(), environment: std::env::vars_os().collect(), flags }
+        Sources::process(self.settings.config.clone(), flags)
+    }
+}
+
+impl Command {
+    /// Runs a command that needs the configuration.
+    async fn run(self, config: Config) -> anyhow::Result<ExitCode> {
+        init_logging(&config.log)?;
+        match self {
+            Self::Serve(_) => serve(config).await,
+            Self::Migrate => migrate(config).await,
+            Self::Operator(OperatorCommand::Create(options)) => create_operator(config, options).await,
+            Self::Failures(command) => failures(config, command).await,
+            Self::Demo(options) => demo(config, options).await,
+            Self::Bench(_) | Self::Schema | Self::Config(_) => anyhow::bail!("not part of this build"),
+        }
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    let shutdown = Shutdown::new();
+    shutdown.obey_signals(*config.server.shutdown_timeout)?;
+    let listen = config.server.listen;
+    let app = App::build(config, Clock::system(), Rng::system()).await?;
+    let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    app.start();
+    app.serve(listener, &shutdown).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn demo(config: Config, options: Demo) -> anyhow::Result<ExitCode> {
+    let address = match config.server.listen {
+        listen if listen.port() == 0 => demo::server::free_address()?,
+        listen => listen,
+    };
+    let Demo { crowd, stock, once, kills, seed, data, .. } = options;
+    let options = demo::run::Options { crowd, stock, once, kills, seed, address, data };
+    let kept = demo::run::run(options, Clock::system(), &Rng::system()).await?;
+    Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn migrate(config: Config) -> anyhow::Result<ExitCode> {
+    let applied = Database::open(&config.store).await?.migrate().await?;
+    match applied.as_slice() {
+        [] => print("the schema is up to date\n"),
+        applied => print(&format!("applied {}\n", applied.join(", "))),
+    }
+}
+
+async fn create_operator(config: Config, options: OperatorCreate) -> anyhow::Result<ExitCode> {
+    let password = read_password(options.password_stdin)?;
+    let app = App::build(config, Clock::system(), Rng::system()).await?;
+    match app.accounts().create_operator(&options.username, &password, &options.display_name).await? {
+        Ok(user) => print(&format!("created operator {} ({})\n", user.username, user.id)),
+        Err(refusals) => {
+            for refusal in refusals {
+                eprintln!("{}", refusal.message());
+            }
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// The first line of standard input; asked for unless `quiet`.
+fn read_password(quiet: bool) -> anyhow::Result<String> {
+    if !quiet {
+        eprint!("Password (will be shown): ");
+    }
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+async fn failures(config: Config, command: FailuresCommand) -> anyhow::Result<ExitCode> {
+    let app = App::build(config, Clock::system(), Rng::system()).await?;
+    match command {
+        FailuresCommand::Replay { id } if app.broker().replay(id).await? => print(&format!("replayed {id}\n")),
+        FailuresCommand::Replay { id } => anyhow::bail!("there is no failure {id}"),
+        FailuresCommand::List => {
+            let mut after = 0;
+            loop {
+                let page = app.broker().failures(after, FAILURES_PAGE).await?;
+                for (id, failure) in &page {
+                    let payload = String::from_utf8_lossy(&failure.payload);
+                    print(&format!("{id}\t{}\t{}\t{}\t{payload}\n", failure.at.to_rfc3339(), failure.topic, failure.reason))?;
+                }
+                match page.last() {
+                    Some((last, _)) => after = *last,
+                    None => return Ok(ExitCode::SUCCESS),
+                }
+            }
+        }
     }
 }
 

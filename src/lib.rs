@@ -2,10 +2,12 @@
 
 pub mod accounts;
 pub mod api;
+pub mod app;
 pub mod broker;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod gate;
 pub mod hub;
 pub mod kernel;

@@ -12,6 +12,6 @@ export default defineConfig({
     target: 'es2022',
   },
   // `npm run dev` beside a running server.
-  server: { proxy: { '/graphql': { target: 'http://127.0.0.1:8000', ws: true } } },
+  server: { proxy: { '/graphql': { target: 'http://127.0.0.1:8080', ws: true } } },
   test: { include: ['test/*.test.ts'] },
 });

@@ -36,11 +36,20 @@ const NO_CODING: &str = "This file is stored compressed: accept br or gzip.\n";
 
 /// The routes of all embedded files. They need no state and no sign-in.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    graphiql().merge(pictures())
+}
+
+/// GraphiQL alone, for servers where it can be turned off.
+pub fn graphiql<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/graphiql", get(page))
         .route("/graphiql/", get(page))
         .route("/graphiql/assets/{name}", get(asset))
-        .route("/pictures/{name}", get(picture))
+}
+
+/// The pictures of the demo's products.
+pub fn pictures<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new().route("/pictures/{name}", get(picture))
 }
 
 async fn page(request: HeaderMap) -> Response {

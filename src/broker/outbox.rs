@@ -287,3 +287,6 @@ impl Progress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

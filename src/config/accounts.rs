@@ -42,6 +42,9 @@ pub struct Accounts {
     /// Sign-in and sign-up attempts per address per minute; 0 lifts the limit.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub attempts_per_address_per_minute: u32,
+    /// How often expired access tokens are removed.
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1d"))]
+    pub purge_every: Span,
 }
 
 impl Accounts {

@@ -26,4 +26,7 @@ pub struct Server {
     pub shutdown_timeout: Span,
     /// Serve GraphiQL.
     pub graphiql: bool,
+    /// How often readiness and the gauges are brought up to date.
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
+    pub measure_every: Span,
 }

@@ -12,7 +12,7 @@ use crate::orders::messages::{PaymentTimeouts, TIMEOUTS, TIMEOUTS_VERSION};
 use crate::telemetry::Metrics;
 
 /// The group that expires orders.
-const GROUP: &str = "expirer";
+pub const GROUP: &str = "expirer";
 
 /// Messages taken from the broker at once.
 const MESSAGES_MAX: usize = 16;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-const base = new URL(process.env.DOORBUSTER_URL ?? 'http://127.0.0.1:8000');
+const base = new URL(process.env.DOORBUSTER_URL ?? 'http://127.0.0.1:8080');
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const pictures = process.env.SCREENSHOTS ?? join(import.meta.dirname, '../../../target/screenshots');
 const PATIENCE = 20_000;

@@ -8,7 +8,10 @@ use async_graphql::{Context, Result};
 use super::error::Code;
 use crate::accounts::{Accounts, Role, Viewer};
 use crate::config::Config;
+use crate::catalog::Catalog;
 use crate::kernel::Clock;
+use crate::orders::Orders;
+use crate::sales::{Offer, Sales, StockLevel, StockView};
 
 /// The services that resolvers call. One per process, in the schema's data.
 pub struct Services {
@@ -18,6 +21,22 @@ pub struct Services {
     pub config: Arc<Config>,
     /// Users and their tokens.
     pub accounts: Accounts,
+    /// Sessions and sales.
+    pub sales: Sales,
+    /// Products; may fail while sales still answer.
+    pub catalog: Arc<dyn Catalog>,
+    /// Live stock.
+    pub stock: Arc<dyn StockView>,
+    /// Buying.
+    pub orders: Orders,
+}
+
+impl Services {
+    /// A sale's stock as of now: what the hub has heard, if that is newer than the snapshot.
+    pub fn stock(&self, offer: &Offer) -> StockLevel {
+        let heard = self.stock.level(offer.sale.id);
+        heard.filter(|heard| heard.version > offer.stock.version).unwrap_or(offer.stock)
+    }
 }
 
 /// Facts of one request, put into its data by the edge.

@@ -36,6 +36,26 @@ pub enum Code {
 }
 
 impl Code {
+    const ALL: [Self; 12] = [
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::BadUserInput,
+        Self::RateLimited,
+        Self::Unavailable,
+        Self::InternalServerError,
+        Self::GraphqlParseFailed,
+        Self::GraphqlValidationFailed,
+        Self::OperationResolutionFailure,
+        Self::DocumentTooLarge,
+        Self::DocumentTooComplex,
+        Self::PersistedQueryNotFound,
+    ];
+
+    /// From its sent form.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == text)
+    }
+
     /// As sent.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -145,7 +145,7 @@ impl Journal {
             let mut pending = self.pending.lock();
             pending.scheduled = false;
             pending.messages.clear();
-            pending.acked_since = pending.acked_since.map(|_| Instant::now());
+            pending.acked_since = pending.acked_since.filter(|_| !pending.closed).map(|_| Instant::now());
             std::mem::take(&mut pending.waiters)
         };
         for waiter in waiters {
@@ -157,6 +157,8 @@ impl Journal {
 /// Puts jobs in line and tells everyone what became of them, until the journal is closed and empty. `last` is the position of
 /// the newest message there is.
 pub(super) async fn run(shared: Arc<Shared>, mut last: u64) {
+    // Should this task ever fail, nobody waits for it in vain.
+    let _closes = shared.closed.clone().drop_guard();
     // A second job may wait while the first one commits. On PostgreSQL it would not wait but run beside the first, and
     // its messages could become visible before those with lower ids.
     let jobs_max = if matches!(shared.db, Database::Sqlite(_)) { 2 } else { 1 };
@@ -240,8 +242,11 @@ fn settle(shared: &Shared, last: &mut u64, ended: Ended) {
     }
 }
 
-/// Acknowledgements that could not be written wait for the next job.
+/// Acknowledgements that could not be written wait for the next job; the last one before the end is tried once.
 fn put_back(shared: &Shared, batch: &Batch) {
+    if shared.closed.is_cancelled() {
+        return;
+    }
     for cursor in batch.cursors.iter() {
         let log = shared.logs.iter().find(|log| log.topic.name() == cursor.topic && log.partition == cursor.partition);
         if let Some(log) = log {

@@ -8,6 +8,8 @@ mod competing;
 mod journal;
 mod ordered;
 pub(crate) mod rows;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::sync::Arc;

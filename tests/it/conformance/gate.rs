@@ -247,10 +247,18 @@ async fn pending_until_settled(case: &Case<'_>, buyers: &[UserId]) {
     assert_eq!(case.gate.pending(case.sale, case.now.minus(HOUR), 9).await.unwrap(), []);
     let oldest = case.gate.pending(case.sale, case.now.plus(HOUR), 1).await.unwrap().remove(0);
     assert_eq!((oldest.ticket, oldest.buyer, &*oldest.key, oldest.quantity), (tickets[0], buyers[0], "key-0000", 1));
+    assert_eq!(case.gate.find_pending(tickets[0]).await.unwrap().as_ref(), Some(&oldest));
+    assert_eq!(case.gate.find_pending_of(case.sale, buyers[0]).await.unwrap(), Some(oldest));
     let unknown = case.ticket(1, 77);
     let stale = TicketId { epoch: 0, ..tickets[0] };
     case.gate.settle(&[tickets[1], unknown, stale, tickets[3], tickets[1]]).await.unwrap();
     assert_eq!(case.pending_seqs(9).await, [1, 3, 5]);
+    for none in [tickets[1], unknown, stale] {
+        assert_eq!(case.gate.find_pending(none).await.unwrap(), None);
+    }
+    for settled_or_stranger in [buyers[1], buyers[7]] {
+        assert_eq!(case.gate.find_pending_of(case.sale, settled_or_stranger).await.unwrap(), None);
+    }
     // A void: released before it was decided.
     assert!(case.gate.release(tickets[2], buyers[2], true).await.unwrap());
     assert_eq!(case.pending_seqs(9).await, [1, 5]);
@@ -353,7 +361,10 @@ async fn terms_change(case: &Case<'_>, buyers: &[UserId]) {
 async fn forgets(case: &Case<'_>, buyers: &[UserId]) {
     case.open(4).await;
     let ticket = admitted(&case.buy(buyers[0], "key-0000", 2).await);
+    assert!(case.gate.sales().await.unwrap().contains(&case.sale));
     case.gate.forget(case.sale).await.unwrap();
+    assert!(!case.gate.sales().await.unwrap().contains(&case.sale));
+    assert_eq!(case.gate.find_pending(ticket).await.unwrap(), None);
     assert_eq!(case.gate.counts(case.sale).await.unwrap(), None);
     assert_eq!(case.pending_seqs(9).await, [] as [Seq; 0]);
     assert_eq!(case.buy(buyers[0], "key-0000", 2).await, Decision::WrongEpoch);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
-use super::sales::Sale;
+use super::connection::connection;
+use super::sales::SaleObject;
 use super::scalars::{DateTime, Money};
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, store_fault};
@@ -70,7 +71,7 @@ impl PurchaseTicket {
     }
 
     /// The sale it is in.
-    async fn sale(&self, ctx: &Context<'_>) -> Result<Sale> {
+    async fn sale(&self, ctx: &Context<'_>) -> Result<SaleObject> {
         sale_of(ctx, self.0.id.sale).await
     }
 
@@ -165,6 +166,11 @@ impl OrderStatus {
         [Self::AwaitingPayment, Self::Paid, Self::Refunding, Self::Refunded, Self::Cancelled, Self::Expired];
 }
 
+connection! {
+    /// A page of a buyer's orders, newest first.
+    OrderConnection, OrderEdge, Order
+}
+
 /// A purchase that got its units.
 #[derive(Clone)]
 pub struct Order(pub Arc<orders::Order>);
@@ -183,7 +189,7 @@ impl Order {
     }
 
     /// The sale it was bought in.
-    async fn sale(&self, ctx: &Context<'_>) -> Result<Sale> {
+    async fn sale(&self, ctx: &Context<'_>) -> Result<SaleObject> {
         sale_of(ctx, self.0.sale()).await
     }
 
@@ -243,8 +249,8 @@ impl Order {
     }
 }
 
-async fn sale_of(ctx: &Context<'_>, id: SaleId) -> Result<Sale> {
+async fn sale_of(ctx: &Context<'_>, id: SaleId) -> Result<SaleObject> {
     let offer = ctx.services().sales.find_offer(id).await.map_err(|error| store_fault(&error))?;
     // Sales are never removed.
-    offer.map(Sale::new).ok_or_else(|| Code::InternalServerError.error("Something went wrong on our side."))
+    offer.map(|offer| SaleObject::single(ctx.services(), offer)).ok_or_else(|| Code::InternalServerError.error("Something went wrong on our side."))
 }

@@ -328,7 +328,27 @@ impl Pair {
         }
     }
 
+    fn check_pending(&self) {
+        for n in 0..SALES {
+            let all = self.model.pending(sale(n), Timestamp::from_millis(i64::MAX), usize::MAX);
+            for holder in (0..BUYERS).map(buyer) {
+                let expected = all.iter().find(|pending| pending.buyer == holder).cloned();
+                assert_eq!(now(self.gate.find_pending_of(sale(n), holder)), expected);
+            }
+            for (ticket, _) in self.seen.iter().filter(|(ticket, _)| ticket.sale == sale(n)) {
+                let expected = all.iter().find(|pending| pending.ticket == *ticket).cloned();
+                assert_eq!(now(self.gate.find_pending(*ticket)), expected);
+            }
+        }
+    }
+
     fn check(&self) {
+        self.check_pending();
+        let mut held = now(self.gate.sales());
+        held.sort_unstable();
+        let mut expected: Vec<SaleId> = self.model.sales.iter().map(|(terms, _)| terms.sale).collect();
+        expected.sort_unstable();
+        assert_eq!(held, expected);
         for n in 0..SALES {
             let counts = now(self.gate.counts(sale(n)));
             assert_eq!(counts, self.model.counts(sale(n)));

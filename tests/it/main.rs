@@ -1,0 +1,5 @@
+//! Integration tests, one binary.
+
+mod conformance {
+    pub mod broker;
+}
