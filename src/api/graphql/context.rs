@@ -7,9 +7,10 @@ use async_graphql::{Context, Result};
 
 use super::error::Code;
 use crate::accounts::{Accounts, Role, Viewer};
-use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::catalog::Catalog;
 use crate::kernel::Clock;
+use crate::orders::Orders;
 use crate::sales::{Offer, Sales, StockLevel, StockView};
 
 /// The services that resolvers call. One per process, in the schema's data.
@@ -22,19 +23,19 @@ pub struct Services {
     pub accounts: Accounts,
     /// Sessions and sales.
     pub sales: Sales,
-    /// Where products are read from.
+    /// Products; may fail while sales still answer.
     pub catalog: Arc<dyn Catalog>,
     /// Live stock.
     pub stock: Arc<dyn StockView>,
+    /// Buying.
+    pub orders: Orders,
 }
 
 impl Services {
-    /// The sale's stock: the newer of what was read with it and what was heard since.
+    /// A sale's stock as of now: what the hub has heard, if that is newer than the snapshot.
     pub fn stock(&self, offer: &Offer) -> StockLevel {
-        match self.stock.level(offer.sale.id) {
-            Some(heard) if heard.version > offer.stock.version => heard,
-            _ => offer.stock,
-        }
+        let heard = self.stock.level(offer.sale.id);
+        heard.filter(|heard| heard.version > offer.stock.version).unwrap_or(offer.stock)
     }
 }
 

@@ -6,4 +6,6 @@ pub mod error;
 pub mod loaders;
 pub mod mutation;
 pub mod query;
+pub mod schema;
+pub mod subscription;
 pub mod types;

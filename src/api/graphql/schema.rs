@@ -8,6 +8,7 @@ use super::context::Services;
 use super::mutation::accounts::AccountsMutation;
 use super::mutation::catalog::CatalogMutation;
 use super::mutation::orders::OrdersMutation;
+use super::mutation::sale_acts::SaleActsMutation;
 use super::mutation::sales::SalesMutation;
 use super::query::accounts::AccountsQuery;
 use super::query::node::{Node, NodeQuery};
@@ -23,7 +24,7 @@ pub struct Query(NodeQuery, SalesQuery, AccountsQuery, OrdersQuery);
 
 /// What can be done.
 #[derive(MergedObject, Default)]
-pub struct Mutation(AccountsMutation, OrdersMutation, CatalogMutation, SalesMutation);
+pub struct Mutation(AccountsMutation, OrdersMutation, CatalogMutation, SalesMutation, SaleActsMutation);
 
 /// What can be watched.
 #[derive(MergedSubscription, Default)]

@@ -78,7 +78,7 @@ impl Edge {
         Ok(respond(StatusCode::OK, media, answer.body))
     }
 
-    fn refuse(&self, refusal: &Refusal, media: Option<Media>) -> Response {
+    pub(super) fn refuse(&self, refusal: &Refusal, media: Option<Media>) -> Response {
         self.meters().operation(Transport::Http, refusal.code());
         // What can't be streamed or was not acceptable is plain JSON.
         let media = media.filter(|media| *media != Media::EventStream).unwrap_or(Media::Json);

@@ -3,5 +3,6 @@
 pub mod accounts;
 mod act;
 pub mod catalog;
+pub mod orders;
 pub mod sale_acts;
 pub mod sales;

@@ -3,6 +3,8 @@
 pub mod accounts;
 pub mod catalog;
 pub mod connection;
+pub mod orders;
 pub mod sales;
 pub mod scalars;
+pub mod stock;
 pub mod user_error;

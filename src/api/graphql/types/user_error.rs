@@ -1,5 +1,13 @@
 //! Business refusals: each mutation has its own type with its own codes; all of them have the same three fields.
 
+use crate::api::graphql::mutation::accounts::{UserSignInUserError, UserSignOutUserError, UserSignUpUserError};
+use crate::api::graphql::mutation::catalog::{ProductCreateUserError, ProductUpdateUserError};
+use crate::api::graphql::mutation::orders::{OrderCancelUserError, SalePurchaseUserError};
+use crate::api::graphql::mutation::sale_acts::{
+    SaleEndUserError, SalePauseUserError, SalePublishUserError, SaleResumeUserError, SaleStockAddUserError,
+};
+use crate::api::graphql::mutation::sales::{SaleCreateUserError, SaleSessionCreateUserError, SaleUpdateUserError};
+
 /// Declares the user error type of a mutation: `user_error!(/** What it is. */ UserSignInUserError, UserSignInErrorCode);`
 macro_rules! user_error {
     ($(#[$doc:meta])* $name:ident, $code:ty) => {
@@ -32,3 +40,32 @@ macro_rules! user_error {
 }
 
 pub(crate) use user_error;
+
+/// Why a mutation did nothing. Each mutation has its own type, which adds `code` with its own reasons.
+#[derive(async_graphql::Interface)]
+#[graphql(
+    field(name = "message", ty = "&String", desc = "The reason as a sentence for people."),
+    field(
+        name = "field",
+        ty = "&Option<Vec<String>>",
+        desc = "The path to the part of the input that it is about. Null when it is about the whole."
+    )
+)]
+#[allow(missing_docs, reason = "each variant is the type of its name")]
+pub enum UserError {
+    UserSignUp(UserSignUpUserError),
+    UserSignIn(UserSignInUserError),
+    UserSignOut(UserSignOutUserError),
+    SalePurchase(SalePurchaseUserError),
+    OrderCancel(OrderCancelUserError),
+    ProductCreate(ProductCreateUserError),
+    ProductUpdate(ProductUpdateUserError),
+    SaleSessionCreate(SaleSessionCreateUserError),
+    SaleCreate(SaleCreateUserError),
+    SaleUpdate(SaleUpdateUserError),
+    SalePublish(SalePublishUserError),
+    SalePause(SalePauseUserError),
+    SaleResume(SaleResumeUserError),
+    SaleEnd(SaleEndUserError),
+    SaleStockAdd(SaleStockAddUserError),
+}
