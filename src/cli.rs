@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::api::graphql::schema;
 use crate::app::App;
 use crate::config::{self, Config, ConfigErrors, Flag, Layers, Sources};
+use crate::demo;
 use crate::kernel::{Clock, Rng};
 use crate::lifecycle::Shutdown;
 use crate::store::Database;
@@ -88,6 +89,15 @@ pub struct Demo {
     /// End with the verdict: 0 if every promise was kept.
     #[arg(long)]
     pub once: bool,
+    /// Kill the server (SIGKILL) this many times while they buy, and start it again.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub kills: u32,
+    /// Chooses what the shoppers do.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Folder for the demo's data; what a demo left there before is removed.
+    #[arg(long, value_name = "FOLDER", default_value = "data/demo")]
+    pub data: PathBuf,
 }
 
 /// Commands about the configuration.
@@ -169,7 +179,7 @@ impl Cli {
             }
             _ => {}
         }
-        Sources { file: self.settings.config.clone(), environment: std::env::vars_os().collect(), flags }
+        Sources::process(self.settings.config.clone(), flags)
     }
 }
 
@@ -182,7 +192,8 @@ impl Command {
             Self::Migrate => migrate(config).await,
             Self::Operator(OperatorCommand::Create(options)) => create_operator(config, options).await,
             Self::Failures(command) => failures(config, command).await,
-            Self::Demo(_) | Self::Bench(_) | Self::Schema | Self::Config(_) => anyhow::bail!("not part of this build"),
+            Self::Demo(options) => demo(config, options).await,
+            Self::Bench(_) | Self::Schema | Self::Config(_) => anyhow::bail!("not part of this build"),
         }
     }
 }
@@ -197,6 +208,17 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     app.start();
     app.serve(listener, &shutdown).await;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn demo(config: Config, options: Demo) -> anyhow::Result<ExitCode> {
+    let address = match config.server.listen {
+        listen if listen.port() == 0 => demo::server::free_address()?,
+        listen => listen,
+    };
+    let Demo { crowd, stock, once, kills, seed, data, .. } = options;
+    let options = demo::run::Options { crowd, stock, once, kills, seed, address, data };
+    let kept = demo::run::run(options, Clock::system(), &Rng::system()).await?;
+    Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn migrate(config: Config) -> anyhow::Result<ExitCode> {

@@ -7,6 +7,7 @@ pub mod broker;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod gate;
 pub mod hub;
 pub mod kernel;

@@ -3,3 +3,5 @@
 mod conformance {
     pub mod broker;
 }
+
+mod edge;

@@ -3,6 +3,7 @@
 //! domain types.
 
 pub mod accounts;
+pub mod audit;
 pub mod broker;
 pub mod catalog;
 pub mod orders;
