@@ -71,8 +71,8 @@ impl App {
         let broker: Arc<dyn Broker> = Arc::new(broker);
         let gate: Arc<dyn Gate> = Arc::new(MemoryGate::new(clock.clone()));
         let hub = Hub::new(config.hub.recent_orders);
-        let accounts =
-            Accounts::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.accounts, &metrics)?;
+        let accounts = Accounts::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.accounts)?;
+        metrics.register(|registry| accounts.register_metrics(registry));
         let relay = Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
         let sales = Sales::new(sales::Parts {
             db: db.clone(),
