@@ -7,11 +7,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::batcher::Batcher;
-use super::metrics::Metrics;
+use crate::broker::envelope::{self, EnvelopeError};
 use crate::broker::{Broker, BrokerError, Message, Topic};
 use crate::config;
 use crate::kernel::{LoginEventId, Timestamp, UserId};
+use crate::telemetry::Metrics;
 
+/// The type of [`LoginEvent`] in its envelope.
+pub const LOGIN_EVENT: &str = "login-event";
 /// The version of [`LoginEvent`] that this program writes.
 pub const LOGIN_EVENT_VERSION: u32 = 1;
 /// Times that a batch of events is offered to the broker.
@@ -51,8 +54,6 @@ impl LoginOutcome {
 /// One attempt to sign in or up: a message of [`Topic::LoginEvents`], and a row of the login log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoginEvent {
-    /// Version of the message, [`LOGIN_EVENT_VERSION`].
-    pub v: u32,
     /// Identity: a message that comes twice is written once.
     pub event_id: LoginEventId,
     /// The user, if there is one of that name.
@@ -69,15 +70,14 @@ pub struct LoginEvent {
 }
 
 impl LoginEvent {
-    /// Reads a message. The error says what is wrong with it.
-    pub fn from_message(payload: &[u8]) -> Result<Self, String> {
-        let event: Self = serde_json::from_slice(payload).map_err(|error| error.to_string())?;
-        if event.v == LOGIN_EVENT_VERSION { Ok(event) } else { Err(format!("unknown version {}", event.v)) }
+    /// Reads a message.
+    pub fn from_message(payload: &[u8]) -> Result<Self, EnvelopeError> {
+        envelope::decode(LOGIN_EVENT, LOGIN_EVENT_VERSION, payload)
     }
 
-    fn to_message(&self) -> Result<Message, serde_json::Error> {
+    fn to_message(&self) -> Result<Message, EnvelopeError> {
         let key = self.event_id.to_string().into_bytes().into();
-        Ok(Message { key, payload: serde_json::to_vec(self)?.into(), deliver_at: None })
+        Ok(Message { key, payload: envelope::encode(LOGIN_EVENT, LOGIN_EVENT_VERSION, self)?, deliver_at: None })
     }
 }
 
@@ -146,7 +146,8 @@ mod tests {
     fn what_is_not_a_known_message_is_refused() {
         let sample = include_str!("../../schema/messages/login-event.v1.json");
         let newer = sample.replace("\"v\": 1", "\"v\": 2");
-        assert_eq!(LoginEvent::from_message(newer.as_bytes()), Err("unknown version 2".into()));
+        let refused = EnvelopeError::UnknownVersion { kind: LOGIN_EVENT.into(), version: 2 };
+        assert_eq!(LoginEvent::from_message(newer.as_bytes()), Err(refused));
         assert!(LoginEvent::from_message(b"{}").is_err());
         assert!(LoginEvent::from_message(b"\xff").is_err());
     }

@@ -2,7 +2,6 @@
 
 mod batcher;
 pub mod messages;
-mod metrics;
 pub mod model;
 mod password;
 mod rules;

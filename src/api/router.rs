@@ -1,8 +1,11 @@
 //! Routes, and the server that listens for them.
 
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -20,6 +23,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
@@ -40,10 +44,7 @@ const HEAD_MAX: usize = 32 * 1024;
 
 /// All routes: the GraphQL endpoint, health and metrics, and what else the process serves (pages, callbacks).
 pub fn router(edge: Edge, vitals: Arc<dyn Vitals>, others: Router, body_max: usize) -> Router {
-    let rest = health::routes(vitals)
-        .merge(others)
-        .layer(DefaultBodyLimit::max(body_max))
-        .layer(map_response(protect));
+    let rest = health::routes(vitals).merge(others).layer(DefaultBodyLimit::max(body_max)).layer(map_response(protect));
     // The endpoint sets its own headers and limits: no layer on the hot path.
     Router::new().route("/graphql", any(endpoint)).with_state(edge).merge(rest)
 }
@@ -76,7 +77,8 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
         };
         match (accepted, slot) {
             (Ok((stream, peer)), Ok(slot)) => {
-                tokio::spawn(server.clone().connection(stream, peer, slot, connections.watcher()));
+                let stream = Counted { stream, _slot: slot };
+                tokio::spawn(server.clone().connection(stream, peer, connections.watcher()));
             }
             (Err(error), _) => {
                 tracing::warn!(%error, "connection not accepted");
@@ -99,9 +101,9 @@ struct Server {
 }
 
 impl Server {
-    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit, watch: Watcher) {
+    async fn connection(self: Arc<Self>, counted: Counted, peer: SocketAddr, watch: Watcher) {
         // Answers are written whole: waiting for more to send would only delay them.
-        let _ = stream.set_nodelay(true);
+        let _ = counted.stream.set_nodelay(true);
         let began = Arc::new(AtomicBool::new(false));
         let (router, begun) = (TowerToHyperService::new(self.router.clone()), began.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -109,7 +111,7 @@ impl Server {
             request.extensions_mut().insert(ConnectInfo(peer));
             router.call(request.map(Body::new))
         });
-        let connection = self.http.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = self.http.serve_connection_with_upgrades(TokioIo::new(counted), service).into_owned();
         let connection = watch.watch(connection);
         // A timeout of a request's head counts from its first byte: who never sends one is caught here.
         let silent = async {
@@ -125,7 +127,44 @@ impl Server {
             },
             () = silent => tracing::debug!(%peer, "connection sent no request"),
         }
-        drop(slot);
+    }
+}
+
+/// A connection that counts for as long as it is open, as a socket too.
+struct Counted {
+    stream: TcpStream,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 }
 

@@ -26,6 +26,13 @@ pub struct Sources {
     pub flags: Vec<Flag>,
 }
 
+impl Sources {
+    /// This process's environment with what its command line names.
+    pub fn process(file: Option<PathBuf>, flags: Vec<Flag>) -> Self {
+        Self { file, environment: std::env::vars_os().collect(), flags }
+    }
+}
+
 /// A setting from the command line.
 #[derive(Debug, Clone)]
 pub struct Flag {
@@ -152,6 +159,7 @@ impl Layers {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -219,14 +227,10 @@ impl Layers {
     }
 
     fn unknown_section(&mut self, at: String, section: &str) {
-        let hint = match nearest(section, self.entries.iter().map(|entry| entry.section.as_str())) {
-            Some(name) => format!("did you mean [{name}]?"),
-            None => {
-                let mut names: Vec<_> = self.entries.iter().map(|entry| entry.section.as_str()).collect();
-                names.dedup();
-                format!("there are {}", names.join(", "))
-            }
-        };
+        let mut names: Vec<_> = self.entries.iter().map(|entry| entry.section.as_str()).collect();
+        names.dedup();
+        let hint = nearest(section, names.iter().copied())
+            .map_or_else(|| format!("there are {}", names.join(", ")), |name| format!("did you mean [{name}]?"));
         self.problem(at, None, format!("unknown section [{section}]; {hint}"));
     }
 

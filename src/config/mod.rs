@@ -133,22 +133,19 @@ impl Config {
         let sqlite = self.store.url.scheme() == Some("sqlite");
         let memory = self.gate.url.scheme() == Some("memory");
         let embedded = self.broker.url.scheme() == Some("embedded");
-        let message = match (sqlite, memory, embedded) {
+        let reason = match (sqlite, memory, embedded) {
             (true, true, true) => return,
-            (false, false, false) => {
-                "redis:// and pulsar:// are not part of this build; it has sqlite:// with memory: and embedded:"
-            }
+            (false, false, false) => "this build has only the profile of one node",
             (false, true, _) => {
-                "a memory: gate with a postgres:// store is refused: several nodes could share the database, and each would \
-                 admit buyers from its own count; use sqlite:// with memory: and embedded:, or postgres:// with redis:// and \
-                 pulsar:// (not part of this build)"
+                "several nodes could share the database, and each would admit buyers from a count of its own"
             }
-            _ => {
-                "the three URLs are of different profiles; use sqlite:// with memory: and embedded: (one node), or postgres:// \
-                 with redis:// and pulsar:// (many nodes; not part of this build)"
-            }
+            _ => "they are of different profiles",
         };
-        check.require(false, &KEYS, message);
+        let message = format!(
+            "{reason}; use \"sqlite://…\", \"memory:\" and \"embedded:\" for one node (many nodes need \"postgres://…\", \
+             \"redis://…\" and \"pulsar://…\", and a build that has them)"
+        );
+        check.require(false, &KEYS, &message);
     }
 }
 

@@ -198,12 +198,9 @@ fn contradictions_are_refused() {
         ("[broker]\nurl = \"kafka://k\"", "broker.url: must be "),
         (
             "[store]\nurl = \"postgres://db/shop\"",
-            "store.url, gate.url, broker.url: a memory: gate with a postgres:// store",
+            "store.url, gate.url, broker.url: several nodes could share the database",
         ),
-        (
-            "[gate]\nurl = \"redis://cache\"",
-            "store.url, gate.url, broker.url: the three URLs are of different profiles",
-        ),
+        ("[gate]\nurl = \"redis://cache\"", "store.url, gate.url, broker.url: they are of different profiles"),
     ];
     for (text, expected) in cases {
         let problems = problems(text);
@@ -213,7 +210,7 @@ fn contradictions_are_refused() {
     }
     let distributed =
         "[store]\nurl = \"postgres://db/shop\"\n[gate]\nurl = \"redis://c\"\n[broker]\nurl = \"pulsar://p\"";
-    assert!(problems(distributed)[0].contains("not part of this build"));
+    assert!(problems(distributed)[0].contains("this build has only the profile of one node"));
 }
 
 #[test]

@@ -56,7 +56,8 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     let launch = prepare(&options)?;
     let password = data_encoding::BASE32_NOPAD.encode(&rng.bytes::<10>()).to_lowercase();
     create_operator(&launch, &password)?;
-    let mut server = launch.start(READY_WITHIN).await.with_context(|| format!("see {}", log_path(&options).display()))?;
+    let mut server =
+        launch.start(READY_WITHIN).await.with_context(|| format!("see {}", log_path(&options).display()))?;
     let operator = crowd::sign_in(options.address, "operator", &password).await.context("signing in the operator")?;
     let opens_in = Duration::from_secs(5) + Duration::from_secs(1) * (options.crowd / SIGN_UPS_PER_SECOND);
     let mut operator = Operator::new(options.address, &operator.token);

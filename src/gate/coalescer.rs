@@ -176,7 +176,7 @@ impl Lead {
 impl Drop for Lead {
     fn drop(&mut self) {
         if !self.over {
-            let stranded = self.shared.queues.lock().remove(&self.sale);
+            let stranded = self.shared.lock().remove(&self.sale);
             // Their wakers run here, outside the lock.
             drop(stranded);
         }

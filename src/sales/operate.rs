@@ -27,11 +27,11 @@ impl Sales {
     /// Creates a product.
     pub async fn product_create(&self, operator: UserId, input: ProductInput) -> Result<Arc<Product>, ActError> {
         self.owned(move |sales| async move {
-            let now = sales.0.clock.now();
-            let product = Arc::new(input.check(ProductId::generate(&sales.0.clock, &sales.0.rng), now)?);
+            let now = sales.parts().clock.now();
+            let product = Arc::new(input.check(ProductId::generate(&sales.parts().clock, &sales.parts().rng), now)?);
             let audit = sales.audit(operator, "product.create", &product.id, product_detail(&product));
             let stored = product.clone();
-            let revision = store::write!(&sales.0.db, |conn| {
+            let revision = store::write!(&sales.parts().db, |conn| {
                 sql::catalog::take_turn(conn).await?;
                 sql::catalog::insert_product(conn, &stored).await?;
                 sql::catalog::record(conn, &audit).await
@@ -50,9 +50,9 @@ impl Sales {
         change: ProductChange,
     ) -> Result<Arc<Product>, ActError> {
         self.owned(move |sales| async move {
-            let now = sales.0.clock.now();
+            let now = sales.parts().clock.now();
             let audit = sales.audit(operator, "product.update", &id, Value::Null);
-            let decided: Decided<(Product, u64)> = store::write!(&sales.0.db, |conn| {
+            let decided: Decided<(Product, u64)> = store::write!(&sales.parts().db, |conn| {
                 sql::catalog::take_turn(conn).await?;
                 let Some(old) = sql::catalog::find_product(conn, id).await? else {
                     return Ok(Err(vec![not_found(Reason::ProductNotFound)]));
@@ -75,14 +75,14 @@ impl Sales {
     /// Creates a session.
     pub async fn session_create(&self, operator: UserId, input: SessionInput) -> Result<Arc<Session>, ActError> {
         self.owned(move |sales| async move {
-            let now = sales.0.clock.now();
-            let session = Arc::new(input.check(SessionId::generate(&sales.0.clock, &sales.0.rng), now)?);
+            let now = sales.parts().clock.now();
+            let session = Arc::new(input.check(SessionId::generate(&sales.parts().clock, &sales.parts().rng), now)?);
             let detail = json!({
                 "name": session.name, "startsAt": session.starts_at.to_rfc3339(), "endsAt": session.ends_at.to_rfc3339(),
             });
             let audit = sales.audit(operator, "session.create", &session.id, detail);
             let stored = session.clone();
-            let revision = store::write!(&sales.0.db, |conn| {
+            let revision = store::write!(&sales.parts().db, |conn| {
                 sql::catalog::take_turn(conn).await?;
                 sql::sales::insert_session(conn, &stored).await?;
                 sql::catalog::record(conn, &audit).await
@@ -96,10 +96,10 @@ impl Sales {
     /// Creates a sale, as a draft.
     pub async fn sale_create(&self, operator: UserId, input: SaleInput) -> Result<Offer, ActError> {
         self.owned(move |sales| async move {
-            let now = sales.0.clock.now();
-            let id = SaleId::generate(&sales.0.clock, &sales.0.rng);
+            let now = sales.parts().clock.now();
+            let id = SaleId::generate(&sales.parts().clock, &sales.parts().rng);
             let audit = sales.audit(operator, "sale.create", &id, Value::Null);
-            let decided: Decided<(Offer, u64)> = store::write!(&sales.0.db, |conn| {
+            let decided: Decided<(Offer, u64)> = store::write!(&sales.parts().db, |conn| {
                 sql::catalog::take_turn(conn).await?;
                 let session = sql::sales::find_session(conn, input.session_id).await?;
                 let product = sql::catalog::find_product(conn, input.product_id).await?;
@@ -124,9 +124,9 @@ impl Sales {
     /// Edits a draft.
     pub async fn sale_update(&self, operator: UserId, id: SaleId, change: SaleChange) -> Result<Offer, ActError> {
         self.owned(move |sales| async move {
-            let now = sales.0.clock.now();
+            let now = sales.parts().clock.now();
             let audit = sales.audit(operator, Act::Update.name(), &id, Value::Null);
-            let decided: Decided<(Offer, u64)> = store::write!(&sales.0.db, |conn| {
+            let decided: Decided<(Offer, u64)> = store::write!(&sales.parts().db, |conn| {
                 sql::catalog::take_turn(conn).await?;
                 let Some(Offer { sale: old, .. }) = sql::sales::find_offer(conn, id, now).await? else {
                     return Ok(Err(vec![not_found(Reason::SaleNotFound)]));
@@ -141,9 +141,7 @@ impl Sales {
                 let session = sql::sales::find_session(conn, input.session_id).await?;
                 let product = sql::catalog::find_product(conn, input.product_id).await?;
                 let sale = match input.check(session.is_some(), product.is_some(), id, now) {
-                    Ok(new) => {
-                        Sale { number: old.number, version: old.version + 1, created_at: old.created_at, ..new }
-                    }
+                    Ok(new) => Sale { number: old.number, version: old.version + 1, created_at: old.created_at, ..new },
                     Err(problems) => return Ok(Err(problems)),
                 };
                 sql::sales::update_draft(conn, &sale).await?;
@@ -181,9 +179,9 @@ impl Sales {
 
     async fn transition(&self, operator: UserId, id: SaleId, act: Act) -> Result<Offer, ActError> {
         self.owned(move |sales| async move {
-            let now = sales.0.clock.now();
+            let now = sales.parts().clock.now();
             let audit = sales.audit(operator, act.name(), &id, Value::Null);
-            let decided: Decided<(Offer, u64)> = store::write!(&sales.0.db, |conn| {
+            let decided: Decided<(Offer, u64)> = store::write!(&sales.parts().db, |conn| {
                 sql::catalog::take_turn(conn).await?;
                 let Some(offer) = sql::sales::find_offer(conn, id, now).await? else {
                     return Ok(Err(vec![not_found(Reason::SaleNotFound)]));
@@ -212,12 +210,12 @@ impl Sales {
     /// Adds units to a published sale, once per idempotency key. A repeated call gets the sale as it now is.
     pub async fn sale_stock_add(&self, operator: UserId, input: StockAdd) -> Result<Offer, ActError> {
         self.owned(move |sales| async move {
-            let now = sales.0.clock.now();
+            let now = sales.parts().clock.now();
             let units = input.check()?;
             let StockAdd { sale: id, idempotency_key: key, .. } = input;
             let audit = sales.audit(operator, Act::AddStock.name(), &id, Value::Null);
             // With the revision after the act, or none if the units had been added before.
-            let decided: Decided<(Offer, Option<u64>)> = store::write!(&sales.0.db, |conn| {
+            let decided: Decided<(Offer, Option<u64>)> = store::write!(&sales.parts().db, |conn| {
                 sql::catalog::take_turn(conn).await?;
                 let Some(offer) = sql::sales::find_offer(conn, id, now).await? else {
                     return Ok(Err(vec![not_found(Reason::SaleNotFound)]));
@@ -242,6 +240,7 @@ impl Sales {
             });
             let (offer, revision) = decided??;
             if let Some(revision) = revision {
+                sales.parts().relay.wake();
                 sales.tell_gate(&offer, Act::AddStock).await;
                 sales.announce(&id, revision).await;
             }
@@ -266,15 +265,15 @@ impl Sales {
     }
 
     fn audit(&self, operator: UserId, act: &'static str, subject: &impl ToString, detail: Value) -> Audit {
-        let id = AuditId::generate(&self.0.clock, &self.0.rng);
-        Audit { id, operator, act, subject: subject.to_string(), detail, at: self.0.clock.now() }
+        let id = AuditId::generate(&self.parts().clock, &self.parts().rng);
+        Audit { id, operator, act, subject: subject.to_string(), detail, at: self.parts().clock.now() }
     }
 
     async fn tell_gate(&self, offer: &Offer, act: Act) {
         let terms = offer.terms();
         let told = match act {
-            Act::Publish => self.0.gate.rebuild(terms, Vec::new()).await,
-            _ => self.0.gate.update(terms).await,
+            Act::Publish => self.parts().gate.rebuild(terms, Vec::new()).await,
+            _ => self.parts().gate.update(terms).await,
         };
         if let Err(error) = told {
             tracing::warn!(%error, sale = %offer.sale.id, act = act.name(), "gate not told of an operator act");
@@ -291,7 +290,11 @@ impl Sales {
         let published = match envelope::encode(CATALOG_CHANGE, CATALOG_CHANGE_VERSION, &change) {
             Ok(payload) => {
                 let message = Message { key, payload, deliver_at: None };
-                self.0.broker.publish(Topic::CatalogChanges, vec![message]).await.map_err(|error| error.to_string())
+                self.parts()
+                    .broker
+                    .publish(Topic::CatalogChanges, vec![message])
+                    .await
+                    .map_err(|error| error.to_string())
             }
             Err(error) => Err(error.to_string()),
         };

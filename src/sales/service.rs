@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::model::Session;
 use super::snapshot::{Offer, Snapshot};
-use crate::broker::Broker;
+use crate::broker::{Broker, Relay};
 use crate::catalog::{Catalog, CatalogError, Product};
 use crate::config;
 use crate::gate::Gate;
@@ -27,16 +27,29 @@ pub struct UnknownTimeZone(pub String);
 #[derive(Clone)]
 pub struct Sales(pub(super) Arc<Inner>);
 
+/// What [`Sales`] is made of.
+pub struct Parts {
+    /// The truth.
+    pub db: Database,
+    /// The way to the other nodes.
+    pub broker: Arc<dyn Broker>,
+    /// Admission: must hear of what operators do.
+    pub gate: Arc<dyn Gate>,
+    /// Wakes the outbox relay after a commit.
+    pub relay: Relay,
+    /// Time.
+    pub clock: Clock,
+    /// Randomness for ids.
+    pub rng: Rng,
+    /// `[sales]`.
+    pub config: config::Sales,
+}
+
 pub(super) struct Inner {
-    pub(super) db: Database,
-    pub(super) broker: Arc<dyn Broker>,
-    pub(super) gate: Arc<dyn Gate>,
-    pub(super) clock: Clock,
-    pub(super) rng: Rng,
+    pub(super) parts: Parts,
     /// Operator acts of this node take turns, so that the gate hears of them in the order they were committed.
     pub(super) turn: Mutex<()>,
     zone: TimeZone,
-    config: config::Sales,
     snapshot: ArcSwap<Snapshot>,
     refreshing: Mutex<()>,
     version: watch::Sender<u64>,
@@ -44,28 +57,21 @@ pub(super) struct Inner {
 
 impl Sales {
     /// The service with an empty snapshot: call [`Sales::refresh`] before serving.
-    pub fn new(
-        db: Database,
-        broker: Arc<dyn Broker>,
-        gate: Arc<dyn Gate>,
-        clock: Clock,
-        rng: Rng,
-        config: &config::Sales,
-    ) -> Result<Self, UnknownTimeZone> {
-        let zone = TimeZone::get(&config.time_zone).map_err(|_| UnknownTimeZone(config.time_zone.clone()))?;
+    pub fn new(parts: Parts) -> Result<Self, UnknownTimeZone> {
+        let zone =
+            TimeZone::get(&parts.config.time_zone).map_err(|_| UnknownTimeZone(parts.config.time_zone.clone()))?;
         Ok(Self(Arc::new(Inner {
-            db,
-            broker,
-            gate,
-            clock,
-            rng,
+            parts,
             turn: Mutex::default(),
             zone,
-            config: config.clone(),
             snapshot: ArcSwap::default(),
             refreshing: Mutex::default(),
             version: watch::Sender::new(0),
         })))
+    }
+
+    pub(super) fn parts(&self) -> &Parts {
+        &self.0.parts
     }
 
     /// The node's picture at this moment.
@@ -82,9 +88,9 @@ impl Sales {
     pub async fn refresh(&self) -> Result<Arc<Snapshot>, StoreError> {
         // One at a time: a slow old read must not replace the result of a newer one.
         let _one = self.0.refreshing.lock().await;
-        let now = self.0.clock.now();
-        let since = now.minus(*self.0.config.history);
-        let (revision, contents) = store::read!(&self.0.db, |conn| {
+        let now = self.parts().clock.now();
+        let since = now.minus(*self.parts().config.history);
+        let (revision, contents) = store::read!(&self.parts().db, |conn| {
             // The revision first: what is read after it is as new or newer, and then read once more at the next poll.
             let revision = sql::catalog::revision(conn).await?;
             Ok((revision, sql::sales::load(conn, since, now).await?))
@@ -97,7 +103,7 @@ impl Sales {
 
     /// Replaces the snapshot if the database is ahead of it. Returns whether it was.
     pub async fn poll(&self) -> Result<bool, StoreError> {
-        let revision = store::read!(&self.0.db, |conn| sql::catalog::revision(conn).await)?;
+        let revision = store::read!(&self.parts().db, |conn| sql::catalog::revision(conn).await)?;
         let stale = self.snapshot().version() != revision;
         if stale {
             self.refresh().await?;
@@ -107,7 +113,7 @@ impl Sales {
 
     /// How often to [`Sales::poll`].
     pub fn poll_every(&self) -> std::time::Duration {
-        *self.0.config.poll_every
+        *self.parts().config.poll_every
     }
 
     /// A sale, however old: from the snapshot, else from the database.
@@ -115,8 +121,8 @@ impl Sales {
         if let Some(offer) = self.snapshot().offer(id) {
             return Ok(Some(offer.clone()));
         }
-        let now = self.0.clock.now();
-        store::read!(&self.0.db, |conn| sql::sales::find_offer(conn, id, now).await)
+        let now = self.parts().clock.now();
+        store::read!(&self.parts().db, |conn| sql::sales::find_offer(conn, id, now).await)
     }
 
     /// A session, however old: from the snapshot, else from the database.
@@ -124,7 +130,7 @@ impl Sales {
         if let Some(session) = self.snapshot().session(id) {
             return Ok(Some(session.clone()));
         }
-        let found = store::read!(&self.0.db, |conn| sql::sales::find_session(conn, id).await)?;
+        let found = store::read!(&self.parts().db, |conn| sql::sales::find_session(conn, id).await)?;
         Ok(found.map(Arc::new))
     }
 
@@ -133,13 +139,13 @@ impl Sales {
         if let Some(product) = self.snapshot().product(id) {
             return Ok(Some(product.clone()));
         }
-        let found = store::read!(&self.0.db, |conn| sql::catalog::find_product(conn, id).await)?;
+        let found = store::read!(&self.parts().db, |conn| sql::catalog::find_product(conn, id).await)?;
         Ok(found.map(Arc::new))
     }
 
     /// The calendar day that it is now in the shop's time zone.
     pub fn today(&self) -> Date {
-        let now = jiff::Timestamp::from_millisecond(self.0.clock.now().as_millis()).unwrap_or_default();
+        let now = jiff::Timestamp::from_millisecond(self.parts().clock.now().as_millis()).unwrap_or_default();
         now.to_zoned_datetime(self.0.zone.clone()).date()
     }
 
@@ -161,7 +167,7 @@ impl Catalog for Sales {
             ids.iter().filter_map(|id| snapshot.product(*id).map(|product| (*id, product.clone()))).collect();
         let absent: Vec<ProductId> = ids.iter().copied().filter(|id| !found.contains_key(id)).collect();
         if !absent.is_empty() {
-            let read = store::read!(&self.0.db, |conn| sql::catalog::find_products(conn, &absent).await);
+            let read = store::read!(&self.parts().db, |conn| sql::catalog::find_products(conn, &absent).await);
             let read = read.map_err(|error| CatalogError(error.to_string()))?;
             found.extend(read.into_iter().map(|product| (product.id, Arc::new(product))));
         }

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::accounts::LoginEvent;
-use crate::broker::{self, Broker, BrokerError, Consumer, Failure, Received, Topic};
+use crate::broker::{self, Broker, BrokerError, Consumer, Failure, Topic};
 use crate::kernel::Clock;
 use crate::store::{self, Database, StoreError};
+use crate::telemetry::Metrics;
 
 /// The group that the consumers of this worker form.
 pub const SUBSCRIPTION: &str = "login-log";
@@ -33,6 +36,7 @@ pub async fn run(
     broker: Arc<dyn Broker>,
     db: Database,
     clock: Clock,
+    metrics: Metrics,
 ) -> Result<(), LoginLogError> {
     loop {
         let batch = match consumer.receive(BATCH, LINGER).await {
@@ -44,7 +48,12 @@ pub async fn run(
         for message in &batch {
             match LoginEvent::from_message(&message.payload) {
                 Ok(event) => events.push(event),
-                Err(reason) => park(broker.as_ref(), message, reason, &clock).await?,
+                Err(error) => {
+                    metrics.failures_parked.count(Topic::LoginEvents.name());
+                    let (topic, reason) = (Topic::LoginEvents.name().to_owned(), error.to_string());
+                    let (at, payload) = (clock.now(), message.payload.clone());
+                    broker::park(broker.as_ref(), &Failure { topic, key: Bytes::new(), reason, at, payload }).await?;
+                }
             }
         }
         if !events.is_empty() {
@@ -56,19 +65,12 @@ pub async fn run(
     }
 }
 
-async fn park(broker: &dyn Broker, message: &Received, reason: String, clock: &Clock) -> Result<(), BrokerError> {
-    tracing::error!(position = message.position, reason, "login event cannot be read");
-    let topic = Topic::LoginEvents.name().to_owned();
-    let failure = Failure { topic, key: bytes::Bytes::new(), reason, at: clock.now(), payload: message.payload.clone() };
-    broker::park(broker, &failure).await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::accounts::testing::{HOME, PASSWORD, Shop};
+    use crate::broker::Received;
     use async_trait::async_trait;
-    use bytes::Bytes;
     use parking_lot::Mutex;
     use std::collections::VecDeque;
 
@@ -104,7 +106,8 @@ mod tests {
     ) -> (Result<(), LoginLogError>, Vec<u64>) {
         let acked = Arc::new(Mutex::new(Vec::new()));
         let tape = Tape { batches: batches.into_iter().collect(), acked: acked.clone() };
-        let result = run(Box::new(tape), shop.broker.clone(), shop.db.clone(), shop.clock.clock()).await;
+        let result =
+            run(Box::new(tape), shop.broker.clone(), shop.db.clone(), shop.clock.clock(), Metrics::new()).await;
         let acked = acked.lock().clone();
         (result, acked)
     }
@@ -169,12 +172,12 @@ mod tests {
         let failures: Vec<Failure> = published
             .iter()
             .filter(|(topic, _)| *topic == Topic::Failures)
-            .map(|(_, message)| serde_json::from_slice(&message.payload).unwrap())
+            .map(|(_, message)| Failure::decode(&message.payload).unwrap())
             .collect();
         assert_eq!(failures.len(), 2);
-        assert_eq!(failures[0].reason, "unknown version 9");
-        assert_eq!((failures[0].topic.as_str(), &failures[0].message["v"]), ("login-events", &9.into()));
-        assert!(failures[1].message.as_str().unwrap().ends_with(" garbage"));
+        assert!(failures[0].reason.contains("unknown version 9"), "{}", failures[0].reason);
+        assert_eq!((failures[0].topic.as_str(), &failures[0].payload), ("login-events", &newer));
+        assert_eq!(failures[1].payload, garbage);
     }
 
     #[tokio::test]

@@ -32,7 +32,9 @@ fn accepted(index: &Index<'_>, call: &Call<'_>, purchase: Purchase<'_>, findings
         if purchase.quantity < 1 || purchase.quantity > sale.limit_per_buyer {
             findings.add(Invariant::BadInput, format!("{place}: quantity {} got {}", purchase.quantity, seen.id));
         }
-        if call.answer.is_some_and(|answer| answer.wall < sale.starts_at) || call.invoked >= sale.ends_at && !index.was_known(call, seen.id) {
+        if call.answer.is_some_and(|answer| answer.wall < sale.starts_at)
+            || call.invoked >= sale.ends_at && !index.was_known(call, seen.id)
+        {
             findings.add(Invariant::Window, format!("{place}: {} outside the window", seen.id));
         }
     }

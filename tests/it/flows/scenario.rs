@@ -169,8 +169,7 @@ impl Scenario {
         let ends_at = starts_at.plus(Duration::from_secs(3600));
         let session = operator.session("now", starts_at, ends_at).await.unwrap();
         let product = operator.product("Lamp", "Light", "A lamp.", "/pictures/lamp.svg", "20.00").await.unwrap();
-        let terms =
-            Terms { price: "10.00", stock: self.stock, limit_per_buyer: 1, pay_within: self.pay_within };
+        let terms = Terms { price: "10.00", stock: self.stock, limit_per_buyer: 1, pay_within: self.pay_within };
         let mut sales = Vec::new();
         for _ in 0..self.sales {
             sales.push(operator.sale(&session, &product, terms).await.unwrap());

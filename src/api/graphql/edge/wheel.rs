@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 /// The streams are dealt out over this many slots; each slot ticks once per period.
@@ -82,7 +82,8 @@ impl Wheel {
 
     /// Turns until `shutdown`; then closes all streams, slot by slot, within `close_over`.
     pub async fn turn(self: Arc<Self>, period: Duration, close_over: Duration, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval((period / SLOTS as u32).max(Duration::from_millis(1)));
+        let step = (period / SLOTS as u32).max(Duration::from_millis(1));
+        let mut ticks = tokio::time::interval_at(Instant::now() + step, step);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for slot in self.slots.iter().cycle() {
             tokio::select! {
