@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::api::graphql::schema;
 use crate::app::App;
+use crate::bench;
 use crate::config::{self, Config, ConfigErrors, Flag, Layers, Sources};
 use crate::demo;
 use crate::kernel::{Clock, Rng};
@@ -147,8 +148,11 @@ pub enum FailuresCommand {
 /// Options of `bench`.
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Which benchmarks to run; all of them if none is named.
+    /// Which benchmarks to run (purchase, sold-out, durable, idle, socket); all of them if none is named.
     pub names: Vec<String>,
+    /// Be the server that others are compared with.
+    #[arg(long, value_name = "ADDRESS:PORT", hide = true)]
+    pub baseline: Option<SocketAddr>,
 }
 
 impl Cli {
@@ -193,7 +197,8 @@ impl Command {
             Self::Operator(OperatorCommand::Create(options)) => create_operator(config, options).await,
             Self::Failures(command) => failures(config, command).await,
             Self::Demo(options) => demo(config, options).await,
-            Self::Bench(_) | Self::Schema | Self::Config(_) => anyhow::bail!("not part of this build"),
+            Self::Bench(options) => bench(options).await,
+            Self::Schema | Self::Config(_) => anyhow::bail!("not part of this build"),
         }
     }
 }
@@ -219,6 +224,15 @@ async fn demo(config: Config, options: Demo) -> anyhow::Result<ExitCode> {
     let options = demo::run::Options { crowd, stock, once, kills, seed, address, data };
     let kept = demo::run::run(options, Clock::system(), &Rng::system()).await?;
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn bench(options: Bench) -> anyhow::Result<ExitCode> {
+    if let Some(address) = options.baseline {
+        bench::child(address).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let met = bench::run(&options.names).await?;
+    Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn migrate(config: Config) -> anyhow::Result<ExitCode> {

@@ -1,6 +1,7 @@
 //! The outside: HTTP routes and the GraphQL endpoint.
 
 pub mod assets;
+pub mod baseline;
 pub mod graphql;
 pub mod health;
 pub mod router;

@@ -88,6 +88,11 @@ impl Facts {
         store::read!(db, |conn| sql::audit::facts(conn).await)
     }
 
+    /// Units sold over all sales, and events that wait to be published.
+    pub async fn sold(db: &Database) -> Result<(u64, u64), StoreError> {
+        store::read!(db, |conn| sql::audit::sold(conn).await)
+    }
+
     /// The sale with this id.
     pub fn sale(&self, id: SaleId) -> Option<&SaleFact> {
         self.sales.iter().find(|sale| sale.id == id)

@@ -1,6 +1,7 @@
 //! SQLite: one writer thread with group commit, a pool of readers. WAL and `synchronous=FULL`: a commit that returned
 //! survives a crash of the machine.
 
+pub mod bare;
 mod bulk;
 #[path = "schema.rs"]
 pub mod schema;

@@ -10,8 +10,7 @@ use crate::orders::OrderState;
 
 type Key<'a> = (UserId, &'a str);
 
-/// Returns how many times "sold out" was heard when nothing was on its way.
-pub(super) fn check(index: &Index<'_>, findings: &mut Findings) -> u64 {
+pub(super) fn check(index: &Index<'_>, findings: &mut Findings) {
     let mut by_key: HashMap<Key<'_>, Vec<(&Call<'_>, Purchase<'_>)>> = HashMap::new();
     for (call, purchase) in index.purchases() {
         by_key.entry((call.buyer, purchase.key)).or_default().push((call, purchase));
@@ -22,7 +21,7 @@ pub(super) fn check(index: &Index<'_>, findings: &mut Findings) -> u64 {
     }
     asked_for(index, &by_key, findings);
     unanswered(index, findings);
-    undersell(index, findings)
+    undersell(index, findings);
 }
 
 /// I3, I5, bad input: one accepted purchase.
@@ -100,32 +99,65 @@ fn asked_for(index: &Index<'_>, by_key: &HashMap<Key<'_>, Vec<(&Call<'_>, Purcha
     }
 }
 
-/// I4: "sold out" when nothing had been returned for a while, and units are free at the end.
-fn undersell(index: &Index<'_>, findings: &mut Findings) -> u64 {
+/// I4: "sold out" although there were units that nobody had held, not even for a moment, since a while before the question.
+fn undersell(index: &Index<'_>, findings: &mut Findings) {
     if !index.evidence.settled {
-        return 0;
+        return;
     }
-    let mut heard = 0;
-    let mut quiet: BTreeMap<SaleId, Timestamp> = BTreeMap::new();
-    for order in &index.evidence.facts.orders {
-        if let Some(moment) = returned_at(order) {
-            let last = quiet.entry(order.sale).or_insert(moment);
-            *last = moment.max(*last);
-        }
-    }
+    let facts = index.evidence.facts;
+    let held: BTreeMap<SaleId, Held> =
+        facts.sales.iter().map(|sale| (sale.id, Held::of(facts.orders.iter().filter(|o| o.sale == sale.id)))).collect();
     for (call, purchase) in index.purchases().filter(|(call, _)| call.refusal() == Some("SOLD_OUT")) {
-        let Some(sale) = index.evidence.facts.sale(purchase.sale) else { continue };
-        let calm_since = quiet.get(&sale.id).map_or(sale.starts_at, |moment| moment.plus(RETURN_GRACE));
-        if call.invoked <= calm_since {
-            continue;
-        }
-        heard += 1;
-        if sale.stock_left >= purchase.quantity.max(1) {
-            let evidence = format!("{}: sold out, and {} units are free in {}", call.place(), sale.stock_left, sale.id);
+        let (Some(sale), Some(held)) = (facts.sale(purchase.sale), held.get(&purchase.sale)) else { continue };
+        let answered = call.answer.map_or(call.invoked, |answer| answer.wall);
+        let free = sale.stock_total - held.at_most(call.invoked.minus(RETURN_GRACE), answered);
+        if free >= purchase.quantity.max(1) {
+            let evidence = format!("{}: sold out, and {free} units were free in {}", call.place(), sale.id);
             findings.add(Invariant::NoUndersell, evidence);
         }
     }
-    heard
+}
+
+/// When units of a sale were taken and given back: sorted moments, each with the units of all rows up to it.
+pub(super) struct Held {
+    taken: Vec<(Timestamp, i64)>,
+    given_back: Vec<(Timestamp, i64)>,
+}
+
+impl Held {
+    /// A row holds its units from its admission until it was closed or refused.
+    pub(super) fn of<'a>(orders: impl Iterator<Item = &'a OrderFact> + Clone) -> Self {
+        let taken = orders.clone().map(|order| (order.created_at, order.quantity));
+        let given_back = orders.filter_map(|order| Some((returned_at(order)?, order.quantity)));
+        Self { taken: running_sums(taken.collect()), given_back: running_sums(given_back.collect()) }
+    }
+
+    /// Units of all rows that held some at any moment from `from` through `to`.
+    fn at_most(&self, from: Timestamp, to: Timestamp) -> i64 {
+        // The millisecond of the return still counts as held.
+        let just_before = Timestamp::from_millis(from.as_millis() - 1);
+        up_to(&self.taken, to) - up_to(&self.given_back, just_before)
+    }
+
+    /// The most units that were held at one moment.
+    pub(super) fn peak(&self) -> i64 {
+        self.taken.iter().map(|(at, taken)| taken - up_to(&self.given_back, *at)).max().unwrap_or(0)
+    }
+}
+
+fn running_sums(mut moments: Vec<(Timestamp, i64)>) -> Vec<(Timestamp, i64)> {
+    moments.sort_unstable();
+    let mut sum = 0;
+    for (_, units) in &mut moments {
+        sum += *units;
+        *units = sum;
+    }
+    moments
+}
+
+fn up_to(sums: &[(Timestamp, i64)], moment: Timestamp) -> i64 {
+    let count = sums.partition_point(|(at, _)| *at <= moment);
+    count.checked_sub(1).map_or(0, |last| sums[last].1)
 }
 
 /// When the row's units became free for others, if they did.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::answers::Held;
 use super::{Counts, Evidence, rows};
 use crate::demo::facts::OrderFact;
 use crate::demo::history::{Ending, Reply, Request, Step, TicketSeen};
@@ -166,6 +167,11 @@ impl<'a> Index<'a> {
             counts.expired += u64::from(order.state == OrderState::Expired);
         }
         counts.epochs = epochs.len() as u64;
+        let facts = self.evidence.facts;
+        for sale in &facts.sales {
+            let held = Held::of(facts.orders.iter().filter(|order| order.sale == sale.id));
+            counts.fully_sold += u64::from(held.peak() >= sale.stock_total);
+        }
         counts
     }
 }

@@ -208,6 +208,12 @@ fn undersell() {
     late_refusal(&mut story);
     facts.orders.push(row(3, OrderState::Cancelled));
     assert_eq!(broken(&story, &facts), []);
+    // It was wrong when the unit came back long before the question.
+    facts.orders[1] = OrderFact { created_at: at(1_000), closed_at: Some(at(1_001)), ..row(3, OrderState::Cancelled) };
+    for entry in &mut story.0 {
+        entry.wall = entry.wall.plus(RETURN_GRACE);
+    }
+    assert_eq!(broken(&story, &facts), [Invariant::NoUndersell]);
 }
 
 #[test]

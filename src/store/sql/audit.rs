@@ -20,6 +20,13 @@ pub async fn facts(conn: &mut Conn) -> Result<Facts, StoreError> {
     .await
 }
 
+/// Units sold over all sales, and events that wait to be published.
+pub async fn sold(conn: &mut Conn) -> Result<(u64, u64), StoreError> {
+    let levels: Vec<(i64, i64)> = sales::table.select((sales::stock_total, sales::stock_left)).load(conn).await?;
+    let outbox: i64 = outbox::table.count().get_result(conn).await?;
+    Ok((levels.iter().map(|(total, left)| (total - left) as u64).sum(), outbox as u64))
+}
+
 async fn sale_facts(conn: &mut Conn) -> Result<Vec<SaleFact>, StoreError> {
     type Columns = (SaleId, i64, i64, i64, i64, bool, i64, Timestamp, Timestamp);
     let rows: Vec<Columns> = sales::table

@@ -42,7 +42,7 @@ async fn promises_survive_kills() {
         ("unknown", counts.unknown, u64::from(kills)),
         ("lost sockets", counts.lost_sockets, u64::from(kills)),
         ("resumed", counts.resumed, u64::from(kills)),
-        ("sold out for good", counts.sold_out_for_good, 3),
+        ("fully sold", counts.fully_sold, 3),
     ];
     for (what, count, least) in at_least {
         assert!(count >= least, "only {count} {what}, seed {seed}");

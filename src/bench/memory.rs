@@ -1,0 +1,119 @@
+//! Memory: of an idle server, and of a subscribed socket against a raw one.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::report::{Row, Target};
+use super::{Baseline, Scratch};
+use crate::demo::ready;
+use crate::demo::seed::{Operator, Terms};
+use crate::demo::server::{Launch, Server};
+use crate::demo::socket::{self, Event, Socket};
+use crate::demo::{usage, wire};
+use crate::kernel::{Clock, Rng, SaleId};
+
+/// Sockets of a round.
+const SOCKETS: usize = 4_000;
+/// Sockets that are opened before the first measurement, so that pools and tables have their size.
+const FIRST: usize = 200;
+
+/// An idle server's memory in MB, some seconds after its start.
+pub async fn idle(rounds: usize) -> anyhow::Result<Row> {
+    let mut product = Vec::new();
+    for round in 0..rounds {
+        let scratch = Scratch::new(&format!("idle-{round}"))?;
+        let launch = Launch::new(&std::env::current_exe()?, scratch.path())?;
+        let server = launch.start(Duration::from_secs(60)).await?;
+        sleep(Duration::from_secs(3)).await;
+        product.push(resident(server.pid())? / 1e6);
+    }
+    Ok(Row { name: "idle memory", unit: "MB", product, baseline: None, target: Target::AtMost(64.0) })
+}
+
+/// Bytes of a socket that follows a sale's stock, and of a raw one.
+pub async fn socket(rounds: usize) -> anyhow::Result<Row> {
+    let (mut product, mut baseline) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        baseline.push(raw().await?);
+        product.push(subscribed(&format!("socket-{round}")).await?);
+    }
+    let target = Target::AtMost(4.0);
+    Ok(Row { name: "subscribed socket", unit: "bytes", product, baseline: Some(baseline), target })
+}
+
+fn resident(pid: u32) -> anyhow::Result<f64> {
+    let (now, _) = usage::memory(pid).ok_or_else(|| anyhow::anyhow!("the process {pid} is gone"))?;
+    Ok(now as f64)
+}
+
+/// Waits until memory has stopped growing.
+async fn steady(pid: u32) -> anyhow::Result<f64> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut last = resident(pid)?;
+    loop {
+        sleep(Duration::from_secs(1)).await;
+        let now = resident(pid)?;
+        if now <= last * 1.001 || Instant::now() > deadline {
+            return Ok(now);
+        }
+        last = now;
+    }
+}
+
+async fn raw() -> anyhow::Result<f64> {
+    let baseline = Baseline::start().await?;
+    let mut sockets = Vec::new();
+    let mut before = 0.0;
+    for number in 0..FIRST + SOCKETS {
+        if number == FIRST {
+            before = steady(baseline.pid()).await?;
+        }
+        let mut socket = socket::raw(baseline.address, "/socket").await?;
+        socket.send(Message::text(r#"{"type":"connection_init"}"#)).await?;
+        sockets.push(socket);
+    }
+    Ok((steady(baseline.pid()).await? - before) / SOCKETS as f64)
+}
+
+async fn subscribed(name: &str) -> anyhow::Result<f64> {
+    let scratch = Scratch::new(name)?;
+    let (server, sale, token) = shop(&scratch).await?;
+    let mut sockets = Vec::new();
+    let mut before = 0.0;
+    for number in 0..FIRST + SOCKETS {
+        if number == FIRST {
+            before = steady(server.pid()).await?;
+        }
+        sockets.push(follow(server.launch().address, &token, sale).await?);
+    }
+    Ok((steady(server.pid()).await? - before) / SOCKETS as f64)
+}
+
+async fn follow(address: SocketAddr, token: &str, sale: SaleId) -> anyhow::Result<Socket> {
+    let mut socket = Socket::open(address, token, Duration::from_secs(10)).await?;
+    socket.subscribe_as(1, wire::STOCK, &json!({ "saleIds": [sale] })).await?;
+    match socket.next().await? {
+        Event::Next(..) => Ok(socket),
+        other => anyhow::bail!("no snapshot, but {other:?}"),
+    }
+}
+
+async fn shop(scratch: &Scratch) -> anyhow::Result<(Server, SaleId, String)> {
+    let launch = Launch::new(&std::env::current_exe()?, scratch.path())?.set("log.filter", "warn");
+    let db = launch.open_database().await?;
+    let (clock, rng) = (Clock::system(), Rng::system());
+    let account = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);
+    let server = launch.start(Duration::from_secs(60)).await?;
+    let mut operator = Operator::new(launch.address, &account.token);
+    let opens = operator.server_time().await?.plus(Duration::from_millis(10));
+    let session = operator.session("bench", opens, opens.plus(Duration::from_secs(7200))).await?;
+    let product = operator.product("Lamp", "Light", "A lamp.", "/pictures/lamp.svg", "20.00").await?;
+    let terms = Terms { price: "10.00", stock: 100, limit_per_buyer: 1, pay_within: Duration::from_secs(3600) };
+    let sale = operator.sale(&session, &product, terms).await?;
+    Ok((server, sale, account.token))
+}

@@ -1,0 +1,153 @@
+//! What a purchase costs: accepted, from the HTTP request to the durable order; and refused because it is sold out. Both against
+//! a bare axum handler that reads and writes the same JSON.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::load::{Shot, cpu_now, cpu_since, drive};
+use super::report::{Row, Target};
+use super::{Baseline, Scratch};
+use crate::demo::client::body;
+use crate::demo::facts::Facts;
+use crate::demo::ready;
+use crate::demo::seed::{Operator, Terms};
+use crate::demo::server::{Launch, Server};
+use crate::demo::shopper::Account;
+use crate::kernel::{Clock, Rng, SaleId};
+use crate::store::Database;
+
+/// Requests of a round.
+const SHOTS: usize = 20_000;
+
+const BUY: &str = "mutation Buy($input: SalePurchaseInput!) { salePurchase(input: $input) { \
+    ticket { id status } userErrors { code message } } }";
+const WHO: &str = "query Who { viewer { user { id } } }";
+
+/// Measures both in turns.
+pub async fn run(rounds: usize) -> anyhow::Result<[Row; 2]> {
+    let scratch = Scratch::new("purchase")?;
+    let setup = Setup::new(&scratch, rounds).await?;
+    let baseline = Baseline::start().await?;
+    let (mut accepted, mut sold_out, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+    // The first round warms up caches and is not counted.
+    for round in 0..=rounds {
+        let buyers = &setup.buyers[round * SHOTS..(round + 1) * SHOTS];
+        let results = [
+            bare_round(&baseline, buyers).await?,
+            setup.accepted(buyers, round).await?,
+            setup.sold_out(buyers, round).await?,
+        ];
+        if round > 0 {
+            bare.push(results[0]);
+            accepted.push(results[1]);
+            sold_out.push(results[2]);
+        }
+    }
+    let row = |name, product, target| Row {
+        name,
+        unit: "per CPU s",
+        product,
+        baseline: Some(bare.clone()),
+        target: Target::AtLeast(target),
+    };
+    Ok([row("accepted purchases", accepted, 0.45), row("sold-out answers", sold_out, 0.6)])
+}
+
+struct Setup {
+    server: Server,
+    db: Database,
+    big: SaleId,
+    small: SaleId,
+    buyers: Arc<[Account]>,
+}
+
+impl Setup {
+    async fn new(scratch: &Scratch, rounds: usize) -> anyhow::Result<Self> {
+        let launch = Launch::new(&std::env::current_exe()?, scratch.path())?
+            .set("accounts.token_cache", "1000000")
+            .set("accounts.token_cache_ttl", "1h")
+            .set("log.filter", "warn");
+        let db = launch.open_database().await?;
+        let (clock, rng) = (Clock::system(), Rng::system());
+        let operator = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);
+        let buyers = ready::users(&db, &clock, &rng, "buyer", ((rounds + 1) * SHOTS) as u32, false).await?;
+        let server = launch.start(Duration::from_secs(60)).await?;
+        let mut operator = Operator::new(launch.address, &operator.token);
+        let starts_at = operator.server_time().await?.plus(Duration::from_millis(500));
+        let session = operator.session("bench", starts_at, starts_at.plus(Duration::from_secs(7200))).await?;
+        let product = operator.product("Lamp", "Light", "A lamp.", "/pictures/lamp.svg", "20.00").await?;
+        let stock = buyers.len() as u32;
+        let terms = Terms { price: "10.00", stock, limit_per_buyer: 1, pay_within: Duration::from_secs(3600) };
+        let big = operator.sale(&session, &product, terms).await?;
+        let small = operator.sale(&session, &product, Terms { stock: 1, ..terms }).await?;
+        sleep(Duration::from_millis(700)).await;
+        let setup = Self { server, db, big, small, buyers: buyers.into() };
+        let first = setup.purchases(&setup.buyers[..1], setup.small, "first")?;
+        drive(setup.server.launch().address, first, b"QUEUED").await?;
+        setup.wait_for_orders(1).await?;
+        Ok(setup)
+    }
+
+    fn purchases(&self, buyers: &[Account], sale: SaleId, prefix: &str) -> anyhow::Result<Vec<Shot>> {
+        purchases(buyers, sale, prefix)
+    }
+
+    /// Accepted purchases per CPU second of the server, writing the orders included. Each buyer has been seen before, as
+    /// buyers are who read the list first.
+    async fn accepted(&self, buyers: &[Account], round: usize) -> anyhow::Result<f64> {
+        let address = self.server.launch().address;
+        let who = body(WHO, &json!({}))?;
+        let greet = buyers.iter().map(|buyer| Shot { token: buyer.token.clone(), body: who.clone() }).collect();
+        drive(address, greet, b"viewer").await?;
+        let shots = self.purchases(buyers, self.big, &format!("round-{round}"))?;
+        let before = cpu_now(self.server.pid())?;
+        let hits = drive(address, shots, b"QUEUED").await?;
+        self.wait_for_orders((round + 1) * SHOTS + 1).await?;
+        let used = cpu_since(self.server.pid(), before)?;
+        anyhow::ensure!(hits == buyers.len(), "only {hits} of {} purchases were accepted", buyers.len());
+        Ok(hits as f64 / used)
+    }
+
+    async fn sold_out(&self, buyers: &[Account], round: usize) -> anyhow::Result<f64> {
+        // The first buyer has the one unit.
+        let buyers = &buyers[1..];
+        let shots = self.purchases(buyers, self.small, &format!("none-{round}"))?;
+        let before = cpu_now(self.server.pid())?;
+        let hits = drive(self.server.launch().address, shots, b"SOLD_OUT").await?;
+        let used = cpu_since(self.server.pid(), before)?;
+        anyhow::ensure!(hits == buyers.len(), "only {hits} of {} were told that it is sold out", buyers.len());
+        Ok(hits as f64 / used)
+    }
+
+    /// Waits until the orders are written and announced.
+    async fn wait_for_orders(&self, count: usize) -> anyhow::Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let (sold, outbox) = Facts::sold(&self.db).await?;
+            if sold >= count as u64 && outbox == 0 {
+                return Ok(());
+            }
+            anyhow::ensure!(Instant::now() < deadline, "{sold} of {count} orders written, {outbox} events to publish");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+fn purchases(buyers: &[Account], sale: SaleId, prefix: &str) -> anyhow::Result<Vec<Shot>> {
+    let shot = |(number, buyer): (usize, &Account)| {
+        let key = format!("{prefix}-{number:08}");
+        let variables = json!({ "input": { "saleId": sale, "quantity": 1, "idempotencyKey": key } });
+        Ok(Shot { token: buyer.token.clone(), body: body(BUY, &variables)? })
+    };
+    buyers.iter().enumerate().map(shot).collect()
+}
+
+async fn bare_round(baseline: &Baseline, buyers: &[Account]) -> anyhow::Result<f64> {
+    let shots = purchases(buyers, SaleId::from_bytes([1; 16]), "bare-round")?;
+    let before = cpu_now(baseline.pid())?;
+    let hits = drive(baseline.address, shots, b"QUEUED").await?;
+    Ok(hits as f64 / cpu_since(baseline.pid(), before)?)
+}
