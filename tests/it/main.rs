@@ -1,5 +1,6 @@
 //! Integration tests, one binary.
 
+mod contracts;
 mod conformance {
     pub mod broker;
     pub mod gate;
@@ -10,4 +11,6 @@ mod flows {
     pub mod history;
     pub mod kill_storm;
     pub mod scenario;
+    pub mod shop;
 }
+mod support;
