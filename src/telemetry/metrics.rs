@@ -202,10 +202,10 @@ mod tests {
         let metrics = Metrics::new();
         let before = metrics.encode().unwrap().lines().count();
         for value in ["x", "y\"\n", ""] {
-            metrics.sign_ins.count(value);
+            metrics.orders.count(value);
         }
         let text = metrics.encode().unwrap();
-        assert!(text.contains("doorbuster_sign_ins_total{outcome=\"other\"} 3"), "{text}");
+        assert!(text.contains("doorbuster_orders_total{event=\"other\"} 3"), "{text}");
         assert_eq!(text.lines().count(), before);
     }
 
