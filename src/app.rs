@@ -222,6 +222,7 @@ impl App {
         if let Some(publishing) = self.0.publishing.lock().take() {
             publishing.abort();
         }
+        self.0.broker.close().await;
         tracing::info!("stopped");
     }
 
