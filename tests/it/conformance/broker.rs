@@ -325,8 +325,8 @@ pub async fn competing_share(rig: &dyn Rig) {
             loop {
                 for message in consumer.receive(4, NONE).await.unwrap() {
                     assert_eq!(message.redeliveries, 0);
-                    all.lock().await.push(text(&message));
                     consumer.ack(message.position).await.unwrap();
+                    all.lock().await.push(text(&message));
                 }
             }
         });
