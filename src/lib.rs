@@ -2,12 +2,18 @@
 
 pub mod accounts;
 pub mod api;
+pub mod app;
 pub mod broker;
 pub mod catalog;
+pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod gate;
 pub mod hub;
 pub mod kernel;
+pub mod lifecycle;
 pub mod orders;
 pub mod sales;
 pub mod store;
+pub mod telemetry;
+pub mod workers;

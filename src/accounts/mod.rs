@@ -1,5 +1,20 @@
-//! Who is who: users, roles, access tokens.
+//! Who is who: users, roles, passwords, access tokens, and the log of who signed in.
 
+mod batcher;
+pub mod messages;
+mod metrics;
 pub mod model;
+mod password;
+mod rules;
+mod service;
+mod throttle;
+mod tokens;
 
-pub use model::{Role, User, Viewer};
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use messages::{LoginEvent, LoginOutcome};
+pub use model::{AccessToken, Role, User, Viewer};
+pub use rules::SignUpRefusal;
+pub use service::{Accounts, AccountsError, SignInRefusal, SignedIn};
+pub use tokens::TokenHash;

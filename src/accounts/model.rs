@@ -49,3 +49,18 @@ pub struct Viewer {
     /// With which role.
     pub role: Role,
 }
+
+/// What a signed-in person proves it with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessToken {
+    /// The secret. Only its hash is stored: it cannot be shown again.
+    pub token: String,
+    /// When it stops working unless it is used.
+    pub expires_at: Timestamp,
+}
+
+impl std::fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessToken").field("token", &"***").field("expires_at", &self.expires_at).finish()
+    }
+}

@@ -83,7 +83,7 @@ impl Relay {
             clock,
             rng,
             batch: config.relay_batch.max(1),
-            sweep_every: config.relay_sweep.max(Duration::from_millis(1)),
+            sweep_every: (*config.relay_sweep).max(Duration::from_millis(1)),
             flush_after: *config.ack_flush,
             wake: Notify::new(),
         }))
@@ -216,11 +216,7 @@ impl Inner {
 
 impl StoredEvent {
     fn message(&self) -> Message {
-        Message {
-            key: Bytes::from(self.key.clone()),
-            payload: self.payload.clone(),
-            deliver_at: self.deliver_at,
-        }
+        Message { key: Bytes::from(self.key.clone()), payload: self.payload.clone(), deliver_at: self.deliver_at }
     }
 }
 

@@ -1,7 +1,182 @@
 //! The configuration: one TOML file with sections. `default.toml` documents each key and its default.
+//!
+//! A key is a field of a section's struct, with its bounds as an attribute, and a line of `default.toml`. Everything else is
+//! derived: the layers (`layers.rs`: default < file < environment < flags), the checks (`check.rs`), the JSON Schema
+//! (`schema.rs`). All problems are reported at once, each with the place that it comes from.
 
-mod sections;
-pub mod units;
+mod accounts;
+mod broker;
+mod check;
+mod document;
+mod gate;
+mod graphql;
+mod hub;
+mod layers;
+mod log;
+mod orders;
+mod sales;
+pub mod schema;
+mod secret;
+mod server;
+mod store;
+#[cfg(test)]
+mod tests;
+mod units;
 
-pub use sections::*;
-pub use units::{Secret, Size, Span};
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use accounts::Accounts;
+pub use broker::Broker;
+use check::Check;
+pub use gate::Gate;
+pub use graphql::Graphql;
+pub use hub::Hub;
+pub use layers::{Flag, Layers, Sources};
+pub use log::{Log, LogFormat};
+pub use orders::Orders;
+pub use sales::Sales;
+pub use secret::Secret;
+pub use server::Server;
+pub use store::Store;
+pub use units::{Size, Span};
+
+/// Every key with its default, and its documentation.
+const DEFAULT: &str = include_str!("default.toml");
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the data lives.
+    pub store: Store,
+    /// Where purchases are admitted.
+    pub gate: Gate,
+    /// What carries messages.
+    pub broker: Broker,
+    /// Passwords, access tokens, throttling.
+    pub accounts: Accounts,
+    /// Sessions and sales.
+    pub sales: Sales,
+    /// The order writer, expiry, reconciliation.
+    pub orders: Orders,
+    /// The HTTP server.
+    pub server: Server,
+    /// Limits of documents, operations and sockets.
+    pub graphql: Graphql,
+    /// The fan-out to subscriptions.
+    pub hub: Hub,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+impl Config {
+    /// Reads all layers and checks the result as a whole.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+        Layers::read(sources).config()
+    }
+
+    /// The defaults alone.
+    #[expect(clippy::expect_used, reason = "default.toml is compiled in, and a unit test loads it")]
+    pub fn default_embedded() -> Self {
+        Self::load(&Sources::default()).expect("the defaults are valid")
+    }
+
+    /// The defaults with the keys of `text` over them, for tests.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigErrors> {
+        let mut layers = Layers::read(&Sources::default());
+        layers.apply_document("config", text);
+        layers.config()
+    }
+
+    fn validate(&self, check: &mut Check<'_>) {
+        self.store.validate(check);
+        self.gate.validate(check);
+        self.broker.validate(check);
+        self.accounts.validate(check);
+        self.sales.validate(check);
+        self.graphql.validate(check);
+        self.log.validate(check);
+        self.validate_across(check);
+    }
+
+    /// What two sections must agree on.
+    fn validate_across(&self, check: &mut Check<'_>) {
+        self.validate_profile(check);
+        check.require(
+            *self.graphql.document_max <= *self.server.body_max,
+            &["graphql.document_max", "server.body_max"],
+            "document_max must not be larger than server.body_max, or such documents never arrive",
+        );
+        check.require(
+            *self.graphql.execution_timeout > *self.broker.publish_timeout,
+            &["graphql.execution_timeout", "broker.publish_timeout"],
+            "execution_timeout must be longer than broker.publish_timeout, or a purchase is cut off before its own answer",
+        );
+        check.require(
+            *self.orders.pending_after >= *self.broker.publish_timeout,
+            &["orders.pending_after", "broker.publish_timeout"],
+            "pending_after must not be shorter than broker.publish_timeout, or tickets on their way are published twice",
+        );
+        check.require(
+            self.graphql.sockets_max <= self.server.connections_max,
+            &["graphql.sockets_max", "server.connections_max"],
+            "sockets_max must not be larger than server.connections_max: each socket is a connection",
+        );
+    }
+
+    /// The three URLs must be of one profile, and of one that this build can run.
+    fn validate_profile(&self, check: &mut Check<'_>) {
+        const KEYS: [&str; 3] = ["store.url", "gate.url", "broker.url"];
+        let sqlite = self.store.url.scheme() == Some("sqlite");
+        let memory = self.gate.url.scheme() == Some("memory");
+        let embedded = self.broker.url.scheme() == Some("embedded");
+        let reason = match (sqlite, memory, embedded) {
+            (true, true, true) => return,
+            (false, false, false) => "this build has only the profile of one node",
+            (false, true, _) => {
+                "several nodes could share the database, and each would admit buyers from a count of its own"
+            }
+            _ => "they are of different profiles",
+        };
+        let message = format!(
+            "{reason}; use \"sqlite://…\", \"memory:\" and \"embedded:\" for one node (many nodes need \"postgres://…\", \
+             \"redis://…\" and \"pulsar://…\", and a build that has them)"
+        );
+        check.require(false, &KEYS, &message);
+    }
+}
+
+/// One thing that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it stands: `shop.toml:3:1`, the name of an environment variable, a flag.
+    pub at: String,
+    /// The keys that it is about, `section.key`; none if the text could not be read so far.
+    pub keys: Vec<String>,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.keys.as_slice() {
+            [] => write!(f, "{}: {}", self.at, self.message),
+            keys => write!(f, "{}: {}: {}", self.at, keys.join(", "), self.message),
+        }
+    }
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigErrors(pub Vec<Problem>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.len();
+        write!(f, "{count} {} in the configuration:", if count == 1 { "problem" } else { "problems" })?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}

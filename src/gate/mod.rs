@@ -1,7 +1,13 @@
 //! Admission: the one atomic decision per purchase. The gate is a cache of a promise; the database is the truth, and
 //! a gate that is lost is rebuilt from it under a new epoch.
 
+mod coalescer;
+mod memory;
+
 use async_trait::async_trait;
+
+pub use coalescer::{AdmitError, Coalescer};
+pub use memory::MemoryGate;
 
 use crate::kernel::{Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
 
@@ -20,12 +26,24 @@ pub struct SaleTerms {
     pub ends_at: Timestamp,
     /// Units one buyer may hold.
     pub limit_per_buyer: u32,
-    /// Units the sale has in all. When it grows, the difference becomes available.
+    /// Units the sale has in all. When it grows, the difference becomes available; when it shrinks below what is taken,
+    /// nothing is taken back: there is nothing left until enough units have come back.
     pub stock_total: u32,
     /// Whether buying is stopped for now.
     pub paused: bool,
     /// Whether the operator ended the sale.
     pub ended: bool,
+}
+
+/// What became of the units of a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Units {
+    /// Taken by a live order, or by a ticket that still waits for its decision. The buyer cannot get another one.
+    Held,
+    /// Not for sale again, but the buyer is free: a refunded order of a sale that does not restock.
+    Gone,
+    /// Never taken, or given back.
+    Free,
 }
 
 /// An admission that exists already: what a rebuilt gate is filled with.
@@ -39,8 +57,8 @@ pub struct KnownTicket {
     pub key: Option<String>,
     /// Units asked for.
     pub quantity: u32,
-    /// Whether its units are taken (a live order).
-    pub live: bool,
+    /// What became of its units.
+    pub units: Units,
 }
 
 /// One purchase attempt.
@@ -50,7 +68,7 @@ pub struct Attempt {
     pub buyer: UserId,
     /// Idempotency key, already checked for its form.
     pub key: String,
-    /// Units, at least 1.
+    /// Units; 0 is answered [`Decision::OverLimit`].
     pub quantity: u32,
 }
 
@@ -68,16 +86,16 @@ pub enum Decision {
     Replayed {
         /// The ticket.
         ticket: TicketId,
-        /// When it was admitted, if still known.
+        /// When it was admitted, if this gate admitted it (and was not rebuilt since).
         at: Option<Timestamp>,
-        /// Whether it is not known to be decided: the caller publishes it again before it answers.
+        /// Whether this gate admitted it and has not heard of its decision: the caller publishes it again before it answers.
         pending: bool,
     },
     /// The key was used before for another sale or quantity.
     KeyReused,
     /// The buyer holds a live ticket of this sale under another key.
     AlreadyBought,
-    /// The quantity is above the sale's limit per buyer.
+    /// The quantity is not in `1..=limit_per_buyer`.
     OverLimit,
     /// Fewer units are left than asked for.
     SoldOut,
@@ -87,7 +105,7 @@ pub enum Decision {
     Ended,
     /// The operator paused the sale.
     Paused,
-    /// The gate does not have this sale, or has another epoch of it: closed until rebuilt.
+    /// The gate does not have this sale (whatever the key), or has another epoch of it: closed until rebuilt.
     WrongEpoch,
 }
 
@@ -107,13 +125,17 @@ pub struct PendingTicket {
 }
 
 /// Counts of one sale, for metrics and reconciliation.
-/// `left + held == stock_total` at every moment, where `held` are the units of live and pending tickets.
+///
+/// `left + held + gone == stock_total` at every moment; only if the total was lowered below `held + gone`, or the gate was
+/// rebuilt with more tickets than units, is the sum larger, and then `left` is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Units free.
     pub left: u32,
     /// Units of live and pending tickets.
     pub held: u32,
+    /// Units released without restocking.
+    pub gone: u32,
     /// Tickets pending.
     pub pending: u32,
     /// The last seq handed out.
@@ -127,39 +149,56 @@ pub struct GateError(pub String);
 
 /// The contract of every gate.
 ///
-/// Each method is atomic for its sale. Checks go in this order: epoch, then replay of the buyer's key, then `KeyReused`,
-/// `OverLimit`, then the window (`Ended`, `Paused`, `NotOpen`), then `AlreadyBought`, then stock: a replayed key gets its ticket
-/// even after the sale sold out, paused or ended, and after the order was cancelled. A key belongs to its buyer over all sales
-/// that the gate holds. Time is the gate's own.
+/// Each method is atomic for its sale. A buyer has at most one live ticket per sale; every pending ticket is live. A key belongs
+/// to its buyer over all sales that the gate holds, from the admission that used it until the sale is forgotten; a refused attempt
+/// leaves no key behind. Time is the gate's own.
 #[async_trait]
 pub trait Gate: Send + Sync + 'static {
     /// Decides attempts in the given order; one decision each.
+    ///
+    /// Checks go in this order: a sale that is not held is `WrongEpoch`; then the buyer's key (`Replayed`, `KeyReused`), then the
+    /// epoch, then `OverLimit`, then the window (`Ended`, `Paused`, `NotOpen`), then `AlreadyBought`, then stock. So a known key gets
+    /// its ticket after the sale sold out, paused or ended, after the order was cancelled, and from a caller that holds a stale
+    /// epoch: nothing said later contradicts an acceptance.
     async fn admit(&self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) -> Result<Vec<Decision>, GateError>;
 
-    /// Forgets whatever it held of the sale and starts the terms' epoch with these tickets: `left` is the total less the live
-    /// ones, `seq` starts after the highest of this epoch. Until then the sale is closed (`WrongEpoch`).
+    /// Forgets whatever it held of the sale and starts the terms' epoch with these tickets: `left` is the total less the units
+    /// held and gone, `seq` starts after the highest of this epoch, nothing is pending. Until then the sale is closed
+    /// (`WrongEpoch`). Ignored when the gate holds a later epoch.
+    ///
+    /// The epoch must be new to the sale, or else a ticket that was admitted but is not in the list could get a twin. Tickets of
+    /// other sales and second mentions of a ticket are ignored. Of several held tickets of one buyer the first counts and only the
+    /// keys of the others are kept (the order writer will refuse them); of several owners of one key the first keeps it, and an
+    /// owner in another sale that the gate holds comes before all. So list decided rows first, then what waits in the
+    /// broker, oldest first.
     async fn rebuild(&self, terms: SaleTerms, tickets: Vec<KnownTicket>) -> Result<(), GateError>;
 
-    /// Takes over newer terms (window, pause, limit, more stock). Older versions and other epochs are ignored.
+    /// Takes over the terms (window, pause, limit, total). Older versions, other epochs and unknown sales are ignored.
     async fn update(&self, terms: SaleTerms) -> Result<(), GateError>;
 
     /// Marks tickets decided: they are no longer pending. Unknown and already settled ones are ignored.
     async fn settle(&self, tickets: &[TicketId]) -> Result<(), GateError>;
 
-    /// Gives the ticket's units back and frees its buyer, if the ticket is the buyer's present one; anything else is
-    /// ignored, so a second call changes nothing. With `restock` false the buyer is freed but the units are gone. The key stays
-    /// known. Returns whether it did anything.
+    /// Gives the ticket's units back and frees its buyer, if the ticket (of whatever epoch, pending or not) is the buyer's present
+    /// one; anything else is ignored, so a second call changes nothing. With `restock` false the buyer is freed but the units are
+    /// gone. The ticket is decided by this, and its key stays known. Returns whether it did anything.
     async fn release(&self, ticket: TicketId, buyer: UserId, restock: bool) -> Result<bool, GateError>;
 
-    /// Tickets of the sale pending since before `before`, oldest first, `max` at most.
+    /// Tickets of the sale pending since before `before`, in the order of admission, the first `max` at most.
     async fn pending(&self, sale: SaleId, before: Timestamp, max: usize) -> Result<Vec<PendingTicket>, GateError>;
 
     /// The ticket, if it is pending.
     async fn find_pending(&self, ticket: TicketId) -> Result<Option<PendingTicket>, GateError>;
 
+    /// The buyer's ticket in the sale, if it is pending.
+    async fn find_pending_of(&self, sale: SaleId, buyer: UserId) -> Result<Option<PendingTicket>, GateError>;
+
     /// Counts of the sale; `None` when the gate does not hold it.
     async fn counts(&self, sale: SaleId) -> Result<Option<Counts>, GateError>;
 
-    /// Closes and forgets the sale.
+    /// The sales it holds.
+    async fn sales(&self) -> Result<Vec<SaleId>, GateError>;
+
+    /// Closes and forgets the sale, with its keys.
     async fn forget(&self, sale: SaleId) -> Result<(), GateError>;
 }

@@ -114,6 +114,8 @@ uuid_ids! {
     SaleId = "sale";
     /// One operator act in the audit log.
     AuditId = "audit";
+    /// One attempt to sign in or up, in the login log.
+    LoginEventId = "login";
 }
 
 fn uuid_v7(clock: &Clock, rng: &Rng) -> Uuid {

@@ -3,11 +3,13 @@
 pub mod clock;
 pub mod ids;
 pub mod money;
+pub mod retry;
 pub mod rng;
 #[cfg(feature = "sabotage")]
 pub mod sabotage;
 
 pub use clock::{Clock, ManualClock, Timestamp};
-pub use ids::{AuditId, Epoch, OrderId, ProductId, SaleId, Seq, SessionId, TicketId, UserId};
+pub use ids::{AuditId, Epoch, LoginEventId, OrderId, ProductId, SaleId, Seq, SessionId, TicketId, UserId};
 pub use money::{Currency, Money};
+pub use retry::Backoff;
 pub use rng::Rng;

@@ -44,6 +44,15 @@ pub enum Refusal {
     Voided,
 }
 
+/// Who closes an unpaid order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// Its time to pay is over.
+    Expiry,
+    /// Its buyer.
+    Buyer(UserId),
+}
+
 impl OrderState {
     /// Every state.
     pub const ALL: [Self; 10] = [

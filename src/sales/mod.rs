@@ -1,5 +1,27 @@
 //! Sale sessions and sales: what is sold when, at which price, how often.
 
+mod input;
+pub mod messages;
 pub mod model;
+mod operate;
+mod service;
+pub mod snapshot;
+pub mod state;
+#[cfg(test)]
+mod tests;
+mod watch;
 
+pub use input::{SaleChange, SaleInput, SessionInput, StockAdd};
 pub use model::{Sale, SaleState, SaleStatus, Session, SessionStatus, StockLevel};
+pub use service::{Parts, Sales, UnknownTimeZone};
+pub use snapshot::{Offer, Snapshot};
+pub use state::Act;
+pub use watch::watch_changes;
+
+use crate::kernel::SaleId;
+
+/// Live stock, as the node's hub hears of it.
+pub trait StockView: Send + Sync + 'static {
+    /// The newest level heard of; `None` when none was.
+    fn level(&self, sale: SaleId) -> Option<StockLevel>;
+}

@@ -53,6 +53,11 @@ diesel::table! {
 
 diesel::table! {
     use super::super::types::*;
+    catalog_revision (id) { id -> BigInt, value -> BigInt, }
+}
+
+diesel::table! {
+    use super::super::types::*;
     orders (id) {
         id -> Binary, sale_id -> Id, sale_number -> BigInt, buyer_id -> Id, quantity -> BigInt, idempotency_key -> Nullable<Text>, status -> Text,
         product_name -> Text, price_minor -> BigInt, currency -> Text, points_price -> Nullable<BigInt>,
@@ -84,3 +89,4 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(sales, products, sale_sessions, orders, users);
+diesel::allow_tables_to_appear_in_same_query!(access_tokens, users);

@@ -1,3 +1,4 @@
+DROP TABLE catalog_revision;
 DROP TABLE audit_log;
 DROP TABLE sale_stock_adds;
 DROP TABLE sales;

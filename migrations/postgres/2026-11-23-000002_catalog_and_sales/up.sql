@@ -62,3 +62,12 @@ CREATE TABLE audit_log (
     detail      TEXT    NOT NULL,
     at          BIGINT NOT NULL
 );
+CREATE INDEX audit_log_by_time ON audit_log (at);
+
+-- One row. `value` grows with every operator act, in the act's transaction: nodes compare it with their snapshot's, and
+-- acts take turns by locking it.
+CREATE TABLE catalog_revision (
+    id    BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    value BIGINT NOT NULL
+);
+INSERT INTO catalog_revision (id, value) VALUES (1, 0);

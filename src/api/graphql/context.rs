@@ -6,9 +6,12 @@ use std::sync::Arc;
 use async_graphql::{Context, Result};
 
 use super::error::Code;
-use crate::accounts::{Role, Viewer};
+use crate::accounts::{Accounts, Role, Viewer};
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::kernel::Clock;
+use crate::orders::Orders;
+use crate::sales::{Offer, Sales, StockLevel, StockView};
 
 /// The services that resolvers call. One per process, in the schema's data.
 pub struct Services {
@@ -16,6 +19,24 @@ pub struct Services {
     pub clock: Clock,
     /// The configuration in force.
     pub config: Arc<Config>,
+    /// Users and their tokens.
+    pub accounts: Accounts,
+    /// Sessions and sales.
+    pub sales: Sales,
+    /// Products; may fail while sales still answer.
+    pub catalog: Arc<dyn Catalog>,
+    /// Live stock.
+    pub stock: Arc<dyn StockView>,
+    /// Buying.
+    pub orders: Orders,
+}
+
+impl Services {
+    /// A sale's stock as of now: what the hub has heard, if that is newer than the snapshot.
+    pub fn stock(&self, offer: &Offer) -> StockLevel {
+        let heard = self.stock.level(offer.sale.id);
+        heard.filter(|heard| heard.version > offer.stock.version).unwrap_or(offer.stock)
+    }
 }
 
 /// Facts of one request, put into its data by the edge.

@@ -2,6 +2,8 @@
 
 use async_graphql::{Error, ErrorExtensions as _};
 
+use crate::accounts::AccountsError;
+use crate::orders::OrdersError;
 use crate::store::StoreError;
 
 /// `extensions.code` of a top-level error. Stable.
@@ -34,6 +36,26 @@ pub enum Code {
 }
 
 impl Code {
+    const ALL: [Self; 12] = [
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::BadUserInput,
+        Self::RateLimited,
+        Self::Unavailable,
+        Self::InternalServerError,
+        Self::GraphqlParseFailed,
+        Self::GraphqlValidationFailed,
+        Self::OperationResolutionFailure,
+        Self::DocumentTooLarge,
+        Self::DocumentTooComplex,
+        Self::PersistedQueryNotFound,
+    ];
+
+    /// From its sent form.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == text)
+    }
+
     /// As sent.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -71,5 +93,31 @@ pub fn store_fault(error: &StoreError) -> Error {
     } else {
         tracing::error!(%error, "database error");
         Code::InternalServerError.error("Something went wrong on our side.")
+    }
+}
+
+/// The answer when accounts can't answer.
+pub fn accounts_fault(error: &AccountsError) -> Error {
+    match error {
+        AccountsError::Throttled { retry_after } | AccountsError::Busy { retry_after } => {
+            let seconds = retry_after.as_millis().div_ceil(1000).clamp(1, u128::from(u32::MAX)) as u32;
+            Code::RateLimited.retry("Too many attempts. Please wait a little and try again.", seconds)
+        }
+        AccountsError::Store(error) => store_fault(error),
+        AccountsError::Hashing(reason) => {
+            tracing::error!(%reason, "password hashing failed");
+            Code::InternalServerError.error("Something went wrong on our side.")
+        }
+    }
+}
+
+/// The answer when buying or looking up an order fails: what happened is not known, and asking again is safe.
+pub fn orders_fault(error: &OrdersError) -> Error {
+    match error {
+        OrdersError::Store(error) => store_fault(error),
+        OrdersError::Gate(_) | OrdersError::Broker(_) => {
+            tracing::warn!(%error, "purchase path unavailable");
+            Code::Unavailable.retry("The service is not available right now. Please try again shortly.", 2)
+        }
     }
 }

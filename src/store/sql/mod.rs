@@ -2,5 +2,10 @@
 //! `store::sqlite`: `super::super::{Conn, schema}` are the dialect's. Row structs stay inside; functions return
 //! domain types.
 
+pub mod accounts;
+pub mod audit;
 pub mod broker;
+pub mod catalog;
+pub mod orders;
 pub mod outbox;
+pub mod sales;

@@ -1,3 +1,10 @@
 //! Output types, one file per slice, and the scalars they share.
 
+pub mod accounts;
+pub mod catalog;
+pub mod connection;
+pub mod orders;
+pub mod sales;
 pub mod scalars;
+pub mod stock;
+pub mod user_error;

@@ -46,6 +46,48 @@ impl ScalarType for Decimal {
     }
 }
 
+/// A calendar day: RFC 3339 full-date, such as `2026-11-23`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Date(pub jiff::civil::Date);
+
+/// A calendar day: RFC 3339 full-date, such as `2026-11-23`.
+#[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/local-date")]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            // Exactly the ten characters: the parser itself would also take a time, which would then be cut off silently.
+            Value::String(text) if text.len() == 10 => jiff::civil::Date::strptime("%Y-%m-%d", text)
+                .map(Self)
+                .map_err(|_| InputValueError::custom("not an RFC 3339 date")),
+            Value::String(_) => Err(InputValueError::custom("not an RFC 3339 date")),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// Where something is: an absolute URL, or a path on this server that begins with a slash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Url(pub String);
+
+/// Where something is: an absolute URL, or a path on this server that begins with a slash.
+#[Scalar(name = "URL", specified_by_url = "https://url.spec.whatwg.org/")]
+impl ScalarType for Url {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Ok(Self(text)),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
 /// A currency the shop sells in (ISO 4217).
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CurrencyCode {

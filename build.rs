@@ -1,0 +1,7 @@
+//! Compiles the crate again when the files it embeds change.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=frontend/graphiql/dist");
+    println!("cargo::rerun-if-changed=assets/demo");
+}

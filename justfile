@@ -1,0 +1,107 @@
+# One entry for people and CI. `./justw` runs these recipes and fetches `just` where it is missing.
+
+set positional-arguments
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+export PATH := justfile_directory() / ".tools/bin" + ":" + env("PATH")
+
+# The same features and profile for clippy, tests and generated files: the crate is compiled once.
+features := "--features sabotage"
+
+# List the recipes
+default:
+    @"{{ just_executable() }}" --justfile "{{ justfile() }}" --list --unsorted
+
+# Fetch and build what the build and the tests need
+[group('start')]
+setup: _cc _protoc _frontend
+
+# Run a flash sale with a simulated crowd: ./justw demo --crowd 2000
+[group('start')]
+demo *ARGS: setup
+    cargo run --release -- demo "$@"
+
+# Everything CI runs, in its order
+[group('start')]
+test:
+    @scripts/stages
+
+# Format the code
+[group('check')]
+fmt:
+    cargo fmt
+
+# Check formatting, clippy and rustdoc; warnings are errors
+[group('check')]
+lint: lint-fmt lint-clippy lint-doc
+
+# Check the formatting
+[group('check')]
+lint-fmt:
+    @scripts/component rustfmt
+    cargo fmt --check
+
+# Run clippy on all targets
+[group('check')]
+lint-clippy: setup
+    @scripts/component clippy
+    cargo clippy --locked --all-targets {{ features }} -- -D warnings
+
+# Build the documentation of the code
+[group('check')]
+lint-doc: setup
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items {{ features }}
+
+# Unit, property and integration tests: ./justw test-rust gate::
+[group('check')]
+test-rust *ARGS: setup
+    cargo test {{ features }} --lib --bins --tests -- "$@"
+
+# Examples in the documentation
+[group('check')]
+test-doc: setup
+    cargo test {{ features }} --doc
+
+# Types and unit tests of the front ends
+[group('check')]
+test-frontend: _frontend
+    @scripts/frontend test
+
+# GraphiQL in Chromium against a running demo (DOORBUSTER_URL tests another server)
+[group('check')]
+test-browser: setup
+    @scripts/browser-test {{ features }}
+
+# Kill the server N times under load and check its histories
+[group('check')]
+kill-storm N="100": setup
+    DOORBUSTER_KILLS="{{ N }}" cargo test {{ features }} --test it kill_storm -- --ignored --nocapture
+
+# Write the generated files again: the SDL and the configuration's schema
+[group('files')]
+gen: setup
+    @scripts/gen {{ features }}
+
+# Fail when a generated file is out of date
+[group('files')]
+check-gen: setup
+    @scripts/gen --check {{ features }}
+
+# Measure on this machine, as ratios
+[group('measure')]
+bench *ARGS: setup
+    cargo run --release -- bench "$@"
+
+# Remove what was fetched into .tools/
+[group('files')]
+clean-tools:
+    rm -rf .tools
+
+_cc:
+    @scripts/cc
+
+_protoc:
+    @scripts/protoc
+
+_frontend:
+    @scripts/frontend build

@@ -1,0 +1,41 @@
+# shellcheck shell=bash disable=SC2034
+# What the scripts share. Each of them is run from the repository's root.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+tools=$PWD/.tools
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs a command silently; its output is shown when it fails.
+quietly() {
+  local log status=0
+  log=$(mktemp)
+  "$@" >"$log" 2>&1 || status=$?
+  ((status == 0)) || cat "$log" >&2
+  rm -f "$log"
+  return "$status"
+}
+
+# Whether this user may install the distribution's packages.
+can_apt() { [[ $(id -u) == 0 ]] && has apt-get; }
+
+apt_install() {
+  can_apt || return 1
+  say "installing with apt: $*"
+  compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null || quietly apt-get update -qq
+  local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@")
+  "${install[@]}" >/dev/null 2>&1 && return
+  # The lists may be older than the archive.
+  quietly apt-get update -qq && quietly "${install[@]}"
+}
+
+# `want` for a person, from the distribution's packages.
+apt_hint() { printf 'On Debian or Ubuntu: sudo apt-get install %s' "$*"; }

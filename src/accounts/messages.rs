@@ -1,0 +1,162 @@
+//! The login log on its way: attempts to sign in or up, published without making anybody wait.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::batcher::Batcher;
+use super::metrics::Metrics;
+use crate::broker::envelope::{self, EnvelopeError};
+use crate::broker::{Broker, BrokerError, Message, Topic};
+use crate::config;
+use crate::kernel::{LoginEventId, Timestamp, UserId};
+
+/// The type of [`LoginEvent`] in its envelope.
+pub const LOGIN_EVENT: &str = "login-event";
+/// The version of [`LoginEvent`] that this program writes.
+pub const LOGIN_EVENT_VERSION: u32 = 1;
+/// Times that a batch of events is offered to the broker.
+const TRIES: u32 = 6;
+/// The pause after the first refusal; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum LoginOutcome {
+    /// A new user.
+    SignedUp,
+    /// The sign-up broke a rule, or the name was taken.
+    SignUpRefused,
+    /// The right password.
+    SignedIn,
+    /// An unknown name or a wrong password.
+    InvalidCredentials,
+    /// The server could not decide: too busy, or without its database.
+    Unavailable,
+}
+
+impl LoginOutcome {
+    /// As stored, sent and counted.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SignedUp => "SIGNED_UP",
+            Self::SignUpRefused => "SIGN_UP_REFUSED",
+            Self::SignedIn => "SIGNED_IN",
+            Self::InvalidCredentials => "INVALID_CREDENTIALS",
+            Self::Unavailable => "UNAVAILABLE",
+        }
+    }
+}
+
+/// One attempt to sign in or up: a message of [`Topic::LoginEvents`], and a row of the login log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginEvent {
+    /// Identity: a message that comes twice is written once.
+    pub event_id: LoginEventId,
+    /// The user, if there is one of that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// The name that was tried, in its normal form; empty when it can't be a name: people type passwords there.
+    pub username: String,
+    /// Where the attempt came from.
+    pub address: IpAddr,
+    /// How it ended.
+    pub outcome: LoginOutcome,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl LoginEvent {
+    /// Reads a message.
+    pub fn from_message(payload: &[u8]) -> Result<Self, EnvelopeError> {
+        envelope::decode(LOGIN_EVENT, LOGIN_EVENT_VERSION, payload)
+    }
+
+    fn to_message(&self) -> Result<Message, EnvelopeError> {
+        let key = self.event_id.to_string().into_bytes().into();
+        Ok(Message { key, payload: envelope::encode(LOGIN_EVENT, LOGIN_EVENT_VERSION, self)?, deliver_at: None })
+    }
+}
+
+/// Takes events and brings them to the broker in the background.
+pub struct LoginLog {
+    queue: Batcher<LoginEvent>,
+    metrics: Metrics,
+}
+
+impl LoginLog {
+    /// Starts the task that publishes.
+    pub fn new(broker: Arc<dyn Broker>, config: &config::Accounts, metrics: Metrics) -> Self {
+        let counters = metrics.clone();
+        let queue =
+            Batcher::start(config.background_queue, move |events| publish(broker.clone(), events, counters.clone()));
+        Self { queue, metrics }
+    }
+
+    /// Takes an event. When too many wait already, it is counted as lost.
+    pub fn record(&self, event: LoginEvent) {
+        let outcome = event.outcome.as_str();
+        if !self.queue.offer(event) {
+            self.metrics.login_events_lost.inc();
+            tracing::warn!(outcome, "login event lost: too many wait for the broker");
+        }
+    }
+
+    /// Waits until the events so far are with the broker, or given up.
+    pub async fn flush(&self) {
+        self.queue.flush().await;
+    }
+}
+
+async fn publish(broker: Arc<dyn Broker>, events: Vec<LoginEvent>, metrics: Metrics) {
+    // A `LoginEvent` always has a JSON form; one that had none would be missing in the count below.
+    let messages: Vec<Message> = events.iter().filter_map(|event| event.to_message().ok()).collect();
+    let mut pause = FIRST_PAUSE;
+    for attempt in 1..=TRIES {
+        let Err(error) = broker.publish(Topic::LoginEvents, messages.clone()).await else { return };
+        if attempt == TRIES || matches!(error, BrokerError::Closed) {
+            metrics.login_events_lost.inc_by(events.len() as u64);
+            tracing::error!(%error, events = events.len(), "login events lost: the broker does not take them");
+            return;
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_of_version_1_is_read_back() {
+        let sample = include_bytes!("../../schema/messages/login-event.v1.json");
+        let event = LoginEvent::from_message(sample).unwrap();
+        assert_eq!(event.username, "alice");
+        assert_eq!(event.outcome, LoginOutcome::SignedIn);
+        assert_eq!(event.address, IpAddr::from([192, 0, 2, 7]));
+        let written: serde_json::Value = serde_json::from_slice(&event.to_message().unwrap().payload).unwrap();
+        assert_eq!(written, serde_json::from_slice::<serde_json::Value>(sample).unwrap());
+    }
+
+    #[test]
+    fn what_is_not_a_known_message_is_refused() {
+        let sample = include_str!("../../schema/messages/login-event.v1.json");
+        let newer = sample.replace("\"v\": 1", "\"v\": 2");
+        let refused = EnvelopeError::UnknownVersion { kind: LOGIN_EVENT.into(), version: 2 };
+        assert_eq!(LoginEvent::from_message(newer.as_bytes()), Err(refused));
+        assert!(LoginEvent::from_message(b"{}").is_err());
+        assert!(LoginEvent::from_message(b"\xff").is_err());
+    }
+
+    #[test]
+    fn outcomes_are_spelled_alike_everywhere() {
+        use LoginOutcome::*;
+        for outcome in [SignedUp, SignUpRefused, SignedIn, InvalidCredentials, Unavailable] {
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Signing up, in and out.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::DefaultClock;
+use prometheus_client::registry::Registry;
+
+use super::messages::{LoginEvent, LoginLog, LoginOutcome};
+use super::metrics::Metrics;
+use super::model::{AccessToken, Role, User, Viewer};
+use super::password::{HashError, Hasher, Verdict};
+use super::rules::{self, SignUpRefusal};
+use super::throttle::{Throttle, network};
+use super::tokens::{NewToken, Tokens};
+use crate::broker::Broker;
+use crate::config;
+use crate::kernel::{Clock, LoginEventId, Rng, UserId};
+use crate::store::{self, Database, StoreError};
+
+/// When to come again after too many passwords waited to be hashed.
+const BUSY_RETRY: Duration = Duration::from_secs(2);
+
+/// Why there is no answer now. Nothing was changed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AccountsError {
+    /// Too many attempts from this address or for this account.
+    #[error("too many attempts")]
+    Throttled {
+        /// When the next one will be let through.
+        retry_after: Duration,
+    },
+    /// Too many attempts in the whole node: they wait for the processor.
+    #[error("too many sign-ins at once")]
+    Busy {
+        /// When to come again.
+        retry_after: Duration,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Passwords can't be hashed: wrong parameters, or no memory.
+    #[error("{0}")]
+    Hashing(String),
+}
+
+impl From<HashError> for AccountsError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::Busy { retry_after: BUSY_RETRY },
+            HashError::Failed(reason) => Self::Hashing(reason),
+        }
+    }
+}
+
+/// Somebody who signed in or up just now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// Who.
+    pub user: User,
+    /// What proves it from now on.
+    pub access_token: AccessToken,
+}
+
+/// Why nobody was signed in. It does not tell an unknown name from a wrong password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInRefusal {
+    /// There is no such user, or it has another password.
+    InvalidCredentials,
+}
+
+impl SignInRefusal {
+    /// A sentence for the person.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::InvalidCredentials => "The username or the password is wrong.",
+        }
+    }
+}
+
+/// The accounts of the shop. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts(Arc<Inner>);
+
+struct Inner {
+    db: Database,
+    clock: Clock,
+    rng: Rng,
+    hasher: Hasher,
+    tokens: Tokens,
+    by_account: Throttle,
+    by_address: Throttle,
+    log: LoginLog,
+    metrics: Metrics,
+}
+
+/// A sign-up whose parts are all in order.
+struct Application {
+    username: String,
+    display_name: String,
+    password_hash: String,
+}
+
+impl Accounts {
+    /// Starts the service and its background tasks on the current runtime. Fails when argon2id refuses the parameters.
+    pub fn new(
+        db: Database,
+        broker: Arc<dyn Broker>,
+        clock: Clock,
+        rng: Rng,
+        config: &config::Accounts,
+    ) -> Result<Self, AccountsError> {
+        let metrics = Metrics::default();
+        Ok(Self(Arc::new(Inner {
+            hasher: Hasher::new(config, rng.clone())?,
+            tokens: Tokens::new(&db, clock.clone(), rng.clone(), config, metrics.clone()),
+            by_account: Throttle::new(config.sign_ins_per_account_per_minute, DefaultClock::default()),
+            by_address: Throttle::new(config.attempts_per_address_per_minute, DefaultClock::default()),
+            log: LoginLog::new(broker, config, metrics.clone()),
+            metrics,
+            db,
+            clock,
+            rng,
+        })))
+    }
+
+    /// Creates a buyer and signs them in. Everything that is wrong is reported at once.
+    pub async fn sign_up(
+        &self,
+        username: &str,
+        password: &str,
+        display_name: &str,
+        address: IpAddr,
+    ) -> Result<Result<SignedIn, Vec<SignUpRefusal>>, AccountsError> {
+        self.throttle(&self.0.by_address, network(address))?;
+        let result = self.try_sign_up(username, password, display_name).await;
+        let (user, outcome) = match &result {
+            Ok(Ok(signed_in)) => (Some(signed_in.user.id), LoginOutcome::SignedUp),
+            Ok(Err(_)) => (None, LoginOutcome::SignUpRefused),
+            Err(_) => (None, LoginOutcome::Unavailable),
+        };
+        self.record(user, username, address, outcome);
+        result
+    }
+
+    /// Signs in with a new token. An unknown name and a wrong password get the same answer after the same work.
+    pub async fn sign_in(
+        &self,
+        username: &str,
+        password: &str,
+        address: IpAddr,
+    ) -> Result<Result<SignedIn, SignInRefusal>, AccountsError> {
+        self.throttle(&self.0.by_address, network(address))?;
+        self.throttle(&self.0.by_account, username.to_ascii_lowercase())?;
+        let mut tried = None;
+        let result = self.try_sign_in(username, password, &mut tried).await;
+        let outcome = match &result {
+            Ok(Ok(_)) => LoginOutcome::SignedIn,
+            Ok(Err(SignInRefusal::InvalidCredentials)) => LoginOutcome::InvalidCredentials,
+            Err(_) => LoginOutcome::Unavailable,
+        };
+        self.record(tried, username, address, outcome);
+        result
+    }
+
+    /// Ends a token: on this node at once, on others within `token_cache_ttl`. `false` when it was none.
+    pub async fn sign_out(&self, token: &str) -> Result<bool, AccountsError> {
+        Ok(self.0.tokens.end(token).await?)
+    }
+
+    /// Whose token it is; `None` when it is malformed, unknown, expired or signed out. For every request: while the node
+    /// remembers the token, this is one hash and one look into memory.
+    pub async fn viewer(&self, token: &str) -> Result<Option<Viewer>, AccountsError> {
+        Ok(self.0.tokens.viewer(token).await?)
+    }
+
+    /// The user with this id.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>, AccountsError> {
+        Ok(store::read!(&self.0.db, |conn| sql::accounts::find_user(conn, id).await)?)
+    }
+
+    /// Creates an operator. Meant for the command line: it is not throttled, logged or signed in.
+    pub async fn create_operator(
+        &self,
+        username: &str,
+        password: &str,
+        display_name: &str,
+    ) -> Result<Result<User, Vec<SignUpRefusal>>, AccountsError> {
+        let application = match self.apply(username, password, display_name).await? {
+            Ok(application) => application,
+            Err(refusals) => return Ok(Err(refusals)),
+        };
+        let user = self.insert(application, Role::Operator, None).await?;
+        Ok(user.ok_or_else(|| vec![SignUpRefusal::UsernameTaken]))
+    }
+
+    /// Removes expired tokens from the database, and throttling state that no longer matters; says how many tokens. A
+    /// periodic job.
+    pub async fn purge_expired(&self) -> Result<usize, AccountsError> {
+        self.0.by_account.forget_idle();
+        self.0.by_address.forget_idle();
+        Ok(self.0.tokens.purge_expired().await?)
+    }
+
+    /// Waits until what goes on in the background so far (login events, renewals of tokens) is done: before the process ends.
+    pub async fn flush(&self) {
+        self.0.tokens.flush().await;
+        self.0.log.flush().await;
+    }
+
+    /// Makes the slice's counters part of `registry`.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.0.metrics.register(registry);
+    }
+
+    async fn try_sign_up(
+        &self,
+        username: &str,
+        password: &str,
+        display_name: &str,
+    ) -> Result<Result<SignedIn, Vec<SignUpRefusal>>, AccountsError> {
+        let application = match self.apply(username, password, display_name).await? {
+            Ok(application) => application,
+            Err(refusals) => return Ok(Err(refusals)),
+        };
+        let (access_token, new_token) = self.0.tokens.generate();
+        let Some(user) = self.insert(application, Role::Buyer, Some(new_token)).await? else {
+            return Ok(Err(vec![SignUpRefusal::UsernameTaken]));
+        };
+        self.0.tokens.remember(Viewer { id: user.id, role: user.role }, &new_token);
+        Ok(Ok(SignedIn { user, access_token }))
+    }
+
+    /// Checks a sign-up against the rules and hashes its password.
+    async fn apply(
+        &self,
+        username: &str,
+        password: &str,
+        display_name: &str,
+    ) -> Result<Result<Application, Vec<SignUpRefusal>>, AccountsError> {
+        let mut refusals = Vec::new();
+        let username = rules::username(username);
+        match &username {
+            Some(name) if self.find(name).await?.is_some() => refusals.push(SignUpRefusal::UsernameTaken),
+            Some(_) => {}
+            None => refusals.push(SignUpRefusal::UsernameInvalid),
+        }
+        refusals.extend(rules::password(password));
+        let display_name = rules::display_name(display_name);
+        if display_name.is_none() {
+            refusals.push(SignUpRefusal::DisplayNameInvalid);
+        }
+        match (username, display_name) {
+            (Some(username), Some(display_name)) if refusals.is_empty() => {
+                let password_hash = self.0.hasher.hash(password).await?;
+                Ok(Ok(Application { username, display_name, password_hash }))
+            }
+            _ => Ok(Err(refusals)),
+        }
+    }
+
+    /// Stores a user, with a token if there is one; `None` when somebody was faster with the name.
+    async fn insert(
+        &self,
+        application: Application,
+        role: Role,
+        token: Option<NewToken>,
+    ) -> Result<Option<User>, StoreError> {
+        let Application { username, display_name, password_hash } = application;
+        let (id, created_at) = (UserId::generate(&self.0.clock, &self.0.rng), self.0.clock.now());
+        let user = User { id, username, display_name, role, created_at };
+        store::write!(&self.0.db, |conn| {
+            if !sql::accounts::insert_user(conn, &user, &password_hash).await? {
+                return Ok(None);
+            }
+            if let Some(token) = token {
+                sql::accounts::insert_token(conn, &token.hash, user.id, token.created_at, token.expires_at).await?;
+            }
+            Ok(Some(user))
+        })
+    }
+
+    /// `tried` is set to the user of that name, whatever comes of it.
+    async fn try_sign_in(
+        &self,
+        username: &str,
+        password: &str,
+        tried: &mut Option<UserId>,
+    ) -> Result<Result<SignedIn, SignInRefusal>, AccountsError> {
+        let found = match rules::username(username) {
+            Some(name) => self.find(&name).await?,
+            None => None,
+        };
+        *tried = found.as_ref().map(|(user, _)| user.id);
+        let stored = found.as_ref().map(|(_, hash)| hash.as_str());
+        let verdict = self.0.hasher.verify(password, stored).await?;
+        let (Some((user, old_hash)), Verdict::Right { rehash }) = (found, verdict) else {
+            return Ok(Err(SignInRefusal::InvalidCredentials));
+        };
+        let (access_token, token) = self.0.tokens.generate();
+        let viewer = Viewer { id: user.id, role: user.role };
+        store::write!(&self.0.db, |conn| {
+            if let Some(new_hash) = &rehash {
+                sql::accounts::replace_hash(conn, viewer.id, &old_hash, new_hash).await?;
+            }
+            sql::accounts::insert_token(conn, &token.hash, viewer.id, token.created_at, token.expires_at).await
+        })?;
+        self.0.tokens.remember(viewer, &token);
+        Ok(Ok(SignedIn { user, access_token }))
+    }
+
+    async fn find(&self, username: &str) -> Result<Option<(User, String)>, StoreError> {
+        let username = username.to_owned();
+        store::read!(&self.0.db, |conn| sql::accounts::find_by_username(conn, &username).await)
+    }
+
+    /// Attempts that are turned away here are counted but not logged: or a flood of them would fill the log.
+    fn throttle(&self, throttle: &Throttle, key: impl std::hash::Hash) -> Result<(), AccountsError> {
+        throttle.check(key).map_err(|retry_after| {
+            self.0.metrics.attempts("throttled").inc();
+            AccountsError::Throttled { retry_after }
+        })
+    }
+
+    fn record(&self, user_id: Option<UserId>, username: &str, address: IpAddr, outcome: LoginOutcome) {
+        self.0.metrics.attempts(outcome.as_str()).inc();
+        self.0.log.record(LoginEvent {
+            event_id: LoginEventId::generate(&self.0.clock, &self.0.rng),
+            user_id,
+            username: rules::username(username).unwrap_or_default(),
+            address,
+            outcome,
+            at: self.0.clock.now(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,227 @@
+//! Access tokens: 256 random bits, stored as a hash, remembered by the node, renewed by use.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use sha2::{Digest as _, Sha256};
+
+use super::batcher::Batcher;
+use super::metrics::Metrics;
+use super::model::{AccessToken, Viewer};
+use crate::config;
+use crate::kernel::{Clock, Rng, Timestamp};
+use crate::store::{self, Database, StoreError};
+
+/// What every token begins with, so that one that leaked is easy to search for.
+const PREFIX: &str = "doorbuster_";
+/// Random bytes of a token.
+const SECRET_BYTES: usize = 32;
+/// Characters of the random bytes in base64url.
+const SECRET_TEXT: usize = 43;
+/// Expired tokens removed in one transaction at most.
+const PURGE_BATCH: usize = 500;
+
+/// SHA-256 of a token's random bytes: what is stored. With 256 random bits nothing slower is needed.
+pub type TokenHash = [u8; 32];
+
+/// The hash of a token; `None` when the text does not have the form of one.
+pub fn hash_of(token: &str) -> Option<TokenHash> {
+    let text = token.strip_prefix(PREFIX).filter(|text| text.len() == SECRET_TEXT)?;
+    let mut secret = [0; SECRET_BYTES];
+    BASE64URL_NOPAD.decode_mut(text.as_bytes(), &mut secret).ok()?;
+    Some(Sha256::digest(secret).into())
+}
+
+/// A token about to be stored.
+#[derive(Clone, Copy)]
+pub struct NewToken {
+    /// Its hash.
+    pub hash: TokenHash,
+    /// Now.
+    pub created_at: Timestamp,
+    /// When it stops working unless it is used.
+    pub expires_at: Timestamp,
+}
+
+/// What the node remembers of a token.
+struct Known {
+    viewer: Viewer,
+    /// When the database was asked.
+    checked_at: Timestamp,
+    /// Milliseconds since the Unix epoch. Whoever moves it forward has the renewal to write.
+    expires_at: AtomicI64,
+}
+
+/// The tokens, as this node sees them.
+pub struct Tokens {
+    db: Database,
+    clock: Clock,
+    rng: Rng,
+    lifetime: Duration,
+    renew_after: Duration,
+    trust: Duration,
+    known: Cache<TokenHash, Arc<Known>>,
+    /// Hashes that are no tokens (any more), with the time when that was found. Apart from `known`, so that invented tokens
+    /// can't push out real ones.
+    dead: Cache<TokenHash, Timestamp>,
+    renewals: Batcher<(TokenHash, Timestamp)>,
+    metrics: Metrics,
+}
+
+impl Tokens {
+    /// Starts the task that writes renewals.
+    pub fn new(db: &Database, clock: Clock, rng: Rng, config: &config::Accounts, metrics: Metrics) -> Self {
+        let renewals = Batcher::start(config.background_queue, {
+            let db = db.clone();
+            move |renewals| write_renewals(db.clone(), renewals)
+        });
+        Self {
+            db: db.clone(),
+            clock,
+            rng,
+            lifetime: *config.token_lifetime,
+            renew_after: *config.token_renew_after,
+            trust: *config.token_cache_ttl,
+            known: recent(config.token_cache),
+            dead: recent(config.token_cache),
+            renewals,
+            metrics,
+        }
+    }
+
+    /// Makes up a token; the caller stores it.
+    pub fn generate(&self) -> (AccessToken, NewToken) {
+        let secret = self.rng.bytes::<SECRET_BYTES>();
+        let created_at = self.clock.now();
+        let expires_at = created_at.plus(self.lifetime);
+        let token = format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&secret));
+        (AccessToken { token, expires_at }, NewToken { hash: Sha256::digest(secret).into(), created_at, expires_at })
+    }
+
+    /// Takes note of a token that was stored.
+    pub fn remember(&self, viewer: Viewer, token: &NewToken) {
+        self.know(token.hash, viewer, token.created_at, token.expires_at);
+    }
+
+    /// Whose token it is; `None` when it is nobody's. No I/O while the node remembers the token.
+    pub async fn viewer(&self, token: &str) -> Result<Option<Viewer>, StoreError> {
+        let Some(hash) = hash_of(token) else { return Ok(None) };
+        let now = self.clock.now();
+        if let Some(known) = self.known.get(&hash)
+            && self.is_fresh(known.checked_at, now)
+            && self.renew(&hash, &known.expires_at, now)
+        {
+            return Ok(Some(known.viewer));
+        }
+        if self.dead.get(&hash).is_some_and(|checked_at| self.is_fresh(checked_at, now)) {
+            return Ok(None);
+        }
+        self.look_up(hash, now).await
+    }
+
+    /// Ends a token, for this node at once; `false` when it was none.
+    pub async fn end(&self, token: &str) -> Result<bool, StoreError> {
+        let Some(hash) = hash_of(token) else { return Ok(false) };
+        let existed = store::write!(&self.db, |conn| sql::accounts::delete_token(conn, &hash).await)?;
+        self.forget(hash, self.clock.now());
+        Ok(existed)
+    }
+
+    /// Removes expired tokens from the database and says how many.
+    pub async fn purge_expired(&self) -> Result<usize, StoreError> {
+        let mut total = 0;
+        loop {
+            let now = self.clock.now();
+            let purged = store::write!(&self.db, |conn| sql::accounts::purge_tokens(conn, now, PURGE_BATCH).await)?;
+            total += purged;
+            if purged < PURGE_BATCH {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// Waits until renewals so far are written.
+    pub async fn flush(&self) {
+        self.renewals.flush().await;
+    }
+
+    /// How many tokens the node knows something about.
+    #[cfg(test)]
+    pub fn remembered(&self) -> u64 {
+        self.known.run_pending_tasks();
+        self.dead.run_pending_tasks();
+        self.known.entry_count() + self.dead.entry_count()
+    }
+
+    async fn look_up(&self, hash: TokenHash, now: Timestamp) -> Result<Option<Viewer>, StoreError> {
+        self.metrics.token_lookups.inc();
+        let found = store::read!(&self.db, |conn| sql::accounts::find_token(conn, &hash).await)?;
+        let Some((viewer, expires_at)) = found.filter(|(_, expires_at)| now < *expires_at) else {
+            self.forget(hash, now);
+            return Ok(None);
+        };
+        let known = self.know(hash, viewer, now, expires_at);
+        // It may have been signed out while the database was asked. `forget` marks first and removes second, here it is
+        // the other way round: in any order of the four steps the token ends up forgotten.
+        if self.dead.get(&hash).is_some_and(|ended_at| ended_at >= now) {
+            self.known.invalidate(&hash);
+            return Ok(None);
+        }
+        self.renew(&hash, &known.expires_at, now);
+        Ok(Some(viewer))
+    }
+
+    fn know(&self, hash: TokenHash, viewer: Viewer, checked_at: Timestamp, expires_at: Timestamp) -> Arc<Known> {
+        let known = Arc::new(Known { viewer, checked_at, expires_at: AtomicI64::new(expires_at.as_millis()) });
+        self.known.insert(hash, known.clone());
+        known
+    }
+
+    fn forget(&self, hash: TokenHash, now: Timestamp) {
+        self.dead.insert(hash, now);
+        self.known.invalidate(&hash);
+    }
+
+    /// Whether what was found at `checked_at` may still be relied on. A clock that was set back makes it stale.
+    fn is_fresh(&self, checked_at: Timestamp, now: Timestamp) -> bool {
+        checked_at <= now && now.since(checked_at) < self.trust
+    }
+
+    /// Slides the expiry of a token in use, once per `renew_after`. `false` when it has expired.
+    fn renew(&self, hash: &TokenHash, expires_at: &AtomicI64, now: Timestamp) -> bool {
+        let current = expires_at.load(Ordering::Acquire);
+        let (expires, renewed) = (Timestamp::from_millis(current), now.plus(self.lifetime));
+        if expires <= now {
+            return false;
+        }
+        let due = renewed > expires && renewed.since(expires) >= self.renew_after;
+        let next = renewed.as_millis();
+        if due
+            && expires_at.compare_exchange(current, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+            && !self.renewals.offer((*hash, renewed))
+        {
+            // The queue is full: the next use tries again.
+            expires_at.store(current, Ordering::Release);
+            self.metrics.renewals_put_off.inc();
+        }
+        true
+    }
+}
+
+fn recent<V: Clone + Send + Sync + 'static>(capacity: u64) -> Cache<TokenHash, V> {
+    Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru()).build()
+}
+
+/// A renewal that can't be written is only logged: the node asks the database again soon, sees the old expiry, and the next
+/// use renews.
+async fn write_renewals(db: Database, renewals: Vec<(TokenHash, Timestamp)>) {
+    let tokens = renewals.len();
+    let written = store::write!(&db, |conn| sql::accounts::renew_tokens(conn, &renewals).await);
+    if let Err(error) = written {
+        tracing::warn!(%error, tokens, "access tokens not renewed");
+    }
+}

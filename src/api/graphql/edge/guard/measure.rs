@@ -1,0 +1,354 @@
+//! One walk over a parsed document.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+
+use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet};
+use async_graphql::{Name, Positioned, Value, Variables};
+
+use super::{Exceeded, Limits};
+
+/// Selection sets within selection sets, through fragments too, that the walk follows.
+const RECURSION_MAX: usize = 256;
+
+/// The size of an operation, fragments expanded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Measure {
+    /// Fields.
+    pub fields: usize,
+    /// Fields within fields; a field at the root has depth 1.
+    pub depth: usize,
+    /// Fields, those on a page counted as often as the page is long.
+    pub cost: usize,
+    /// Fields at the root.
+    pub root_fields: usize,
+    /// Fields at the root that are in [`Limits::once`].
+    pub once: usize,
+    /// Whether the cost depends on variables.
+    pub varies: bool,
+    /// Whether `__schema` or `__type` is at the root.
+    pub introspects: bool,
+    /// Whether `@skip` or `@include` is at the root.
+    pub conditional_root: bool,
+}
+
+/// Why an operation may not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is over a limit.
+    Exceeded(Exceeded),
+    /// This fragment spreads itself.
+    Cycle(Name),
+}
+
+impl From<Exceeded> for Unfit {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::Exceeded(exceeded)
+    }
+}
+
+/// Measures the operations of one document; what a fragment adds is worked out once.
+pub struct Measurer<'a> {
+    document: &'a ExecutableDocument,
+    variables: Option<&'a Variables>,
+    limits: &'a Limits,
+    /// `None` while the fragment is being measured.
+    fragments: HashMap<&'a str, Option<Measure>>,
+}
+
+impl<'a> Measurer<'a> {
+    /// For a document and the variables it is to run with. Without variables, the cost of an operation that depends
+    /// on them is not held against the limit.
+    pub fn new(document: &'a ExecutableDocument, variables: Option<&'a Variables>, limits: &'a Limits) -> Self {
+        Self { document, variables, limits, fragments: HashMap::new() }
+    }
+
+    /// The size of one operation, if it is within the limits.
+    pub fn measure(&mut self, operation: &'a OperationDefinition) -> Result<Measure, Unfit> {
+        let measure = self.selections(&operation.selection_set.node, operation, 0)?;
+        let limits = self.limits;
+        let cost_is_known = self.variables.is_some() || !measure.varies;
+        for (exceeded, over) in [
+            (Exceeded::RootFields(limits.root_fields), measure.root_fields > limits.root_fields),
+            (Exceeded::Fields(limits.fields), measure.fields > limits.fields),
+            (Exceeded::Depth(limits.depth), measure.depth > limits.depth),
+            (Exceeded::Once(limits.once), measure.once > 1),
+            (Exceeded::Cost(limits.cost), cost_is_known && measure.cost > limits.cost),
+        ] {
+            if over {
+                return Err(exceeded.into());
+            }
+        }
+        Ok(measure)
+    }
+
+    /// The aliases in the whole document, if they are within the limit.
+    pub fn aliases(&self) -> Result<usize, Unfit> {
+        let operations = self.document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+        let fragments = self.document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+        let count = operations.chain(fragments).map(aliases).sum();
+        if count > self.limits.aliases { Err(Exceeded::Aliases(self.limits.aliases).into()) } else { Ok(count) }
+    }
+
+    fn selections(
+        &mut self,
+        set: &'a SelectionSet,
+        operation: &'a OperationDefinition,
+        level: usize,
+    ) -> Result<Measure, Unfit> {
+        if level > RECURSION_MAX {
+            return Err(Exceeded::Depth(self.limits.depth).into());
+        }
+        let mut total = Measure::default();
+        for item in &set.items {
+            total.conditional_root |= is_conditional(&item.node);
+            total.add(match &item.node {
+                Selection::Field(field) => self.field(&field.node, operation, level)?,
+                Selection::FragmentSpread(spread) => {
+                    self.fragment(&spread.node.fragment_name.node, operation, level)?
+                }
+                Selection::InlineFragment(inline) => {
+                    self.selections(&inline.node.selection_set.node, operation, level + 1)?
+                }
+            });
+        }
+        Ok(total)
+    }
+
+    fn fragment(&mut self, name: &'a Name, operation: &'a OperationDefinition, level: usize) -> Result<Measure, Unfit> {
+        match self.fragments.get(name.as_str()) {
+            Some(Some(measure)) => return Ok(*measure),
+            Some(None) => return Err(Unfit::Cycle(name.clone())),
+            None => {}
+        }
+        // An unknown fragment adds nothing here; the validator names it.
+        let Some(fragment) = self.document.fragments.get(name) else { return Ok(Measure::default()) };
+        self.fragments.insert(name, None);
+        let measure = self.selections(&fragment.node.selection_set.node, operation, level + 1)?;
+        self.fragments.insert(name, Some(measure));
+        Ok(measure)
+    }
+
+    fn field(&mut self, field: &'a Field, operation: &'a OperationDefinition, level: usize) -> Result<Measure, Unfit> {
+        let name = field.name.node.as_str();
+        let set = &field.selection_set.node;
+        let below = if set.items.is_empty() { Measure::default() } else { self.selections(set, operation, level + 1)? };
+        let (times, varies) = self.multiplier(field, operation);
+        Ok(Measure {
+            fields: below.fields.saturating_add(1),
+            depth: below.depth + 1,
+            cost: below.cost.saturating_mul(times).saturating_add(1),
+            root_fields: 1,
+            once: usize::from(self.limits.once.contains(&name)),
+            varies: varies || below.varies,
+            introspects: matches!(name, "__schema" | "__type"),
+            conditional_root: false,
+        })
+    }
+
+    /// How often what is below the field is answered: `first` or `last`, the length of a list of ids, or the default
+    /// page where the selection is a connection's; and whether a variable decides.
+    fn multiplier(&self, field: &Field, operation: &OperationDefinition) -> (usize, bool) {
+        let varies = Cell::new(false);
+        let times = field.arguments.iter().filter_map(|(name, value)| {
+            let counts: fn(&Value) -> Option<usize> = match name.node.as_str() {
+                "first" | "last" => page,
+                other if other.ends_with("ids") || other.ends_with("Ids") => length,
+                _ => return None,
+            };
+            let value = value.node.clone().into_const_with(|variable| {
+                varies.set(true);
+                let declared = operation.variable_definitions.iter().find(|known| known.node.name.node == variable);
+                let default = declared.and_then(|known| known.node.default_value.as_ref()).map(|value| &value.node);
+                self.variables.and_then(|given| given.get(&variable)).or(default).cloned().ok_or(())
+            });
+            value.ok().as_ref().and_then(counts)
+        });
+        let times =
+            times.max().or_else(|| is_connection(&field.selection_set.node).then_some(self.limits.page_default));
+        (times.map_or(1, |times| times.min(self.limits.page_max)), varies.get())
+    }
+}
+
+impl Measure {
+    fn add(&mut self, part: Self) {
+        self.fields = self.fields.saturating_add(part.fields);
+        self.depth = self.depth.max(part.depth);
+        self.cost = self.cost.saturating_add(part.cost);
+        self.root_fields = self.root_fields.saturating_add(part.root_fields);
+        self.once = self.once.saturating_add(part.once);
+        self.varies |= part.varies;
+        self.introspects |= part.introspects;
+        self.conditional_root |= part.conditional_root;
+    }
+}
+
+fn is_conditional(selection: &Selection) -> bool {
+    selection.directives().iter().any(|directive| matches!(directive.node.name.node.as_str(), "skip" | "include"))
+}
+
+fn is_connection(set: &SelectionSet) -> bool {
+    let is_page = |item: &Positioned<Selection>| match &item.node {
+        Selection::Field(field) => matches!(field.node.name.node.as_str(), "edges" | "nodes"),
+        Selection::FragmentSpread(_) | Selection::InlineFragment(_) => false,
+    };
+    set.items.iter().any(is_page)
+}
+
+fn page(value: &Value) -> Option<usize> {
+    match value {
+        Value::Number(number) => Some(number.as_u64().map_or(0, |number| number as usize)),
+        _ => None,
+    }
+}
+
+fn length(value: &Value) -> Option<usize> {
+    match value {
+        Value::List(list) => Some(list.len()),
+        _ => None,
+    }
+}
+
+/// The recursion ends: the parser nests at most 64 levels.
+fn aliases(set: &SelectionSet) -> usize {
+    let count = |item: &Positioned<Selection>| match &item.node {
+        Selection::Field(field) => usize::from(field.node.alias.is_some()) + aliases(&field.node.selection_set.node),
+        Selection::InlineFragment(inline) => aliases(&inline.node.selection_set.node),
+        Selection::FragmentSpread(_) => 0,
+    };
+    set.items.iter().map(count).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::graphql::edge::testing::limits;
+    use async_graphql::parser::parse_query;
+    use proptest::prelude::*;
+    use std::fmt::Write as _;
+
+    fn wide() -> Limits {
+        let all = usize::MAX;
+        Limits { aliases: all, root_fields: all, fields: all, depth: all, cost: all, page_max: 100, ..limits() }
+    }
+
+    fn measure_within(text: &str, variables: &str, limits: &Limits) -> Result<Measure, Unfit> {
+        let document = parse_query(text).unwrap();
+        let variables: Variables = serde_json::from_str(variables).unwrap();
+        let mut measurer = Measurer::new(&document, Some(&variables), limits);
+        measurer.aliases()?;
+        let (_, operation) = document.operations.iter().next().unwrap();
+        measurer.measure(&operation.node)
+    }
+
+    fn measure(text: &str, variables: &str) -> Measure {
+        measure_within(text, variables, &wide()).unwrap()
+    }
+
+    #[test]
+    fn pages_multiply_the_cost() {
+        let cost = |text, variables| measure(text, variables).cost;
+        assert_eq!(cost("{ a { b c } }", "{}"), 3);
+        assert_eq!(cost("{ a(first: 10) { nodes { b } } }", "{}"), 1 + 10 * 2);
+        assert_eq!(cost("{ a { edges { node { b } } } }", "{}"), 1 + limits().page_default * 3);
+        assert_eq!(cost("query($n: Int) { a(first: $n) { nodes { b } } }", r#"{"n":7}"#), 1 + 7 * 2);
+        assert_eq!(cost("query($n: Int = 3) { a(last: $n) { nodes { b } } }", "{}"), 1 + 3 * 2);
+        assert_eq!(cost("{ a(first: 5000) { nodes { b } } }", "{}"), 1 + 100 * 2);
+        assert_eq!(cost("query($l: [ID!]!) { nodes(ids: $l) { id } }", r#"{"l":["a","b"]}"#), 1 + 2);
+        assert_eq!(cost("{ a(first: 10) { nodes { b(first: 10) { nodes { c } } } } }", "{}"), 1 + 10 * (2 + 10 * 2));
+        assert!(measure("query($n: Int) { a(first: $n) { b } }", "{}").varies);
+        assert!(!measure("query($n: Int) { a(x: $n) { b } }", "{}").varies);
+    }
+
+    #[test]
+    fn fragments_are_expanded_and_roots_seen_through_them() {
+        let seen = measure("{ ...F ... on Q { __schema { x } } } fragment F on Q { a { b } c @skip(if: true) }", "{}");
+        assert_eq!((seen.fields, seen.depth, seen.root_fields), (5, 2, 3));
+        assert!(seen.introspects && seen.conditional_root);
+        assert!(!measure("{ a { b @skip(if: true) __type } }", "{}").conditional_root);
+    }
+
+    #[test]
+    fn every_limit_refuses() {
+        let limits = Limits { aliases: 1, root_fields: 2, fields: 4, depth: 3, cost: 50, ..limits() };
+        let refused = |text| match measure_within(text, "{}", &limits) {
+            Err(Unfit::Exceeded(exceeded)) => Some(exceeded),
+            Err(Unfit::Cycle(_)) | Ok(_) => None,
+        };
+        assert_eq!(refused("{ a: x b: x }"), Some(Exceeded::Aliases(1)));
+        assert_eq!(refused("{ a b c }"), Some(Exceeded::RootFields(2)));
+        assert_eq!(refused("{ a { b c d e } }"), Some(Exceeded::Fields(4)));
+        assert_eq!(refused("{ a { b { c { d } } } }"), Some(Exceeded::Depth(3)));
+        assert_eq!(refused("{ a(first: 50) { b } }"), Some(Exceeded::Cost(50)));
+        let twice = "mutation { ...F ...F } fragment F on M { salePurchase { x } }";
+        assert_eq!(refused(twice), Some(Exceeded::Once(limits.once)));
+        assert_eq!(refused("{ a { b } }"), None);
+    }
+
+    #[test]
+    fn doubling_fragments_cost_no_more_than_their_text() {
+        let mut text = String::from("{ ...F0 } fragment F40 on Q { a }");
+        for level in 0..40 {
+            write!(text, " fragment F{level} on Q {{ ...F{0} ...F{0} }}", level + 1).unwrap();
+        }
+        assert_eq!(measure(&text, "{}").fields, 1 << 40);
+    }
+
+    #[test]
+    fn cycles_are_found() {
+        let text = "{ ...A } fragment A on Q { a { ...B } } fragment B on Q { ...A }";
+        assert_eq!(measure_within(text, "{}", &wide()), Err(Unfit::Cycle(Name::new("A"))));
+    }
+
+    /// A document whose fragment `n` may spread only later ones, and its expansion done the slow way.
+    fn documents() -> impl Strategy<Value = (String, usize, usize)> {
+        let part = proptest::collection::vec((0_usize..4, 0_usize..8), 1..5);
+        proptest::collection::vec(part, 1..6).prop_map(|fragments| {
+            let mut text = String::from("{ ...F0 }");
+            for (index, parts) in fragments.iter().enumerate() {
+                write!(text, " fragment F{index} on Q {{ a").unwrap();
+                for part in parts {
+                    text.push_str(&rendered(*part, index, fragments.len()));
+                }
+                text.push_str(" }");
+            }
+            let (fields, depth) = slow(&fragments, 0);
+            (text, fields, depth)
+        })
+    }
+
+    fn rendered((kind, target): (usize, usize), index: usize, count: usize) -> String {
+        match kind {
+            0 => " b { c }".into(),
+            1 => " ... on Q { d }".into(),
+            _ if index + 1 + target < count => format!(" e {{ ...F{} }}", index + 1 + target),
+            _ => " f".into(),
+        }
+    }
+
+    fn slow(fragments: &[Vec<(usize, usize)>], index: usize) -> (usize, usize) {
+        let (mut fields, mut depth) = (1, 1);
+        for &(kind, target) in &fragments[index] {
+            let (more, deep) = match kind {
+                0 => (2, 2),
+                1 => (1, 1),
+                _ if index + 1 + target < fragments.len() => {
+                    let (fields, depth) = slow(fragments, index + 1 + target);
+                    (fields + 1, depth + 1)
+                }
+                _ => (1, 1),
+            };
+            fields += more;
+            depth = depth.max(deep);
+        }
+        (fields, depth)
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_plain_expansion((text, fields, depth) in documents()) {
+            let measure = measure(&text, "{}");
+            prop_assert_eq!((measure.fields, measure.depth), (fields, depth));
+        }
+    }
+}

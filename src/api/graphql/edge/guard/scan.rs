@@ -1,0 +1,230 @@
+//! One pass over the text of a document, before the parser sees it.
+
+use super::{Exceeded, Limits};
+
+/// What one pass over the text counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// Lexical tokens; a byte that begins none counts as one.
+    pub tokens: usize,
+    /// The deepest nesting of `{`, `[` and `(`.
+    pub nesting: usize,
+}
+
+/// Counts tokens and nesting without understanding the text. Strings and comments are skipped as the lexer of the
+/// GraphQL specification (September 2025, section 2.1) would. Stops at the first limit the text is over.
+pub fn scan(text: &str, limits: &Limits) -> Result<Scan, Exceeded> {
+    if text.len() > limits.bytes {
+        return Err(Exceeded::Bytes(limits.bytes));
+    }
+    let bytes = text.as_bytes();
+    let mut counted = Scan::default();
+    let (mut at, mut open) = (0, 0_usize);
+    while let Some(&byte) = bytes.get(at) {
+        at = match byte {
+            b' ' | b'\t' | b'\n' | b'\r' | b',' => {
+                at += 1;
+                continue;
+            }
+            0xEF if bytes[at..].starts_with(b"\xEF\xBB\xBF") => {
+                at += 3;
+                continue;
+            }
+            b'#' => {
+                at = line_end(bytes, at);
+                continue;
+            }
+            b'{' | b'[' | b'(' => {
+                open += 1;
+                counted.nesting = counted.nesting.max(open);
+                if open > limits.nesting {
+                    return Err(Exceeded::Nesting(limits.nesting));
+                }
+                at + 1
+            }
+            b'}' | b']' | b')' => {
+                open = open.saturating_sub(1);
+                at + 1
+            }
+            b'"' => string_end(bytes, at),
+            b'A'..=b'Z' | b'a'..=b'z' | b'_' => word_end(bytes, at),
+            b'0'..=b'9' | b'-' => number_end(bytes, at),
+            b'.' if bytes[at..].starts_with(b"...") => at + 3,
+            _ => at + 1,
+        };
+        counted.tokens += 1;
+        if counted.tokens > limits.tokens {
+            return Err(Exceeded::Tokens(limits.tokens));
+        }
+    }
+    Ok(counted)
+}
+
+fn line_end(bytes: &[u8], from: usize) -> usize {
+    bytes[from..].iter().position(|byte| matches!(byte, b'\n' | b'\r')).map_or(bytes.len(), |length| from + length)
+}
+
+fn word_end(bytes: &[u8], from: usize) -> usize {
+    let inside = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    bytes[from..].iter().position(|byte| !inside(byte)).map_or(bytes.len(), |length| from + length)
+}
+
+/// A number runs on over digits, letters, a point before a digit, and a sign after an exponent's letter.
+fn number_end(bytes: &[u8], from: usize) -> usize {
+    let mut at = from + 1;
+    while let Some(&byte) = bytes.get(at) {
+        let runs_on = match byte {
+            b'.' => bytes.get(at + 1).is_some_and(u8::is_ascii_digit),
+            b'+' | b'-' => matches!(bytes[at - 1], b'e' | b'E'),
+            _ => byte.is_ascii_alphanumeric() || byte == b'_',
+        };
+        if !runs_on {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// Just behind the closing quote; for a string that is never closed, the end of its line (`"`) or the text (`"""`).
+fn string_end(bytes: &[u8], from: usize) -> usize {
+    if bytes[from..].starts_with(b"\"\"\"") {
+        let mut at = from + 3;
+        while at < bytes.len() {
+            if bytes[at..].starts_with(b"\\\"\"\"") {
+                at += 4;
+            } else if bytes[at..].starts_with(b"\"\"\"") {
+                return at + 3;
+            } else {
+                at += 1;
+            }
+        }
+        return bytes.len();
+    }
+    let mut at = from + 1;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\n' | b'\r' => return at,
+            b'\\' if !matches!(bytes.get(at + 1), None | Some(b'\n' | b'\r')) => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::graphql::edge::testing::limits;
+    use proptest::prelude::*;
+
+    fn count(text: &str) -> (usize, usize) {
+        let limits = Limits { bytes: usize::MAX, tokens: usize::MAX, nesting: usize::MAX, ..limits() };
+        let scan = scan(text, &limits).unwrap();
+        (scan.tokens, scan.nesting)
+    }
+
+    /// The same count by other means: cut off what the specification's lexer would, one token at a time.
+    fn slow_count(text: &str) -> (usize, usize) {
+        let (mut rest, mut tokens, mut open, mut deepest) = (text, 0, 0_usize, 0);
+        loop {
+            rest = rest.trim_start_matches([' ', '\t', '\n', '\r', ',', '\u{feff}']);
+            let Some(first) = rest.chars().next() else { return (tokens, deepest) };
+            if first == '#' {
+                rest = rest.split_once(['\n', '\r']).map_or("", |(_, after)| after);
+                continue;
+            }
+            tokens += match first {
+                '"' | '.' => 1,
+                // The fast count sees bytes: a character that begins no token is as many as it has bytes.
+                _ if !first.is_ascii() => first.len_utf8(),
+                _ => 1,
+            };
+            match first {
+                '{' | '[' | '(' => open += 1,
+                '}' | ']' | ')' => open = open.saturating_sub(1),
+                _ => {}
+            }
+            deepest = deepest.max(open);
+            let length = token_length(rest, first);
+            rest = &rest[length..];
+        }
+    }
+
+    fn token_length(rest: &str, first: char) -> usize {
+        if let Some(body) = rest.strip_prefix("\"\"\"") {
+            let masked = body.replace("\\\"\"\"", "\u{1}\u{1}\u{1}\u{1}");
+            return masked.find("\"\"\"").map_or(rest.len(), |end| end + 6);
+        }
+        if let Some(body) = rest.strip_prefix('"') {
+            let line = body.split(['\n', '\r']).next().unwrap_or_default();
+            let mut escaped = false;
+            for (at, c) in line.char_indices() {
+                match (escaped, c) {
+                    (true, _) => escaped = false,
+                    (false, '\\') => escaped = true,
+                    (false, '"') => return 1 + at + 1,
+                    _ => {}
+                }
+            }
+            return 1 + line.len();
+        }
+        if rest.starts_with("...") {
+            return 3;
+        }
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if word(first) && !first.is_ascii_digit() {
+            return rest.find(|c| !word(c)).unwrap_or(rest.len());
+        }
+        if first.is_ascii_digit() || first == '-' {
+            let chars: Vec<char> = rest.chars().collect();
+            let more = (1..chars.len()).find(|&at| match chars[at] {
+                '.' => !chars.get(at + 1).is_some_and(char::is_ascii_digit),
+                '+' | '-' => !matches!(chars[at - 1], 'e' | 'E'),
+                c => !word(c),
+            });
+            return more.unwrap_or(chars.len());
+        }
+        first.len_utf8()
+    }
+
+    #[test]
+    fn counts_what_the_specification_calls_tokens() {
+        for (text, expected) in [
+            ("", (0, 0)),
+            ("{ a }", (3, 1)),
+            ("query Q($n: Int = -1.5e+10) { a(x: $n) ...F }", (23, 1)),
+            ("{ a(s: \"} # \\\" {\") } # { [", (8, 2)),
+            ("{ a(s: \"\"\"x \\\"\"\" { y\"\"\") }", (8, 2)),
+            ("\u{feff}{a(l:[[1,2],[3]])}", (15, 4)),
+            ("\"never closed { [\n{a}", (4, 1)),
+            ("...@!|&=:$", (8, 0)),
+        ] {
+            assert_eq!(count(text), expected, "{text}");
+            assert_eq!(slow_count(text), expected, "slow: {text}");
+        }
+    }
+
+    #[test]
+    fn stops_at_each_limit() {
+        let limits = Limits { bytes: 100, tokens: 10, nesting: 3, ..limits() };
+        assert_eq!(scan(&"a".repeat(101), &limits), Err(Exceeded::Bytes(100)));
+        assert_eq!(scan(&"a ".repeat(11), &limits), Err(Exceeded::Tokens(10)));
+        assert_eq!(scan("{[({", &limits), Err(Exceeded::Nesting(3)));
+        assert!(scan("{[()]}", &limits).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_slow_count(text in "([{}()\\[\\]\"#\\\\\n., \u{feff}é0-9a-e+_$!-]|\"\"\"|\\\\\"\"\"|\\.\\.\\.){0,60}") {
+            prop_assert_eq!(count(&text), slow_count(&text));
+        }
+
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let text = String::from_utf8_lossy(&bytes);
+            prop_assert_eq!(count(&text), slow_count(&text));
+        }
+    }
+}

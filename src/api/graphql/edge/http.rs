@@ -1,0 +1,167 @@
+//! GraphQL over HTTP: one request, one answer.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use async_graphql::parser::types::OperationType;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use super::auth::{bearer, not_signed_in, unavailable};
+use super::media::{self, Media};
+use super::meters::Transport;
+use super::params::Params;
+use super::refusal::{Cause, Refusal};
+use super::{Edge, sse, ws};
+use crate::api::graphql::context::RequestInfo;
+use crate::api::graphql::error::Code;
+
+/// Names a request in the log and in its answer.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Answers anything sent to the endpoint.
+pub async fn endpoint(State(edge): State<Edge>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let request_id = edge.request_id(&parts.headers);
+    // The id is plain ASCII, the client's and ours.
+    let header = HeaderValue::from_str(&request_id).unwrap_or(HeaderValue::from_static("-"));
+    let mut response = if ws::is_handshake(&parts) {
+        ws::handshake(&edge, &mut parts, request_id).await
+    } else {
+        let media = Media::negotiate(&parts.headers);
+        let answered = edge.answer(&parts, body, media, request_id).await;
+        answered.unwrap_or_else(|refusal| edge.refuse(&refusal, media))
+    };
+    response.headers_mut().insert(REQUEST_ID, header);
+    response
+}
+
+impl Edge {
+    async fn answer(
+        &self,
+        parts: &Parts,
+        body: Body,
+        media: Option<Media>,
+        request_id: String,
+    ) -> Result<Response, Refusal> {
+        let media = media.ok_or_else(not_acceptable)?;
+        let is_get = match parts.method {
+            Method::GET => true,
+            Method::POST => false,
+            _ => return Err(Refusal::new(Cause::Method, Code::BadUserInput, "Use GET or POST.")),
+        };
+        if !is_get && !media::is_json(&parts.headers) {
+            return Err(content_type());
+        }
+        let info = self.identify(parts, request_id).await?;
+        let params = if is_get {
+            Params::from_uri(&parts.uri)?
+        } else {
+            Params::from_json(&self.read(body, &parts.headers).await?)?
+        };
+        if media == Media::EventStream {
+            return sse::stream(self, params, info, is_get);
+        }
+        let prepared = self.prepare(params)?;
+        match prepared.operation().kind {
+            OperationType::Mutation if is_get => return Err(mutation_by_get()),
+            OperationType::Subscription => return Err(subscription()),
+            OperationType::Query | OperationType::Mutation => {}
+        }
+        let answer = self.run(prepared, info).await?;
+        self.meters().operation(Transport::Http, answer.code.map(Code::as_str));
+        Ok(respond(StatusCode::OK, media, answer.body))
+    }
+
+    pub(super) fn refuse(&self, refusal: &Refusal, media: Option<Media>) -> Response {
+        self.meters().operation(Transport::Http, refusal.code());
+        // What can't be streamed or was not acceptable is plain JSON.
+        let media = media.filter(|media| *media != Media::EventStream).unwrap_or(Media::Json);
+        let mut response = respond(refusal.cause.status(media), media, refusal.body());
+        let headers = response.headers_mut();
+        if let Some(allow) = refusal.cause.allow() {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if let Some(seconds) = refusal.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if refusal.cause == Cause::Unauthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+
+    /// Who sent the request: nobody without a token, refused with one that is nobody's.
+    pub(super) async fn identify(&self, parts: &Parts, request_id: String) -> Result<RequestInfo, Refusal> {
+        let token = bearer(&parts.headers)?;
+        let viewer = match token {
+            None => None,
+            Some(token) => match self.0.auth.viewer(token).await {
+                Ok(Some(viewer)) => Some(viewer),
+                Ok(None) => return Err(not_signed_in()),
+                Err(_) => return Err(unavailable()),
+            },
+        };
+        Ok(RequestInfo { viewer, token: token.map(Into::into), address: address(parts), request_id })
+    }
+
+    async fn read(&self, body: Body, headers: &HeaderMap) -> Result<Bytes, Refusal> {
+        let too_large = || {
+            let message = format!("The body has more than {} bytes.", self.0.body_max);
+            Refusal::new(Cause::BodySize, Code::DocumentTooLarge, message)
+        };
+        let announced = headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|length: usize| length > self.0.body_max) {
+            return Err(too_large());
+        }
+        let collected = Limited::new(body, self.0.body_max).collect();
+        match tokio::time::timeout(self.0.read_timeout, collected).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+            Ok(Err(_)) => Err(Refusal::new(Cause::Malformed, Code::BadUserInput, "The body broke off.")),
+            Err(_) => Err(Refusal::new(Cause::SlowBody, Code::BadUserInput, "The body took too long to arrive.")),
+        }
+    }
+}
+
+/// Where the request came from, as the server that accepted the connection noted.
+pub fn address(parts: &Parts) -> IpAddr {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip())
+}
+
+/// An answer with the headers that all answers have.
+pub fn respond(status: StatusCode, media: Media, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, media.content_type());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(VARY, HeaderValue::from_static("accept, authorization"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn not_acceptable() -> Refusal {
+    let message = "Accept application/graphql-response+json, application/json or text/event-stream.";
+    Refusal::new(Cause::NotAcceptable, Code::BadUserInput, message)
+}
+
+fn content_type() -> Refusal {
+    Refusal::new(Cause::ContentType, Code::BadUserInput, "Send the request as application/json in UTF-8.")
+}
+
+pub(super) fn mutation_by_get() -> Refusal {
+    Refusal::new(Cause::MutationByGet, Code::BadUserInput, "Mutations can't be sent by GET. Use POST.")
+}
+
+fn subscription() -> Refusal {
+    let message = "Subscriptions need a streaming transport at this address: a WebSocket (graphql-transport-ws) or \
+                   Server-Sent Events (Accept: text/event-stream).";
+    Refusal::new(Cause::Document, Code::OperationResolutionFailure, message)
+}

@@ -1,0 +1,223 @@
+//! The edge of the GraphQL endpoint: HTTP, WebSocket (`graphql-transport-ws`) and Server-Sent Events on one path, in
+//! front of async-graphql, which executes. It knows no type of the schema.
+//!
+//! A request goes through [`media`] and [`auth`], [`params`], [`guard`] and [`documents`] (parsed, measured, validated,
+//! remembered), and is then executed ([`engine`]) and answered ([`answer`], [`refusal`]). Streams are [`operation`]s
+//! polled by [`ws`] or [`sse`], woken by the [`wheel`], and [`shared`] where their answers are the same for everyone.
+
+pub mod answer;
+pub mod auth;
+pub mod baseline;
+pub mod documents;
+pub mod engine;
+pub mod guard;
+mod http;
+pub mod media;
+pub mod meters;
+mod operation;
+mod params;
+pub mod refusal;
+pub mod shared;
+mod sse;
+#[cfg(test)]
+mod testing;
+mod wheel;
+mod ws;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::HeaderMap;
+use async_graphql::parser::types::OperationType;
+use async_graphql::{ObjectType, Schema, SubscriptionType};
+use data_encoding::BASE64URL_NOPAD;
+use futures_util::FutureExt as _;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::graphql::context::RequestInfo;
+use crate::api::graphql::error::Code;
+use crate::config;
+use crate::kernel::Rng;
+
+pub use self::http::endpoint;
+pub use auth::{AuthUnavailable, Authenticate};
+pub use shared::SlotReporter;
+
+use answer::Answer;
+use documents::{Documents, Prepared};
+use engine::Engine;
+use guard::Limits;
+use meters::Meters;
+use params::Params;
+use refusal::{Cause, Refusal};
+use shared::Shared;
+use wheel::Wheel;
+
+/// What an [`Edge`] is made of, besides the schema.
+pub struct Parts {
+    /// Knows whose tokens are.
+    pub auth: Arc<dyn Authenticate>,
+    /// Limits.
+    pub config: config::Graphql,
+    /// Bytes of a request's body.
+    pub body_max: usize,
+    /// How long a body may take to arrive.
+    pub read_timeout: Duration,
+    /// For request ids.
+    pub rng: Rng,
+    /// When it is cancelled, sockets are closed.
+    pub shutdown: CancellationToken,
+    /// How long closing all sockets is spread over.
+    pub close_over: Duration,
+    /// Subscription fields whose answers are the same for everyone.
+    pub shared_fields: &'static [&'static str],
+    /// Root fields of which a request may have one, once.
+    pub once_fields: &'static [&'static str],
+}
+
+/// The endpoint. Cheap to clone; clones are the same endpoint.
+#[derive(Clone)]
+pub struct Edge(Arc<Inner>);
+
+struct Inner {
+    engine: Arc<dyn Engine>,
+    auth: Arc<dyn Authenticate>,
+    documents: Documents,
+    shared: Arc<Shared>,
+    wheel: Arc<Wheel>,
+    meters: Meters,
+    tasks: TaskTracker,
+    turning: AbortHandle,
+    config: config::Graphql,
+    body_max: usize,
+    read_timeout: Duration,
+    rng: Rng,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.turning.abort();
+    }
+}
+
+impl Edge {
+    /// The endpoint of this schema. Must be called within a Tokio runtime.
+    pub fn new<Q, M, S>(schema: Schema<Q, M, S>, parts: Parts) -> Self
+    where
+        Q: ObjectType + 'static,
+        M: ObjectType + 'static,
+        S: SubscriptionType + 'static,
+    {
+        let engine: Arc<dyn Engine> = Arc::new(schema);
+        let Parts { config, shared_fields, once_fields, .. } = parts;
+        let limits = Limits::new(&config, once_fields);
+        let wheel = Wheel::new(config.sockets_max);
+        let turning = tokio::spawn(wheel.clone().turn(*config.ping_every, parts.close_over, parts.shutdown));
+        Self(Arc::new(Inner {
+            documents: Documents::new(
+                engine.clone(),
+                limits,
+                config.document_cache,
+                shared_fields,
+                config.introspection,
+            ),
+            shared: Shared::new(engine.clone()),
+            engine,
+            auth: parts.auth,
+            wheel,
+            meters: Meters::default(),
+            tasks: TaskTracker::new(),
+            turning: turning.abort_handle(),
+            config,
+            body_max: parts.body_max,
+            read_timeout: parts.read_timeout,
+            rng: parts.rng,
+        }))
+    }
+
+    /// What it counts.
+    pub fn meters(&self) -> &Meters {
+        &self.0.meters
+    }
+
+    /// Open sockets and event streams.
+    pub fn streams(&self) -> usize {
+        self.0.wheel.open()
+    }
+
+    /// Shared subscriptions that are being executed.
+    pub fn shared_executions(&self) -> usize {
+        self.0.shared.groups()
+    }
+
+    /// Resolves once all sockets are closed and all mutations have run to their end. To be called after the shutdown
+    /// token was cancelled and connections are no longer accepted.
+    pub async fn closed(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    /// Runs a query or mutation to its answer. A mutation runs to its end even when nobody waits for it any more.
+    async fn run(&self, prepared: Prepared, info: RequestInfo) -> Result<Answer, Refusal> {
+        let request_id = info.request_id.clone();
+        let kind = prepared.operation().kind;
+        let execution = AssertUnwindSafe(self.0.engine.execute(prepared.request().data(info))).catch_unwind();
+        let limit = *self.0.config.execution_timeout;
+        let finished = if kind == OperationType::Mutation {
+            let task = self.0.tasks.spawn(execution);
+            // The task catches its own panics; what is left is the runtime going down.
+            tokio::time::timeout(limit, task).await.map(|joined| joined.unwrap_or_else(|gone| Err(Box::new(gone))))
+        } else {
+            tokio::time::timeout(limit, execution).await
+        };
+        match finished {
+            Ok(Ok(response)) => Answer::new(response, &request_id),
+            Ok(Err(_)) => Err(panicked(&request_id)),
+            Err(_) => Err(late(&request_id, kind)),
+        }
+    }
+
+    /// The client's id for the request if it is a plain one, or a new one.
+    fn request_id(&self, headers: &HeaderMap) -> String {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        match headers.get(http::REQUEST_ID).map(|value| (value.as_bytes(), value.to_str())) {
+            Some((bytes @ [_, ..], Ok(id))) if bytes.len() <= 64 && bytes.iter().all(plain) => id.to_owned(),
+            _ => BASE64URL_NOPAD.encode(&self.0.rng.bytes::<12>()),
+        }
+    }
+
+    fn prepare(&self, params: Params) -> Result<Prepared, Refusal> {
+        self.0.documents.prepare(params)
+    }
+
+    fn engine(&self) -> &Arc<dyn Engine> {
+        &self.0.engine
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+}
+
+fn panicked(request_id: &str) -> Refusal {
+    tracing::error!(request_id, "resolver panicked");
+    let message = format!("Something went wrong on our side (request {request_id}).");
+    Refusal::new(Cause::Internal, Code::InternalServerError, message)
+}
+
+fn late(request_id: &str, kind: OperationType) -> Refusal {
+    tracing::warn!(request_id, %kind, "operation timed out");
+    let message = match kind {
+        OperationType::Mutation => "The answer takes too long. What was asked for may still happen: ask for its state.",
+        OperationType::Query | OperationType::Subscription => "The answer takes too long. Please try again shortly.",
+    };
+    Refusal::retry(Cause::Unavailable, Code::Unavailable, message, 2)
+}
+
+/// The answer to one stream too many.
+fn busy() -> Refusal {
+    Refusal::retry(Cause::Unavailable, Code::Unavailable, "Too many open connections. Please try again shortly.", 2)
+}

@@ -1,0 +1,85 @@
+//! An operation on its way: what the streaming transports (sockets, SSE) poll.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use async_graphql::Response;
+use async_graphql::parser::types::OperationType;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+
+use super::Edge;
+use super::answer::Answer;
+use super::documents::Prepared;
+use super::refusal::Refusal;
+use super::shared::Subscriber;
+use super::wheel::Seat;
+use crate::api::graphql::context::RequestInfo;
+
+/// What happens to an operation.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// An answer: the JSON of an execution result.
+    Next(Bytes),
+    /// It was not executed: the JSON of an array of errors. The last event.
+    Error(Bytes),
+    /// It has ended. The last event.
+    Complete,
+}
+
+/// An operation being executed. Dropping it ends a query or subscription; a mutation runs on.
+pub struct Running(Source);
+
+enum Source {
+    Single(BoxFuture<'static, Result<Answer, Refusal>>),
+    Own { stream: BoxStream<'static, Response>, request_id: Box<str> },
+    Shared(Subscriber),
+    Ended,
+}
+
+impl Running {
+    /// Begins to execute. `seat` must be the one on which the polling task is registered.
+    pub fn start(edge: &Edge, prepared: Prepared, info: RequestInfo, seat: &Arc<Seat>) -> Self {
+        let edge = edge.clone();
+        Self(match prepared.operation().kind {
+            OperationType::Subscription => match prepared.shared_key() {
+                Some(key) => Source::Shared(edge.shared().join(key, seat, || prepared.request())),
+                None => {
+                    let request_id = info.request_id.as_str().into();
+                    Source::Own { stream: edge.engine().stream(prepared.request().data(info)), request_id }
+                }
+            },
+            OperationType::Query | OperationType::Mutation => {
+                Source::Single(Box::pin(async move { edge.run(prepared, info).await }))
+            }
+        })
+    }
+
+    /// The next event; not to be called after the last one.
+    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let (event, ends) = match &mut self.0 {
+            Source::Single(future) => match ready!(future.as_mut().poll(cx)) {
+                Ok(answer) => (Event::Next(answer.body), true),
+                Err(refusal) => (Event::Error(refusal.errors_json()), true),
+            },
+            Source::Own { stream, request_id } => match ready!(stream.poll_next_unpin(cx)) {
+                None => (Event::Complete, true),
+                Some(response) => match Answer::new(response, request_id) {
+                    Ok(answer) => (Event::Next(answer.body), false),
+                    Err(refusal) => (Event::Error(refusal.errors_json()), true),
+                },
+            },
+            Source::Shared(subscriber) => match subscriber.next() {
+                Some(event) => (event, false),
+                None => return Poll::Pending,
+            },
+            Source::Ended => (Event::Complete, false),
+        };
+        if ends {
+            self.0 = Source::Ended;
+        }
+        Poll::Ready(event)
+    }
+}

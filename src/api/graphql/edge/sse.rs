@@ -1,0 +1,111 @@
+//! Server-Sent Events, distinct connections mode of the GraphQL over SSE protocol (graphql-sse): one request, one
+//! stream of `next` events, ended by `complete`. What is wrong with the document or its variables comes as a `next`.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use async_graphql::parser::types::OperationType;
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::Stream;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use super::http::{mutation_by_get, respond};
+use super::media::Media;
+use super::meters::{Meters, Transport};
+use super::operation::{Event, Running};
+use super::params::Params;
+use super::refusal::{Cause, Refusal};
+use super::wheel::{CLOSE, TICK, Ticket};
+use super::{Edge, busy};
+use crate::api::graphql::context::RequestInfo;
+
+/// What an `EventSource` understands as the end: some ignore an event without a data line.
+const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
+
+/// Keeps proxies from taking a quiet stream for a dead one.
+const KEEP_ALIVE: &[u8] = b":\n\n";
+
+/// Begins a stream.
+pub fn stream(edge: &Edge, params: Params, info: RequestInfo, is_get: bool) -> Result<Response, Refusal> {
+    let ticket = edge.0.wheel.join().ok_or_else(busy)?;
+    let state = match edge.prepare(params) {
+        Ok(prepared) if is_get && prepared.operation().kind == OperationType::Mutation => return Err(mutation_by_get()),
+        Ok(prepared) => {
+            edge.meters().operation(Transport::EventStream, None);
+            State::Running(Running::start(edge, prepared, info, ticket.seat()))
+        }
+        Err(refusal) if refusal.cause == Cause::Document => {
+            edge.meters().operation(Transport::EventStream, refusal.code());
+            State::Last(next(&refusal.body()))
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    let events = Events { ticket, state, meters: edge.meters().clone() };
+    let mut response = respond(StatusCode::OK, Media::EventStream, Body::from_stream(events));
+    // Some proxies hold back what they think is a page.
+    response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+enum State {
+    Running(Running),
+    /// One event, then the end.
+    Last(Bytes),
+    Complete,
+    Ended,
+}
+
+struct Events {
+    ticket: Ticket,
+    state: State,
+    meters: Meters,
+}
+
+impl Stream for Events {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        this.ticket.seat().register(cx.waker());
+        let raised = this.ticket.seat().take();
+        if raised & CLOSE != 0 && matches!(this.state, State::Running(_)) {
+            // Without `complete`: the client is to connect again, elsewhere.
+            this.state = State::Ended;
+        }
+        let chunk = match &mut this.state {
+            State::Running(running) => match running.poll_event(cx) {
+                Poll::Pending if raised & TICK != 0 => Bytes::from_static(KEEP_ALIVE),
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Event::Next(body)) => next(&body),
+                Poll::Ready(Event::Error(errors)) => {
+                    this.state = State::Complete;
+                    next(&[b"{\"errors\":", &errors[..], b"}"].concat())
+                }
+                Poll::Ready(Event::Complete) => {
+                    this.state = State::Ended;
+                    Bytes::from_static(COMPLETE)
+                }
+            },
+            State::Last(event) => {
+                let event = std::mem::take(event);
+                this.state = State::Complete;
+                event
+            }
+            State::Complete => {
+                this.state = State::Ended;
+                Bytes::from_static(COMPLETE)
+            }
+            State::Ended => return Poll::Ready(None),
+        };
+        this.meters.delivered();
+        Poll::Ready(Some(Ok(chunk)))
+    }
+}
+
+/// JSON has no line breaks of its own outside strings, and escapes those within: one data line always holds it.
+fn next(json: &[u8]) -> Bytes {
+    [b"event: next\ndata: ", json, b"\n\n"].concat().into()
+}

@@ -1,0 +1,150 @@
+//! Wakes open streams: one task ticks for all sockets, so that no socket needs a timer of its own, and closes them in
+//! slices at shutdown, so that their clients do not come back all at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::task::Waker;
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+/// The streams are dealt out over this many slots; each slot ticks once per period.
+const SLOTS: usize = 32;
+
+/// Below this size a slot's map is not worth shrinking.
+const SHRINK_ABOVE: usize = 64;
+
+/// Where a stream is woken: its task's waker and what has happened since it last looked.
+#[derive(Debug, Default)]
+pub struct Seat {
+    waker: AtomicWaker,
+    raised: AtomicU8,
+}
+
+/// A period has passed.
+pub const TICK: u8 = 1;
+/// The server is shutting down.
+pub const CLOSE: u8 = 2;
+/// A shared subscription has something new.
+pub const NEWS: u8 = 4;
+
+impl Seat {
+    /// Must be called on each poll before anything is looked at, or a wake-up could be lost.
+    pub fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Tells the stream that something happened.
+    pub fn raise(&self, flag: u8) {
+        self.raised.fetch_or(flag, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// What has happened since the last call.
+    pub fn take(&self) -> u8 {
+        self.raised.swap(0, Ordering::Acquire)
+    }
+}
+
+/// All open streams.
+#[derive(Debug)]
+pub struct Wheel {
+    slots: Box<[Mutex<HashMap<usize, Arc<Seat>>>]>,
+    next: AtomicUsize,
+    open: AtomicUsize,
+    max: usize,
+    closing: AtomicBool,
+}
+
+/// A stream's place on the wheel, until dropped.
+#[derive(Debug)]
+pub struct Ticket {
+    wheel: Arc<Wheel>,
+    key: usize,
+    seat: Arc<Seat>,
+}
+
+impl Wheel {
+    /// For `max` streams.
+    pub fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
+            next: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+            max,
+            closing: AtomicBool::new(false),
+        })
+    }
+
+    /// Turns until `shutdown`; then closes all streams, slot by slot, within `close_over`.
+    pub async fn turn(self: Arc<Self>, period: Duration, close_over: Duration, shutdown: CancellationToken) {
+        let step = (period / SLOTS as u32).max(Duration::from_millis(1));
+        let mut ticks = tokio::time::interval_at(Instant::now() + step, step);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for slot in self.slots.iter().cycle() {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                _ = ticks.tick() => raise(slot, TICK),
+            }
+        }
+        self.closing.store(true, Ordering::SeqCst);
+        for slot in &self.slots {
+            if !slot.lock().is_empty() {
+                raise(slot, CLOSE);
+                tokio::time::sleep(close_over / SLOTS as u32).await;
+            }
+        }
+    }
+
+    /// A place for one more stream; `None` when there are too many, or the server is shutting down.
+    pub fn join(self: &Arc<Self>) -> Option<Ticket> {
+        if self.closing.load(Ordering::SeqCst) {
+            return None;
+        }
+        let key = self.next.fetch_add(1, Ordering::Relaxed);
+        if self.open.fetch_add(1, Ordering::Relaxed) >= self.max {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        let seat = Arc::<Seat>::default();
+        self.slots[key % SLOTS].lock().insert(key, seat.clone());
+        if self.closing.load(Ordering::SeqCst) {
+            // The sweep may have passed this slot already.
+            seat.raise(CLOSE);
+        }
+        Some(Ticket { wheel: self.clone(), key, seat })
+    }
+
+    /// Open streams.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+}
+
+fn raise(slot: &Mutex<HashMap<usize, Arc<Seat>>>, flag: u8) {
+    slot.lock().values().for_each(|seat| seat.raise(flag));
+}
+
+impl Ticket {
+    /// Where to be woken.
+    pub fn seat(&self) -> &Arc<Seat> {
+        &self.seat
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut slot = self.wheel.slots[self.key % SLOTS].lock();
+        slot.remove(&self.key);
+        if slot.capacity() > SHRINK_ABOVE && slot.len() < slot.capacity() / 4 {
+            slot.shrink_to_fit();
+        }
+        drop(slot);
+        self.wheel.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}

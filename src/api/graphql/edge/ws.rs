@@ -1,0 +1,68 @@
+//! `graphql-transport-ws` (the protocol of the `graphql-ws` library) over WebSocket, on the same path as HTTP.
+
+mod frames;
+mod session;
+
+use axum::extract::FromRequestParts as _;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::SinkExt as _;
+use http::request::Parts;
+use http::{Method, header};
+
+use super::auth::bearer;
+use super::http::address;
+use super::{Edge, busy};
+use crate::api::graphql::context::RequestInfo;
+use session::Session;
+
+/// The only sub-protocol spoken.
+pub const PROTOCOL: &str = "graphql-transport-ws";
+
+/// Small: a socket that waits holds on to it.
+const READ_BUFFER: usize = 1024;
+
+/// Whether the request asks for a WebSocket: by upgrade (HTTP/1.1) or extended CONNECT (HTTP/2).
+pub fn is_handshake(parts: &Parts) -> bool {
+    let upgrade = parts.headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
+    upgrade.is_some_and(|value| value.eq_ignore_ascii_case("websocket")) || parts.method == Method::CONNECT
+}
+
+/// Opens a socket.
+pub async fn handshake(edge: &Edge, parts: &mut Parts, request_id: String) -> Response {
+    let mut upgrade = match WebSocketUpgrade::from_request_parts(parts, &()).await {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let token = match bearer(&parts.headers) {
+        Ok(token) => token.map(Into::into),
+        Err(refusal) => return edge.refuse(&refusal, None),
+    };
+    let Some(ticket) = edge.0.wheel.join() else { return edge.refuse(&busy(), None) };
+    let info = RequestInfo { viewer: None, token, address: address(parts), request_id };
+    let config = &edge.0.config;
+    upgrade = upgrade
+        .protocols([PROTOCOL])
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(*config.socket_queue + frames::ROOM)
+        .max_message_size(*config.socket_message_max)
+        .max_frame_size(*config.socket_message_max);
+    let known = upgrade.selected_protocol().is_some();
+    let (edge, alive) = (edge.clone(), edge.0.tasks.token());
+    upgrade.on_upgrade(move |socket| async move {
+        if known {
+            Session::new(edge, socket, ticket, info).await;
+        } else {
+            refuse_protocol(socket).await;
+        }
+        drop(alive);
+    })
+}
+
+async fn refuse_protocol(mut socket: WebSocket) {
+    let frame = CloseFrame { code: frames::PROTOCOL_UNKNOWN, reason: "Subprotocol not acceptable".into() };
+    // The client may have gone already: then there is nobody to tell.
+    let _ = socket.send(Message::Close(Some(frame))).await;
+    let _ = socket.close().await;
+}

@@ -1,0 +1,169 @@
+//! Messages of the protocol.
+
+use std::borrow::Cow;
+
+use axum::extract::ws::Utf8Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// Room for what surrounds a payload.
+pub const ROOM: usize = 1024;
+
+/// Close codes: RFC 6455 section 7.4.1 and the protocol's own.
+pub const GOING_AWAY: u16 = 1001;
+pub const PROTOCOL_ERROR: u16 = 1002;
+pub const INVALID_TEXT: u16 = 1007;
+pub const TOO_BIG: u16 = 1009;
+pub const TRY_AGAIN_LATER: u16 = 1013;
+pub const BAD_MESSAGE: u16 = 4400;
+pub const UNAUTHORIZED: u16 = 4401;
+pub const FORBIDDEN: u16 = 4403;
+pub const PROTOCOL_UNKNOWN: u16 = 4406;
+pub const INIT_TIMEOUT: u16 = 4408;
+pub const ID_IN_USE: u16 = 4409;
+pub const TOO_MANY_INITS: u16 = 4429;
+
+/// The longest reason that fits a close frame.
+const REASON_MAX: usize = 123;
+
+/// A message from the client.
+#[derive(Debug)]
+pub enum Incoming<'a> {
+    Init(Option<&'a RawValue>),
+    Ping(Option<&'a RawValue>),
+    Pong,
+    Subscribe { id: Cow<'a, str>, payload: &'a RawValue },
+    Complete { id: Cow<'a, str> },
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
+}
+
+impl<'a> Incoming<'a> {
+    /// Reads a message; the error is the reason to close with.
+    pub fn parse(text: &'a str) -> Result<Self, String> {
+        // A derived struct would also read an array.
+        if !text.trim_start().starts_with('{') {
+            return Err("Messages are JSON objects".into());
+        }
+        let envelope: Envelope = serde_json::from_str(text).map_err(|error| format!("Invalid message: {error}"))?;
+        let id = || envelope.id.clone().filter(|id| !id.is_empty()).ok_or("Invalid message: `id` is missing");
+        Ok(match envelope.kind.as_ref() {
+            "connection_init" => Self::Init(object(envelope.payload)?),
+            "ping" => Self::Ping(object(envelope.payload)?),
+            "pong" => Self::Pong,
+            "subscribe" => Self::Subscribe {
+                id: id()?,
+                payload: object(envelope.payload)?.ok_or("Invalid message: `payload` is missing")?,
+            },
+            "complete" => Self::Complete { id: id()? },
+            other => return Err(format!("Unknown message type \"{other}\"")),
+        })
+    }
+}
+
+/// Payloads are objects; `null` is none.
+fn object(payload: Option<&RawValue>) -> Result<Option<&RawValue>, String> {
+    match payload {
+        Some(payload) if payload.get() == "null" => Ok(None),
+        Some(payload) if !payload.get().starts_with('{') => Err("Invalid message: `payload` must be an object".into()),
+        payload => Ok(payload),
+    }
+}
+
+/// The token that a `connection_init` carries, as it would be in an `Authorization` header.
+pub fn authorization(payload: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Init {
+        #[serde(alias = "Authorization")]
+        authorization: Option<String>,
+    }
+    // Other shapes of payload are the client's business.
+    serde_json::from_str::<Init>(payload.get()).ok()?.authorization
+}
+
+/// `{"type":"connection_ack"}`
+pub fn ack() -> Utf8Bytes {
+    Utf8Bytes::from_static(r#"{"type":"connection_ack"}"#)
+}
+
+/// The answer to a ping, with its payload.
+pub fn pong(payload: Option<&RawValue>) -> Utf8Bytes {
+    match payload {
+        None => Utf8Bytes::from_static(r#"{"type":"pong"}"#),
+        Some(payload) => format!(r#"{{"type":"pong","payload":{}}}"#, payload.get()).into(),
+    }
+}
+
+/// An id as JSON, quotes included: how operations are told apart and how frames name them.
+pub fn quoted(id: &str) -> Box<str> {
+    serde_json::Value::from(id).to_string().into()
+}
+
+/// A `next` or `error` message around a payload that is JSON already.
+pub fn with_payload(kind: &str, quoted_id: &str, payload: &str) -> Utf8Bytes {
+    ["{\"id\":", quoted_id, ",\"type\":\"", kind, "\",\"payload\":", payload, "}"].concat().into()
+}
+
+/// `{"id":…,"type":"complete"}`
+pub fn complete(quoted_id: &str) -> Utf8Bytes {
+    ["{\"id\":", quoted_id, ",\"type\":\"complete\"}"].concat().into()
+}
+
+/// Cuts a reason to what a close frame can carry, at a character's boundary.
+pub fn reason(text: &str) -> Utf8Bytes {
+    text[..text.floor_char_boundary(REASON_MAX)].into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_messages_have_a_reason() {
+        for text in [
+            "",
+            "x",
+            "[]",
+            "{}",
+            "{\"type\":1}",
+            "{\"type\":\"x\"}",
+            "{\"type\":\"subscribe\"}",
+            "{\"type\":\"subscribe\",\"id\":\"1\"}",
+            "{\"type\":\"subscribe\",\"id\":\"\",\"payload\":{}}",
+            "{\"type\":\"subscribe\",\"id\":1,\"payload\":{}}",
+            "{\"type\":\"subscribe\",\"id\":\"1\",\"payload\":[]}",
+            "{\"type\":\"complete\"}",
+            "{\"type\":\"ping\",\"payload\":7}",
+            "[\"ping\"]",
+        ] {
+            assert!(Incoming::parse(text).is_err(), "{text}");
+        }
+        assert!(matches!(Incoming::parse(r#" {"type":"ping","payload":null,"x":1}"#), Ok(Incoming::Ping(None))));
+        let escaped = r#"{"id":"a\"b","type":"complete"}"#;
+        assert!(matches!(Incoming::parse(escaped), Ok(Incoming::Complete { id }) if id == "a\"b"));
+    }
+
+    #[test]
+    fn reasons_fit_a_close_frame() {
+        assert_eq!(reason("short").as_str(), "short");
+        let long = reason(&"é".repeat(100));
+        assert_eq!((long.len(), long.as_str()), (122, "é".repeat(61).as_str()));
+    }
+
+    #[test]
+    fn frames_are_json() {
+        for frame in
+            [ack(), pong(None), complete(&quoted("a\"b")), with_payload("next", &quoted("é\n"), r#"{"data":null}"#)]
+        {
+            let _: serde_json::Value = serde_json::from_str(frame.as_str()).unwrap();
+        }
+    }
+}

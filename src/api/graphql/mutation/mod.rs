@@ -1,0 +1,8 @@
+//! Mutations, one file per slice.
+
+pub mod accounts;
+mod act;
+pub mod catalog;
+pub mod orders;
+pub mod sale_acts;
+pub mod sales;

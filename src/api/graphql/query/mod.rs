@@ -1,0 +1,6 @@
+//! Queries, one file per slice.
+
+pub mod accounts;
+pub mod node;
+pub mod orders;
+pub mod sales;

@@ -1,0 +1,101 @@
+//! Relay's global object identification: any object by its id. The id alone says which type it is of.
+
+use async_graphql::{Context, ID, Interface, Object, Result};
+
+use super::orders::{find_order, find_ticket};
+use crate::api::graphql::context::ContextExt as _;
+use crate::api::graphql::error::{Code, accounts_fault, store_fault};
+use crate::api::graphql::loaders::ProductLoader;
+use crate::api::graphql::types::accounts::User;
+use crate::api::graphql::types::catalog::ProductObject;
+use crate::api::graphql::types::orders::{Order, PurchaseTicket};
+use crate::api::graphql::types::sales::{SaleObject, SaleSessionObject, visible};
+use crate::kernel::{OrderId, ProductId, SaleId, SessionId, TicketId, UserId};
+
+/// An object with an id of its own.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "The opaque id."))]
+#[allow(clippy::large_enum_variant, reason = "lives for one field of one answer")]
+pub enum Node {
+    /// A product.
+    Product(ProductObject),
+    /// A session.
+    Session(SaleSessionObject),
+    /// A sale.
+    Sale(SaleObject),
+    /// A ticket.
+    Ticket(PurchaseTicket),
+    /// An order.
+    Order(Order),
+    /// A user.
+    User(User),
+}
+
+/// Queries of any object.
+#[derive(Default)]
+pub struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// The object with this id; null when there is none or the viewer may not see it.
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The object's id.")] id: ID) -> Option<Result<Node>> {
+        find(ctx, &id).await.transpose()
+    }
+
+    /// The objects with these ids, in this order; null in the place of each that there is not or the viewer may not see.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The objects' ids; at most as many as a page may have.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
+        let max = ctx.services().config.graphql.page_max;
+        if ids.len() > max {
+            return Err(Code::BadUserInput.error(format!("At most {max} ids can be asked for at once.")));
+        }
+        let mut nodes = Vec::with_capacity(ids.len());
+        for id in &ids {
+            nodes.push(find(ctx, id).await?);
+        }
+        Ok(nodes)
+    }
+}
+
+async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
+    let services = ctx.services();
+    let prefix = id.split('_').next().unwrap_or_default();
+    Ok(match prefix {
+        SaleId::PREFIX => {
+            let Ok(sale) = id.parse() else { return Ok(None) };
+            let offer = services.sales.find_offer(sale).await.map_err(|error| store_fault(&error))?;
+            let offer = offer.filter(|offer| visible(ctx, offer));
+            offer.map(|offer| Node::Sale(SaleObject::single(services, offer)))
+        }
+        SessionId::PREFIX => {
+            let Ok(session) = id.parse() else { return Ok(None) };
+            let found = services.sales.find_session(session).await.map_err(|error| store_fault(&error))?;
+            found.map(|session| Node::Session(SaleSessionObject::new(session, ProductLoader::new(&services.catalog))))
+        }
+        ProductId::PREFIX => {
+            let Ok(product) = id.parse() else { return Ok(None) };
+            let found = services.sales.find_product(product).await.map_err(|error| store_fault(&error))?;
+            found.map(|product| Node::Product(ProductObject(product)))
+        }
+        TicketId::PREFIX => {
+            let Ok(ticket) = id.parse() else { return Ok(None) };
+            find_ticket(ctx, ticket).await?.map(|ticket| Node::Ticket(PurchaseTicket(ticket)))
+        }
+        OrderId::PREFIX => {
+            let Ok(order) = id.parse() else { return Ok(None) };
+            find_order(ctx, order).await?.map(|order| Node::Order(Order(order)))
+        }
+        UserId::PREFIX => {
+            let (Ok(user), Some(viewer)) = (id.parse(), ctx.viewer()) else { return Ok(None) };
+            if viewer.id != user {
+                return Ok(None);
+            }
+            let found = services.accounts.user(user).await.map_err(|error| accounts_fault(&error))?;
+            found.map(|user| Node::User(User(user)))
+        }
+        _ => None,
+    })
+}

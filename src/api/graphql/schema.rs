@@ -1,0 +1,58 @@
+//! The schema, put together from the slices' parts.
+
+use std::sync::Arc;
+
+use async_graphql::{MergedObject, MergedSubscription, Schema};
+
+use super::context::Services;
+use super::mutation::accounts::AccountsMutation;
+use super::mutation::catalog::CatalogMutation;
+use super::mutation::orders::OrdersMutation;
+use super::mutation::sale_acts::SaleActsMutation;
+use super::mutation::sales::SalesMutation;
+use super::query::accounts::AccountsQuery;
+use super::query::node::{Node, NodeQuery};
+use super::query::orders::OrdersQuery;
+use super::query::sales::SalesQuery;
+use super::subscription::orders::OrdersSubscription;
+use super::subscription::sales::SalesSubscription;
+use super::types::user_error::UserError;
+
+/// What can be asked for.
+#[derive(MergedObject, Default)]
+pub struct Query(NodeQuery, SalesQuery, AccountsQuery, OrdersQuery);
+
+/// What can be done.
+#[derive(MergedObject, Default)]
+pub struct Mutation(AccountsMutation, OrdersMutation, CatalogMutation, SalesMutation, SaleActsMutation);
+
+/// What can be watched.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(OrdersSubscription, SalesSubscription);
+
+/// The schema's type.
+pub type ShopSchema = Schema<Query, Mutation, Subscription>;
+
+/// Subscription fields whose answers are the same for everyone.
+pub const SHARED_FIELDS: &[&str] = &["saleStockChanged"];
+
+/// Root fields of which a request may have one, once: each is a purchase and is limited as one.
+pub const ONCE_FIELDS: &[&str] = &["salePurchase"];
+
+/// The schema over these services.
+pub fn build(services: Arc<Services>) -> ShopSchema {
+    builder().data(services).finish()
+}
+
+/// The schema's definition in SDL, sorted, with every description.
+pub fn sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
+    let sdl = builder().finish().sdl_with_options(options);
+    format!("{}\n", sdl.trim_end())
+}
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .register_output_type::<Node>()
+        .register_output_type::<UserError>()
+}

@@ -1,0 +1,4 @@
+//! Subscriptions, one file per slice. The first payload is always the present state.
+
+pub mod orders;
+pub mod sales;

@@ -1,0 +1,85 @@
+//! One's own ticket and order, as they change.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Result, Subscription};
+use futures_util::stream::{self, Stream};
+
+use crate::api::graphql::context::ContextExt as _;
+use crate::api::graphql::error::{Code, orders_fault};
+use crate::api::graphql::types::orders::{Order, PurchaseTicket};
+use crate::kernel::{OrderId, TicketId};
+use crate::orders::{self, Ticket};
+
+/// Subscriptions of orders.
+#[derive(Default)]
+pub struct OrdersSubscription;
+
+#[Subscription]
+impl OrdersSubscription {
+    /// One's own ticket: its present state, then its decision; then it completes. Subscribing again after a break loses nothing.
+    async fn purchase_ticket_updated(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The ticket.")] id: ID,
+        #[graphql(desc = "The version that is known already: only newer ones are sent.")] after_version: Option<u32>,
+    ) -> Result<impl Stream<Item = PurchaseTicket> + use<>> {
+        let viewer = ctx.require_viewer()?;
+        let orders = &ctx.services().orders;
+        let id: TicketId = id.parse().map_err(|_| no_such("ticket"))?;
+        // Attach first, read second: what changes in between is heard.
+        let mut watch = orders.hub().watch(id);
+        let present = orders.ticket_of_buyer(viewer.id, id).await.map_err(|error| orders_fault(&error))?;
+        let present = present.ok_or_else(|| no_such("ticket"))?;
+        let known = after_version.unwrap_or(0);
+        let queued = present.decision.is_none();
+        let first = (present.version() > known).then(|| PurchaseTicket(present));
+        let decision = async move {
+            (queued && known < Ticket::DECIDED).then_some(())?;
+            Some(PurchaseTicket(Ticket::decided(watch.newer_than(Ticket::QUEUED).await)))
+        };
+        Ok(first_then(first, decision))
+    }
+
+    /// One's own order: its present state, then each change; it completes after the final one.
+    async fn order_updated(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The order.")] id: ID,
+        #[graphql(desc = "The version that is known already: only newer ones are sent.")] after_version: Option<u32>,
+    ) -> Result<impl Stream<Item = Order> + use<>> {
+        let viewer = ctx.require_viewer()?;
+        let orders = &ctx.services().orders;
+        let id: OrderId = id.parse().map_err(|_| no_such("order"))?;
+        let watch = orders.hub().watch(id.ticket());
+        let present = orders.order_of_buyer(viewer.id, id).await.map_err(|error| orders_fault(&error))?;
+        let present = present.ok_or_else(|| no_such("order"))?;
+        let known = after_version.unwrap_or(0);
+        let start = Some((watch, known, Some(present)));
+        Ok(stream::unfold(start, |state| async move {
+            let (mut watch, known, present) = state?;
+            let newest = match present.filter(|order| order.version > known || order.state.is_final()) {
+                Some(order) => order,
+                None => watch.newer_than(known).await,
+            };
+            let next = next_state(&newest, watch);
+            (newest.version > known).then(|| (Order(newest), next))
+        }))
+    }
+}
+
+type Watching = Option<(crate::hub::OrderWatch, u32, Option<Arc<orders::Order>>)>;
+
+fn next_state(sent: &orders::Order, watch: crate::hub::OrderWatch) -> Watching {
+    (!sent.state.is_final()).then_some((watch, sent.version, None))
+}
+
+fn first_then<T>(first: Option<T>, then: impl Future<Output = Option<T>>) -> impl Stream<Item = T> {
+    use futures_util::StreamExt as _;
+    stream::iter(first).chain(stream::once(then).filter_map(|item| async move { item }))
+}
+
+/// Malformed, wrong-type, unknown and another's are all the same.
+fn no_such(what: &str) -> async_graphql::Error {
+    Code::BadUserInput.error(format!("There is no such {what}."))
+}

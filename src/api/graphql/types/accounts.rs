@@ -1,0 +1,109 @@
+//! Users, the viewer, access tokens.
+
+use async_graphql::{Context, Enum, ID, Object, Result};
+
+use super::connection::PageArgs;
+use super::orders::{OrderConnection, OrderStatus, list_orders};
+use super::scalars::DateTime;
+use crate::accounts::{self, Role};
+use crate::api::graphql::context::ContextExt as _;
+use crate::api::graphql::error::{Code, accounts_fault};
+use crate::kernel::UserId;
+
+/// What a user may do.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserRole {
+    /// Buys.
+    Buyer,
+    /// Runs the shop, and may buy too.
+    Operator,
+}
+
+impl From<Role> for UserRole {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Buyer => Self::Buyer,
+            Role::Operator => Self::Operator,
+        }
+    }
+}
+
+/// A signed-up person.
+pub struct User(pub accounts::User);
+
+/// A signed-up person.
+#[Object]
+impl User {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        ID(self.0.id.to_string())
+    }
+
+    /// The name to sign in with: unique, lower case.
+    async fn username(&self) -> &str {
+        &self.0.username
+    }
+
+    /// The name that others see.
+    async fn display_name(&self) -> &str {
+        &self.0.display_name
+    }
+
+    /// What the user may do.
+    async fn role(&self) -> UserRole {
+        self.0.role.into()
+    }
+
+    /// When the user signed up.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+}
+
+/// Who is signed in, and what is theirs.
+pub struct Viewer {
+    /// Who.
+    pub id: UserId,
+}
+
+/// Who is signed in, and what is theirs.
+#[Object]
+impl Viewer {
+    /// The user.
+    async fn user(&self, ctx: &Context<'_>) -> Result<User> {
+        let user = ctx.services().accounts.user(self.id).await.map_err(|error| accounts_fault(&error))?;
+        // Users are never removed, but a database may be put back to an older state under a running node.
+        user.map(User).ok_or_else(|| Code::Unauthenticated.error("Please sign in first."))
+    }
+
+    /// One's own orders, newest first.
+    #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
+    async fn orders(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only orders that stand so; all when absent.")] statuses: Option<Vec<OrderStatus>>,
+        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "This many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<OrderConnection> {
+        list_orders(ctx, self.id, statuses, &PageArgs { first, after, last, before }).await
+    }
+}
+
+/// Proof of being signed in, to send as `Authorization: Bearer …`.
+pub struct AccessToken(pub accounts::AccessToken);
+
+/// Proof of being signed in, to send as `Authorization: Bearer …`.
+#[Object]
+impl AccessToken {
+    /// The secret, opaque. It cannot be shown again.
+    async fn token(&self) -> &str {
+        &self.0.token
+    }
+
+    /// When the token stops working unless it is used: use renews it.
+    async fn expires_at(&self) -> DateTime {
+        DateTime(self.0.expires_at)
+    }
+}

@@ -1,0 +1,85 @@
+//! Live stock of a sale.
+
+use async_graphql::{ID, Object};
+
+use super::sales::{SaleStatus, status};
+use super::scalars::DateTime;
+use crate::api::graphql::context::Services;
+use crate::kernel::{SaleId, Timestamp};
+use crate::sales::{Offer, SessionStatus, StockLevel};
+
+/// How many units of a sale are free.
+pub struct SaleStock {
+    level: StockLevel,
+    status: SaleStatus,
+    version: u32,
+}
+
+impl SaleStock {
+    /// As this node knows it now; `None` for a sale that is not on sale.
+    pub fn now(services: &Services, sale: SaleId) -> Option<Self> {
+        let snapshot = services.sales.snapshot();
+        let offer = snapshot.offer(sale).filter(|offer| !offer.is_draft())?;
+        let level = services.stock(offer);
+        let phase = match offer.session.status(services.clock.now()) {
+            SessionStatus::Upcoming => 0,
+            SessionStatus::Running => 1,
+            SessionStatus::Ended => 2,
+        };
+        // Each part only grows, so the sum grows with each change of stock, of the sale, and of its place in time.
+        let version = level.version + offer.sale.version + phase;
+        Some(Self { level, status: status(services, offer).into(), version })
+    }
+
+    /// When time alone next changes the sale's status.
+    pub fn next_boundary(services: &Services, sale: SaleId, now: Timestamp) -> Option<Timestamp> {
+        let snapshot = services.sales.snapshot();
+        let Offer { session, .. } = snapshot.offer(sale)?;
+        [session.starts_at, session.ends_at].into_iter().find(|boundary| *boundary > now)
+    }
+
+    /// The sale.
+    pub fn sale(&self) -> SaleId {
+        self.level.sale
+    }
+
+    /// See the field.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+}
+
+/// How many units of a sale are free.
+#[Object]
+impl SaleStock {
+    /// The sale's id.
+    async fn sale_id(&self) -> ID {
+        ID(self.level.sale.to_string())
+    }
+
+    /// Units free.
+    async fn stock_remaining(&self) -> u32 {
+        self.level.left
+    }
+
+    /// Whether none is free. Units of orders that are cancelled or not paid come back.
+    async fn sold_out(&self) -> bool {
+        self.level.left == 0
+    }
+
+    /// Where the sale stands.
+    async fn status(&self) -> SaleStatus {
+        self.status
+    }
+
+    /// Grows with each change of any of these.
+    #[graphql(name = "version")]
+    async fn version_field(&self) -> u32 {
+        self.version
+    }
+
+    /// When the stock became so.
+    async fn as_of(&self) -> DateTime {
+        DateTime(self.level.at)
+    }
+}

@@ -1,0 +1,71 @@
+//! Business refusals: each mutation has its own type with its own codes; all of them have the same three fields.
+
+use crate::api::graphql::mutation::accounts::{UserSignInUserError, UserSignOutUserError, UserSignUpUserError};
+use crate::api::graphql::mutation::catalog::{ProductCreateUserError, ProductUpdateUserError};
+use crate::api::graphql::mutation::orders::{OrderCancelUserError, SalePurchaseUserError};
+use crate::api::graphql::mutation::sale_acts::{
+    SaleEndUserError, SalePauseUserError, SalePublishUserError, SaleResumeUserError, SaleStockAddUserError,
+};
+use crate::api::graphql::mutation::sales::{SaleCreateUserError, SaleSessionCreateUserError, SaleUpdateUserError};
+
+/// Declares the user error type of a mutation: `user_error!(/** What it is. */ UserSignInUserError, UserSignInErrorCode);`
+macro_rules! user_error {
+    ($(#[$doc:meta])* $name:ident, $code:ty) => {
+        $(#[$doc])*
+        #[derive(async_graphql::SimpleObject, Debug, Clone, PartialEq, Eq)]
+        pub struct $name {
+            /// The reason. Stable: programs may rely on it.
+            pub code: $code,
+            /// The reason as a sentence for people.
+            pub message: String,
+            /// The path to the part of the input that it is about, such as `["input", "username"]`. Null when it is about the
+            /// whole.
+            pub field: Option<Vec<String>>,
+        }
+
+        impl $name {
+            /// About the input's field of this name.
+            #[allow(dead_code, reason = "some mutations have only refusals about the whole")]
+            pub fn about(code: $code, message: impl Into<String>, field: &str) -> Self {
+                Self { code, message: message.into(), field: Some(vec!["input".to_owned(), field.to_owned()]) }
+            }
+
+            /// About the input as a whole.
+            #[allow(dead_code, reason = "some mutations have only refusals about a field")]
+            pub fn whole(code: $code, message: impl Into<String>) -> Self {
+                Self { code, message: message.into(), field: None }
+            }
+        }
+    };
+}
+
+pub(crate) use user_error;
+
+/// Why a mutation did nothing. Each mutation has its own type, which adds `code` with its own reasons.
+#[derive(async_graphql::Interface)]
+#[graphql(
+    field(name = "message", ty = "&String", desc = "The reason as a sentence for people."),
+    field(
+        name = "field",
+        ty = "&Option<Vec<String>>",
+        desc = "The path to the part of the input that it is about. Null when it is about the whole."
+    )
+)]
+#[allow(missing_docs, reason = "each variant is the type of its name")]
+pub enum UserError {
+    UserSignUp(UserSignUpUserError),
+    UserSignIn(UserSignInUserError),
+    UserSignOut(UserSignOutUserError),
+    SalePurchase(SalePurchaseUserError),
+    OrderCancel(OrderCancelUserError),
+    ProductCreate(ProductCreateUserError),
+    ProductUpdate(ProductUpdateUserError),
+    SaleSessionCreate(SaleSessionCreateUserError),
+    SaleCreate(SaleCreateUserError),
+    SaleUpdate(SaleUpdateUserError),
+    SalePublish(SalePublishUserError),
+    SalePause(SalePauseUserError),
+    SaleResume(SaleResumeUserError),
+    SaleEnd(SaleEndUserError),
+    SaleStockAdd(SaleStockAddUserError),
+}

@@ -1,0 +1,342 @@
+//! The composition root: the only place that names implementations, and the order in which things start and stop.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::accounts::{Accounts, Viewer};
+use crate::api::assets;
+use crate::api::graphql::context::Services;
+use crate::api::graphql::edge::{self, AuthUnavailable, Authenticate, Edge};
+use crate::api::graphql::schema;
+use crate::api::health::{Check, Vitals};
+use crate::api::router;
+use crate::broker::embedded::EmbeddedBroker;
+use crate::broker::{Broker, Relay, Topic};
+use crate::config::Config;
+use crate::gate::{Coalescer, Gate, MemoryGate};
+use crate::hub::Hub;
+use crate::kernel::{Clock, Rng};
+use crate::lifecycle::{Backoff, Shutdown, Supervisor, WorkerStatus};
+use crate::orders::publisher::publisher;
+use crate::orders::{Orders, Parts};
+use crate::sales::{self, Sales};
+use crate::store::Database;
+use crate::telemetry::Metrics;
+use crate::workers::order_writer::OrderWriter;
+use crate::workers::{jobs, login_log, payment_timeouts, results};
+
+/// This node's name in broadcast subscriptions. The embedded profile has one node.
+const NODE: &str = "node";
+
+/// A running doorbuster. A process can hold several.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    config: Arc<Config>,
+    clock: Clock,
+    rng: Rng,
+    db: Database,
+    broker: Arc<dyn Broker>,
+    hub: Hub,
+    accounts: Accounts,
+    sales: Sales,
+    orders: Orders,
+    relay: Relay,
+    metrics: Metrics,
+    supervisor: Supervisor,
+    gates_open: AtomicBool,
+    database_up: AtomicBool,
+    publishing: parking_lot::Mutex<Option<JoinHandle<()>>>,
+    edge: OnceLock<Edge>,
+}
+
+impl App {
+    /// Opens and migrates the database, and puts everything together. Nothing runs yet but the broker.
+    pub async fn build(config: Config, clock: Clock, rng: Rng) -> anyhow::Result<Self> {
+        let config = Arc::new(config);
+        let db = Database::open(&config.store).await.context("opening the database")?;
+        let applied = db.migrate().await.context("migrating the database")?;
+        if !applied.is_empty() {
+            tracing::info!(migrations = applied.len(), "database migrated");
+        }
+        let metrics = Metrics::new();
+        let broker = EmbeddedBroker::open(db.clone(), clock.clone(), rng.clone(), &config.broker).await?;
+        let broker: Arc<dyn Broker> = Arc::new(broker);
+        let gate: Arc<dyn Gate> = Arc::new(MemoryGate::new(clock.clone()));
+        let hub = Hub::new(config.hub.recent_orders);
+        let accounts =
+            Accounts::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.accounts, &metrics)?;
+        let relay = Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
+        let sales = Sales::new(sales::Parts {
+            db: db.clone(),
+            broker: broker.clone(),
+            gate: gate.clone(),
+            relay: relay.clone(),
+            clock: clock.clone(),
+            rng: rng.clone(),
+            config: config.sales.clone(),
+        })?;
+        let (publisher, publishing) = publisher(broker.clone(), &config.broker);
+        let orders = Orders::new(Parts {
+            db: db.clone(),
+            coalescer: Coalescer::new(gate.clone(), &config.gate),
+            gate,
+            publisher,
+            broker: broker.clone(),
+            relay: relay.clone(),
+            hub: hub.clone(),
+            sales: sales.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        });
+        sales.refresh().await?;
+        let supervisor = Supervisor::new(rng.clone(), metrics.clone(), Backoff::default());
+        let publishing = parking_lot::Mutex::new(Some(tokio::spawn(publishing.run())));
+        Ok(Self(Arc::new(Inner {
+            config,
+            clock,
+            rng,
+            db,
+            broker,
+            hub,
+            accounts,
+            sales,
+            orders,
+            relay,
+            metrics,
+            supervisor,
+            gates_open: AtomicBool::new(false),
+            database_up: AtomicBool::new(true),
+            publishing,
+            edge: OnceLock::new(),
+        })))
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Database {
+        &self.0.db
+    }
+
+    /// Users and their tokens.
+    pub fn accounts(&self) -> &Accounts {
+        &self.0.accounts
+    }
+
+    /// What is on sale.
+    pub fn sales(&self) -> &Sales {
+        &self.0.sales
+    }
+
+    /// Buying.
+    pub fn orders(&self) -> &Orders {
+        &self.0.orders
+    }
+
+    /// Messages.
+    pub fn broker(&self) -> &Arc<dyn Broker> {
+        &self.0.broker
+    }
+
+    /// Starts the workers and, once what was accepted before is written down, opens the gates.
+    pub fn start(&self) {
+        for partition in 0..self.0.broker.partitions(Topic::OrderRequests) {
+            self.work(format!("order-writer-{partition}"), move |app| async move {
+                app.order_writer().run(partition).await
+            });
+        }
+        self.work(
+            "results",
+            |app| async move { results::run(&app.0.orders, &*app.0.broker, NODE, &app.0.metrics).await },
+        );
+        self.work("payment-timeouts", |app| async move {
+            payment_timeouts::run(&app.0.orders, &*app.0.broker, &app.0.clock, &app.0.metrics).await
+        });
+        self.work("catalog-changes", |app| async move {
+            let mut changes = app.0.broker.subscribe(Topic::CatalogChanges, 0, NODE).await?;
+            Ok(crate::sales::watch_changes(&app.0.sales, &mut *changes).await?)
+        });
+        self.work("stock-view", |app| async move { jobs::follow_snapshot(&app.0.sales, &app.0.hub).await });
+        self.work("login-log", |app| async move {
+            let consumer = app.0.broker.subscribe(Topic::LoginEvents, 0, login_log::SUBSCRIPTION).await?;
+            let (broker, db) = (app.0.broker.clone(), app.0.db.clone());
+            Ok(login_log::run(consumer, broker, db, app.0.clock.clone(), app.0.metrics.clone()).await?)
+        });
+        self.work("sweep", |app| async move { jobs::sweep(&app.0.orders, &app.0.config).await });
+        self.work("purge-tokens", |app| async move { jobs::purge_tokens(&app.0.accounts, &app.0.config).await });
+        self.work("measure", |app| async move { app.measure().await });
+        self.work("reconcile", |app| async move {
+            if !app.0.gates_open.load(Ordering::SeqCst) {
+                app.0.orders.open_gates(*app.0.config.gate.retention).await?;
+                app.0.gates_open.store(true, Ordering::SeqCst);
+            }
+            jobs::reconcile(&app.0.orders, &app.0.config, &app.0.metrics).await
+        });
+        let relay = self.0.relay.clone();
+        self.0.supervisor.spawn("outbox-relay", move |stop| {
+            let relay = relay.clone();
+            async move {
+                relay.run(stop).await;
+                Ok(())
+            }
+        });
+    }
+
+    /// Answers requests until the soft shutdown, then stops in order: requests, sockets, publishing, workers, the broker.
+    pub async fn serve(&self, listener: TcpListener, shutdown: &Shutdown) {
+        let server = &self.0.config.server;
+        let edge = self.edge(shutdown.soft().clone());
+        self.0.metrics.register(|registry| edge.meters().register(registry));
+        let _ = self.0.edge.set(edge.clone());
+        let mut others = assets::pictures();
+        if server.graphiql {
+            others = others.merge(assets::graphiql());
+        }
+        let router = router::router(edge.clone(), Arc::new(self.clone()), others, *server.body_max);
+        let drained = async {
+            router::serve(listener, router, shutdown.soft().clone(), server).await;
+            edge.closed().await;
+        };
+        tokio::select! {
+            () = drained => {}
+            () = shutdown.hard().cancelled() => {}
+        }
+        self.stop(shutdown.hard()).await;
+    }
+
+    /// Stops what [`Self::start`] started. What was accepted and is not decided yet waits in the broker for the next start.
+    pub async fn stop(&self, hard: &CancellationToken) {
+        self.0.accounts.flush().await;
+        self.0.supervisor.stop(*self.0.config.server.shutdown_timeout, hard).await;
+        if let Some(publishing) = self.0.publishing.lock().take() {
+            publishing.abort();
+        }
+        tracing::info!("stopped");
+    }
+
+    fn work<F, W>(&self, name: impl Into<String>, worker: F)
+    where
+        F: Fn(Self) -> W + Send + Sync + 'static,
+        W: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let app = self.clone();
+        self.0.supervisor.spawn(name, move |stop| {
+            let run = worker(app.clone());
+            async move {
+                tokio::select! {
+                    ended = run => ended,
+                    // Whatever a worker was doing is redone at the next start: messages are acknowledged after the commit.
+                    () = stop.cancelled() => Ok(()),
+                }
+            }
+        });
+    }
+
+    fn order_writer(&self) -> OrderWriter {
+        OrderWriter {
+            orders: self.0.orders.clone(),
+            broker: self.0.broker.clone(),
+            config: self.0.config.orders.clone(),
+            metrics: self.0.metrics.clone(),
+            clock: self.0.clock.clone(),
+            rng: self.0.rng.clone(),
+        }
+    }
+
+    /// What resolvers call.
+    pub fn services(&self) -> Services {
+        Services {
+            clock: self.0.clock.clone(),
+            config: self.0.config.clone(),
+            accounts: self.0.accounts.clone(),
+            sales: self.0.sales.clone(),
+            catalog: Arc::new(self.0.sales.clone()),
+            stock: Arc::new(self.0.hub.clone()),
+            orders: self.0.orders.clone(),
+        }
+    }
+
+    fn edge(&self, shutdown: CancellationToken) -> Edge {
+        let config = &self.0.config;
+        let parts = edge::Parts {
+            auth: Arc::new(self.clone()),
+            config: config.graphql.clone(),
+            body_max: *config.server.body_max,
+            read_timeout: *config.server.read_timeout,
+            rng: self.0.rng.clone(),
+            shutdown,
+            close_over: *config.server.shutdown_timeout / 3,
+            shared_fields: schema::SHARED_FIELDS,
+            once_fields: schema::ONCE_FIELDS,
+        };
+        Edge::new(schema::build(Arc::new(self.services())), parts)
+    }
+
+    /// Looks at what readiness and the gauges tell, so that asking costs nothing.
+    async fn measure(&self) -> anyhow::Result<()> {
+        let mut tick = tokio::time::interval(*self.0.config.server.measure_every);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            self.0.database_up.store(self.0.db.ping().await.is_ok(), Ordering::SeqCst);
+            let groups = [
+                (Topic::OrderRequests, crate::orders::rebuild::WRITER),
+                (Topic::PaymentTimeouts, payment_timeouts::GROUP),
+                (Topic::LoginEvents, login_log::SUBSCRIPTION),
+            ];
+            self.0.metrics.sockets.set(self.0.edge.get().map_or(0, Edge::streams) as i64);
+            for (topic, group) in groups {
+                let backlog = self.0.broker.backlog(topic, group).await?;
+                self.0.metrics.broker_backlog.get(topic.name()).set(backlog as i64);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Authenticate for App {
+    async fn viewer(&self, token: &str) -> Result<Option<Viewer>, AuthUnavailable> {
+        self.0.accounts.viewer(token).await.map_err(|error| {
+            tracing::warn!(%error, "access token not checked");
+            AuthUnavailable
+        })
+    }
+}
+
+impl Vitals for App {
+    fn checks(&self) -> Vec<Check> {
+        let check = |name: &str, ready: bool, reason: &str| Check {
+            name: name.to_owned(),
+            ready,
+            reason: (!ready).then(|| reason.to_owned()),
+        };
+        let mut checks = vec![
+            check("database", self.0.database_up.load(Ordering::SeqCst), "the database can't be written to"),
+            check("gates", self.0.gates_open.load(Ordering::SeqCst), "earlier purchases are still being written down"),
+        ];
+        checks.extend(self.0.supervisor.workers().into_iter().map(|worker| Check {
+            ready: worker.status == WorkerStatus::Running,
+            reason: (worker.status != WorkerStatus::Running).then(|| worker.last_error.unwrap_or_default()),
+            name: worker.name,
+        }));
+        checks
+    }
+
+    fn metrics(&self) -> String {
+        self.0.metrics.encode().unwrap_or_else(|error| {
+            tracing::error!(%error, "metrics not encoded");
+            String::new()
+        })
+    }
+}

@@ -1,0 +1,20 @@
+//! Who did what: one row per operator act.
+
+use crate::kernel::{AuditId, Timestamp, UserId};
+
+/// One operator act, as it is written down in the act's own transaction.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    /// Identity.
+    pub id: AuditId,
+    /// Who did it.
+    pub operator: UserId,
+    /// What was done, such as `sale.publish`.
+    pub act: &'static str,
+    /// Public id of what it was done to.
+    pub subject: String,
+    /// The particulars.
+    pub detail: serde_json::Value,
+    /// When.
+    pub at: Timestamp,
+}

@@ -1,0 +1,350 @@
+//! The command line. Each command is one call.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+
+use crate::api::graphql::schema;
+use crate::app::App;
+use crate::config::{self, Config, ConfigErrors, Flag, Layers, Sources};
+use crate::demo;
+use crate::kernel::{Clock, Rng};
+use crate::lifecycle::Shutdown;
+use crate::store::Database;
+use crate::telemetry::init_logging;
+
+/// Failures read from the broker at once.
+const FAILURES_PAGE: usize = 100;
+
+/// A backend for limited-time sales.
+#[derive(Debug, Parser)]
+#[command(name = "doorbuster", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+pub struct Settings {
+    /// Configuration file (TOML); it needs only the keys that differ from the defaults.
+    #[arg(long, value_name = "FILE", env = "DOORBUSTER_CONFIG", global = true)]
+    config: Option<PathBuf>,
+    /// Set one key, over the file and the environment; can be repeated.
+    #[arg(long, value_name = "SECTION.KEY=VALUE", global = true)]
+    set: Vec<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server.
+    Serve(Serve),
+    /// Run a sale with a crowd of shoppers, and keep it running to play with.
+    Demo(Demo),
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Print the GraphQL schema.
+    Schema,
+    /// Show or check the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Manage the accounts of operators.
+    #[command(subcommand)]
+    Operator(OperatorCommand),
+    /// Show or replay messages that could not be handled.
+    #[command(subcommand)]
+    Failures(FailuresCommand),
+    /// Measure ratios on this machine.
+    #[command(hide = true)]
+    Bench(Bench),
+}
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Address and port to listen on, as `--set server.listen=…`.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Number of shoppers.
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    pub crowd: u32,
+    /// Units for sale.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub stock: u32,
+    /// Port to listen on; 0 takes any free one.
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// End with the verdict: 0 if every promise was kept.
+    #[arg(long)]
+    pub once: bool,
+    /// Kill the server (SIGKILL) this many times while they buy, and start it again.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub kills: u32,
+    /// Chooses what the shoppers do.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Folder for the demo's data; what a demo left there before is removed.
+    #[arg(long, value_name = "FOLDER", default_value = "data/demo")]
+    pub data: PathBuf,
+}
+
+/// Commands about the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the configuration in force, with the place that each value comes from.
+    Print,
+    /// List everything that is wrong with the configuration.
+    Check,
+    /// Print the JSON Schema of the configuration file.
+    Schema,
+}
+
+/// Commands about operators.
+#[derive(Debug, Subcommand)]
+pub enum OperatorCommand {
+    /// Create an operator; the password is asked for.
+    Create(OperatorCreate),
+}
+
+/// Options of `operator create`.
+#[derive(Debug, Args)]
+pub struct OperatorCreate {
+    /// The name to sign in with.
+    #[arg(long)]
+    pub username: String,
+    /// The name to show.
+    #[arg(long)]
+    pub display_name: String,
+    /// Read the password from standard input instead of asking.
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// Commands about parked messages.
+#[derive(Debug, Subcommand)]
+pub enum FailuresCommand {
+    /// List them, oldest first.
+    List,
+    /// Put one back where it came from.
+    Replay {
+        /// Its number in the list.
+        id: u64,
+    },
+}
+
+/// Options of `bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Which benchmarks to run; all of them if none is named.
+    pub names: Vec<String>,
+}
+
+impl Cli {
+    /// Runs the command and returns the exit code: 0 done, 1 it failed, 2 the command line is wrong (by clap).
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let layers = Layers::read(&self.sources());
+        match self.command {
+            Command::Config(command) => config_command(&command, &layers),
+            Command::Schema => print(&schema::sdl()),
+            command => match layers.config() {
+                Ok(config) => command.run(config).await,
+                Err(errors) => Ok(refuse(&errors)),
+            },
+        }
+    }
+
+    /// The configuration's sources as the flags say. Options of a command that are settings come after `--set`.
+    fn sources(&self) -> Sources {
+        let assigned =
+            self.settings.set.iter().map(|assignment| Flag { name: "--set", assignment: assignment.clone() });
+        let mut flags: Vec<Flag> = assigned.collect();
+        match &self.command {
+            Command::Serve(Serve { listen: Some(listen) }) => {
+                flags.push(Flag { name: "--listen", assignment: format!("server.listen={listen}") });
+            }
+            Command::Demo(Demo { port: Some(port), .. }) => {
+                flags.push(Flag { name: "--port", assignment: format!("server.listen=127.0.0.1:{port}") });
+            }
+            _ => {}
+        }
+        Sources::process(self.settings.config.clone(), flags)
+    }
+}
+
+impl Command {
+    /// Runs a command that needs the configuration.
+    async fn run(self, config: Config) -> anyhow::Result<ExitCode> {
+        init_logging(&config.log)?;
+        match self {
+            Self::Serve(_) => serve(config).await,
+            Self::Migrate => migrate(config).await,
+            Self::Operator(OperatorCommand::Create(options)) => create_operator(config, options).await,
+            Self::Failures(command) => failures(config, command).await,
+            Self::Demo(options) => demo(config, options).await,
+            Self::Bench(_) | Self::Schema | Self::Config(_) => anyhow::bail!("not part of this build"),
+        }
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    let shutdown = Shutdown::new();
+    shutdown.obey_signals(*config.server.shutdown_timeout)?;
+    let listen = config.server.listen;
+    let app = App::build(config, Clock::system(), Rng::system()).await?;
+    let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    app.start();
+    app.serve(listener, &shutdown).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn demo(config: Config, options: Demo) -> anyhow::Result<ExitCode> {
+    let address = match config.server.listen {
+        listen if listen.port() == 0 => demo::server::free_address()?,
+        listen => listen,
+    };
+    let Demo { crowd, stock, once, kills, seed, data, .. } = options;
+    let options = demo::run::Options { crowd, stock, once, kills, seed, address, data };
+    let kept = demo::run::run(options, Clock::system(), &Rng::system()).await?;
+    Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn migrate(config: Config) -> anyhow::Result<ExitCode> {
+    let applied = Database::open(&config.store).await?.migrate().await?;
+    match applied.as_slice() {
+        [] => print("the schema is up to date\n"),
+        applied => print(&format!("applied {}\n", applied.join(", "))),
+    }
+}
+
+async fn create_operator(config: Config, options: OperatorCreate) -> anyhow::Result<ExitCode> {
+    let password = read_password(options.password_stdin)?;
+    let app = App::build(config, Clock::system(), Rng::system()).await?;
+    match app.accounts().create_operator(&options.username, &password, &options.display_name).await? {
+        Ok(user) => print(&format!("created operator {} ({})\n", user.username, user.id)),
+        Err(refusals) => {
+            for refusal in refusals {
+                eprintln!("{}", refusal.message());
+            }
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// The first line of standard input; asked for unless `quiet`.
+fn read_password(quiet: bool) -> anyhow::Result<String> {
+    if !quiet {
+        eprint!("Password (will be shown): ");
+    }
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+async fn failures(config: Config, command: FailuresCommand) -> anyhow::Result<ExitCode> {
+    let app = App::build(config, Clock::system(), Rng::system()).await?;
+    match command {
+        FailuresCommand::Replay { id } if app.broker().replay(id).await? => print(&format!("replayed {id}\n")),
+        FailuresCommand::Replay { id } => anyhow::bail!("there is no failure {id}"),
+        FailuresCommand::List => {
+            let mut after = 0;
+            loop {
+                let page = app.broker().failures(after, FAILURES_PAGE).await?;
+                for (id, failure) in &page {
+                    let payload = String::from_utf8_lossy(&failure.payload);
+                    print(&format!(
+                        "{id}\t{}\t{}\t{}\t{payload}\n",
+                        failure.at.to_rfc3339(),
+                        failure.topic,
+                        failure.reason
+                    ))?;
+                }
+                match page.last() {
+                    Some((last, _)) => after = *last,
+                    None => return Ok(ExitCode::SUCCESS),
+                }
+            }
+        }
+    }
+}
+
+fn config_command(command: &ConfigCommand, layers: &Layers) -> anyhow::Result<ExitCode> {
+    match command {
+        ConfigCommand::Schema => print(&format!("{:#}\n", config::schema::generate())),
+        ConfigCommand::Print => match layers.config() {
+            Ok(_) => print(&layers.render()),
+            Err(errors) => Ok(refuse(&errors)),
+        },
+        ConfigCommand::Check => match layers.config() {
+            Ok(_) => print("the configuration is valid\n"),
+            Err(errors) => Ok(refuse(&errors)),
+        },
+    }
+}
+
+/// Tells what is wrong as the program's answer, without a log line around it.
+fn refuse(errors: &ConfigErrors) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "{errors}");
+    ExitCode::FAILURE
+}
+
+/// Writes to standard output; a reader that has left (`| head`) is no failure.
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_become_settings() {
+        let cli =
+            parse("doorbuster serve --listen [::1]:99 --set hub.stock_tick=5ms --set server.listen=1.1.1.1:1").unwrap();
+        let Sources { flags, environment, .. } = cli.sources();
+        assert!(!environment.is_empty());
+        let config = config::Config::load(&Sources { flags, ..Sources::default() }).unwrap();
+        assert_eq!(config.server.listen.to_string(), "[::1]:99");
+        assert_eq!(config.hub.stock_tick.as_millis(), 5);
+        let demo = parse("doorbuster --config a.toml demo --port 0 --once").unwrap();
+        assert_eq!(demo.sources().file, Some("a.toml".into()));
+        let config = config::Config::load(&Sources { flags: demo.sources().flags, ..Sources::default() }).unwrap();
+        assert_eq!(config.server.listen.to_string(), "127.0.0.1:0");
+        let Command::Demo(Demo { crowd: 2000, stock: 100, once: true, .. }) = demo.command else {
+            panic!("{:?}", demo.command)
+        };
+    }
+
+    #[test]
+    fn wrong_command_lines_are_refused() {
+        for line in ["doorbuster", "doorbuster serve --listen 80", "doorbuster demo --stock 0", "doorbuster config"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Where values come from: `default.toml` < file < environment < flags, and which of them is in force.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::check::{Check, out_of_bounds};
+use super::document::{self, FoundKey, FoundSection};
+use super::{Config, ConfigErrors, DEFAULT, Problem, Secret, schema};
+
+/// Variables that begin so are ours, and a misspelt one is refused. (One underscore alone is not: Kubernetes sets
+/// `DOORBUSTER_SERVICE_HOST` and the like for a service called doorbuster.)
+const PREFIX: &str = "DOORBUSTER__";
+
+/// What to read over the defaults.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// A TOML file.
+    pub file: Option<PathBuf>,
+    /// Variables; those that do not begin with `DOORBUSTER__` are passed over.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Settings from the command line, the last one wins.
+    pub flags: Vec<Flag>,
+}
+
+impl Sources {
+    /// This process's environment with what its command line names.
+    pub fn process(file: Option<PathBuf>, flags: Vec<Flag>) -> Self {
+        Self { file, environment: std::env::vars_os().collect(), flags }
+    }
+}
+
+/// A setting from the command line.
+#[derive(Debug, Clone)]
+pub struct Flag {
+    /// The flag as it was written, `--listen`.
+    pub name: &'static str,
+    /// `section.key=value`.
+    pub assignment: String,
+}
+
+/// A key with the value in force.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) section: String,
+    pub(super) key: String,
+    pub(super) value: Value,
+    /// Where it came from: `default`, `shop.toml:3:1`, a variable, a flag.
+    origin: String,
+}
+
+impl Entry {
+    pub(super) fn path(&self) -> String {
+        format!("{}.{}", self.section, self.key)
+    }
+}
+
+/// All keys with the values in force, and what was wrong with the others.
+pub struct Layers {
+    entries: Vec<Entry>,
+    defaults: Table,
+    schema: serde_json::Value,
+    problems: Vec<Problem>,
+}
+
+impl Layers {
+    /// Reads the layers over each other. What is wrong is kept for [`Layers::config`].
+    pub fn read(sources: &Sources) -> Self {
+        let mut layers = Self {
+            entries: Vec::new(),
+            defaults: DEFAULT.parse().unwrap_or_default(),
+            schema: schema::base(),
+            problems: Vec::new(),
+        };
+        for section in document::parse("default.toml", DEFAULT).unwrap_or_default() {
+            for FoundKey { name, value, .. } in section.keys.unwrap_or_default() {
+                let origin = "default".to_owned();
+                layers.entries.push(Entry { section: section.name.clone(), key: name, value, origin });
+            }
+        }
+        if let Some(path) = &sources.file {
+            let name = path.display().to_string();
+            match std::fs::read_to_string(path) {
+                Ok(text) => layers.apply_document(&name, &text),
+                Err(error) => layers.problem(name, None, format!("can not be read: {error}")),
+            }
+        }
+        for (name, value) in &sources.environment {
+            layers.apply_variable(name, value);
+        }
+        for flag in &sources.flags {
+            layers.apply_flag(flag);
+        }
+        layers
+    }
+
+    /// The checked configuration, or everything that is wrong with it.
+    pub fn config(&self) -> Result<Config, ConfigErrors> {
+        let mut table = Table::new();
+        for entry in &self.entries {
+            let section = table.entry(&entry.section).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(section) = section {
+                section.insert(entry.key.clone(), entry.value.clone());
+            }
+        }
+        let mut check = Check::new(self, self.problems.clone());
+        let config = Config::deserialize(table);
+        match &config {
+            Ok(config) => config.validate(&mut check),
+            Err(error) => check.require(false, &[], error.message()),
+        }
+        match (config, check.finish()) {
+            (Ok(config), problems) if problems.is_empty() => Ok(config),
+            (_, problems) => Err(ConfigErrors(problems)),
+        }
+    }
+
+    /// The values in force as a TOML document with the origin of each as a comment; secrets are hidden.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        let mut section = "";
+        for entry in &self.entries {
+            if entry.section != section {
+                section = &entry.section;
+                let gap = if text.is_empty() { "" } else { "\n" };
+                let _ = writeln!(text, "{gap}[{section}]");
+            }
+            let value = match &entry.value {
+                Value::String(text) if self.is_secret(entry) => Value::String(Secret::new(text).redacted()),
+                value => value.clone(),
+            };
+            let _ = writeln!(text, "{} = {value} # {}", entry.key, entry.origin);
+        }
+        text
+    }
+
+    /// Lays the keys of a TOML document over what is there.
+    pub(super) fn apply_document(&mut self, name: &str, text: &str) {
+        let sections = match document::parse(name, text) {
+            Ok(sections) => sections,
+            Err(problems) => return self.problems.extend(problems),
+        };
+        for FoundSection { name: section, at, keys } in sections {
+            match keys {
+                Some(keys) if self.has_section(&section) => {
+                    for FoundKey { name, at, value } in keys {
+                        match self.index(&section, &name) {
+                            Some(index) => self.set(index, value, at),
+                            None => self.unknown(at, &section, &name),
+                        }
+                    }
+                }
+                Some(_) => self.unknown_section(at, &section),
+                None => self.unknown(at, "", &section),
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Where the values of `keys` came from; defaults are mentioned only when nothing else is to blame.
+    pub(super) fn origins(&self, keys: &[&str]) -> String {
+        let origins =
+            self.entries.iter().filter(|entry| keys.contains(&entry.path().as_str())).map(|entry| &entry.origin);
+        let given: Vec<&str> = origins.filter(|origin| *origin != "default").map(String::as_str).collect();
+        if given.is_empty() { "default".to_owned() } else { given.join(", ") }
+    }
+
+    fn apply_variable(&mut self, name: &OsString, value: &OsString) {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { return };
+        let path = name[PREFIX.len()..].to_ascii_lowercase();
+        let Some((section, key)) = path.split_once("__") else {
+            return self.problem(name.to_owned(), None, format!("is not of the form {PREFIX}SECTION__KEY"));
+        };
+        let Some(value) = value.to_str() else {
+            return self.problem(name.to_owned(), None, "is not UTF-8".to_owned());
+        };
+        self.apply_text(name, section, key, value);
+    }
+
+    fn apply_flag(&mut self, flag: &Flag) {
+        let parts = flag.assignment.split_once('=').and_then(|(path, value)| Some((path.split_once('.')?, value)));
+        match parts {
+            Some(((section, key), value)) => self.apply_text(flag.name, section.trim(), key.trim(), value),
+            None => self.problem(flag.name.to_owned(), None, "is not of the form section.key=value".to_owned()),
+        }
+    }
+
+    /// Sets a key to a value that is not TOML: it is read as what the default is.
+    fn apply_text(&mut self, at: &str, section: &str, key: &str, text: &str) {
+        let Some(index) = self.index(section, key) else { return self.unknown(at.to_owned(), section, key) };
+        let value = match self.defaults[section][key] {
+            Value::Integer(_) => text.trim().parse().map(Value::Integer).map_err(|_| "a whole number"),
+            Value::Boolean(_) => text.trim().parse().map(Value::Boolean).map_err(|_| "`true` or `false`"),
+            _ => Ok(Value::String(text.to_owned())),
+        };
+        match value {
+            Ok(value) => self.set(index, value, at.to_owned()),
+            Err(expected) => self.problem(at.to_owned(), Some(index), format!("expected {expected}, found `{text}`")),
+        }
+    }
+
+    /// Puts a value in force if it is within its bounds and it alone, among the defaults, makes a configuration: so each
+    /// problem has its key.
+    fn set(&mut self, index: usize, value: Value, at: String) {
+        let entry = &self.entries[index];
+        if let Some(message) = self.property(entry).and_then(|property| out_of_bounds(property, &value)) {
+            return self.problem(at, Some(index), message);
+        }
+        let mut table = self.defaults.clone();
+        table[&entry.section][&entry.key] = value.clone();
+        match Config::deserialize(table) {
+            Ok(_) => {
+                let entry = &mut self.entries[index];
+                entry.value = value;
+                entry.origin = at;
+            }
+            Err(_) if self.is_secret(entry) => self.problem(at, Some(index), "expected a string".to_owned()),
+            Err(error) => self.problem(at, Some(index), plainly(error.message())),
+        }
+    }
+
+    fn unknown_section(&mut self, at: String, section: &str) {
+        let mut names: Vec<_> = self.entries.iter().map(|entry| entry.section.as_str()).collect();
+        names.dedup();
+        let hint = nearest(section, names.iter().copied())
+            .map_or_else(|| format!("there are {}", names.join(", ")), |name| format!("did you mean [{name}]?"));
+        self.problem(at, None, format!("unknown section [{section}]; {hint}"));
+    }
+
+    /// An unknown key: of a known section, of an unknown one, or (`section` is empty) of none.
+    fn unknown(&mut self, at: String, section: &str, key: &str) {
+        if !section.is_empty() && !self.has_section(section) {
+            return self.unknown_section(at, section);
+        }
+        let here = self.entries.iter().filter(|entry| entry.section == section).map(|entry| entry.key.as_str());
+        let elsewhere = self.entries.iter().filter(|entry| entry.key == key).map(|entry| entry.section.as_str());
+        let elsewhere: Vec<_> = elsewhere.map(|section| format!("[{section}]")).collect();
+        let hint = match nearest(key, here) {
+            Some(name) => format!("; did you mean `{name}`?"),
+            None if !elsewhere.is_empty() => format!("; `{key}` belongs to {}", elsewhere.join(" or ")),
+            None => String::new(),
+        };
+        let place = if section.is_empty() { "outside of a section".to_owned() } else { format!("in [{section}]") };
+        self.problem(at, None, format!("unknown key `{key}` {place}{hint}"));
+    }
+
+    fn has_section(&self, section: &str) -> bool {
+        self.entries.iter().any(|entry| entry.section == section)
+    }
+
+    fn index(&self, section: &str, key: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.section == section && entry.key == key)
+    }
+
+    fn is_secret(&self, entry: &Entry) -> bool {
+        self.property(entry).is_some_and(|property| property["writeOnly"] == true)
+    }
+
+    /// What the JSON Schema says of a key.
+    pub(super) fn property(&self, entry: &Entry) -> Option<&serde_json::Value> {
+        self.schema["properties"].get(&entry.section)?["properties"].get(&entry.key)
+    }
+
+    fn problem(&mut self, at: String, index: Option<usize>, message: String) {
+        let keys = index.map(|index| self.entries[index].path()).into_iter().collect();
+        self.problems.push(Problem { at, keys, message });
+    }
+}
+
+/// The most similar name, if one is similar enough to be meant.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = known.map(|known| (strsim::jaro_winkler(name, known), known)).filter(|(score, _)| *score > 0.8);
+    scored.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, known)| known)
+}
+
+/// The kinds of whole numbers are of no interest to who writes a configuration.
+fn plainly(message: &str) -> String {
+    ["usize", "u64", "u32"].iter().fold(message.to_owned(), |text, kind| text.replace(kind, "a whole number"))
+}

@@ -1,0 +1,44 @@
+//! `[log]`: what is logged, and how.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Check;
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// A level, or levels per module: `info,doorbuster::orders=debug`.
+    pub filter: String,
+}
+
+/// How a log line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One line for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Log {
+    pub(super) fn validate(&self, check: &mut Check<'_>) {
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.filter) {
+            check.require(false, &["log.filter"], &format!("is not a filter: {error}"));
+        }
+        // A bare word would be taken for a module, and a misspelt level would log nothing.
+        let levels = ["off", "error", "warn", "info", "debug", "trace"];
+        let bare = self.filter.split(',').map(str::trim).find(|part| !part.contains('=') && !levels.contains(part));
+        if let Some(part) = bare {
+            check.require(
+                false,
+                &["log.filter"],
+                &format!("`{part}` is not a level; write a module as `{part}=debug`"),
+            );
+        }
+    }
+}

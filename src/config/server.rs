@@ -1,0 +1,32 @@
+//! `[server]`: the HTTP server.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Size, Span};
+
+/// The HTTP server.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address and port to listen on; port 0 takes any free one.
+    #[schemars(extend("format" = "socket-address"))]
+    pub listen: std::net::SocketAddr,
+    /// Largest request body.
+    #[schemars(extend("x-min" = "1KiB", "x-max" = "16MiB"))]
+    pub body_max: Size,
+    /// How long a request's head or body may take to arrive.
+    #[schemars(extend("x-min" = "10ms", "x-max" = "5m"))]
+    pub read_timeout: Span,
+    /// Open connections at most.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub connections_max: usize,
+    /// How long a graceful shutdown may take.
+    #[schemars(extend("x-min" = "0ms", "x-max" = "1h"))]
+    pub shutdown_timeout: Span,
+    /// Serve GraphiQL.
+    pub graphiql: bool,
+    /// How often readiness and the gauges are brought up to date.
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
+    pub measure_every: Span,
+}

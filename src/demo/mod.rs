@@ -1,0 +1,22 @@
+//! A crowd of shoppers that speaks only the public API, what it saw, and whether that was right.
+//!
+//! [`plan`] decides what each [`shopper`] will do; the [`crowd`] plays it against a [`server`] in a process of its own and
+//! writes the [`history`]; the [`checker`] joins that with the [`facts`] of the database.
+
+pub mod checker;
+pub mod client;
+pub mod crowd;
+pub mod facts;
+pub mod history;
+pub mod plan;
+pub mod ready;
+pub mod run;
+pub mod screen;
+pub mod seed;
+pub mod server;
+pub mod shopper;
+pub mod socket;
+pub mod tally;
+pub mod usage;
+pub mod verdict;
+pub mod wire;

@@ -1,0 +1,37 @@
+//! Accounts that need no sign-up: written straight into the database before the server starts.
+
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
+use sha2::{Digest as _, Sha256};
+
+use super::facts::ReadyUser;
+use super::shopper::Account;
+use crate::kernel::{Clock, Rng, UserId};
+use crate::store::{self, Database, StoreError};
+
+/// How long their tokens are good.
+const GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// Adds `count` users named `<prefix>-<number>` with tokens.
+pub async fn users(
+    db: &Database,
+    clock: &Clock,
+    rng: &Rng,
+    prefix: &str,
+    count: u32,
+    operator: bool,
+) -> Result<Vec<Account>, StoreError> {
+    let role = if operator { "OPERATOR" } else { "BUYER" };
+    let now = clock.now();
+    let (mut accounts, mut rows) = (Vec::new(), Vec::new());
+    for number in 0..count {
+        let secret = rng.bytes::<32>();
+        let (id, token) = (UserId::generate(clock, rng), format!("doorbuster_{}", BASE64URL_NOPAD.encode(&secret)));
+        let username = format!("{prefix}-{number}");
+        rows.push(ReadyUser { id, username, role, token_hash: Sha256::digest(secret).into() });
+        accounts.push(Account { buyer: id, token });
+    }
+    store::write!(db, |conn| sql::audit::insert_ready_users(conn, &rows, now, now.plus(GOOD_FOR)).await)?;
+    Ok(accounts)
+}

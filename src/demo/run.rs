@@ -1,0 +1,169 @@
+//! `doorbuster demo`: a shop, a crowd, a verdict.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
+
+use super::crowd::{self, Accounts, PASSWORD, Rush, Stage, username};
+use super::history::{self, Recorder};
+use super::plan::Habits;
+use super::seed::{self, Operator};
+use super::server::{Launch, Server};
+use super::tally::Tally;
+use super::verdict::{Verdict, settle};
+use super::{screen, usage};
+use crate::kernel::{Clock, Rng};
+
+/// Sign-ups under way at the same time.
+const SIGN_UPS: usize = 64;
+/// Sign-ups a second that the countdown allows for.
+const SIGN_UPS_PER_SECOND: u32 = 400;
+/// How long the crowd keeps coming.
+const RUSH: Duration = Duration::from_secs(8);
+/// How long a demo order waits for its payment.
+const PAY_WITHIN: Duration = Duration::from_secs(15 * 60);
+const READY_WITHIN: Duration = Duration::from_secs(30);
+const SETTLE_WITHIN: Duration = Duration::from_secs(30);
+
+/// What to show.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Shoppers.
+    pub crowd: u32,
+    /// Units in their sale.
+    pub stock: u32,
+    /// Whether to end after the verdict.
+    pub once: bool,
+    /// How often the server is killed while they buy.
+    pub kills: u32,
+    /// Chooses what the shoppers do.
+    pub seed: u64,
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// Where the demo's data goes; what a demo left there before is removed.
+    pub data: PathBuf,
+}
+
+/// Runs the demo. Returns whether every promise was kept.
+pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bool> {
+    let launch = prepare(&options)?;
+    let password = data_encoding::BASE32_NOPAD.encode(&rng.bytes::<10>()).to_lowercase();
+    create_operator(&launch, &password)?;
+    let mut server =
+        launch.start(READY_WITHIN).await.with_context(|| format!("see {}", log_path(&options).display()))?;
+    let operator = crowd::sign_in(options.address, "operator", &password).await.context("signing in the operator")?;
+    let opens_in = Duration::from_secs(5) + Duration::from_secs(1) * (options.crowd / SIGN_UPS_PER_SECOND);
+    let mut operator = Operator::new(options.address, &operator.token);
+    let (sale, opens_at) = seed::shop(&mut operator, opens_in, options.stock, PAY_WITHIN).await?;
+    let opens = Instant::now() + opens_at.since(operator.server_time().await?);
+    print_entrance(&options, &password);
+
+    let tally = Arc::new(Tally::default());
+    let recorder = Recorder::new(clock);
+    let stage = Arc::new(Stage {
+        address: options.address,
+        sale,
+        timeout: Duration::from_secs(10),
+        patience: Duration::from_secs(15),
+        browse: true,
+        recorder: recorder.clone(),
+        tally: tally.clone(),
+        board: Mutex::default(),
+    });
+    let accounts = Accounts::SignUp(Arc::new(Semaphore::new(SIGN_UPS)));
+    let (seed, count, habits) = (options.seed, options.crowd, Habits::default());
+    let crowd = crowd::rush(stage, Rush { seed, first: 0, count, over: RUSH, habits, accounts, opens });
+    tokio::select! {
+        () = crowd => {}
+        () = screen::watch(&tally, options.crowd, options.stock, opens) => {}
+        result = kill_now_and_then(&mut server, &options, opens) => result?,
+        result = tokio::signal::ctrl_c() => { result?; return Ok(false) }
+    }
+    screen::draw(&tally, options.crowd, options.stock, opens, false, 0);
+
+    let history = recorder.snapshot();
+    write_history(&options, &history)?;
+    let facts = settle(&launch.open_database().await?, &history, SETTLE_WITHIN).await?;
+    let mut verdict = Verdict::of(&history, &facts, sale, &tally, options.kills == 0);
+    verdict.server_memory = usage::memory(server.pid()).map(|(_, peak)| peak);
+    println!("\n{verdict}");
+    if !options.once {
+        print_entrance(&options, &password);
+        println!("The shop stays open. Ctrl-C closes it.");
+        tokio::signal::ctrl_c().await?;
+    }
+    server.stop(Duration::from_secs(20)).await?;
+    Ok(verdict.holds())
+}
+
+fn log_path(options: &Options) -> PathBuf {
+    options.data.join("server.log")
+}
+
+/// Settings under which thousands of shoppers from one address can sign up within seconds. Never for a real shop.
+fn prepare(options: &Options) -> anyhow::Result<Launch> {
+    for name in ["doorbuster.db", "doorbuster.db-wal", "doorbuster.db-shm", "history.jsonl", "server.log"] {
+        match std::fs::remove_file(options.data.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("removing {name} in {}", options.data.display()));
+            }
+            _ => {}
+        }
+    }
+    std::fs::create_dir_all(&options.data).with_context(|| format!("creating {}", options.data.display()))?;
+    let mut launch = Launch::new(&std::env::current_exe()?, &options.data)?
+        .set("accounts.hash_memory", "64KiB")
+        .set("accounts.hash_passes", "1")
+        .set("accounts.hash_queue", "1000")
+        .set("accounts.sign_ins_per_account_per_minute", "0")
+        .set("accounts.attempts_per_address_per_minute", "0");
+    launch.address = options.address;
+    launch.log = Some(log_path(options));
+    Ok(launch)
+}
+
+/// Creates the operator through the program's own command.
+fn create_operator(launch: &Launch, password: &str) -> anyhow::Result<()> {
+    let mut child = launch
+        .command()
+        .args(["operator", "create", "--username", "operator", "--display-name", "Operator", "--password-stdin"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        std::io::Write::write_all(&mut stdin, format!("{password}\n").as_bytes())?;
+    }
+    anyhow::ensure!(child.wait()?.success(), "the operator was not created");
+    Ok(())
+}
+
+fn print_entrance(options: &Options, password: &str) {
+    println!("\nGraphiQL  http://{}/graphiql", options.address);
+    println!("operator  username operator, password {password}");
+    println!("shopper   username {}, password {PASSWORD}\n", username(options.seed, 0));
+}
+
+fn write_history(options: &Options, entries: &[history::Entry]) -> anyhow::Result<()> {
+    let path = options.data.join("history.jsonl");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
+    history::write_lines(entries, &mut file).with_context(|| format!("writing {}", path.display()))
+}
+
+/// Kills and restarts the server as often as asked, evenly over the rush; then waits for ever.
+async fn kill_now_and_then(server: &mut Server, options: &Options, opens: Instant) -> anyhow::Result<()> {
+    for number in 0..options.kills {
+        let pause = RUSH / (options.kills + 1) * (number + 1) / 2;
+        tokio::time::sleep_until(opens + pause).await;
+        server.kill_and_restart(READY_WITHIN).await?;
+    }
+    loop {
+        sleep(Duration::from_secs(3600)).await;
+    }
+}

@@ -1,0 +1,204 @@
+//! The server as a process of its own, so that it can be killed, and its memory and CPU be told from the crowd's.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::config;
+use crate::store::{Database, StoreError};
+
+/// How to run the program's `serve`.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The program.
+    pub program: PathBuf,
+    /// Where its data goes.
+    pub data: PathBuf,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Settings over the defaults: `("orders.writer_batch", "100")`.
+    pub settings: Vec<(String, String)>,
+    /// Further variables of its environment.
+    pub environment: Vec<(String, String)>,
+    /// Where its log goes; `None`: nowhere.
+    pub log: Option<PathBuf>,
+}
+
+/// Why a server could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// The operating system refused.
+    #[error("cannot start the server: {0}")]
+    Start(#[from] std::io::Error),
+    /// It ended by itself.
+    #[error("the server ended by itself: {0}")]
+    Ended(String),
+    /// It did not become ready in time.
+    #[error("the server was not ready within {0:?}")]
+    NotReady(Duration),
+}
+
+/// A running server; killed when dropped.
+pub struct Server {
+    child: Child,
+    launch: Launch,
+}
+
+impl Launch {
+    /// Runs `program` on a data folder of its own, at a free port of the loop-back.
+    pub fn new(program: &Path, data: &Path) -> std::io::Result<Self> {
+        Ok(Self {
+            program: program.to_owned(),
+            data: data.to_owned(),
+            address: free_address()?,
+            settings: Vec::new(),
+            environment: Vec::new(),
+            log: None,
+        })
+    }
+
+    /// Adds a setting, `section.key`.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The database's file.
+    pub fn database(&self) -> PathBuf {
+        self.data.join("doorbuster.db")
+    }
+
+    /// Opens the database beside the server, and brings it up to date.
+    pub async fn open_database(&self) -> Result<Database, StoreError> {
+        let mut store = config::Config::default_embedded().store;
+        store.url = config::Secret::new(format!("sqlite://{}", self.database().display()));
+        let db = Database::open(&store).await?;
+        db.migrate().await?;
+        Ok(db)
+    }
+
+    /// The program in the environment that these settings make, without arguments.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env("DOORBUSTER__STORE__URL", format!("sqlite://{}", self.database().display()));
+        command.env("DOORBUSTER__SERVER__LISTEN", self.address.to_string());
+        for (key, value) in &self.settings {
+            command.env(format!("DOORBUSTER__{}", key.replace('.', "__").to_uppercase()), value);
+        }
+        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
+        command
+    }
+
+    /// Starts it and waits until it is ready.
+    pub async fn start(&self, within: Duration) -> Result<Server, LaunchError> {
+        let mut command = self.command();
+        command.arg("serve").stdin(Stdio::null());
+        match &self.log {
+            Some(path) => {
+                let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+                command.stdout(file.try_clone()?).stderr(file);
+            }
+            None => drop(command.stdout(Stdio::null()).stderr(Stdio::null())),
+        }
+        let mut server = Server { child: command.spawn()?, launch: self.clone() };
+        server.wait_ready(within).await?;
+        Ok(server)
+    }
+}
+
+/// A port that nobody listens on now.
+pub fn free_address() -> std::io::Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0")?.local_addr()
+}
+
+impl Server {
+    /// How it was started.
+    pub const fn launch(&self) -> &Launch {
+        &self.launch
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it at once (SIGKILL) and waits until it is gone. Fails when it had ended before: then the kill proves nothing.
+    pub fn kill(&mut self) -> Result<(), LaunchError> {
+        if let Some(status) = self.child.try_wait()? {
+            return Err(LaunchError::Ended(status.to_string()));
+        }
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Kills it and starts it again on the same data at the same address.
+    pub async fn kill_and_restart(&mut self, within: Duration) -> Result<(), LaunchError> {
+        self.kill()?;
+        *self = self.launch.clone().start(within).await?;
+        Ok(())
+    }
+
+    /// Asks it to stop (SIGTERM) and waits until it has; returns whether it said that all went well.
+    pub async fn stop(mut self, within: Duration) -> std::io::Result<bool> {
+        if let Some(pid) = rustix::process::Pid::from_raw(self.child.id() as i32) {
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        }
+        let deadline = Instant::now() + within;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status.success());
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        Ok(false)
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    async fn wait_ready(&mut self, within: Duration) -> Result<(), LaunchError> {
+        let deadline = Instant::now() + within;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait()? {
+                return Err(LaunchError::Ended(status.to_string()));
+            }
+            if let Ok(Some(200)) = timeout(Duration::from_secs(1), status(self.launch.address, "/health/ready")).await {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        Err(LaunchError::NotReady(within))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The status that `GET path` answers.
+pub async fn status(address: SocketAddr, path: &str) -> Option<u16> {
+    let answer = get(address, path).await?;
+    answer.split(' ').nth(1)?.parse().ok()
+}
+
+/// Everything that `GET path` answers, head and body.
+pub async fn get(address: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.ok()?;
+    String::from_utf8(answer).ok()
+}

@@ -1,0 +1,118 @@
+//! The verdict: the shoppers' own histories joined with the database.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::checker::{self, Evidence, Invariant, Report};
+use super::facts::Facts;
+use super::history::{Entry, Reply, Step};
+use super::tally::{Percentiles, Tally};
+use crate::kernel::SaleId;
+use crate::store::{Database, StoreError};
+
+/// What became of a sale.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// Units sold.
+    pub sold: i64,
+    /// Units there were.
+    pub stock: i64,
+    /// From the planned press to the first true answer.
+    pub answers: Percentiles,
+    /// From the acceptance to the pushed outcome.
+    pub pushes: Percentiles,
+    /// What the checker found.
+    pub report: Report,
+    /// Peak memory of the server in bytes, if known.
+    pub server_memory: Option<u64>,
+}
+
+impl Verdict {
+    /// Judges a finished run.
+    pub fn of(history: &[Entry], facts: &Facts, sale: SaleId, tally: &Tally, calm: bool) -> Self {
+        let report = checker::check(Evidence { history, facts, settled: true, calm });
+        let (stock, left) = facts.sale(sale).map_or((0, 0), |sale| (sale.stock_total, sale.stock_left));
+        Self {
+            sold: stock - left,
+            stock,
+            answers: tally.answers(),
+            pushes: tally.pushes(),
+            report,
+            server_memory: None,
+        }
+    }
+
+    /// Whether every promise was kept and every shopper answered.
+    pub fn holds(&self) -> bool {
+        self.report.is_clean() && self.report.counts.accepted > 0
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |invariants: &[Invariant]| -> usize {
+            invariants.iter().map(|invariant| self.report.count(*invariant)).sum()
+        };
+        let counts = &self.report.counts;
+        let mut lines = vec![
+            format!("sold         {} of {}", self.sold, self.stock),
+            format!("oversold     {}", count(&[Invariant::NoOversell, Invariant::Conservation])),
+            format!("lost         {}", count(&[Invariant::AcceptedIsRecorded, Invariant::Delivery])),
+            format!("duplicates   {}", count(&[Invariant::BuyerLimit, Invariant::Idempotency])),
+            format!("unanswered   {}", counts.unanswered),
+            format!("other faults {}", self.other_faults()),
+            format!("shoppers     {} ({} presses, {} repeated)", counts.shoppers, counts.purchases, counts.repeated),
+            format!("answers      p50 {:?}, p99 {:?}", self.answers.p50, self.answers.p99),
+            format!("outcomes     p50 {:?}, p99 {:?} after the ticket", self.pushes.p50, self.pushes.p99),
+        ];
+        if let Some(bytes) = self.server_memory {
+            lines.push(format!("memory       {} MB at most (server)", bytes / 1_000_000));
+        }
+        lines.push(if self.holds() { "every promise was kept".into() } else { "PROMISES WERE BROKEN".to_owned() });
+        let width = lines.iter().map(String::len).max().unwrap_or(0);
+        writeln!(f, "+{}+", "-".repeat(width + 2))?;
+        for line in lines {
+            writeln!(f, "| {line:width$} |")?;
+        }
+        writeln!(f, "+{}+", "-".repeat(width + 2))?;
+        if self.report.is_clean() { Ok(()) } else { writeln!(f, "{}", self.report.summary()) }
+    }
+}
+
+impl Verdict {
+    fn other_faults(&self) -> usize {
+        let shown = [
+            Invariant::NoOversell,
+            Invariant::Conservation,
+            Invariant::AcceptedIsRecorded,
+            Invariant::Delivery,
+            Invariant::BuyerLimit,
+            Invariant::Idempotency,
+            Invariant::Answered,
+        ];
+        self.report.violations.iter().filter(|violation| !shown.contains(&violation.invariant)).count()
+    }
+}
+
+/// Waits until every ticket in the history is recorded and every event published, or `within` has passed; returns the
+/// database's facts as they then are.
+pub async fn settle(db: &Database, history: &[Entry], within: Duration) -> Result<Facts, StoreError> {
+    let accepted: Vec<_> = history
+        .iter()
+        .filter_map(|entry| match &entry.step {
+            Step::Ok { reply: Reply::Ticket(seen) } => Some(seen.id),
+            _ => None,
+        })
+        .collect();
+    let deadline = Instant::now() + within;
+    loop {
+        let facts = Facts::read(db).await?;
+        let rows: std::collections::HashSet<_> = facts.orders.iter().map(|order| order.id).collect();
+        if facts.outbox == 0 && accepted.iter().all(|id| rows.contains(id)) || Instant::now() >= deadline {
+            return Ok(facts);
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}

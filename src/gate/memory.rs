@@ -1,0 +1,322 @@
+//! The gate inside the process: exact because all of it is behind one lock, which is held for one batch and never
+//! across an await. It keeps nothing on disk; after a restart it is rebuilt.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+use super::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, PendingTicket, SaleTerms, Units};
+use crate::kernel::{Clock, Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
+
+/// The gate of the embedded profile. Calls never fail and never wait.
+pub struct MemoryGate {
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+impl MemoryGate {
+    /// A gate that holds no sale yet and takes its time from `clock`.
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, state: Mutex::default() }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    sales: HashMap<SaleId, Sale>,
+    keys: Keys,
+}
+
+/// One sale that is held.
+struct Sale {
+    terms: SaleTerms,
+    seq: Seq,
+    /// Units of `holders`. What is left is never stored but derived from the total, so that no order of changes to the
+    /// total and of releases can bring the books out of step. Wider than a quantity: a sum of them cannot overflow.
+    held: u64,
+    gone: u64,
+    holders: HashMap<UserId, Holding>,
+    /// Of the present epoch; each one is also some holder's.
+    pending: BTreeMap<Seq, PendingTicket>,
+    /// Buyers with keys of this sale, once per key: where to look when the sale is forgotten.
+    keyed: Vec<UserId>,
+}
+
+/// A buyer's one live ticket of a sale.
+struct Holding {
+    ticket: TicketId,
+    quantity: u32,
+}
+
+/// What a buyer used a key for.
+struct KeyUse {
+    key: String,
+    ticket: TicketId,
+    quantity: u32,
+    at: Option<Timestamp>,
+}
+
+/// The keys of all sales. A buyer's are sorted: a buyer has few, and even one who bought and cancelled all day is searched
+/// quickly, while the many who never got anything cost one look.
+#[derive(Default)]
+struct Keys(HashMap<UserId, Vec<KeyUse>>);
+
+impl Keys {
+    fn find(&self, buyer: UserId, key: &str) -> Option<&KeyUse> {
+        let uses = self.0.get(&buyer)?;
+        let index = uses.binary_search_by(|known| known.key.as_str().cmp(key)).ok()?;
+        uses.get(index)
+    }
+
+    /// Adds it unless the buyer's key has an owner already. Returns whether it did.
+    fn insert(&mut self, buyer: UserId, new: KeyUse) -> bool {
+        let uses = self.0.entry(buyer).or_default();
+        match uses.binary_search_by(|known| known.key.cmp(&new.key)) {
+            Ok(_) => false,
+            Err(index) => {
+                uses.insert(index, new);
+                true
+            }
+        }
+    }
+
+    fn forget(&mut self, sale: SaleId, buyers: Vec<UserId>) {
+        for buyer in buyers {
+            if let Some(uses) = self.0.get_mut(&buyer) {
+                uses.retain(|known| known.ticket.sale != sale);
+                if uses.is_empty() {
+                    self.0.remove(&buyer);
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    fn forget(&mut self, sale: SaleId) {
+        if let Some(old) = self.sales.remove(&sale) {
+            self.keys.forget(sale, old.keyed);
+        }
+    }
+
+    fn rebuild(&mut self, terms: SaleTerms, tickets: Vec<KnownTicket>) {
+        let id = terms.sale;
+        // The epoch should be new. If it is not, at least no seq that this gate gave is given again.
+        let seq = match self.sales.get(&id) {
+            Some(old) if old.terms.epoch > terms.epoch => return,
+            Some(old) if old.terms.epoch == terms.epoch => old.seq,
+            _ => 0,
+        };
+        self.forget(id);
+        let mut sale = Sale::new(terms, seq);
+        let mut seen = HashSet::with_capacity(tickets.len());
+        for known in tickets {
+            if known.ticket.sale == id && seen.insert(known.ticket) {
+                sale.restore(&mut self.keys, known);
+            }
+        }
+        self.sales.insert(id, sale);
+    }
+}
+
+impl Sale {
+    fn new(terms: SaleTerms, seq: Seq) -> Self {
+        Self { terms, seq, held: 0, gone: 0, holders: HashMap::new(), pending: BTreeMap::new(), keyed: Vec::new() }
+    }
+
+    fn left(&self) -> u64 {
+        u64::from(self.terms.stock_total).saturating_sub(self.held + self.gone)
+    }
+
+    fn hold(&mut self, buyer: UserId, ticket: TicketId, quantity: u32) {
+        self.held += u64::from(quantity);
+        self.holders.insert(buyer, Holding { ticket, quantity });
+    }
+
+    fn restore(&mut self, keys: &mut Keys, known: KnownTicket) {
+        let KnownTicket { ticket, buyer, key, quantity, units } = known;
+        if ticket.epoch == self.terms.epoch {
+            self.seq = self.seq.max(ticket.seq);
+        }
+        match units {
+            Units::Held if !self.holders.contains_key(&buyer) => self.hold(buyer, ticket, quantity),
+            Units::Held | Units::Free => {}
+            Units::Gone => self.gone += u64::from(quantity),
+        }
+        if let Some(key) = key
+            && keys.insert(buyer, KeyUse { key, ticket, quantity, at: None })
+        {
+            self.keyed.push(buyer);
+        }
+    }
+
+    fn decide(&mut self, keys: &mut Keys, epoch: Epoch, now: Timestamp, attempt: Attempt) -> Decision {
+        if let Some(known) = keys.find(attempt.buyer, &attempt.key) {
+            return self.replay(known, attempt.quantity);
+        }
+        if let Some(refusal) = self.refuse(epoch, now, &attempt) {
+            return refusal;
+        }
+        self.seq += 1;
+        let Attempt { buyer, key, quantity } = attempt;
+        let ticket = TicketId { sale: self.terms.sale, epoch, seq: self.seq };
+        self.hold(buyer, ticket, quantity);
+        self.pending.insert(ticket.seq, PendingTicket { ticket, buyer, key: key.clone(), quantity, at: now });
+        keys.insert(buyer, KeyUse { key, ticket, quantity, at: Some(now) });
+        self.keyed.push(buyer);
+        Decision::Admitted { ticket, at: now }
+    }
+
+    fn replay(&self, known: &KeyUse, quantity: u32) -> Decision {
+        let ticket = known.ticket;
+        if ticket.sale == self.terms.sale && known.quantity == quantity {
+            Decision::Replayed { ticket, at: known.at, pending: self.is_pending(ticket) }
+        } else {
+            Decision::KeyReused
+        }
+    }
+
+    fn refuse(&self, epoch: Epoch, now: Timestamp, attempt: &Attempt) -> Option<Decision> {
+        let terms = &self.terms;
+        let bought = self.holders.contains_key(&attempt.buyer);
+        #[cfg(feature = "sabotage")]
+        let bought = bought && !crate::kernel::sabotage::active("gate.no_buyer_check");
+        if epoch != terms.epoch {
+            Some(Decision::WrongEpoch)
+        } else if attempt.quantity == 0 || attempt.quantity > terms.limit_per_buyer {
+            Some(Decision::OverLimit)
+        } else if terms.ended || now >= terms.ends_at {
+            Some(Decision::Ended)
+        } else if terms.paused {
+            Some(Decision::Paused)
+        } else if now < terms.starts_at {
+            Some(Decision::NotOpen)
+        } else if bought {
+            Some(Decision::AlreadyBought)
+        } else if u64::from(attempt.quantity) > self.left() {
+            Some(Decision::SoldOut)
+        } else {
+            None
+        }
+    }
+
+    fn is_pending(&self, ticket: TicketId) -> bool {
+        ticket.epoch == self.terms.epoch && self.pending.contains_key(&ticket.seq)
+    }
+
+    fn settle(&mut self, ticket: TicketId) {
+        if ticket.epoch == self.terms.epoch {
+            self.pending.remove(&ticket.seq);
+        }
+    }
+
+    fn release(&mut self, ticket: TicketId, buyer: UserId, restock: bool) -> bool {
+        let present = self.holders.get(&buyer).is_some_and(|holding| holding.ticket == ticket);
+        #[cfg(feature = "sabotage")]
+        let present = present || crate::kernel::sabotage::active("gate.release_without_seq_check");
+        if !present {
+            return false;
+        }
+        let Some(holding) = self.holders.remove(&buyer) else { return false };
+        let quantity = u64::from(holding.quantity);
+        self.held -= quantity;
+        if !restock {
+            self.gone += quantity;
+        }
+        self.settle(ticket);
+        true
+    }
+
+    fn counts(&self) -> Counts {
+        let units = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        Counts {
+            left: units(self.left()),
+            held: units(self.held),
+            gone: units(self.gone),
+            pending: units(self.pending.len() as u64),
+            seq: self.seq,
+        }
+    }
+}
+
+#[async_trait]
+impl Gate for MemoryGate {
+    async fn admit(&self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) -> Result<Vec<Decision>, GateError> {
+        let mut state = self.state.lock();
+        let State { sales, keys } = &mut *state;
+        let Some(held) = sales.get_mut(&sale) else {
+            return Ok(vec![Decision::WrongEpoch; attempts.len()]);
+        };
+        // Read under the lock: the order of the times is then the order of the seqs.
+        let now = self.clock.now();
+        Ok(attempts.into_iter().map(|attempt| held.decide(keys, epoch, now, attempt)).collect())
+    }
+
+    async fn rebuild(&self, terms: SaleTerms, tickets: Vec<KnownTicket>) -> Result<(), GateError> {
+        self.state.lock().rebuild(terms, tickets);
+        Ok(())
+    }
+
+    async fn update(&self, terms: SaleTerms) -> Result<(), GateError> {
+        if let Some(held) = self.state.lock().sales.get_mut(&terms.sale)
+            && terms.epoch == held.terms.epoch
+            && terms.version >= held.terms.version
+        {
+            held.terms = terms;
+        }
+        Ok(())
+    }
+
+    async fn settle(&self, tickets: &[TicketId]) -> Result<(), GateError> {
+        let mut state = self.state.lock();
+        for ticket in tickets {
+            if let Some(held) = state.sales.get_mut(&ticket.sale) {
+                held.settle(*ticket);
+            }
+        }
+        Ok(())
+    }
+
+    async fn release(&self, ticket: TicketId, buyer: UserId, restock: bool) -> Result<bool, GateError> {
+        let mut state = self.state.lock();
+        Ok(state.sales.get_mut(&ticket.sale).is_some_and(|held| held.release(ticket, buyer, restock)))
+    }
+
+    async fn pending(&self, sale: SaleId, before: Timestamp, max: usize) -> Result<Vec<PendingTicket>, GateError> {
+        let state = self.state.lock();
+        let Some(held) = state.sales.get(&sale) else { return Ok(Vec::new()) };
+        // Not a prefix: the system's clock may step back.
+        Ok(held.pending.values().filter(|ticket| ticket.at < before).take(max).cloned().collect())
+    }
+
+    async fn find_pending(&self, ticket: TicketId) -> Result<Option<PendingTicket>, GateError> {
+        let state = self.state.lock();
+        let held = state.sales.get(&ticket.sale).filter(|held| held.is_pending(ticket));
+        Ok(held.and_then(|held| held.pending.get(&ticket.seq)).cloned())
+    }
+
+    async fn find_pending_of(&self, sale: SaleId, buyer: UserId) -> Result<Option<PendingTicket>, GateError> {
+        let state = self.state.lock();
+        let held = state.sales.get(&sale);
+        let ticket = held.and_then(|held| held.holders.get(&buyer)).map(|holding| holding.ticket);
+        let pending = held.zip(ticket).filter(|(held, ticket)| held.is_pending(*ticket));
+        Ok(pending.and_then(|(held, ticket)| held.pending.get(&ticket.seq)).cloned())
+    }
+
+    async fn sales(&self) -> Result<Vec<SaleId>, GateError> {
+        Ok(self.state.lock().sales.keys().copied().collect())
+    }
+
+    async fn counts(&self, sale: SaleId) -> Result<Option<Counts>, GateError> {
+        Ok(self.state.lock().sales.get(&sale).map(Sale::counts))
+    }
+
+    async fn forget(&self, sale: SaleId) -> Result<(), GateError> {
+        self.state.lock().forget(sale);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

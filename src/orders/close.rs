@@ -1,0 +1,87 @@
+//! Cancelling and expiring: one conditional function, reached by the buyer, the delayed message and the sweep. Units go
+//! back to the stock in the same transaction, and by the event to the gate.
+
+use std::sync::Arc;
+
+use super::record::result_event;
+use super::{Closing, Order, OrderState, Orders, OrdersError};
+use crate::hub::events::ResultEvent;
+use crate::kernel::{OrderId, TicketId, UserId};
+use crate::store;
+
+/// What came of a buyer's wish to cancel.
+#[derive(Debug, Clone)]
+pub enum Cancelled {
+    /// It is cancelled, now or by an earlier wish.
+    Done(Arc<Order>),
+    /// It can't be: it is paid, refunded or expired.
+    Refused(Arc<Order>),
+    /// There is no such order of this buyer.
+    NotFound,
+}
+
+impl Orders {
+    /// Cancels the buyer's own unpaid order.
+    pub async fn cancel(&self, buyer: UserId, order: OrderId) -> Result<Cancelled, OrdersError> {
+        if !self.close(vec![order.ticket()], Closing::Buyer(buyer)).await?.is_empty() {
+            #[cfg(feature = "sabotage")]
+            if crate::kernel::sabotage::active("orders.return_twice") {
+                self.return_once_more(order).await?;
+            }
+        }
+        let found = self.find(order.ticket()).await?.filter(|order| order.buyer == buyer);
+        Ok(match found {
+            Some(order) if order.state == OrderState::Cancelled => Cancelled::Done(order),
+            Some(order) if order.state.refusal().is_none() => Cancelled::Refused(order),
+            _ => Cancelled::NotFound,
+        })
+    }
+
+    /// Expires those of the orders whose time to pay is over. Returns how many.
+    pub async fn expire(&self, orders: Vec<TicketId>) -> Result<usize, OrdersError> {
+        Ok(self.close(orders, Closing::Expiry).await?.len())
+    }
+
+    /// Looks for unpaid orders whose time is over and expires them. Returns how many; as many as `max` means that there may be more.
+    pub async fn sweep(&self, max: usize) -> Result<usize, OrdersError> {
+        let now = self.0.clock.now();
+        let overdue = store::read!(&self.0.db, |conn| sql::orders::overdue(conn, now, max).await)?;
+        if overdue.is_empty() { Ok(0) } else { self.expire(overdue).await }
+    }
+
+    async fn close(&self, tickets: Vec<TicketId>, closing: Closing) -> Result<Vec<Order>, OrdersError> {
+        let now = self.0.clock.now();
+        #[cfg(feature = "sabotage")]
+        let now = if crate::kernel::sabotage::active("orders.expire_early") {
+            now.plus(std::time::Duration::from_secs(3600))
+        } else {
+            now
+        };
+        let closed = store::write!(&self.0.db, |conn| {
+            let mut closed = Vec::new();
+            for ticket in tickets {
+                let Some((order, stock)) = sql::orders::close(conn, ticket, closing, now).await? else { continue };
+                let events = vec![ResultEvent::Order(order.clone()), ResultEvent::Stock(stock)];
+                sql::outbox::append(conn, &[result_event(order.sale(), events)?], now).await?;
+                closed.push(order);
+            }
+            Ok(closed)
+        })?;
+        if !closed.is_empty() {
+            let event = if closing == Closing::Expiry { "expired" } else { "cancelled" };
+            self.0.metrics.orders.add(event, closed.len() as u64);
+            self.0.relay.wake();
+        }
+        Ok(closed)
+    }
+
+    #[cfg(feature = "sabotage")]
+    async fn return_once_more(&self, order: OrderId) -> Result<(), OrdersError> {
+        let now = self.0.clock.now();
+        store::write!(&self.0.db, |conn| {
+            sql::orders::return_stock(conn, order.ticket().sale, 1, now).await?;
+            Ok(())
+        })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! What a decision means for the gate. It arrives as an event, perhaps twice: settling and releasing are idempotent.
+
+use super::{Order, OrderState, Orders, OrdersError, Ticket};
+use crate::hub::events::ResultEvent;
+use crate::store;
+
+impl Orders {
+    /// Takes over what became so: the gate learns what is decided and which units are free again, the hub tells who waits.
+    pub async fn apply(&self, events: Vec<ResultEvent>) -> Result<(), OrdersError> {
+        let mut decided = Vec::new();
+        let mut released = Vec::new();
+        for event in &events {
+            let ResultEvent::Order(order) = event else { continue };
+            if order.version == Ticket::DECIDED {
+                decided.push(order.ticket);
+            }
+            if let Some(restock) = release_of(order) {
+                released.push((order.ticket, order.buyer, restock));
+            }
+        }
+        self.0.gate.settle(&decided).await?;
+        for (ticket, buyer, restock) in released {
+            self.0.gate.release(ticket, buyer, restock).await?;
+        }
+        self.0.hub.apply(events);
+        Ok(())
+    }
+
+    /// After events were missed: reads afresh what somebody on this node waits for.
+    pub async fn resync(&self) -> Result<(), OrdersError> {
+        self.0.hub.forget_recent();
+        let snapshot = self.0.sales.refresh().await?;
+        self.0.hub.merge_stock(snapshot.offers().iter().map(|offer| offer.stock));
+        for ticket in self.0.hub.watched() {
+            let order = store::read!(&self.0.db, |conn| sql::orders::find(conn, ticket).await)?;
+            if let Some(order) = order {
+                self.apply(vec![ResultEvent::Order(order)]).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the gate lets go of the ticket's buyer and, if so, whether its units are free again.
+const fn release_of(order: &Order) -> Option<bool> {
+    match order.state {
+        OrderState::AwaitingPayment | OrderState::Paid | OrderState::Refunding => None,
+        // The gate had promised a unit that does not exist.
+        OrderState::RefusedSoldOut => Some(false),
+        // Whether refunded units are sold again is the sale's choice; the stock event tells how it went.
+        OrderState::Refunded => Some(false),
+        OrderState::Cancelled
+        | OrderState::Expired
+        | OrderState::RefusedAlreadyBought
+        | OrderState::RefusedSaleEnded
+        | OrderState::Voided => Some(true),
+    }
+}

@@ -1,0 +1,46 @@
+//! What the orders slice puts on the broker. Samples of each version are in `schema/messages/`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::{TicketId, Timestamp, UserId};
+
+/// Type of the messages of `order-requests`.
+pub const REQUESTS: &str = "order-requests";
+/// Version of [`OrderRequests`] that this build writes.
+pub const REQUESTS_VERSION: u32 = 1;
+
+/// Type of the messages of `payment-timeouts`.
+pub const TIMEOUTS: &str = "payment-timeouts";
+/// Version of [`PaymentTimeouts`] that this build writes.
+pub const TIMEOUTS_VERSION: u32 = 1;
+
+/// Admitted tickets of one sale, in the order of admission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderRequests {
+    /// One per ticket.
+    pub tickets: Vec<OrderRequest>,
+}
+
+/// One admitted ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderRequest {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// Who holds it.
+    pub buyer: UserId,
+    /// The key it was asked for with.
+    pub key: String,
+    /// Units.
+    pub quantity: u32,
+    /// When the gate admitted it.
+    pub at: Timestamp,
+}
+
+/// Orders that were decided together and so run out of time together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentTimeouts {
+    /// Their time to pay ends here.
+    pub due: Timestamp,
+    /// The orders.
+    pub orders: Vec<TicketId>,
+}

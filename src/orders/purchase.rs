@@ -1,0 +1,217 @@
+//! Buying: sale, gate, broker, ticket. Everything a buyer can be refused for on the way is a [`PurchaseRefusal`].
+
+use tokio::time::Instant;
+
+use super::messages::OrderRequest;
+use super::{Orders, OrdersError, Ticket};
+use crate::broker::{BrokerError, Topic};
+use crate::gate::AdmitError;
+use crate::gate::{Attempt, Decision};
+use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
+use crate::sales::{Offer, SaleState};
+
+/// What a buyer asks for.
+#[derive(Debug, Clone)]
+pub struct PurchaseRequest {
+    /// Which sale; `None` when the id was not one.
+    pub sale: Option<SaleId>,
+    /// How many units, as asked.
+    pub quantity: i32,
+    /// Idempotency key, as asked.
+    pub key: String,
+}
+
+/// Why a purchase was refused. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PurchaseRefusal {
+    /// No such sale, or it is a draft.
+    SaleNotFound,
+    /// The window begins later.
+    NotStarted {
+        /// When it begins.
+        starts_at: Timestamp,
+    },
+    /// The window is over, or the operator ended the sale.
+    Ended,
+    /// The operator paused the sale.
+    Paused,
+    /// Fewer units are left than asked for.
+    SoldOut,
+    /// The buyer has a live order in this sale.
+    AlreadyBought,
+    /// Not between 1 and the sale's limit per buyer.
+    QuantityInvalid {
+        /// The limit.
+        limit: u32,
+    },
+    /// Not 8 to 64 of `A-Z a-z 0-9 _ -`.
+    KeyInvalid,
+    /// The buyer used the key before, for something else.
+    KeyReused,
+    /// The sale can't be bought from at this moment.
+    TryLater,
+}
+
+impl PurchaseRefusal {
+    /// Its name in the metrics: the public code in lower case.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::SaleNotFound => "sale_not_found",
+            Self::NotStarted { .. } => "sale_not_started",
+            Self::Ended => "sale_ended",
+            Self::Paused => "sale_paused",
+            Self::SoldOut => "sold_out",
+            Self::AlreadyBought => "already_bought",
+            Self::QuantityInvalid { .. } => "quantity_invalid",
+            Self::KeyInvalid => "idempotency_key_invalid",
+            Self::KeyReused => "idempotency_key_reused",
+            Self::TryLater => "try_later",
+        }
+    }
+}
+
+/// Whether the text can be an idempotency key.
+pub fn is_key(text: &str) -> bool {
+    (8..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+impl Orders {
+    /// Buys. `Ok(Ok)` is a promise: the ticket will end in exactly one recorded outcome, whatever crashes. `Err` means that
+    /// it is unknown whether there is a ticket; asking again with the same key tells.
+    pub async fn purchase(
+        &self,
+        buyer: UserId,
+        request: PurchaseRequest,
+    ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
+        let started = Instant::now();
+        let result = self.decide_purchase(buyer, request).await;
+        let metrics = &self.0.metrics;
+        match &result {
+            Ok(Ok(ticket)) => {
+                metrics.purchase.record(started.elapsed());
+                metrics.purchase_answers.count(if ticket.decision.is_some() { "replayed" } else { "admitted" });
+            }
+            Ok(Err(refusal)) => metrics.purchase_answers.count(refusal.name()),
+            Err(_) => metrics.purchase_answers.count("unavailable"),
+        }
+        result
+    }
+
+    async fn decide_purchase(
+        &self,
+        buyer: UserId,
+        request: PurchaseRequest,
+    ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
+        if !is_key(&request.key) {
+            return Ok(Err(PurchaseRefusal::KeyInvalid));
+        }
+        let snapshot = self.0.sales.snapshot();
+        let listed = request.sale.and_then(|id| snapshot.offer(id)).filter(|offer| !offer.is_draft());
+        let Some(offer) = listed else { return self.purchase_unlisted(buyer, request).await };
+        let sale = &offer.sale;
+        let quantity = match u32::try_from(request.quantity) {
+            Ok(quantity) if quantity > 0 => quantity,
+            _ => return Ok(Err(PurchaseRefusal::QuantityInvalid { limit: sale.limit_per_buyer })),
+        };
+        let attempt = Attempt { buyer, key: request.key, quantity };
+        let asked = Instant::now();
+        let decision = match self.0.coalescer.admit(sale.id, sale.epoch, attempt.clone()).await {
+            Ok(decision) => {
+                self.0.metrics.gate.record(asked.elapsed());
+                decision
+            }
+            Err(AdmitError::Busy) => return Ok(Err(PurchaseRefusal::TryLater)),
+            Err(AdmitError::Unavailable(error)) => return Err(OrdersError::Gate(error)),
+        };
+        self.act_on(decision, offer, attempt).await
+    }
+
+    async fn act_on(
+        &self,
+        decision: Decision,
+        offer: &Offer,
+        attempt: Attempt,
+    ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
+        let refusal = match decision {
+            Decision::Admitted { ticket, at } => return self.publish(ticket, at, attempt).await.map(Ok),
+            Decision::Replayed { ticket, at: Some(at), pending: true } => {
+                return self.publish(ticket, at, attempt).await.map(Ok);
+            }
+            Decision::Replayed { ticket, .. } => {
+                let known = self.ticket_of_buyer(attempt.buyer, ticket).await?;
+                return Ok(known.ok_or(PurchaseRefusal::TryLater));
+            }
+            Decision::WrongEpoch => return self.purchase_closed(offer, attempt).await,
+            Decision::KeyReused => PurchaseRefusal::KeyReused,
+            Decision::AlreadyBought => PurchaseRefusal::AlreadyBought,
+            Decision::OverLimit => PurchaseRefusal::QuantityInvalid { limit: offer.sale.limit_per_buyer },
+            Decision::SoldOut => PurchaseRefusal::SoldOut,
+            Decision::NotOpen => PurchaseRefusal::NotStarted { starts_at: offer.session.starts_at },
+            Decision::Ended => PurchaseRefusal::Ended,
+            Decision::Paused => PurchaseRefusal::Paused,
+        };
+        Ok(Err(refusal))
+    }
+
+    /// Promises only after the broker's receipt. The ticket is pending in the gate from before, so nothing is lost when this
+    /// fails or the buyer hangs up: reconciliation publishes it again.
+    async fn publish(&self, ticket: TicketId, at: Timestamp, attempt: Attempt) -> Result<Ticket, OrdersError> {
+        let Attempt { buyer, key, quantity } = attempt;
+        let sent = Instant::now();
+        match self.0.publisher.publish(OrderRequest { ticket, buyer, key, quantity, at }).await {
+            Ok(()) => {
+                self.0.metrics.broker_publish.get(Topic::OrderRequests.name()).record(sent.elapsed());
+                Ok(Ticket { id: ticket, buyer, quantity, created_at: at, decision: None })
+            }
+            Err(error) => Err(OrdersError::Broker(error)),
+        }
+    }
+
+    /// The gate does not hold the sale: it is being rebuilt, or the sale was over long ago. A key still gets its ticket.
+    async fn purchase_closed(
+        &self,
+        Offer { sale, session, .. }: &Offer,
+        attempt: Attempt,
+    ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
+        if let Some(order) = self.find_by_key(attempt.buyer, attempt.key).await? {
+            let same = order.sale() == sale.id && order.quantity == attempt.quantity;
+            return Ok(if same { Ok(Ticket::decided(order)) } else { Err(PurchaseRefusal::KeyReused) });
+        }
+        let over = session.ends_at <= self.0.clock.now() || sale.state == SaleState::Ended;
+        Ok(Err(if over { PurchaseRefusal::Ended } else { PurchaseRefusal::TryLater }))
+    }
+
+    /// A sale that is not listed: unknown, a draft, or so old that only its orders remember it.
+    async fn purchase_unlisted(
+        &self,
+        buyer: UserId,
+        request: PurchaseRequest,
+    ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
+        let Some(sale) = request.sale else { return Ok(Err(PurchaseRefusal::SaleNotFound)) };
+        let known = self.find_by_key(buyer, request.key).await?;
+        let same =
+            known.filter(|order| order.sale() == sale && i64::from(order.quantity) == i64::from(request.quantity));
+        Ok(same.map(Ticket::decided).ok_or(PurchaseRefusal::SaleNotFound))
+    }
+}
+
+impl From<BrokerError> for OrdersError {
+    fn from(error: BrokerError) -> Self {
+        Self::Broker(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_key;
+
+    #[test]
+    fn keys_are_8_to_64_plain_characters() {
+        for good in ["abcdefgh", "A-Z_0-9_", &"k".repeat(64)] {
+            assert!(is_key(good), "{good}");
+        }
+        for bad in ["", "short_7", &"k".repeat(65), "with space", "naïve-key", "semi;colon", "tab\tkey1"] {
+            assert!(!is_key(bad), "{bad}");
+        }
+    }
+}

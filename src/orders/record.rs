@@ -1,0 +1,108 @@
+//! The order writer's work: one transaction per batch, winners and losers recorded, stock lowered, events in the outbox. Safe
+//! to run twice on the same tickets.
+
+use std::collections::BTreeMap;
+
+use super::messages::{OrderRequest, PaymentTimeouts, TIMEOUTS, TIMEOUTS_VERSION};
+use super::{Order, OrderState, Orders, OrdersError, Refusal};
+use crate::broker::envelope::{self, EnvelopeError};
+use crate::broker::{NewEvent, Topic};
+use crate::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
+use crate::kernel::{SaleId, Timestamp};
+use crate::sales::StockLevel;
+use crate::store::{self, StoreError};
+
+impl Orders {
+    /// Records the decision on each ticket, in the given order, in one transaction. On an error nothing is recorded.
+    pub async fn record(&self, requests: Vec<OrderRequest>) -> Result<(), OrdersError> {
+        let now = self.0.clock.now();
+        let mut by_sale = BTreeMap::<SaleId, Vec<OrderRequest>>::new();
+        for request in requests {
+            by_sale.entry(request.ticket.sale).or_default().push(request);
+        }
+        let recorded = store::write!(&self.0.db, |conn| {
+            let mut outcomes = Vec::new();
+            for (sale, requests) in by_sale {
+                let facts = sql::orders::sale_facts(conn, sale).await?;
+                let facts = facts.ok_or_else(|| StoreError::Conflict { constraint: format!("unknown sale {sale}") })?;
+                let (decided, stock) = sql::orders::record(conn, facts, sale, &requests, now).await?;
+                outcomes.extend(decided.iter().map(|order| (order.state, now.since(order.created_at))));
+                let events = events_of(sale, decided, stock)?;
+                sql::outbox::append(conn, &events, now).await?;
+            }
+            Ok(outcomes)
+        })?;
+        self.0.relay.wake();
+        for (state, waited) in recorded {
+            self.0.metrics.tickets_decided.count(outcome(state));
+            self.0.metrics.ticket_decision.record(waited);
+        }
+        Ok(())
+    }
+}
+
+/// The name of a decision in the metrics.
+const fn outcome(state: OrderState) -> &'static str {
+    match state.refusal() {
+        None => "confirmed",
+        Some(Refusal::SoldOut) => "sold_out",
+        Some(Refusal::AlreadyBought) => "already_bought",
+        Some(Refusal::SaleEnded) => "sale_ended",
+        Some(Refusal::Voided) => "voided",
+    }
+}
+
+/// The result that every node hears, and the reminder that the time to pay is over.
+fn events_of(sale: SaleId, decided: Vec<Order>, stock: Option<StockLevel>) -> Result<Vec<NewEvent>, StoreError> {
+    if decided.is_empty() {
+        return Ok(Vec::new());
+    }
+    let unpaid: Vec<_> = decided.iter().filter(|order| order.state.is_live()).collect();
+    let mut events = Vec::with_capacity(2);
+    if let Some(first) = unpaid.first() {
+        let timeouts =
+            PaymentTimeouts { due: first.pay_before, orders: unpaid.iter().map(|order| order.ticket).collect() };
+        events.push(NewEvent {
+            topic: Topic::PaymentTimeouts,
+            key: sale.to_string(),
+            payload: envelope::encode(TIMEOUTS, TIMEOUTS_VERSION, &timeouts).map_err(unwritable)?,
+            deliver_at: Some(timeouts.due),
+        });
+    }
+    let results = decided.into_iter().map(ResultEvent::Order).chain(stock.map(ResultEvent::Stock)).collect();
+    events.push(result_event(sale, results)?);
+    Ok(events)
+}
+
+/// The outbox event that carries these results of one sale.
+pub(super) fn result_event(sale: SaleId, events: Vec<ResultEvent>) -> Result<NewEvent, StoreError> {
+    Ok(NewEvent {
+        topic: Topic::PurchaseResults,
+        key: sale.to_string(),
+        payload: envelope::encode(RESULTS, RESULTS_VERSION, &ResultBatch { events }).map_err(unwritable)?,
+        deliver_at: None,
+    })
+}
+
+fn unwritable(error: EnvelopeError) -> StoreError {
+    StoreError::Internal(error.to_string())
+}
+
+impl Orders {
+    /// Records that a ticket which can't be decided was taken back, so that its buyer gets an end. `Err` when not even that is
+    /// possible, because the ticket itself makes no sense.
+    pub async fn void(&self, request: OrderRequest) -> Result<(), OrdersError> {
+        let now: Timestamp = self.0.clock.now();
+        store::write!(&self.0.db, |conn| {
+            let sale = request.ticket.sale;
+            let facts = sql::orders::sale_facts(conn, sale).await?;
+            let facts = facts.ok_or_else(|| StoreError::Conflict { constraint: format!("unknown sale {sale}") })?;
+            if let Some(order) = sql::orders::void(conn, facts, &request, now).await? {
+                sql::outbox::append(conn, &[result_event(sale, vec![ResultEvent::Order(order)])?], now).await?;
+            }
+            Ok(())
+        })?;
+        self.0.relay.wake();
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! The orders service: what it is made of, and what buyers can look up.
+
+use std::sync::Arc;
+
+use super::publisher::Publisher;
+use super::{Order, OrderState, Ticket};
+use crate::broker::outbox::Relay;
+use crate::broker::{Broker, BrokerError};
+use crate::gate::Coalescer;
+use crate::gate::{Gate, GateError, PendingTicket};
+use crate::hub::Hub;
+use crate::kernel::{Clock, OrderId, SaleId, TicketId, Timestamp, UserId};
+use crate::sales::Sales;
+use crate::store::{self, Database, StoreError};
+use crate::telemetry::Metrics;
+
+/// Something that orders need does not work now; whether anything changed is unknown.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OrdersError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The gate.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// The broker.
+    #[error(transparent)]
+    Broker(BrokerError),
+}
+
+/// Buying, looking up, closing, rebuilding. Cheap to clone.
+#[derive(Clone)]
+pub struct Orders(pub(super) Arc<Parts>);
+
+/// What [`Orders`] is made of.
+pub struct Parts {
+    /// The truth.
+    pub db: Database,
+    /// Admission.
+    pub gate: Arc<dyn Gate>,
+    /// Admission, many at a time.
+    pub coalescer: Coalescer,
+    /// The way to the order writer.
+    pub publisher: Publisher,
+    /// Messages.
+    pub broker: Arc<dyn Broker>,
+    /// Wakes the outbox relay after a commit.
+    pub relay: Relay,
+    /// Fan-out.
+    pub hub: Hub,
+    /// What is on sale.
+    pub sales: Sales,
+    /// Time.
+    pub clock: Clock,
+    /// Counts.
+    pub metrics: Metrics,
+}
+
+/// A place in a buyer's list of orders, newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListKey {
+    /// When the order was admitted.
+    pub at: Timestamp,
+    /// Which order.
+    pub ticket: TicketId,
+}
+
+/// A page of a buyer's orders: `limit` orders older than `after` or newer than `before`, those nearest to it.
+#[derive(Debug, Clone)]
+pub struct OrderPage {
+    /// Only these states.
+    pub states: Vec<OrderState>,
+    /// Only older ones.
+    pub after: Option<ListKey>,
+    /// Only newer ones.
+    pub before: Option<ListKey>,
+    /// How many at most.
+    pub limit: usize,
+    /// Count from the oldest end.
+    pub from_end: bool,
+}
+
+/// What [`Orders::list_of_buyer`] found.
+#[derive(Debug, Clone)]
+pub struct OrderList {
+    /// The page, newest first.
+    pub orders: Vec<Order>,
+    /// Whether there is more beyond it, in the direction that was asked for.
+    pub more: bool,
+    /// How many there are in all.
+    pub total: usize,
+}
+
+impl Orders {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The buyer's own ticket; `None` when it is unknown or another's.
+    pub async fn ticket_of_buyer(&self, buyer: UserId, ticket: TicketId) -> Result<Option<Ticket>, OrdersError> {
+        if let Some(order) = self.0.hub.recent(ticket) {
+            return Ok(own(buyer, order).map(Ticket::decided));
+        }
+        if let Some(order) = self.find(ticket).await? {
+            return Ok(own(buyer, order).map(Ticket::decided));
+        }
+        if let Some(pending) = self.0.gate.find_pending(ticket).await? {
+            return Ok((pending.buyer == buyer).then(|| queued(pending)));
+        }
+        // It may have been decided between the two looks.
+        let order = self.find(ticket).await?;
+        Ok(order.and_then(|order| own(buyer, order)).map(Ticket::decided))
+    }
+
+    /// The buyer's own order; `None` when it is unknown, another's, or was refused.
+    pub async fn order_of_buyer(&self, buyer: UserId, order: OrderId) -> Result<Option<Arc<Order>>, OrdersError> {
+        let found = match self.0.hub.recent(order.ticket()) {
+            Some(order) => Some(order),
+            None => self.find(order.ticket()).await?,
+        };
+        Ok(found.and_then(|order| own(buyer, order)).filter(|order| order.state.refusal().is_none()))
+    }
+
+    /// The buyer's ticket in a sale: the pending one, else the live one, else the newest.
+    pub async fn ticket_in_sale(&self, buyer: UserId, sale: SaleId) -> Result<Option<Ticket>, OrdersError> {
+        if let Some(pending) = self.0.gate.find_pending_of(sale, buyer).await? {
+            return Ok(Some(queued(pending)));
+        }
+        let order = store::read!(&self.0.db, |conn| sql::orders::find_of_buyer(conn, sale, buyer).await)?;
+        Ok(order.map(Arc::new).map(Ticket::decided))
+    }
+
+    /// A page of the buyer's orders.
+    pub async fn list_of_buyer(&self, buyer: UserId, page: OrderPage) -> Result<OrderList, OrdersError> {
+        Ok(store::read!(&self.0.db, |conn| sql::orders::list_of_buyer(conn, buyer, page).await)?)
+    }
+
+    pub(super) async fn find(&self, ticket: TicketId) -> Result<Option<Arc<Order>>, OrdersError> {
+        Ok(store::read!(&self.0.db, |conn| sql::orders::find(conn, ticket).await)?.map(Arc::new))
+    }
+
+    pub(super) async fn find_by_key(&self, buyer: UserId, key: String) -> Result<Option<Arc<Order>>, OrdersError> {
+        Ok(store::read!(&self.0.db, |conn| sql::orders::find_by_key(conn, buyer, key).await)?.map(Arc::new))
+    }
+
+    /// The node's fan-out, for subscriptions.
+    pub fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+}
+
+fn own(buyer: UserId, order: Arc<Order>) -> Option<Arc<Order>> {
+    (order.buyer == buyer).then_some(order)
+}
+
+fn queued(pending: PendingTicket) -> Ticket {
+    Ticket {
+        id: pending.ticket,
+        buyer: pending.buyer,
+        quantity: pending.quantity,
+        created_at: pending.at,
+        decision: None,
+    }
+}

@@ -1,0 +1,18 @@
+//! What nodes tell each other when an operator changed something: the messages of `catalog-changes`.
+
+use serde::{Deserialize, Serialize};
+
+/// Name of the message type in its envelope.
+pub const CATALOG_CHANGE: &str = "catalog-change";
+
+/// Version of [`CatalogChange`] that this build writes.
+pub const CATALOG_CHANGE_VERSION: u32 = 1;
+
+/// A hint to read the catalog again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogChange {
+    /// Public id of the product, session or sale that changed.
+    pub subject: String,
+    /// The catalog's revision after the change: nodes that have it already need not read.
+    pub revision: u64,
+}

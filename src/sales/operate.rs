@@ -1,0 +1,348 @@
+//! What operators do. Each act is one transaction: the guarded change, its audit row and, where stock moves, the event for the
+//! hubs. Afterwards the snapshot is built anew, the gate is told and the other nodes hear of it; if one of these fails, the act
+//! stands all the same: polling and reconciliation catch up.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::input::{STOCK_MAX, SaleChange, SaleInput, SessionInput, StockAdd, units_invalid};
+use super::messages::{CATALOG_CHANGE, CATALOG_CHANGE_VERSION, CatalogChange};
+use super::model::{Sale, Session, StockLevel};
+use super::service::Sales;
+use super::snapshot::Offer;
+use super::state::{self, Act};
+use crate::broker::{Message, Topic, envelope, outbox::NewEvent};
+use crate::catalog::{ActError, Audit, Problem, Product, ProductChange, ProductInput, Reason};
+use crate::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
+use crate::kernel::{AuditId, ProductId, SaleId, SessionId, UserId};
+use crate::store::{self, StoreError};
+
+/// What a transaction found: the outcome, or a refusal that left everything as it was.
+type Decided<T> = Result<Result<T, Vec<Problem>>, StoreError>;
+
+impl Sales {
+    /// Creates a product.
+    pub async fn product_create(&self, operator: UserId, input: ProductInput) -> Result<Arc<Product>, ActError> {
+        self.owned(move |sales| async move {
+            let now = sales.parts().clock.now();
+            let product = Arc::new(input.check(ProductId::generate(&sales.parts().clock, &sales.parts().rng), now)?);
+            let audit = sales.audit(operator, "product.create", &product.id, product_detail(&product));
+            let stored = product.clone();
+            let revision = store::write!(&sales.parts().db, |conn| {
+                sql::catalog::take_turn(conn).await?;
+                sql::catalog::insert_product(conn, &stored).await?;
+                sql::catalog::record(conn, &audit).await
+            })?;
+            sales.announce(&product.id, revision).await;
+            Ok(product)
+        })
+        .await
+    }
+
+    /// Edits a product. Sales that show it show the edit at once; orders keep the name they were made with.
+    pub async fn product_update(
+        &self,
+        operator: UserId,
+        id: ProductId,
+        change: ProductChange,
+    ) -> Result<Arc<Product>, ActError> {
+        self.owned(move |sales| async move {
+            let now = sales.parts().clock.now();
+            let audit = sales.audit(operator, "product.update", &id, Value::Null);
+            let decided: Decided<(Product, u64)> = store::write!(&sales.parts().db, |conn| {
+                sql::catalog::take_turn(conn).await?;
+                let Some(old) = sql::catalog::find_product(conn, id).await? else {
+                    return Ok(Err(vec![not_found(Reason::ProductNotFound)]));
+                };
+                let product = match change.apply(&old, now) {
+                    Ok(product) => product,
+                    Err(problems) => return Ok(Err(problems)),
+                };
+                sql::catalog::update_product(conn, &product).await?;
+                let audit = Audit { detail: product_detail(&product), ..audit };
+                Ok(Ok((product, sql::catalog::record(conn, &audit).await?)))
+            });
+            let (product, revision) = decided??;
+            sales.announce(&id, revision).await;
+            Ok(Arc::new(product))
+        })
+        .await
+    }
+
+    /// Creates a session.
+    pub async fn session_create(&self, operator: UserId, input: SessionInput) -> Result<Arc<Session>, ActError> {
+        self.owned(move |sales| async move {
+            let now = sales.parts().clock.now();
+            let session = Arc::new(input.check(SessionId::generate(&sales.parts().clock, &sales.parts().rng), now)?);
+            let detail = json!({
+                "name": session.name, "startsAt": session.starts_at.to_rfc3339(), "endsAt": session.ends_at.to_rfc3339(),
+            });
+            let audit = sales.audit(operator, "session.create", &session.id, detail);
+            let stored = session.clone();
+            let revision = store::write!(&sales.parts().db, |conn| {
+                sql::catalog::take_turn(conn).await?;
+                sql::sales::insert_session(conn, &stored).await?;
+                sql::catalog::record(conn, &audit).await
+            })?;
+            sales.announce(&session.id, revision).await;
+            Ok(session)
+        })
+        .await
+    }
+
+    /// Creates a sale, as a draft.
+    pub async fn sale_create(&self, operator: UserId, input: SaleInput) -> Result<Offer, ActError> {
+        self.owned(move |sales| async move {
+            let now = sales.parts().clock.now();
+            let id = SaleId::generate(&sales.parts().clock, &sales.parts().rng);
+            let audit = sales.audit(operator, "sale.create", &id, Value::Null);
+            let decided: Decided<(Offer, u64)> = store::write!(&sales.parts().db, |conn| {
+                sql::catalog::take_turn(conn).await?;
+                let session = sql::sales::find_session(conn, input.session_id).await?;
+                let product = sql::catalog::find_product(conn, input.product_id).await?;
+                let mut sale = match input.check(session.is_some(), product.is_some(), id, now) {
+                    Ok(sale) => sale,
+                    Err(problems) => return Ok(Err(problems)),
+                };
+                sale.number = sql::sales::next_number(conn).await?;
+                sql::sales::insert_sale(conn, &sale).await?;
+                let audit = Audit { detail: sale_detail(&sale), ..audit };
+                let revision = sql::catalog::record(conn, &audit).await?;
+                let offer = sql::sales::find_offer(conn, id, now).await?;
+                Ok(offer.map(|offer| (offer, revision)).ok_or_else(|| vec![not_found(Reason::SaleNotFound)]))
+            });
+            let (offer, revision) = decided??;
+            sales.announce(&id, revision).await;
+            Ok(offer)
+        })
+        .await
+    }
+
+    /// Edits a draft.
+    pub async fn sale_update(&self, operator: UserId, id: SaleId, change: SaleChange) -> Result<Offer, ActError> {
+        self.owned(move |sales| async move {
+            let now = sales.parts().clock.now();
+            let audit = sales.audit(operator, Act::Update.name(), &id, Value::Null);
+            let decided: Decided<(Offer, u64)> = store::write!(&sales.parts().db, |conn| {
+                sql::catalog::take_turn(conn).await?;
+                let Some(Offer { sale: old, .. }) = sql::sales::find_offer(conn, id, now).await? else {
+                    return Ok(Err(vec![not_found(Reason::SaleNotFound)]));
+                };
+                if let Err(reason) = state::after(Act::Update, old.state, false) {
+                    return Ok(Err(vec![illegal(reason)]));
+                }
+                if change.version.is_some_and(|version| version != i64::from(old.version)) {
+                    return Ok(Err(vec![stale(old.version)]));
+                }
+                let input = change.applied_to(&old);
+                let session = sql::sales::find_session(conn, input.session_id).await?;
+                let product = sql::catalog::find_product(conn, input.product_id).await?;
+                let sale = match input.check(session.is_some(), product.is_some(), id, now) {
+                    Ok(new) => Sale { number: old.number, version: old.version + 1, created_at: old.created_at, ..new },
+                    Err(problems) => return Ok(Err(problems)),
+                };
+                sql::sales::update_draft(conn, &sale).await?;
+                let audit = Audit { detail: sale_detail(&sale), ..audit };
+                let revision = sql::catalog::record(conn, &audit).await?;
+                let offer = sql::sales::find_offer(conn, id, now).await?;
+                Ok(offer.map(|offer| (offer, revision)).ok_or_else(|| vec![not_found(Reason::SaleNotFound)]))
+            });
+            let (offer, revision) = decided??;
+            sales.announce(&id, revision).await;
+            Ok(offer)
+        })
+        .await
+    }
+
+    /// Lets a draft sell in its session's window; its gate begins with epoch 1.
+    pub async fn sale_publish(&self, operator: UserId, id: SaleId) -> Result<Offer, ActError> {
+        self.transition(operator, id, Act::Publish).await
+    }
+
+    /// Stops a sale for now.
+    pub async fn sale_pause(&self, operator: UserId, id: SaleId) -> Result<Offer, ActError> {
+        self.transition(operator, id, Act::Pause).await
+    }
+
+    /// Lets a paused sale sell again.
+    pub async fn sale_resume(&self, operator: UserId, id: SaleId) -> Result<Offer, ActError> {
+        self.transition(operator, id, Act::Resume).await
+    }
+
+    /// Stops a sale for good. Orders that exist keep their units and their time to pay.
+    pub async fn sale_end(&self, operator: UserId, id: SaleId) -> Result<Offer, ActError> {
+        self.transition(operator, id, Act::End).await
+    }
+
+    async fn transition(&self, operator: UserId, id: SaleId, act: Act) -> Result<Offer, ActError> {
+        self.owned(move |sales| async move {
+            let now = sales.parts().clock.now();
+            let audit = sales.audit(operator, act.name(), &id, Value::Null);
+            let decided: Decided<(Offer, u64)> = store::write!(&sales.parts().db, |conn| {
+                sql::catalog::take_turn(conn).await?;
+                let Some(offer) = sql::sales::find_offer(conn, id, now).await? else {
+                    return Ok(Err(vec![not_found(Reason::SaleNotFound)]));
+                };
+                let next = match state::after(act, offer.sale.state, offer.session.ends_at <= now) {
+                    Ok(next) => next,
+                    Err(reason) => return Ok(Err(vec![illegal(reason)])),
+                };
+                let old = &offer.sale;
+                let epochs = u32::from(act == Act::Publish);
+                let (epoch, version) = (old.epoch + epochs, old.version + 1);
+                let sale = Sale { state: next, epoch, version, updated_at: now, ..(**old).clone() };
+                sql::sales::update_state(conn, &sale, epochs).await?;
+                let detail = json!({ "from": old.state.as_str(), "to": next.as_str(), "version": version });
+                let revision = sql::catalog::record(conn, &Audit { detail, ..audit }).await?;
+                Ok(Ok((Offer { sale: Arc::new(sale), ..offer }, revision)))
+            });
+            let (offer, revision) = decided??;
+            sales.tell_gate(&offer, act).await;
+            sales.announce(&id, revision).await;
+            Ok(offer)
+        })
+        .await
+    }
+
+    /// Adds units to a published sale, once per idempotency key. A repeated call gets the sale as it now is.
+    pub async fn sale_stock_add(&self, operator: UserId, input: StockAdd) -> Result<Offer, ActError> {
+        self.owned(move |sales| async move {
+            let now = sales.parts().clock.now();
+            let units = input.check()?;
+            let StockAdd { sale: id, idempotency_key: key, .. } = input;
+            let audit = sales.audit(operator, Act::AddStock.name(), &id, Value::Null);
+            // With the revision after the act, or none if the units had been added before.
+            let decided: Decided<(Offer, Option<u64>)> = store::write!(&sales.parts().db, |conn| {
+                sql::catalog::take_turn(conn).await?;
+                let Some(offer) = sql::sales::find_offer(conn, id, now).await? else {
+                    return Ok(Err(vec![not_found(Reason::SaleNotFound)]));
+                };
+                match sql::sales::find_stock_add(conn, id, &key).await? {
+                    Some(before) if before == units => return Ok(Ok((offer, None))),
+                    Some(_) => return Ok(Err(vec![key_reused()])),
+                    None => {}
+                }
+                if let Err(reason) = state::after(Act::AddStock, offer.sale.state, offer.session.ends_at <= now) {
+                    return Ok(Err(vec![illegal(reason)]));
+                }
+                if i64::from(offer.sale.stock_total) + i64::from(units) > STOCK_MAX {
+                    return Ok(Err(vec![units_invalid()]));
+                }
+                sql::sales::insert_stock_add(conn, id, &key, units, now).await?;
+                let (sale, stock) = sql::sales::add_stock(conn, id, offer.sale.version, units, now).await?;
+                sql::outbox::append(conn, &[stock_event(stock)?], now).await?;
+                let detail = json!({ "units": units, "stockTotal": stock.total, "idempotencyKey": key });
+                let revision = sql::catalog::record(conn, &Audit { detail, ..audit }).await?;
+                Ok(Ok((Offer { sale: Arc::new(sale), stock, session: offer.session }, Some(revision))))
+            });
+            let (offer, revision) = decided??;
+            if let Some(revision) = revision {
+                sales.parts().relay.wake();
+                sales.tell_gate(&offer, Act::AddStock).await;
+                sales.announce(&id, revision).await;
+            }
+            Ok(offer)
+        })
+        .await
+    }
+
+    /// Runs an act in a task of its own: once begun it is finished, whether or not somebody still waits for it.
+    async fn owned<T, F>(&self, act: impl FnOnce(Self) -> F + Send + 'static) -> Result<T, ActError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ActError>> + Send + 'static,
+    {
+        let sales = self.clone();
+        let task = tokio::spawn(async move {
+            let inner = sales.0.clone();
+            let _turn = inner.turn.lock().await;
+            act(sales).await
+        });
+        task.await.unwrap_or_else(|error| Err(StoreError::Internal(error.to_string()).into()))
+    }
+
+    fn audit(&self, operator: UserId, act: &'static str, subject: &impl ToString, detail: Value) -> Audit {
+        let id = AuditId::generate(&self.parts().clock, &self.parts().rng);
+        Audit { id, operator, act, subject: subject.to_string(), detail, at: self.parts().clock.now() }
+    }
+
+    async fn tell_gate(&self, offer: &Offer, act: Act) {
+        let terms = offer.terms();
+        let told = match act {
+            Act::Publish => self.parts().gate.rebuild(terms, Vec::new()).await,
+            _ => self.parts().gate.update(terms).await,
+        };
+        if let Err(error) = told {
+            tracing::warn!(%error, sale = %offer.sale.id, act = act.name(), "gate not told of an operator act");
+        }
+    }
+
+    async fn announce(&self, subject: &impl ToString, revision: u64) {
+        if let Err(error) = self.refresh().await {
+            tracing::warn!(%error, "sale snapshot not refreshed");
+        }
+        let subject = subject.to_string();
+        let key = Bytes::from(subject.clone());
+        let change = CatalogChange { subject, revision };
+        let published = match envelope::encode(CATALOG_CHANGE, CATALOG_CHANGE_VERSION, &change) {
+            Ok(payload) => {
+                let message = Message { key, payload, deliver_at: None };
+                self.parts()
+                    .broker
+                    .publish(Topic::CatalogChanges, vec![message])
+                    .await
+                    .map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = published {
+            tracing::warn!(%error, subject = %change.subject, "catalog change not announced");
+        }
+    }
+}
+
+fn stock_event(stock: StockLevel) -> Result<NewEvent, StoreError> {
+    let batch = ResultBatch { events: vec![ResultEvent::Stock(stock)] };
+    let payload = envelope::encode(RESULTS, RESULTS_VERSION, &batch);
+    let payload = payload.map_err(|error| StoreError::Internal(error.to_string()))?;
+    Ok(NewEvent { topic: Topic::PurchaseResults, key: stock.sale.to_string(), payload, deliver_at: None })
+}
+
+fn not_found(reason: Reason) -> Problem {
+    match reason {
+        Reason::ProductNotFound => Problem::new(reason, &["input", "productId"], "There is no such product."),
+        _ => Problem::new(reason, &["input", "saleId"], "There is no such sale."),
+    }
+}
+
+fn illegal(reason: Reason) -> Problem {
+    Problem::new(reason, &["input", "saleId"], state::message(reason))
+}
+
+fn stale(version: u32) -> Problem {
+    let message = format!("The sale is at version {version} by now. Please look at it again.");
+    Problem::new(Reason::VersionConflict, &["input", "version"], message)
+}
+
+fn key_reused() -> Problem {
+    let message = "This idempotency key was used with another number of units.";
+    Problem::new(Reason::IdempotencyKeyReused, &["input", "idempotencyKey"], message)
+}
+
+fn product_detail(product: &Product) -> Value {
+    json!({
+        "name": product.name, "title": product.title, "description": product.description,
+        "imageUrl": product.image_url, "price": product.price.to_string(), "version": product.version,
+    })
+}
+
+fn sale_detail(sale: &Sale) -> Value {
+    json!({
+        "sessionId": sale.session_id, "productId": sale.product_id, "price": sale.price.to_string(),
+        "pointsPrice": sale.points_price, "stock": sale.stock_total, "limitPerBuyer": sale.limit_per_buyer,
+        "payWithinSeconds": sale.pay_within.as_secs(), "returnsOnRefund": sale.returns_on_refund, "version": sale.version,
+    })
+}

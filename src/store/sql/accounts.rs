@@ -1,0 +1,175 @@
+//! Users, access tokens, the login log.
+
+use diesel::{ExpressionMethods, JoinOnDsl as _, OptionalExtension as _, QueryDsl};
+use diesel_async::RunQueryDsl;
+
+use super::super::Conn;
+use super::super::schema::{access_tokens, login_log, users};
+use crate::accounts::{LoginEvent, Role, TokenHash, User, Viewer};
+use crate::kernel::{Timestamp, UserId};
+use crate::store::StoreError;
+
+type UserRow = (UserId, String, String, String, Timestamp);
+
+const USER: (users::id, users::username, users::display_name, users::role, users::created_at) =
+    (users::id, users::username, users::display_name, users::role, users::created_at);
+
+fn role(text: &str) -> Result<Role, StoreError> {
+    Role::parse(text).ok_or_else(|| StoreError::Internal(format!("unknown role {text:?}")))
+}
+
+fn user((id, username, display_name, role_text, created_at): UserRow) -> Result<User, StoreError> {
+    Ok(User { id, username, display_name, role: role(&role_text)?, created_at })
+}
+
+/// The user with this id.
+pub async fn find_user(conn: &mut Conn, id: UserId) -> Result<Option<User>, StoreError> {
+    let row: Option<UserRow> = users::table.find(id).select(USER).first(conn).await.optional()?;
+    row.map(user).transpose()
+}
+
+/// The user with this name, and the hash of the password.
+pub async fn find_by_username(conn: &mut Conn, username: &str) -> Result<Option<(User, String)>, StoreError> {
+    let row: Option<(UserRow, String)> = users::table
+        .filter(users::username.eq(username))
+        .select((USER, users::password_hash))
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(|(row, password_hash)| Ok((user(row)?, password_hash))).transpose()
+}
+
+/// Adds a user; `false` when the name is taken.
+pub async fn insert_user(conn: &mut Conn, user: &User, password_hash: &str) -> Result<bool, StoreError> {
+    let rows = diesel::insert_into(users::table)
+        .values((
+            users::id.eq(user.id),
+            users::username.eq(&user.username),
+            users::display_name.eq(&user.display_name),
+            users::password_hash.eq(password_hash),
+            users::role.eq(user.role.as_str()),
+            users::created_at.eq(user.created_at),
+        ))
+        .on_conflict(users::username)
+        .do_nothing()
+        .execute(conn)
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Replaces the hash of the same password, unless the password was changed meanwhile.
+pub async fn replace_hash(conn: &mut Conn, id: UserId, old: &str, new: &str) -> Result<(), StoreError> {
+    diesel::update(users::table.find(id).filter(users::password_hash.eq(old)))
+        .set(users::password_hash.eq(new))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Adds a token.
+pub async fn insert_token(
+    conn: &mut Conn,
+    hash: &TokenHash,
+    user: UserId,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+) -> Result<(), StoreError> {
+    diesel::insert_into(access_tokens::table)
+        .values((
+            access_tokens::token_hash.eq(hash.as_slice()),
+            access_tokens::user_id.eq(user),
+            access_tokens::created_at.eq(created_at),
+            access_tokens::expires_at.eq(expires_at),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Whose token it is and until when, expired or not.
+pub async fn find_token(conn: &mut Conn, hash: &TokenHash) -> Result<Option<(Viewer, Timestamp)>, StoreError> {
+    let row: Option<(UserId, String, Timestamp)> = access_tokens::table
+        .inner_join(users::table.on(users::id.eq(access_tokens::user_id)))
+        .filter(access_tokens::token_hash.eq(hash.as_slice()))
+        .select((users::id, users::role, access_tokens::expires_at))
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(|(id, role_text, expires_at)| Ok((Viewer { id, role: role(&role_text)? }, expires_at))).transpose()
+}
+
+/// Removes a token; `false` when it is not there.
+pub async fn delete_token(conn: &mut Conn, hash: &TokenHash) -> Result<bool, StoreError> {
+    let token = access_tokens::table.find(hash.as_slice());
+    Ok(diesel::delete(token).execute(conn).await? == 1)
+}
+
+/// Moves the expiry of tokens forward, never back.
+pub async fn renew_tokens(conn: &mut Conn, renewals: &[(TokenHash, Timestamp)]) -> Result<(), StoreError> {
+    for (hash, expires_at) in renewals {
+        diesel::update(access_tokens::table.find(hash.as_slice()).filter(access_tokens::expires_at.lt(*expires_at)))
+            .set(access_tokens::expires_at.eq(*expires_at))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Removes tokens that expired at `now` or before, `max` at most, and says how many.
+pub async fn purge_tokens(conn: &mut Conn, now: Timestamp, max: usize) -> Result<usize, StoreError> {
+    let expired: Vec<Vec<u8>> = access_tokens::table
+        .filter(access_tokens::expires_at.le(now))
+        .order(access_tokens::expires_at)
+        .limit(max as i64)
+        .select(access_tokens::token_hash)
+        .load(conn)
+        .await?;
+    // The condition again: on PostgreSQL a token may be renewed between the two statements.
+    let purge = access_tokens::table
+        .filter(access_tokens::token_hash.eq_any(&expired))
+        .filter(access_tokens::expires_at.le(now));
+    Ok(diesel::delete(purge).execute(conn).await?)
+}
+
+/// Writes login events; those that are already there stay as they are.
+pub async fn insert_login_events(conn: &mut Conn, events: &[LoginEvent]) -> Result<(), StoreError> {
+    for event in events {
+        diesel::insert_into(login_log::table)
+            .values((
+                login_log::event_id.eq(event.event_id),
+                login_log::user_id.eq(event.user_id),
+                login_log::username.eq(&event.username),
+                login_log::address.eq(event.address.to_string()),
+                login_log::outcome.eq(event.outcome.as_str()),
+                login_log::at.eq(event.at),
+            ))
+            .on_conflict(login_log::event_id)
+            .do_nothing()
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Makes every stored password unreadable.
+#[cfg(test)]
+pub async fn break_password_hashes(conn: &mut Conn) -> Result<(), StoreError> {
+    diesel::update(users::table).set(users::password_hash.eq("broken")).execute(conn).await?;
+    Ok(())
+}
+
+/// Takes the login log away.
+#[cfg(test)]
+pub async fn drop_login_log(conn: &mut Conn) -> Result<(), StoreError> {
+    diesel::sql_query("DROP TABLE login_log").execute(conn).await?;
+    Ok(())
+}
+
+/// The login log, oldest first.
+#[cfg(test)]
+pub async fn login_log_rows(
+    conn: &mut Conn,
+) -> Result<Vec<(Option<UserId>, String, String, String, Timestamp)>, StoreError> {
+    let columns = (login_log::user_id, login_log::username, login_log::address, login_log::outcome, login_log::at);
+    Ok(login_log::table.order(login_log::id).select(columns).load(conn).await?)
+}

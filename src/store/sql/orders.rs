@@ -1,0 +1,363 @@
+//! Orders: the order writer's batch, closing, and look-ups.
+
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, Insertable, JoinOnDsl, OptionalExtension, QueryDsl, Queryable,
+    SelectableHelper,
+};
+use diesel_async::RunQueryDsl;
+
+use super::super::Conn;
+use super::super::schema::{orders, products, sales};
+use crate::gate::{KnownTicket, Units};
+use crate::kernel::{Currency, Epoch, Money, SaleId, TicketId, Timestamp, UserId};
+use crate::orders::decide::{Decider, SaleFacts};
+use crate::orders::messages::OrderRequest;
+use crate::orders::{Closing, ListKey, Order, OrderList, OrderPage, OrderState};
+use crate::sales::StockLevel;
+use crate::store::StoreError;
+
+#[derive(Queryable, Insertable, diesel::Selectable)]
+#[diesel(table_name = orders)]
+struct Row {
+    id: TicketId,
+    sale_id: SaleId,
+    sale_number: i64,
+    buyer_id: UserId,
+    quantity: i64,
+    idempotency_key: Option<String>,
+    status: String,
+    product_name: String,
+    price_minor: i64,
+    currency: String,
+    points_price: Option<i64>,
+    created_at: Timestamp,
+    decided_at: Timestamp,
+    pay_before: Timestamp,
+    paid_at: Option<Timestamp>,
+    closed_at: Option<Timestamp>,
+    version: i64,
+}
+
+impl From<&Order> for Row {
+    fn from(order: &Order) -> Self {
+        Self {
+            id: order.ticket,
+            sale_id: order.sale(),
+            sale_number: order.sale_number as i64,
+            buyer_id: order.buyer,
+            quantity: i64::from(order.quantity),
+            idempotency_key: order.key.clone(),
+            status: order.state.as_str().to_owned(),
+            product_name: order.product_name.clone(),
+            price_minor: order.unit_price.minor,
+            currency: order.unit_price.currency.code().to_owned(),
+            points_price: order.points_price.map(i64::from),
+            created_at: order.created_at,
+            decided_at: order.decided_at,
+            pay_before: order.pay_before,
+            paid_at: order.paid_at,
+            closed_at: order.closed_at,
+            version: i64::from(order.version),
+        }
+    }
+}
+
+fn corrupt(what: &str) -> StoreError {
+    StoreError::Internal(format!("unreadable {what} in the database"))
+}
+
+fn money(minor: i64, currency: &str) -> Result<Money, StoreError> {
+    let currency: Currency = currency.parse().map_err(|_| corrupt("currency"))?;
+    Ok(Money { minor, currency })
+}
+
+impl TryFrom<Row> for Order {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            ticket: row.id,
+            sale_number: row.sale_number as u64,
+            buyer: row.buyer_id,
+            quantity: row.quantity as u32,
+            key: row.idempotency_key,
+            state: OrderState::parse(&row.status).ok_or_else(|| corrupt("order status"))?,
+            product_name: row.product_name,
+            unit_price: money(row.price_minor, &row.currency)?,
+            points_price: row.points_price.map(|points| points as u32),
+            created_at: row.created_at,
+            decided_at: row.decided_at,
+            pay_before: row.pay_before,
+            paid_at: row.paid_at,
+            closed_at: row.closed_at,
+            version: row.version as u32,
+        })
+    }
+}
+
+/// What the order writer must know of a sale; `None` when there is no such sale.
+pub async fn sale_facts(conn: &mut Conn, sale: SaleId) -> Result<Option<SaleFacts>, StoreError> {
+    type Columns = (i64, i64, i64, String, Option<i64>, i64, String, i64);
+    let row: Option<Columns> = sales::table
+        .inner_join(products::table.on(products::id.eq(sales::product_id)))
+        .filter(sales::id.eq(sale))
+        .select((
+            sales::number,
+            sales::epoch,
+            sales::price_minor,
+            sales::currency,
+            sales::points_price,
+            sales::pay_within_ms,
+            products::name,
+            sales::stock_left,
+        ))
+        .first(conn)
+        .await
+        .optional()?;
+    let Some((number, epoch, minor, currency, points, pay_within, product_name, left)) = row else { return Ok(None) };
+    Ok(Some(SaleFacts {
+        number: number as u64,
+        epoch: epoch as Epoch,
+        price: money(minor, &currency)?,
+        points_price: points.map(|points| points as u32),
+        pay_within: std::time::Duration::from_millis(pay_within as u64),
+        product_name,
+        left: left as u32,
+    }))
+}
+
+/// Records the decision on each ticket (all of one sale) and lowers the stock, last and guarded. Tickets that are recorded
+/// already are left as they are and not returned.
+pub async fn record(
+    conn: &mut Conn,
+    facts: SaleFacts,
+    sale: SaleId,
+    requests: &[OrderRequest],
+    now: Timestamp,
+) -> Result<(Vec<Order>, Option<StockLevel>), StoreError> {
+    let mut decider = Decider::new(facts, now);
+    let mut decided = Vec::with_capacity(requests.len());
+    for request in requests {
+        let order = decider.decide(request);
+        let recorded = if insert(conn, &order).await? { Some(order) } else { refuse(conn, order).await? };
+        if let Some(order) = recorded {
+            decider.take(&order);
+            decided.push(order);
+        } else {
+            #[cfg(feature = "sabotage")]
+            if crate::kernel::sabotage::active("writer.decrement_on_redelivery") {
+                decider.take(&decider.decide(request));
+            }
+        }
+    }
+    let stock = match decider.taken() {
+        0 => None,
+        taken => Some(take_stock(conn, sale, taken, now).await?),
+    };
+    Ok((decided, stock))
+}
+
+async fn insert(conn: &mut Conn, order: &Order) -> Result<bool, StoreError> {
+    let rows =
+        diesel::insert_into(orders::table).values(Row::from(order)).on_conflict_do_nothing().execute(conn).await?;
+    Ok(rows == 1)
+}
+
+/// The row did not go in. Either the ticket is recorded already (`None`), or its buyer has a live order or used the key for
+/// another ticket: then it is recorded as refused.
+async fn refuse(conn: &mut Conn, mut order: Order) -> Result<Option<Order>, StoreError> {
+    if find(conn, order.ticket).await?.is_some() {
+        return Ok(None);
+    }
+    let holder = match &order.key {
+        Some(key) => find_by_key(conn, order.buyer, key.clone()).await?,
+        None => None,
+    };
+    if holder.is_some() {
+        order.key = None;
+        order.state = OrderState::Voided;
+    } else {
+        order.state = OrderState::RefusedAlreadyBought;
+    }
+    if insert(conn, &order).await? {
+        return Ok(Some(order));
+    }
+    Err(StoreError::Conflict { constraint: format!("orders of ticket {}", order.ticket) })
+}
+
+async fn take_stock(conn: &mut Conn, sale: SaleId, units: u32, now: Timestamp) -> Result<StockLevel, StoreError> {
+    let units = i64::from(units);
+    let levels: Option<(i64, i64, i64)> =
+        diesel::update(sales::table.filter(sales::id.eq(sale).and(sales::stock_left.ge(units))))
+            .set((sales::stock_left.eq(sales::stock_left - units), sales::stock_version.eq(sales::stock_version + 1)))
+            .returning((sales::stock_left, sales::stock_total, sales::stock_version))
+            .get_result(conn)
+            .await
+            .optional()?;
+    levels.map(|row| stock_level(sale, row, now)).ok_or(StoreError::Conflict { constraint: "sales.stock_left".into() })
+}
+
+fn stock_level(sale: SaleId, (left, total, version): (i64, i64, i64), at: Timestamp) -> StockLevel {
+    StockLevel { sale, left: left as u32, total: total as u32, version: version as u32, at }
+}
+
+/// Gives units back to a sale.
+pub async fn return_stock(conn: &mut Conn, sale: SaleId, units: u32, now: Timestamp) -> Result<StockLevel, StoreError> {
+    let row: (i64, i64, i64) = diesel::update(sales::table.filter(sales::id.eq(sale)))
+        .set((
+            sales::stock_left.eq(sales::stock_left + i64::from(units)),
+            sales::stock_version.eq(sales::stock_version + 1),
+        ))
+        .returning((sales::stock_left, sales::stock_total, sales::stock_version))
+        .get_result(conn)
+        .await?;
+    Ok(stock_level(sale, row, now))
+}
+
+/// Closes an unpaid order if it may be closed now, and gives its units back. `None` when it may not: it is unknown, not the
+/// buyer's, not due, or not unpaid any more; then nothing changes.
+pub async fn close(
+    conn: &mut Conn,
+    ticket: TicketId,
+    closing: Closing,
+    now: Timestamp,
+) -> Result<Option<(Order, StockLevel)>, StoreError> {
+    let unpaid =
+        orders::table.filter(orders::id.eq(ticket).and(orders::status.eq(OrderState::AwaitingPayment.as_str())));
+    let closed = |state: OrderState| {
+        (orders::status.eq(state.as_str()), orders::closed_at.eq(Some(now)), orders::version.eq(orders::version + 1))
+    };
+    let row: Option<Row> = match closing {
+        Closing::Expiry => {
+            diesel::update(unpaid.filter(orders::pay_before.le(now)))
+                .set(closed(OrderState::Expired))
+                .returning(Row::as_returning())
+                .get_result(conn)
+                .await
+        }
+        Closing::Buyer(buyer) => {
+            diesel::update(unpaid.filter(orders::buyer_id.eq(buyer)))
+                .set(closed(OrderState::Cancelled))
+                .returning(Row::as_returning())
+                .get_result(conn)
+                .await
+        }
+    }
+    .optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let order = Order::try_from(row)?;
+    let stock = return_stock(conn, order.sale(), order.quantity, now).await?;
+    Ok(Some((order, stock)))
+}
+
+/// Unpaid orders whose time is over, the longest overdue first.
+pub async fn overdue(conn: &mut Conn, now: Timestamp, max: usize) -> Result<Vec<TicketId>, StoreError> {
+    Ok(orders::table
+        .filter(orders::status.eq(OrderState::AwaitingPayment.as_str()).and(orders::pay_before.le(now)))
+        .order(orders::pay_before)
+        .limit(max as i64)
+        .select(orders::id)
+        .load(conn)
+        .await?)
+}
+
+/// The decision on a ticket.
+pub async fn find(conn: &mut Conn, ticket: TicketId) -> Result<Option<Order>, StoreError> {
+    let row: Option<Row> =
+        orders::table.filter(orders::id.eq(ticket)).select(Row::as_select()).first(conn).await.optional()?;
+    row.map(Order::try_from).transpose()
+}
+
+/// The ticket that a buyer's key belongs to.
+pub async fn find_by_key(conn: &mut Conn, buyer: UserId, key: String) -> Result<Option<Order>, StoreError> {
+    let row: Option<Row> = orders::table
+        .filter(orders::buyer_id.eq(buyer).and(orders::idempotency_key.eq(key)))
+        .select(Row::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(Order::try_from).transpose()
+}
+
+/// A buyer's latest ticket in a sale: the live one, else the newest.
+pub async fn find_of_buyer(conn: &mut Conn, sale: SaleId, buyer: UserId) -> Result<Option<Order>, StoreError> {
+    let rows: Vec<Row> = orders::table
+        .filter(orders::buyer_id.eq(buyer).and(orders::sale_id.eq(sale)))
+        .order(orders::id.desc())
+        .select(Row::as_select())
+        .load(conn)
+        .await?;
+    let mut found = rows.into_iter().map(Order::try_from).collect::<Result<Vec<_>, _>>()?;
+    let live = found.iter().position(|order| order.state.is_live());
+    Ok(if found.is_empty() { None } else { Some(found.swap_remove(live.unwrap_or(0))) })
+}
+
+/// A page of a buyer's orders; refused tickets are none.
+pub async fn list_of_buyer(conn: &mut Conn, buyer: UserId, page: OrderPage) -> Result<OrderList, StoreError> {
+    let states: Vec<&'static str> = page.states.into_iter().map(OrderState::as_str).collect();
+    let listed = orders::buyer_id.eq(buyer).and(orders::status.eq_any(states));
+    let total: i64 = orders::table.filter(listed.clone()).count().get_result(conn).await?;
+    let mut query = orders::table.filter(listed).limit(page.limit as i64 + 1).select(Row::as_select()).into_boxed();
+    if let Some(ListKey { at, ticket }) = page.after {
+        query = query.filter(orders::created_at.lt(at).or(orders::created_at.eq(at).and(orders::id.lt(ticket))));
+    }
+    if let Some(ListKey { at, ticket }) = page.before {
+        query = query.filter(orders::created_at.gt(at).or(orders::created_at.eq(at).and(orders::id.gt(ticket))));
+    }
+    query = if page.from_end {
+        query.order((orders::created_at.asc(), orders::id.asc()))
+    } else {
+        query.order((orders::created_at.desc(), orders::id.desc()))
+    };
+    let rows: Vec<Row> = query.load(conn).await?;
+    let more = rows.len() > page.limit;
+    let mut found = rows.into_iter().take(page.limit).map(Order::try_from).collect::<Result<Vec<_>, _>>()?;
+    if page.from_end {
+        found.reverse();
+    }
+    Ok(OrderList { orders: found, more, total: total as usize })
+}
+
+/// Every ticket of a sale, as a rebuilt gate needs it.
+pub async fn known_tickets(conn: &mut Conn, sale: SaleId) -> Result<Vec<KnownTicket>, StoreError> {
+    type Columns = (TicketId, UserId, Option<String>, i64, String);
+    let rows: Vec<Columns> = orders::table
+        .filter(orders::sale_id.eq(sale))
+        .order(orders::id)
+        .select((orders::id, orders::buyer_id, orders::idempotency_key, orders::quantity, orders::status))
+        .load(conn)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(ticket, buyer, key, quantity, status)| KnownTicket {
+            ticket,
+            buyer,
+            key,
+            quantity: quantity as u32,
+            units: match OrderState::parse(&status) {
+                Some(state) if state.is_live() => Units::Held,
+                _ => Units::Free,
+            },
+        })
+        .collect())
+}
+
+/// Raises a sale's epoch by one: tickets of the old one that come now are refused.
+pub async fn raise_epoch(conn: &mut Conn, sale: SaleId) -> Result<(), StoreError> {
+    diesel::update(sales::table.filter(sales::id.eq(sale)))
+        .set(sales::epoch.eq(sales::epoch + 1))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Records that the ticket was taken back, unless it is recorded already.
+pub async fn void(
+    conn: &mut Conn,
+    facts: SaleFacts,
+    request: &OrderRequest,
+    now: Timestamp,
+) -> Result<Option<Order>, StoreError> {
+    let order = Order { state: OrderState::Voided, key: None, ..Decider::new(facts, now).decide(request) };
+    Ok(insert(conn, &order).await?.then_some(order))
+}

@@ -1,0 +1,12 @@
+//! What the program tells its operators: log lines and metrics.
+
+mod instruments;
+mod logging;
+mod metrics;
+mod process;
+
+pub use instruments::{Counters, Gauges, PerLabel, Seconds};
+pub use logging::init_logging;
+pub(crate) use logging::panic_message;
+pub use metrics::{CONTENT_TYPE, Metrics};
+pub use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};

@@ -1,0 +1,236 @@
+//! Every metric of the program.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use super::instruments::{Counters, Gauges, Instruments, PerLabel, Seconds};
+use super::process::Process;
+use crate::broker::Topic;
+
+/// The content type of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Outcomes of `salePurchase`: the two kinds of acceptance, then the refusals of the schema, then faults.
+const PURCHASE_ANSWERS: [&str; 15] = [
+    "admitted",
+    "replayed",
+    "sold_out",
+    "already_bought",
+    "sale_not_found",
+    "sale_not_started",
+    "sale_ended",
+    "sale_paused",
+    "quantity_invalid",
+    "idempotency_key_invalid",
+    "idempotency_key_reused",
+    "try_later",
+    "unauthenticated",
+    "rate_limited",
+    "unavailable",
+];
+const TICKET_OUTCOMES: [&str; 5] = ["confirmed", "sold_out", "already_bought", "sale_ended", "voided"];
+const ORDER_EVENTS: [&str; 5] = ["created", "paid", "cancelled", "expired", "refunded"];
+const SIGN_IN_OUTCOMES: [&str; 6] =
+    ["signed_in", "signed_up", "invalid_credentials", "sign_up_refused", "throttled", "unavailable"];
+const TOPICS: [&str; 6] = [
+    Topic::OrderRequests.name(),
+    Topic::PurchaseResults.name(),
+    Topic::PaymentTimeouts.name(),
+    Topic::LoginEvents.name(),
+    Topic::CatalogChanges.name(),
+    Topic::Failures.name(),
+];
+
+/// A handle on all metrics of one app; cheap to clone. No globals: a process can hold two apps.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+/// The instruments. Label values are lower case except error codes; the case of what is passed does not matter.
+pub struct Inner {
+    registry: Mutex<Registry>,
+    worker_restarts: Family<[(&'static str, String); 1], Counter>,
+    /// Answers of `salePurchase` by outcome: `admitted`, `replayed`, or the code in lower case.
+    pub purchase_answers: Counters,
+    /// From the request of an accepted purchase to its receipt by the broker.
+    pub purchase: Seconds,
+    /// From a ticket's admission to its decision.
+    pub ticket_decision: Seconds,
+    /// Decisions of the order writer by outcome: `confirmed` or the refusal. `sold_out` means that the gate let too many in.
+    pub tickets_decided: Counters,
+    /// What happened to orders: `created`, `paid`, `cancelled`, `expired`, `refunded`.
+    pub orders: Counters,
+    /// One call of the gate.
+    pub gate: Seconds,
+    /// Units by which the gate and the orders differ, all sales together: `positive` (missing in the gate), `negative`.
+    pub gate_drift: Gauges,
+    /// One publish until its receipt, by topic.
+    pub broker_publish: PerLabel<Seconds>,
+    /// Messages that wait, by topic.
+    pub broker_backlog: Gauges,
+    /// Messages that were parked, by the topic they came from.
+    pub failures_parked: Counters,
+    /// One transaction of the order writer.
+    pub writer_batch: Seconds,
+    /// Tickets in one transaction of the order writer.
+    pub writer_batch_tickets: Histogram,
+    /// Open sockets of subscriptions.
+    pub sockets: Gauge,
+    /// Times that a subscriber was too slow and lost intermediate values.
+    pub hub_lagged: Counter,
+    /// Sign-ins and sign-ups by outcome: that of the login log, or `throttled`.
+    pub sign_ins: Counters,
+    /// Access tokens that the node did not remember and looked up.
+    pub token_lookups: Counter,
+    /// Renewals of access tokens that were put off to the next use, because their queue was full.
+    pub token_renewals_put_off: Counter,
+    /// Login events that are missing in the log: the queue was full, or the broker did not take them.
+    pub login_events_lost: Counter,
+}
+
+impl Metrics {
+    /// Registers everything, at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Process));
+        let mut add = Instruments(registry.sub_registry_with_prefix("doorbuster"));
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        add.0.register("build", "The program that is running", version);
+        let tickets = Histogram::new(exponential_buckets(1.0, 2.0, 14));
+        Self(Arc::new(Inner {
+            purchase_answers: add.counters("purchase_answers", "Answers of salePurchase", "outcome", &PURCHASE_ANSWERS),
+            purchase: add.seconds("purchase_seconds", "From the request of an accepted purchase to its receipt"),
+            ticket_decision: add.seconds("ticket_decision_seconds", "From admission to decision"),
+            tickets_decided: add.counters("tickets_decided", "Tickets decided", "outcome", &TICKET_OUTCOMES),
+            orders: add.counters("orders", "What happened to orders", "event", &ORDER_EVENTS),
+            gate: add.seconds("gate_seconds", "One call of the gate"),
+            gate_drift: add.gauges(
+                "gate_drift_units",
+                "Units by which the gate and the orders differ",
+                "direction",
+                &["positive", "negative"],
+            ),
+            broker_publish: add.seconds_by("broker_publish_seconds", "One publish until its receipt", "topic", &TOPICS),
+            broker_backlog: add.gauges("broker_backlog", "Messages that wait", "topic", &TOPICS),
+            failures_parked: add.counters("failures_parked", "Messages that could not be handled", "topic", &TOPICS),
+            writer_batch: add.seconds("writer_batch_seconds", "One transaction of the order writer"),
+            writer_batch_tickets: add.histogram("writer_batch_tickets", "Tickets in one transaction", tickets),
+            sockets: add.gauge("sockets", "Open sockets of subscriptions"),
+            hub_lagged: add.counter("hub_lagged", "Times that a subscriber was too slow"),
+            sign_ins: add.counters("sign_ins", "Sign-ins and sign-ups", "outcome", &SIGN_IN_OUTCOMES),
+            token_lookups: add.counter("token_lookups", "Access tokens looked up in the database"),
+            token_renewals_put_off: add.counter("token_renewals_put_off", "Token renewals put off to the next use"),
+            login_events_lost: add.counter("login_events_lost", "Login events missing in the login log"),
+            worker_restarts: add.add("worker_restarts", "Restarts of workers that failed", Family::default()),
+            registry: Mutex::new(registry),
+        }))
+    }
+
+    /// The restarts of one worker. The names of workers are a short list of the program's own.
+    pub fn worker_restarts(&self, worker: &str) -> Counter {
+        self.0.worker_restarts.get_or_create_owned(&[("worker", worker.to_owned())])
+    }
+
+    /// Adds what a slice counts by itself; its names get `doorbuster_` in front.
+    pub fn register(&self, add: impl FnOnce(&mut Registry)) {
+        add(self.0.registry.lock().sub_registry_with_prefix("doorbuster"));
+    }
+
+    /// All values as OpenMetrics text; see [`CONTENT_TYPE`].
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.0.registry.lock())?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Deref for Metrics {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_encoded_and_apps_do_not_share() {
+        let (metrics, another) = (Metrics::new(), Metrics::new());
+        metrics.purchase_answers.count("admitted");
+        metrics.purchase_answers.add("SOLD_OUT", 3);
+        metrics.broker_publish.get("order-requests").record(Duration::from_millis(3));
+        metrics.worker_restarts("order-writer-0").inc();
+        metrics.gate_drift.get("positive").set(2);
+        metrics.sockets.inc();
+        let slice = Counter::<u64>::default();
+        metrics.register(|registry| {
+            registry.sub_registry_with_prefix("slice").register("things", "Things", slice.clone())
+        });
+        slice.inc_by(7);
+        let text = metrics.encode().unwrap();
+        for line in [
+            "doorbuster_purchase_answers_total{outcome=\"admitted\"} 1",
+            "doorbuster_purchase_answers_total{outcome=\"sold_out\"} 3",
+            "doorbuster_purchase_answers_total{outcome=\"replayed\"} 0",
+            "doorbuster_graphql_errors_total{code=\"BAD_USER_INPUT\"} 1",
+            "doorbuster_broker_publish_seconds_count{topic=\"order-requests\"} 1",
+            "doorbuster_worker_restarts_total{worker=\"order-writer-0\"} 1",
+            "doorbuster_gate_drift_units{direction=\"positive\"} 2",
+            "doorbuster_sockets 1",
+            "doorbuster_slice_things_total 7",
+            "doorbuster_hub_lagged_total 0",
+            concat!("doorbuster_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|found| found == line), "no line {line} in\n{text}");
+        }
+        assert!(another.encode().unwrap().contains("doorbuster_purchase_answers_total{outcome=\"admitted\"} 0"));
+    }
+
+    #[test]
+    fn unknown_label_values_share_one_series() {
+        let metrics = Metrics::new();
+        let before = metrics.encode().unwrap().lines().count();
+        for value in ["x", "y\"\n", ""] {}
+        let text = metrics.encode().unwrap();
+        assert!(text.contains("doorbuster_http_requests_total{status=\"other\"} 3"), "{text}");
+        assert_eq!(text.lines().count(), before);
+    }
+
+    #[test]
+    fn the_process_tells_its_size() {
+        let text = Metrics::new().encode().unwrap();
+        for name in
+            ["process_resident_memory_bytes", "process_open_fds", "process_threads", "process_cpu_seconds_total"]
+        {
+            let line =
+                text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap_or_else(|| panic!("no {name}"));
+            assert!(line[name.len()..].trim().parse::<f64>().unwrap() >= 0.0, "{line}");
+        }
+    }
+}

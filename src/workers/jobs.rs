@@ -1,0 +1,58 @@
+//! Periodic jobs: what a lost message would have left undone.
+
+use crate::accounts::Accounts;
+use crate::config::Config;
+use crate::hub::Hub;
+use crate::orders::Orders;
+use crate::orders::reconcile::Reconciler;
+use crate::sales::Sales;
+use crate::telemetry::Metrics;
+
+/// Expires unpaid orders whose time is over, however their message fared.
+pub async fn sweep(orders: &Orders, config: &Config) -> anyhow::Result<()> {
+    let mut tick = tokio::time::interval(*config.orders.sweep_every);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        loop {
+            let expired = orders.sweep(config.orders.sweep_batch).await?;
+            if expired < config.orders.sweep_batch {
+                break;
+            }
+        }
+    }
+}
+
+/// Keeps gate and database together.
+pub async fn reconcile(orders: &Orders, config: &Config, metrics: &Metrics) -> anyhow::Result<()> {
+    let mut reconciler = Reconciler::default();
+    let mut tick = tokio::time::interval(*config.orders.reconcile_every);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let found = reconciler.round(orders, *config.gate.retention, *config.orders.pending_after).await?;
+        metrics.gate_drift.get("positive").set(found.surplus as i64);
+        metrics.gate_drift.get("negative").set(found.deficit as i64);
+    }
+}
+
+/// Lets the hub know the stock that each new snapshot found, and forget sales that are not listed any more.
+pub async fn follow_snapshot(sales: &Sales, hub: &Hub) -> anyhow::Result<()> {
+    let mut changes = sales.changes();
+    loop {
+        let snapshot = sales.snapshot();
+        hub.retain_stock(|sale| snapshot.offer(sale).is_some());
+        hub.merge_stock(snapshot.offers().iter().map(|offer| offer.stock));
+        changes.changed().await?;
+    }
+}
+
+/// Removes expired access tokens.
+pub async fn purge_tokens(accounts: &Accounts, config: &Config) -> anyhow::Result<()> {
+    let mut tick = tokio::time::interval(*config.accounts.purge_every);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        accounts.purge_expired().await?;
+    }
+}

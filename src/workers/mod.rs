@@ -1,0 +1,17 @@
+//! What runs beside the API. Each worker is a future that ends only with an error; the supervisor starts it again.
+//!
+//! | worker | reads | does |
+//! | --- | --- | --- |
+//! | `order-writer` (one per partition) | `order-requests` | decides tickets |
+//! | `results` | `purchase-results` | tells the gate and the hub |
+//! | `payment-timeouts` | `payment-timeouts` | expires unpaid orders on time |
+//! | `login-log` | `login-events` | writes the login log |
+//! | `catalog-changes` | `catalog-changes` | refreshes the snapshot |
+//! | `outbox-relay` | the outbox | publishes events |
+//! | `sweep`, `reconcile`, `purge-tokens` | the database | what a lost message would have left undone |
+
+pub mod jobs;
+pub mod login_log;
+pub mod order_writer;
+pub mod payment_timeouts;
+pub mod results;

@@ -1,0 +1,40 @@
+//! The fast path of expiry: a delayed message comes when the time to pay is over. The sweep is the truth; both end in the
+//! same conditional statement, so a message that comes early, twice or never does no harm.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::broker::{self, Broker, Failure, Topic, envelope};
+use crate::kernel::Clock;
+use crate::orders::Orders;
+use crate::orders::messages::{PaymentTimeouts, TIMEOUTS, TIMEOUTS_VERSION};
+use crate::telemetry::Metrics;
+
+/// The group that expires orders.
+pub const GROUP: &str = "expirer";
+
+/// Messages taken from the broker at once.
+const MESSAGES_MAX: usize = 16;
+
+/// Runs until the broker or the database fails; what was not acknowledged comes again.
+pub async fn run(orders: &Orders, broker: &dyn Broker, clock: &Clock, metrics: &Metrics) -> anyhow::Result<()> {
+    let mut consumer = broker.subscribe(Topic::PaymentTimeouts, 0, GROUP).await?;
+    loop {
+        for message in consumer.receive(MESSAGES_MAX, Duration::ZERO).await? {
+            match envelope::decode::<PaymentTimeouts>(TIMEOUTS, TIMEOUTS_VERSION, &message.payload) {
+                Ok(timeouts) => {
+                    orders.expire(timeouts.orders).await?;
+                }
+                Err(error) => {
+                    metrics.failures_parked.count(Topic::PaymentTimeouts.name());
+                    let topic = Topic::PaymentTimeouts.name().to_owned();
+                    let (reason, payload) = (error.to_string(), message.payload);
+                    let failure = Failure { topic, key: Bytes::new(), reason, at: clock.now(), payload };
+                    broker::park(broker, &failure).await?;
+                }
+            }
+            consumer.ack(message.position).await?;
+        }
+    }
+}

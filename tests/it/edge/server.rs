@@ -1,0 +1,98 @@
+//! Connections that misbehave, byte by byte.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::support::{PATIENCE, Server, start, start_with};
+use doorbuster::config::Span;
+
+async fn hasty() -> Server {
+    start_with(|config| config.server.read_timeout = Span(Duration::from_millis(200))).await
+}
+
+/// Sends the bytes and answers all that comes back until the server hangs up.
+async fn exchange(server: &Server, bytes: &str) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the server hangs up").unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn slow_connections_are_hung_up() {
+    let server = hasty().await;
+    assert_eq!(exchange(&server, "").await, "", "silent");
+    assert_eq!(exchange(&server, "PRI * HT").await, "", "half an HTTP/2 preface");
+    exchange(&server, "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-ty").await;
+    let body =
+        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{\"query\"";
+    let answer = exchange(&server, body).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_hung_up_after_its_request() {
+    let server = hasty().await;
+    let answer = exchange(&server, "GET /graphql?query=%7Brole%7D HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("{\"data\":{\"role\":null}}"), "{answer}");
+}
+
+#[tokio::test]
+async fn old_and_pipelined_requests_are_answered() {
+    let server = start().await;
+    let answer = exchange(&server, "GET /graphql?query=%7Brole%7D HTTP/1.0\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+    let one = "GET /graphql?query=%7Brole%7D HTTP/1.1\r\nhost: x\r\n\r\n";
+    let last = "GET /graphql?query=%7Brole%7D HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let answer = exchange(&server, &format!("{one}{one}{last}")).await;
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), 3, "{answer}");
+}
+
+#[tokio::test]
+async fn a_chunked_body_is_limited_as_it_comes() {
+    let server = start().await;
+    let head =
+        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let chunk = format!("{:x}\r\n{}\r\n", 50_000, " ".repeat(50_000));
+    let answer = exchange(&server, &format!("{head}{chunk}{chunk}")).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
+#[tokio::test]
+async fn connections_are_capped_and_come_free_again() {
+    let server = start_with(|config| config.server.connections_max = 1).await;
+    let socket = server.socket().await;
+    let mut second = TcpStream::connect(server.address).await.unwrap();
+    second.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut byte = [0];
+    let early = timeout(Duration::from_millis(100), second.read(&mut byte)).await;
+    assert!(early.is_err(), "a socket counts as a connection");
+    drop(socket);
+    timeout(PATIENCE, second.read(&mut byte)).await.expect("its turn has come").unwrap();
+    assert_eq!(&byte, b"H");
+}
+
+#[tokio::test]
+async fn shutdown_lets_requests_finish() {
+    let server = start().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let body = "{\"query\":\"mutation{bumpLater}\"}";
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}",
+        body.len()
+    );
+    stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
+    server.state.started.notified().await;
+    server.shutdown.cancel();
+    server.state.go_on.notify_one();
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("an answer").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("{\"data\":{\"bumpLater\":1}}"), "{answer}");
+    timeout(PATIENCE, server.serving).await.expect("the server stops").unwrap();
+    timeout(PATIENCE, server.edge.closed()).await.expect("nothing is left");
+    assert!(TcpStream::connect(server.address).await.is_err());
+}

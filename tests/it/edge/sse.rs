@@ -1,0 +1,83 @@
+//! Server-Sent Events, distinct connections mode.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use reqwest::Client;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use serde_json::json;
+
+use super::support::{PATIENCE, Server, start, start_with, until};
+use doorbuster::config::Span;
+
+async fn open(server: &Server, query: &str) -> reqwest::Response {
+    let request = Client::new().post(server.url()).header(CONTENT_TYPE, "application/json");
+    let body = json!({"query": query}).to_string();
+    request.header(ACCEPT, "text/event-stream").body(body).send().await.unwrap()
+}
+
+async fn all(server: &Server, query: &str) -> String {
+    let response = open(server, query).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()[CONTENT_TYPE], "text/event-stream; charset=utf-8");
+    tokio::time::timeout(PATIENCE, response.text()).await.expect("the stream ends").unwrap()
+}
+
+const COMPLETE: &str = "event: complete\ndata:\n\n";
+
+#[tokio::test]
+async fn operations_are_streams_of_events() {
+    let server = start().await;
+    let next = |json: &str| format!("event: next\ndata: {json}\n\n");
+    let counted = all(&server, "subscription { count(to: 2) }").await;
+    let expected = next(r#"{"data":{"count":1}}"#) + &next(r#"{"data":{"count":2}}"#) + COMPLETE;
+    assert_eq!(counted, expected);
+    let queried = all(&server, "{ double(n: 2) echo(text: \"a\\nb\") }").await;
+    assert_eq!(queried, next(r#"{"data":{"double":4,"echo":"a\nb"}}"#) + COMPLETE);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_document_is_an_event() {
+    let server = start().await;
+    let events = all(&server, "subscription { nope }").await;
+    assert!(events.starts_with("event: next\ndata: {\"errors\":[") && events.ends_with(COMPLETE), "{events}");
+    assert!(events.contains("GRAPHQL_VALIDATION_FAILED"));
+    let events = all(&server, "subscription { breaks }").await;
+    assert!(events.contains("INTERNAL_SERVER_ERROR") && !events.contains("secret"), "{events}");
+    let url = server.url() + "?query=mutation{bump}";
+    let refused = Client::new().get(url).header(ACCEPT, "text/event-stream").send().await.unwrap();
+    assert_eq!(refused.status(), 405);
+    assert_eq!(server.state.bumps.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_quiet_stream_is_kept_alive_until_the_client_leaves() {
+    let server = start_with(|config| config.graphql.ping_every = Span(Duration::from_millis(64))).await;
+    let mut response = open(&server, "subscription { silence }").await;
+    for _ in 0..3 {
+        assert_eq!(response.chunk().await.unwrap().unwrap(), ":\n\n");
+    }
+    assert_eq!((server.edge.streams(), server.state.live.load(Ordering::SeqCst)), (1, 1));
+    drop(response);
+    until("the subscription ends", || server.state.live.load(Ordering::SeqCst) == 0).await;
+    until("the stream is forgotten", || server.edge.streams() == 0).await;
+}
+
+#[tokio::test]
+async fn shutdown_ends_the_stream_without_complete() {
+    let server = start().await;
+    let response = open(&server, "subscription { silence }").await;
+    server.shutdown.cancel();
+    let rest = tokio::time::timeout(PATIENCE, response.text()).await.expect("the stream ends").unwrap();
+    assert_eq!(rest, "");
+}
+
+#[tokio::test]
+async fn streams_are_capped() {
+    let server = start_with(|config| config.graphql.sockets_max = 1).await;
+    let first = open(&server, "subscription { silence }").await;
+    assert_eq!(open(&server, "subscription { silence }").await.status(), 503);
+    drop(first);
+    until("the stream is forgotten", || server.edge.streams() == 0).await;
+    assert_eq!(open(&server, "subscription { silence }").await.status(), 200);
+}

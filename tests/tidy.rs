@@ -1,0 +1,190 @@
+//! The walls: who may use what, and how long things may get. A failing line says where and why.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use syn::spanned::Spanned as _;
+use syn::visit::Visit;
+
+const FILE_LINES_MAX: usize = 500;
+const FUNCTION_LINES_MAX: usize = 70;
+const LINE_WIDTH_MAX: usize = 140;
+
+/// A word, the places under `src/` where it may stand, and why only there.
+const WALLS: &[(&str, &[&str], &str)] = &[
+    ("diesel", &["store/"], "SQL stays in the store"),
+    ("async_graphql", &["api/graphql/"], "GraphQL stays at the edge"),
+    ("axum", &["api/"], "HTTP stays at the edge"),
+    ("pulsar", &["broker/pulsar"], "one broker client"),
+    ("redis", &["gate/redis"], "one Redis client"),
+    ("SystemTime::now", &["kernel/clock.rs"], "time comes from the kernel's clock"),
+    ("jiff::Timestamp::now", &["kernel/clock.rs"], "time comes from the kernel's clock"),
+    ("std::time::Instant", &[], "time comes from the kernel's clock, or tokio's for measuring"),
+    ("rand::", &["kernel/rng.rs"], "randomness comes from the kernel"),
+    ("Uuid::new_v4", &[], "ids come from the kernel"),
+    ("Uuid::now_v7", &[], "ids come from the kernel"),
+    ("std::env::var", &["config/", "kernel/sabotage.rs"], "settings come from the configuration"),
+];
+
+/// Top-level modules in the order of use: each may use those below it, and itself.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("kernel", &[]),
+    ("config", &["kernel"]),
+    ("telemetry", &["kernel", "config", "broker"]),
+    ("lifecycle", &["kernel", "config", "telemetry"]),
+    ("store", &["kernel", "config", "telemetry", "accounts", "catalog", "sales", "orders", "broker", "gate", "demo"]),
+    ("broker", &["kernel", "config", "telemetry", "store"]),
+    ("gate", &["kernel", "config", "telemetry"]),
+    ("hub", &["kernel", "config", "sales", "orders"]),
+    ("accounts", &["kernel", "config", "telemetry", "store", "broker"]),
+    ("catalog", &["kernel", "config", "telemetry", "store", "broker"]),
+    ("sales", &["kernel", "config", "telemetry", "store", "broker", "gate", "hub", "catalog"]),
+    ("orders", &["kernel", "config", "telemetry", "store", "broker", "gate", "hub", "sales", "catalog"]),
+];
+
+fn rust_files(folder: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut files: Vec<_> = walkdir::WalkDir::new(root)
+        .into_iter()
+        .map(|entry| entry.expect("readable tree").into_path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "no Rust files under {folder}");
+    files
+}
+
+fn relative(path: &Path) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    path.strip_prefix(root).expect("inside the repository").to_string_lossy().replace('\\', "/")
+}
+
+/// The code of a line: what stands before a comment.
+fn code(line: &str) -> &str {
+    line.split("//").next().unwrap_or_default()
+}
+
+/// Whether `word` stands in `text` as a path of its own, not as a part of a longer name.
+fn uses(text: &str, word: &str) -> bool {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + word.len()..].chars().next();
+        !before.is_some_and(|c| is_name(c) || c == '"' || c == '/' || c == '-')
+            && (word.ends_with(':') || !after.is_some_and(|c| is_name(c) || c == '"' || c == '-'))
+    })
+}
+
+#[test]
+fn words_stay_behind_their_walls() {
+    let mut broken = Vec::new();
+    for path in rust_files("src") {
+        let name = relative(&path);
+        let inside = name.trim_start_matches("src/");
+        for (number, line) in fs::read_to_string(&path).expect("readable").lines().enumerate() {
+            for (word, places, why) in WALLS {
+                let allowed = places.iter().any(|place| inside.starts_with(place));
+                if !allowed && uses(code(line), word) {
+                    broken.push(format!("{name}:{}: `{word}` does not belong here: {why}", number + 1));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn modules_use_only_what_is_below_them() {
+    let mut broken = Vec::new();
+    for path in rust_files("src") {
+        let name = relative(&path);
+        let module = name.trim_start_matches("src/").split(['/', '.']).next().unwrap_or_default().to_owned();
+        let Some((_, below)) = LAYERS.iter().find(|(layer, _)| *layer == module) else { continue };
+        let text = fs::read_to_string(&path).expect("readable");
+        let production = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (number, line) in production.lines().enumerate() {
+            for used in code(line).split("crate::").skip(1) {
+                let used: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let known = used.is_empty() || used == module || below.contains(&used.as_str());
+                if !known {
+                    broken.push(format!("{name}:{}: {module} must not use {used}", number + 1));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn files_and_lines_are_short() {
+    let mut broken = Vec::new();
+    for path in rust_files("src").into_iter().chain(rust_files("tests")) {
+        let text = fs::read_to_string(&path).expect("readable");
+        let lines = text.lines().count();
+        if lines > FILE_LINES_MAX {
+            broken.push(format!("{}: {lines} lines, {FILE_LINES_MAX} at most", relative(&path)));
+        }
+        for (number, line) in text.lines().enumerate() {
+            if line.chars().count() > LINE_WIDTH_MAX {
+                broken.push(format!("{}:{}: longer than {LINE_WIDTH_MAX} characters", relative(&path), number + 1));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn functions_are_short() {
+    struct Functions(Vec<(String, usize, usize)>);
+    impl Functions {
+        fn measure(&mut self, name: &syn::Ident, block: &syn::Block) {
+            let (start, end) = (block.span().start().line, block.span().end().line);
+            self.0.push((name.to_string(), start, end + 1 - start));
+        }
+    }
+    impl<'ast> Visit<'ast> for Functions {
+        fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
+            self.measure(&function.sig.ident, &function.block);
+            syn::visit::visit_item_fn(self, function);
+        }
+        fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
+            self.measure(&function.sig.ident, &function.block);
+            syn::visit::visit_impl_item_fn(self, function);
+        }
+    }
+    let mut broken = Vec::new();
+    for path in rust_files("src").into_iter().chain(rust_files("tests")) {
+        let file = syn::parse_file(&fs::read_to_string(&path).expect("readable")).expect("valid Rust");
+        let mut functions = Functions(Vec::new());
+        functions.visit_file(&file);
+        for (function, line, lines) in functions.0 {
+            if lines > FUNCTION_LINES_MAX {
+                broken.push(format!("{}:{line}: {function} has {lines} lines", relative(&path)));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn both_dialects_have_the_same_migrations() {
+    let names = |dialect: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(dialect);
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .expect("migrations")
+            .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("sqlite"), names("postgres"));
+}
+
+#[test]
+fn the_walls_would_notice() {
+    assert!(uses("use diesel::prelude::*;", "diesel"));
+    assert!(uses("    let x = rand::random();", "rand::"));
+    assert!(!uses("use diesel_async::RunQueryDsl;", "diesel") && !uses("let operand::x", "rand::"));
+    assert!(!uses("connect(\"redis://host\")", "redis"));
+    assert_eq!(code("let a = 1; // diesel"), "let a = 1; ");
+}
