@@ -20,6 +20,8 @@ use crate::store;
 pub(super) struct Queue {
     pub(super) topic: Topic,
     state: Mutex<State>,
+    /// Held by the consumer that looks into the table.
+    scan: tokio::sync::Mutex<()>,
     /// Grows whenever something may have become due earlier than was known.
     news: watch::Sender<u64>,
 }
@@ -33,6 +35,9 @@ struct State {
     done: Vec<u64>,
     /// Nothing is due before this moment.
     next_due: Timestamp,
+    /// Somebody looks into the table and may still see rows that are removed meanwhile: those stay in `lent` until then.
+    scanning: bool,
+    gone: Vec<u64>,
 }
 
 struct Lent {
@@ -56,8 +61,17 @@ const OPERATOR: u64 = 0;
 
 impl Queue {
     pub(super) fn new(topic: Topic) -> Self {
-        let state = State { group: None, consumers: 0, lent: HashMap::new(), done: Vec::new(), next_due: PAST };
-        Self { topic, state: Mutex::new(state), news: watch::Sender::new(0) }
+        let state = State {
+            group: None,
+            consumers: 0,
+            lent: HashMap::new(),
+            done: Vec::new(),
+            next_due: PAST,
+            scanning: false,
+            gone: Vec::new(),
+        };
+        let scan = tokio::sync::Mutex::new(());
+        Self { topic, state: Mutex::new(state), scan, news: watch::Sender::new(0) }
     }
 
     /// Registers a consumer and returns its number.
@@ -75,7 +89,7 @@ impl Queue {
     pub(super) fn added(&self, at: Timestamp) {
         let mut state = self.state.lock();
         state.next_due = state.next_due.min(at);
-        drop(state);
+        // Under the lock, so that whoever is about to set `next_due` sees that it is out of date.
         self.news.send_modify(|version| *version += 1);
     }
 
@@ -107,7 +121,14 @@ impl Queue {
         taken
     }
 
-    /// Remembers when to look next, unless something came in since `version`.
+    /// Waits for the turn to look into the table.
+    async fn begin_scan(&self) -> Scan<'_> {
+        let turn = self.scan.lock().await;
+        self.state.lock().scanning = true;
+        Scan { queue: self, _turn: turn }
+    }
+
+    /// Everything that is due is lent. Remembers when to look next, unless something came in since `version`.
     fn nothing_until(&self, version: u64, next: Option<Timestamp>) {
         let mut state = self.state.lock();
         let back = state.lent.values().filter_map(|lent| match lent.hold {
@@ -165,8 +186,10 @@ impl Queue {
     /// They are removed.
     pub(super) fn removed(&self, ids: &[u64]) {
         let mut state = self.state.lock();
-        for id in ids {
-            state.lent.remove(id);
+        if state.scanning {
+            state.gone.extend_from_slice(ids);
+        } else {
+            ids.iter().for_each(|id| drop(state.lent.remove(id)));
         }
     }
 
@@ -206,6 +229,22 @@ impl Queue {
     }
 }
 
+/// The turn to look into the table, until it is dropped.
+struct Scan<'q> {
+    queue: &'q Queue,
+    _turn: tokio::sync::MutexGuard<'q, ()>,
+}
+
+impl Drop for Scan<'_> {
+    fn drop(&mut self) {
+        let mut state = self.queue.state.lock();
+        state.scanning = false;
+        for id in std::mem::take(&mut state.gone) {
+            state.lent.remove(&id);
+        }
+    }
+}
+
 /// A consumer of a competing topic.
 pub(super) struct Worker {
     shared: Arc<Shared>,
@@ -225,14 +264,20 @@ impl Worker {
 
     /// Takes up to `max` messages that are due.
     async fn take(&mut self, max: usize) -> Result<(), BrokerError> {
-        let version = *self.news.borrow_and_update();
-        let now = self.shared.clock.now();
-        if max == 0 || self.queue.state.lock().next_due > now {
+        let nothing = |queue: &Queue, now| max == 0 || queue.state.lock().next_due > now;
+        self.news.borrow_and_update();
+        if nothing(&self.queue, self.shared.clock.now()) {
             return Ok(());
         }
         self.backoff.pause().await;
-        let topic = self.queue.topic.name();
-        let limit = max + self.queue.lent();
+        let queue = self.queue.clone();
+        let _scan = queue.begin_scan().await;
+        let version = *self.news.borrow_and_update();
+        let now = self.shared.clock.now();
+        if nothing(&queue, now) {
+            return Ok(());
+        }
+        let (topic, limit) = (queue.topic.name(), max + queue.lent());
         let read = store::read!(&self.shared.db, |conn| sql::broker::due(conn, topic, now, limit).await);
         let (found, next) = match read {
             Ok(read) => {
@@ -244,10 +289,10 @@ impl Worker {
                 return Err(super::unavailable(error));
             }
         };
-        let until = now.plus(self.shared.redelivery_after);
-        let taken = self.queue.lend(self.number, found, max, now, until);
-        if taken.len() < max {
-            self.queue.nothing_until(version, next);
+        let everything = found.len() < limit;
+        let taken = queue.lend(self.number, found, max, now, now.plus(self.shared.redelivery_after));
+        if everything && taken.len() < max {
+            queue.nothing_until(version, next);
         }
         self.ready.extend(taken);
         Ok(())

@@ -1,52 +1,7 @@
-//! Delays, broadcast, barriers, failures and outages.
+//! Broadcast, failures, numbers for operators, and bad days.
 
+use super::competing::due;
 use super::*;
-
-fn due(text: &str, at: Timestamp) -> Message {
-    Message { deliver_at: Some(at), ..message("k", text) }
-}
-
-pub async fn delayed_is_never_early(rig: &dyn Rig) {
-    let (broker, start) = (rig.open().await, rig.now());
-    let at = |seconds| start.plus(Duration::from_secs(seconds));
-    let mut consumer = broker.subscribe(Topic::PaymentTimeouts, 0, GROUP).await.unwrap();
-    let batch = vec![due("late", at(60)), due("soon", at(20)), due("past", start.minus(Duration::from_secs(9)))];
-    broker.publish(Topic::PaymentTimeouts, batch).await.unwrap();
-    let past = take(&mut consumer, 1).await;
-    assert_eq!(texts(&past), ["past"]);
-    consumer.ack(past[0].position).await.unwrap();
-    nothing_comes(&mut consumer).await;
-    rig.pass(Duration::from_secs(19)).await;
-    nothing_comes(&mut consumer).await;
-    // Due earlier than what the consumer waits for.
-    broker.publish(Topic::PaymentTimeouts, vec![due("sooner", at(19))]).await.unwrap();
-    let sooner = take(&mut consumer, 1).await;
-    assert_eq!(texts(&sooner), ["sooner"]);
-    consumer.ack(sooner[0].position).await.unwrap();
-    rig.pass(Duration::from_secs(2)).await;
-    let soon = take(&mut consumer, 1).await;
-    assert_eq!(texts(&soon), ["soon"]);
-    consumer.ack(soon[0].position).await.unwrap();
-    nothing_comes(&mut consumer).await;
-    broker.publish(Topic::PaymentTimeouts, vec![due("later", at(70))]).await.unwrap();
-    rig.pass(Duration::from_secs(60)).await;
-    assert_eq!(texts(&take(&mut consumer, 2).await), ["late", "later"]);
-}
-
-pub async fn delayed_survives(rig: &dyn Rig) {
-    let (broker, start) = (rig.open().await, rig.now());
-    let at = |seconds| start.plus(Duration::from_secs(seconds));
-    broker.publish(Topic::PaymentTimeouts, vec![due("b", at(40)), due("a", at(30))]).await.unwrap();
-    drop(broker);
-    let broker = rig.open().await;
-    let mut consumer = broker.subscribe(Topic::PaymentTimeouts, 0, GROUP).await.unwrap();
-    nothing_comes(&mut consumer).await;
-    rig.pass(Duration::from_secs(35)).await;
-    assert_eq!(texts(&take(&mut consumer, 1).await), ["a"]);
-    nothing_comes(&mut consumer).await;
-    rig.pass(Duration::from_secs(10)).await;
-    assert_eq!(texts(&take(&mut consumer, 1).await), ["b"]);
-}
 
 pub async fn broadcast_reaches_everyone(rig: &dyn Rig) {
     let broker = rig.open().await;
@@ -88,51 +43,6 @@ pub async fn broadcast_says_when_it_lagged(rig: &dyn Rig) {
     }
     broker.publish(Topic::PurchaseResults, messages("k", 99..100)).await.unwrap();
     assert_eq!(texts(&take(&mut slow, 1).await), ["99"]);
-}
-
-pub async fn barrier_passes_when_everything_before_is_done(rig: &dyn Rig) {
-    let broker = rig.open().await;
-    let (topic, partition) = (Topic::OrderRequests, broker.partition_of(Topic::OrderRequests, b"k"));
-    let passed = async |barrier| broker.acked_through(topic, partition, GROUP).await.unwrap() >= barrier;
-    let empty = broker.end_position(topic, partition).await.unwrap();
-    assert!(passed(empty).await, "an empty partition holds nothing up");
-    broker.publish(topic, messages("k", 0..3)).await.unwrap();
-    let barrier = broker.end_position(topic, partition).await.unwrap();
-    assert!(!passed(barrier).await);
-    broker.publish(topic, messages("k", 3..5)).await.unwrap();
-    let mut consumer = orders(&*broker, "k").await;
-    let seen = take(&mut consumer, 5).await;
-    assert!(!passed(barrier).await);
-    consumer.ack(seen[1].position).await.unwrap();
-    assert!(!passed(barrier).await);
-    consumer.ack(seen[2].position).await.unwrap();
-    assert!(passed(barrier).await);
-    assert!(!passed(broker.end_position(topic, partition).await.unwrap()).await);
-    // Publishes whose callers gave up stand before a later barrier, or nowhere.
-    for number in 5..30 {
-        tokio::select! {
-            biased;
-            stored = broker.publish(topic, messages("k", number..number + 1)) => stored.unwrap(),
-            () = tokio::task::yield_now() => {}
-        }
-    }
-    let barrier = broker.end_position(topic, partition).await.unwrap();
-    broker.publish(topic, vec![message("k", "after")]).await.unwrap();
-    loop {
-        let next = take(&mut consumer, 1).await;
-        if text(&next[0]) == "after" {
-            assert!(passed(barrier).await, "something stood behind the barrier");
-            break;
-        }
-        consumer.ack(next[0].position).await.unwrap();
-    }
-    consumer.rewind().await.unwrap();
-    let last = take(&mut consumer, 1).await;
-    consumer.ack(last[0].position).await.unwrap();
-    drop(consumer);
-    broker.close().await;
-    let broker = rig.open().await;
-    assert!(broker.acked_through(topic, partition, GROUP).await.unwrap() >= barrier);
 }
 
 pub async fn backlog_counts_what_waits(rig: &dyn Rig) {
