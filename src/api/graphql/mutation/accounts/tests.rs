@@ -6,16 +6,14 @@ use super::AccountsMutation;
 use crate::accounts::testing::{HOME, PASSWORD, Shop};
 use crate::api::graphql::context::{RequestInfo, Services};
 use crate::api::graphql::query::accounts::AccountsQuery;
+use crate::api::graphql::testing::services;
 use crate::config::Config;
 
 type Sut = Schema<AccountsQuery, AccountsMutation, EmptySubscription>;
 
 fn schema(shop: &Shop) -> Sut {
-    let services = Services {
-        clock: shop.clock.clock(),
-        config: Arc::new(Config::default_embedded()),
-        accounts: shop.accounts.clone(),
-    };
+    let base = services(&shop.db, shop.broker.clone(), &shop.clock.clock(), Config::default_embedded());
+    let services = Services { accounts: shop.accounts.clone(), ..base };
     Schema::build(AccountsQuery, AccountsMutation, EmptySubscription).data(Arc::new(services)).finish()
 }
 
