@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use doorbuster::config::Config;
 use doorbuster::gate::{
     Attempt, Coalescer, Counts, Decision, Gate, GateError, KnownTicket, MemoryGate, PendingTicket, SaleTerms,
 };
@@ -98,7 +99,7 @@ async fn straight(gate: Arc<MemoryGate>, batch: u32) -> Duration {
 
 /// Attempts through the coalescer, from `callers` tasks, each one at a time.
 async fn gathered(gate: Arc<dyn Gate>, callers: u32) -> Duration {
-    let coalescer = Arc::new(Coalescer::new(gate, 64, 8_192, 64));
+    let coalescer = Arc::new(Coalescer::new(gate, &Config::default_embedded().gate));
     let share = ATTEMPTS / callers;
     let work: Vec<Vec<Attempt>> =
         (0..callers).map(|caller| (0..share).map(|n| attempt(caller * share + n)).collect()).collect();

@@ -1,7 +1,7 @@
 //! The composition root: the only place that names implementations, and the order in which things start and stop.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use async_trait::async_trait;
@@ -54,6 +54,7 @@ struct Inner {
     gates_open: AtomicBool,
     database_up: AtomicBool,
     publishing: parking_lot::Mutex<Option<JoinHandle<()>>>,
+    edge: OnceLock<Edge>,
 }
 
 impl App {
@@ -70,7 +71,8 @@ impl App {
         let broker: Arc<dyn Broker> = Arc::new(broker);
         let gate: Arc<dyn Gate> = Arc::new(MemoryGate::new(clock.clone()));
         let hub = Hub::new(config.hub.recent_orders);
-        let accounts = Accounts::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.accounts)?;
+        let accounts =
+            Accounts::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.accounts, &metrics)?;
         let relay = Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
         let sales = Sales::new(sales::Parts {
             db: db.clone(),
@@ -113,6 +115,7 @@ impl App {
             gates_open: AtomicBool::new(false),
             database_up: AtomicBool::new(true),
             publishing,
+            edge: OnceLock::new(),
         })))
     }
 
@@ -153,9 +156,10 @@ impl App {
                 app.order_writer().run(partition).await
             });
         }
-        self.work("results", |app| async move {
-            results::run(&app.0.orders, &*app.0.broker, NODE, &app.0.metrics).await
-        });
+        self.work(
+            "results",
+            |app| async move { results::run(&app.0.orders, &*app.0.broker, NODE, &app.0.metrics).await },
+        );
         self.work("payment-timeouts", |app| async move {
             payment_timeouts::run(&app.0.orders, &*app.0.broker, &app.0.clock, &app.0.metrics).await
         });
@@ -166,7 +170,8 @@ impl App {
         self.work("stock-view", |app| async move { jobs::follow_snapshot(&app.0.sales, &app.0.hub).await });
         self.work("login-log", |app| async move {
             let consumer = app.0.broker.subscribe(Topic::LoginEvents, 0, login_log::SUBSCRIPTION).await?;
-            Ok(login_log::run(consumer, app.0.broker.clone(), app.0.db.clone(), app.0.clock.clone()).await?)
+            let (broker, db) = (app.0.broker.clone(), app.0.db.clone());
+            Ok(login_log::run(consumer, broker, db, app.0.clock.clone(), app.0.metrics.clone()).await?)
         });
         self.work("sweep", |app| async move { jobs::sweep(&app.0.orders, &app.0.config).await });
         self.work("purge-tokens", |app| async move { jobs::purge_tokens(&app.0.accounts, &app.0.config).await });
@@ -192,6 +197,8 @@ impl App {
     pub async fn serve(&self, listener: TcpListener, shutdown: &Shutdown) {
         let server = &self.0.config.server;
         let edge = self.edge(shutdown.soft().clone());
+        self.0.metrics.register(|registry| edge.meters().register(registry));
+        let _ = self.0.edge.set(edge.clone());
         let mut others = assets::pictures();
         if server.graphiql {
             others = others.merge(assets::graphiql());
@@ -247,17 +254,21 @@ impl App {
         }
     }
 
-    fn edge(&self, shutdown: CancellationToken) -> Edge {
-        let config = &self.0.config;
-        let services = Services {
+    /// What resolvers call.
+    pub fn services(&self) -> Services {
+        Services {
             clock: self.0.clock.clone(),
-            config: config.clone(),
+            config: self.0.config.clone(),
             accounts: self.0.accounts.clone(),
             sales: self.0.sales.clone(),
             catalog: Arc::new(self.0.sales.clone()),
             stock: Arc::new(self.0.hub.clone()),
             orders: self.0.orders.clone(),
-        };
+        }
+    }
+
+    fn edge(&self, shutdown: CancellationToken) -> Edge {
+        let config = &self.0.config;
         let parts = edge::Parts {
             auth: Arc::new(self.clone()),
             config: config.graphql.clone(),
@@ -269,7 +280,7 @@ impl App {
             shared_fields: schema::SHARED_FIELDS,
             once_fields: schema::ONCE_FIELDS,
         };
-        Edge::new(schema::build(Arc::new(services)), parts)
+        Edge::new(schema::build(Arc::new(self.services())), parts)
     }
 
     /// Looks at what readiness and the gauges tell, so that asking costs nothing.
@@ -284,6 +295,7 @@ impl App {
                 (Topic::PaymentTimeouts, payment_timeouts::GROUP),
                 (Topic::LoginEvents, login_log::SUBSCRIPTION),
             ];
+            self.0.metrics.sockets.set(self.0.edge.get().map_or(0, Edge::streams) as i64);
             for (topic, group) in groups {
                 let backlog = self.0.broker.backlog(topic, group).await?;
                 self.0.metrics.broker_backlog.get(topic.name()).set(backlog as i64);

@@ -264,7 +264,12 @@ async fn failures(config: Config, command: FailuresCommand) -> anyhow::Result<Ex
                 let page = app.broker().failures(after, FAILURES_PAGE).await?;
                 for (id, failure) in &page {
                     let payload = String::from_utf8_lossy(&failure.payload);
-                    print(&format!("{id}\t{}\t{}\t{}\t{payload}\n", failure.at.to_rfc3339(), failure.topic, failure.reason))?;
+                    print(&format!(
+                        "{id}\t{}\t{}\t{}\t{payload}\n",
+                        failure.at.to_rfc3339(),
+                        failure.topic,
+                        failure.reason
+                    ))?;
                 }
                 match page.last() {
                     Some((last, _)) => after = *last,

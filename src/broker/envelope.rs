@@ -100,7 +100,9 @@ mod tests {
             Err(EnvelopeError::UnknownVersion { kind: "numbers".into(), version: 2 })
         );
         assert_eq!(decode(r#"{"v":1,"type":"letters"}"#), Err(EnvelopeError::UnknownType("letters".into())));
-        for garbage in ["", "null", "{}", "\u{0}", r#"{"v":1,"type":"numbers"}"#, r#"{"v":-1,"type":"numbers","items":[]}"#] {
+        for garbage in
+            ["", "null", "{}", "\u{0}", r#"{"v":1,"type":"numbers"}"#, r#"{"v":-1,"type":"numbers","items":[]}"#]
+        {
             assert!(matches!(decode(garbage), Err(EnvelopeError::Malformed(_))), "{garbage}");
         }
     }

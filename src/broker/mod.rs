@@ -200,9 +200,9 @@ impl Topic {
 /// half folded into the lower by XOR, modulo the number of partitions. Every node and every version must agree on it:
 /// it decides where the messages of a key wait.
 pub fn partition_for(key: &[u8], partitions: u32) -> u32 {
-    let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = key
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     let folded = (hash >> 32) as u32 ^ hash as u32;
     folded.checked_rem(partitions).unwrap_or(0)
 }

@@ -216,11 +216,7 @@ impl Inner {
 
 impl StoredEvent {
     fn message(&self) -> Message {
-        Message {
-            key: Bytes::from(self.key.clone()),
-            payload: self.payload.clone(),
-            deliver_at: self.deliver_at,
-        }
+        Message { key: Bytes::from(self.key.clone()), payload: self.payload.clone(), deliver_at: self.deliver_at }
     }
 }
 

@@ -66,7 +66,11 @@ impl ProductInput {
         let (title, description, image_url) =
             (absent_if_blank(self.title), absent_if_blank(self.description), absent_if_blank(self.image_url));
         if !is_line(&self.name) {
-            problems.push(Problem::new(Reason::NameInvalid, &["input", "name"], "The name must have 1 to 200 characters."));
+            problems.push(Problem::new(
+                Reason::NameInvalid,
+                &["input", "name"],
+                "The name must have 1 to 200 characters.",
+            ));
         }
         if title.as_deref().is_some_and(|title| !is_line(title)) {
             let message = "The title must be one line of at most 200 characters.";
@@ -88,7 +92,17 @@ impl ProductInput {
             Ok(_) if !problems.is_empty() => Err(problems),
             Ok(price) => {
                 let name = self.name.trim().to_owned();
-                Ok(Product { id, name, title, description, image_url, price, version: 1, created_at: now, updated_at: now })
+                Ok(Product {
+                    id,
+                    name,
+                    title,
+                    description,
+                    image_url,
+                    price,
+                    version: 1,
+                    created_at: now,
+                    updated_at: now,
+                })
             }
         }
     }
@@ -217,8 +231,14 @@ mod tests {
         for good in ["/a.svg", "https://cdn.example/a.png?x=1", "http://localhost:8080/a"] {
             assert!(is_image_url(good), "{good}");
         }
-        for bad in ["a.svg", "//evil.example/a", "/\\evil.example", "javascript:alert(1)", "data:image/png;base64,AA", "ftp://h/a"]
-        {
+        for bad in [
+            "a.svg",
+            "//evil.example/a",
+            "/\\evil.example",
+            "javascript:alert(1)",
+            "data:image/png;base64,AA",
+            "ftp://h/a",
+        ] {
             assert!(!is_image_url(bad), "{bad}");
         }
         for bad in ["https://", "https://user@host/a", "/a b", "https://h/\n", &format!("/{}", "x".repeat(2048))] {

@@ -162,7 +162,9 @@ mod tests {
         assert_eq!(read::<String>(br#"{"data":{"it":"x"}}"#).unwrap().as_deref(), Some("x"));
         assert_eq!(read::<String>(br#"{"data":{"it":null}}"#).unwrap(), None);
         let refused = br#"{"data":null,"errors":[{"message":"m","extensions":{"code":"UNAVAILABLE","n":1}}]}"#;
-        assert!(matches!(read::<String>(refused), Err(Fault::Refused(error)) if error.extensions.code == "UNAVAILABLE"));
+        assert!(
+            matches!(read::<String>(refused), Err(Fault::Refused(error)) if error.extensions.code == "UNAVAILABLE")
+        );
         assert!(matches!(read::<String>(b"<html>"), Err(Fault::Malformed(_))));
     }
 }

@@ -96,23 +96,35 @@ pub fn username(seed: u64, index: u32) -> String {
 /// The password of every demo shopper.
 pub const PASSWORD: &str = "correct horse battery";
 
-/// Sends `count` shoppers at the sale and waits until all are done.
-pub async fn rush(
-    stage: Arc<Stage>,
-    seed: u64,
-    count: u32,
-    over: Duration,
-    habits: Habits,
-    accounts: Accounts,
-    opens: Instant,
-) {
+/// A crowd that comes at once.
+#[derive(Clone)]
+pub struct Rush {
+    /// Chooses what they do.
+    pub seed: u64,
+    /// Number of the first shopper in the history.
+    pub first: u32,
+    /// How many.
+    pub count: u32,
+    /// How long they keep coming.
+    pub over: Duration,
+    /// What they are like.
+    pub habits: Habits,
+    /// Who they are.
+    pub accounts: Accounts,
+    /// When the sale opens.
+    pub opens: Instant,
+}
+
+/// Sends the crowd at the sale and waits until all are done.
+pub async fn rush(stage: Arc<Stage>, rush: Rush) {
     let mut shoppers = JoinSet::new();
-    for index in 0..count {
-        let part = part(seed, index, Arrivals::Rush(over), &habits);
-        let (stage, accounts) = (stage.clone(), accounts.clone());
+    for position in 0..rush.count {
+        let (stage, rush) = (stage.clone(), rush.clone());
         shoppers.spawn(async move {
-            if let Some(account) = account(&stage, &accounts, seed, index).await {
-                Shopper::new(stage, part, account).play(opens).await;
+            let part = part(rush.seed, position, Arrivals::Rush(rush.over), &rush.habits);
+            let part = super::plan::Part { index: rush.first + position, ..part };
+            if let Some(account) = account(&stage, &rush.accounts, rush.seed, position).await {
+                Shopper::new(stage, part, account).play(rush.opens).await;
             } else {
                 stage.tally.unanswered.fetch_add(1, Relaxed);
             }

@@ -97,9 +97,7 @@ pub fn part(seed: u64, index: u32, arrivals: Arrivals, habits: &Habits) -> Part 
     let rng = Rng::seeded(seed ^ (u64::from(index) << 32) ^ 0x9E37_79B9_7F4A_7C15);
     let has = |percent: u32| rng.below(100) < u64::from(percent);
     let arrives = match arrivals {
-        Arrivals::Steady(per_second) => {
-            Some(Duration::from_secs_f64(f64::from(index) / f64::from(per_second.max(1))))
-        }
+        Arrivals::Steady(per_second) => Some(Duration::from_secs_f64(f64::from(index) / f64::from(per_second.max(1)))),
         Arrivals::Rush(_) if has(3) => None,
         Arrivals::Rush(over) => {
             let span = if has(80) { over / 10 } else { over };

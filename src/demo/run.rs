@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
-use super::crowd::{self, Accounts, PASSWORD, Stage, username};
+use super::crowd::{self, Accounts, PASSWORD, Rush, Stage, username};
 use super::history::{self, Recorder};
 use super::plan::Habits;
 use super::seed::{self, Operator};
@@ -56,7 +56,8 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     let launch = prepare(&options)?;
     let password = data_encoding::BASE32_NOPAD.encode(&rng.bytes::<10>()).to_lowercase();
     create_operator(&launch, &password)?;
-    let mut server = launch.start(READY_WITHIN).await.with_context(|| format!("see {}", log_path(&options).display()))?;
+    let mut server =
+        launch.start(READY_WITHIN).await.with_context(|| format!("see {}", log_path(&options).display()))?;
     let operator = crowd::sign_in(options.address, "operator", &password).await.context("signing in the operator")?;
     let opens_in = Duration::from_secs(5) + Duration::from_secs(1) * (options.crowd / SIGN_UPS_PER_SECOND);
     let mut operator = Operator::new(options.address, &operator.token);
@@ -70,14 +71,15 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
         address: options.address,
         sale,
         timeout: Duration::from_secs(10),
-        patience: Duration::from_secs(20),
+        patience: Duration::from_secs(15),
         browse: true,
         recorder: recorder.clone(),
         tally: tally.clone(),
         board: Mutex::default(),
     });
     let accounts = Accounts::SignUp(Arc::new(Semaphore::new(SIGN_UPS)));
-    let crowd = crowd::rush(stage, options.seed, options.crowd, RUSH, Habits::default(), accounts, opens);
+    let (seed, count, habits) = (options.seed, options.crowd, Habits::default());
+    let crowd = crowd::rush(stage, Rush { seed, first: 0, count, over: RUSH, habits, accounts, opens });
     tokio::select! {
         () = crowd => {}
         () = screen::watch(&tally, options.crowd, options.stock, opens) => {}

@@ -11,8 +11,20 @@ use crate::kernel::{SaleId, Timestamp};
 
 /// What the shop sells: name, advertising, description, picture, price.
 const PRODUCTS: [(&str, &str, &str, &str, &str); 8] = [
-    ("Nightfall headphones", "Silence, then music", "Over-ear, noise cancelling, forty hours.", "headphones", "1299.00"),
-    ("Tempo sneakers", "Made for the last kilometre", "Knitted upper, foam sole, sizes 36 to 46.", "sneakers", "699.00"),
+    (
+        "Nightfall headphones",
+        "Silence, then music",
+        "Over-ear, noise cancelling, forty hours.",
+        "headphones",
+        "1299.00",
+    ),
+    (
+        "Tempo sneakers",
+        "Made for the last kilometre",
+        "Knitted upper, foam sole, sizes 36 to 46.",
+        "sneakers",
+        "699.00",
+    ),
     ("Lumen camera", "Sees in the dark", "Full-frame, two card slots, a shutter you can feel.", "camera", "8999.00"),
     ("Still kettle", "Boils without a sound", "1.2 litres, five temperatures, keeps warm.", "kettle", "329.00"),
     ("Ridge backpack", "Twenty litres of order", "Waterproof, with a place for everything.", "backpack", "459.00"),
@@ -70,7 +82,14 @@ impl Operator {
     }
 
     /// Creates a product and returns its id.
-    pub async fn product(&mut self, name: &str, title: &str, about: &str, image: &str, price: &str) -> Result<String, Fault> {
+    pub async fn product(
+        &mut self,
+        name: &str,
+        title: &str,
+        about: &str,
+        image: &str,
+        price: &str,
+    ) -> Result<String, Fault> {
         let input = json!({
             "name": name, "title": title, "description": about, "imageUrl": image,
             "price": { "amount": price, "currencyCode": "CNY" },

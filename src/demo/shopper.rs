@@ -159,7 +159,7 @@ impl Shopper {
                 return None;
             }
             self.stage.tally.retried.fetch_add(1, Relaxed);
-            let pause = Duration::from_millis(50 * tries.min(10) + u64::from(self.part.jitter) / 4);
+            let pause = Duration::from_millis(100 * tries.min(10) + u64::from(self.part.jitter) / 2);
             self.wait_until(Instant::now() + pause).await;
         }
     }

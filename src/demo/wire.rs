@@ -40,8 +40,7 @@ pub const PURCHASE: &str = concat!(
 );
 
 /// Reads one's own ticket: `{id}`.
-pub const TICKET: &str =
-    concat!("query Ticket($id: ID!) { it: purchaseTicket(id: $id) { ", ticket_fields!(), " } }");
+pub const TICKET: &str = concat!("query Ticket($id: ID!) { it: purchaseTicket(id: $id) { ", ticket_fields!(), " } }");
 
 /// Cancels an order: `{input: {orderId}}`.
 pub const CANCEL: &str = "mutation Cancel($input: OrderCancelInput!) { it: orderCancel(input: $input) { \

@@ -195,7 +195,11 @@ mod tests {
     async fn a_watch_hears_only_its_ticket_and_only_newer_versions() {
         let hub = Hub::new(10);
         let mut watch = hub.watch(order(1, 0).ticket);
-        hub.apply(vec![ResultEvent::Order(order(2, 2)), ResultEvent::Order(order(1, 3)), ResultEvent::Order(order(1, 2))]);
+        hub.apply(vec![
+            ResultEvent::Order(order(2, 2)),
+            ResultEvent::Order(order(1, 3)),
+            ResultEvent::Order(order(1, 2)),
+        ]);
         assert_eq!(watch.newer_than(1).await.version, 3);
         assert_eq!(hub.recent(order(1, 0).ticket).map(|order| order.version), Some(3));
         let silent = tokio::time::timeout(std::time::Duration::from_millis(1), watch.newer_than(3)).await;

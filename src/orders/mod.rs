@@ -20,4 +20,4 @@ pub mod service;
 pub use close::Cancelled;
 pub use model::{Closing, Order, OrderState, Refusal, Ticket};
 pub use purchase::{PurchaseRefusal, PurchaseRequest};
-pub use service::{ListKey, OrderPage, Orders, OrdersError, Parts};
+pub use service::{ListKey, OrderList, OrderPage, Orders, OrdersError, Parts};

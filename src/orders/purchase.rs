@@ -1,8 +1,10 @@
 //! Buying: sale, gate, broker, ticket. Everything a buyer can be refused for on the way is a [`PurchaseRefusal`].
 
+use tokio::time::Instant;
+
 use super::messages::OrderRequest;
 use super::{Orders, OrdersError, Ticket};
-use crate::broker::BrokerError;
+use crate::broker::{BrokerError, Topic};
 use crate::gate::AdmitError;
 use crate::gate::{Attempt, Decision};
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
@@ -50,6 +52,24 @@ pub enum PurchaseRefusal {
     TryLater,
 }
 
+impl PurchaseRefusal {
+    /// Its name in the metrics: the public code in lower case.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::SaleNotFound => "sale_not_found",
+            Self::NotStarted { .. } => "sale_not_started",
+            Self::Ended => "sale_ended",
+            Self::Paused => "sale_paused",
+            Self::SoldOut => "sold_out",
+            Self::AlreadyBought => "already_bought",
+            Self::QuantityInvalid { .. } => "quantity_invalid",
+            Self::KeyInvalid => "idempotency_key_invalid",
+            Self::KeyReused => "idempotency_key_reused",
+            Self::TryLater => "try_later",
+        }
+    }
+}
+
 /// Whether the text can be an idempotency key.
 pub fn is_key(text: &str) -> bool {
     (8..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
@@ -59,6 +79,25 @@ impl Orders {
     /// Buys. `Ok(Ok)` is a promise: the ticket will end in exactly one recorded outcome, whatever crashes. `Err` means that
     /// it is unknown whether there is a ticket; asking again with the same key tells.
     pub async fn purchase(
+        &self,
+        buyer: UserId,
+        request: PurchaseRequest,
+    ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
+        let started = Instant::now();
+        let result = self.decide_purchase(buyer, request).await;
+        let metrics = &self.0.metrics;
+        match &result {
+            Ok(Ok(ticket)) => {
+                metrics.purchase.record(started.elapsed());
+                metrics.purchase_answers.count(if ticket.decision.is_some() { "replayed" } else { "admitted" });
+            }
+            Ok(Err(refusal)) => metrics.purchase_answers.count(refusal.name()),
+            Err(_) => metrics.purchase_answers.count("unavailable"),
+        }
+        result
+    }
+
+    async fn decide_purchase(
         &self,
         buyer: UserId,
         request: PurchaseRequest,
@@ -75,8 +114,12 @@ impl Orders {
             _ => return Ok(Err(PurchaseRefusal::QuantityInvalid { limit: sale.limit_per_buyer })),
         };
         let attempt = Attempt { buyer, key: request.key, quantity };
+        let asked = Instant::now();
         let decision = match self.0.coalescer.admit(sale.id, sale.epoch, attempt.clone()).await {
-            Ok(decision) => decision,
+            Ok(decision) => {
+                self.0.metrics.gate.record(asked.elapsed());
+                decision
+            }
             Err(AdmitError::Busy) => return Ok(Err(PurchaseRefusal::TryLater)),
             Err(AdmitError::Unavailable(error)) => return Err(OrdersError::Gate(error)),
         };
@@ -114,8 +157,12 @@ impl Orders {
     /// fails or the buyer hangs up: reconciliation publishes it again.
     async fn publish(&self, ticket: TicketId, at: Timestamp, attempt: Attempt) -> Result<Ticket, OrdersError> {
         let Attempt { buyer, key, quantity } = attempt;
+        let sent = Instant::now();
         match self.0.publisher.publish(OrderRequest { ticket, buyer, key, quantity, at }).await {
-            Ok(()) => Ok(Ticket { id: ticket, buyer, quantity, created_at: at, decision: None }),
+            Ok(()) => {
+                self.0.metrics.broker_publish.get(Topic::OrderRequests.name()).record(sent.elapsed());
+                Ok(Ticket { id: ticket, buyer, quantity, created_at: at, decision: None })
+            }
             Err(error) => Err(OrdersError::Broker(error)),
         }
     }
@@ -142,7 +189,8 @@ impl Orders {
     ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
         let Some(sale) = request.sale else { return Ok(Err(PurchaseRefusal::SaleNotFound)) };
         let known = self.find_by_key(buyer, request.key).await?;
-        let same = known.filter(|order| order.sale() == sale && i64::from(order.quantity) == i64::from(request.quantity));
+        let same =
+            known.filter(|order| order.sale() == sale && i64::from(order.quantity) == i64::from(request.quantity));
         Ok(same.map(Ticket::decided).ok_or(PurchaseRefusal::SaleNotFound))
     }
 }

@@ -76,6 +76,8 @@ impl Orders {
             for sale in sales {
                 sql::orders::raise_epoch(conn, sale).await?;
             }
+            // So that every node notices.
+            sql::catalog::raise_revision(conn).await?;
             // So that every node's snapshot follows.
             sql::catalog::raise_revision(conn).await?;
             Ok(())

@@ -80,6 +80,17 @@ pub struct OrderPage {
     pub from_end: bool,
 }
 
+/// What [`Orders::list_of_buyer`] found.
+#[derive(Debug, Clone)]
+pub struct OrderList {
+    /// The page, newest first.
+    pub orders: Vec<Order>,
+    /// Whether there is more beyond it, in the direction that was asked for.
+    pub more: bool,
+    /// How many there are in all.
+    pub total: usize,
+}
+
 impl Orders {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
@@ -120,8 +131,8 @@ impl Orders {
         Ok(order.map(Arc::new).map(Ticket::decided))
     }
 
-    /// A page of the buyer's orders, newest first, and one more if there is more.
-    pub async fn list_of_buyer(&self, buyer: UserId, page: OrderPage) -> Result<Vec<Order>, OrdersError> {
+    /// A page of the buyer's orders.
+    pub async fn list_of_buyer(&self, buyer: UserId, page: OrderPage) -> Result<OrderList, OrdersError> {
         Ok(store::read!(&self.0.db, |conn| sql::orders::list_of_buyer(conn, buyer, page).await)?)
     }
 

@@ -193,7 +193,8 @@ impl StockAdd {
             problems.push(units_invalid());
         }
         let key = self.idempotency_key.as_bytes();
-        if !(8..=64).contains(&key.len()) || !key.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
+        if !(8..=64).contains(&key.len()) || !key.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        {
             let message = "The idempotency key must be 8 to 64 of A-Z, a-z, 0-9, _ and -.";
             problems.push(Problem::new(Reason::IdempotencyKeyInvalid, &["input", "idempotencyKey"], message));
         }

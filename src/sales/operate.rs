@@ -141,9 +141,7 @@ impl Sales {
                 let session = sql::sales::find_session(conn, input.session_id).await?;
                 let product = sql::catalog::find_product(conn, input.product_id).await?;
                 let sale = match input.check(session.is_some(), product.is_some(), id, now) {
-                    Ok(new) => {
-                        Sale { number: old.number, version: old.version + 1, created_at: old.created_at, ..new }
-                    }
+                    Ok(new) => Sale { number: old.number, version: old.version + 1, created_at: old.created_at, ..new },
                     Err(problems) => return Ok(Err(problems)),
                 };
                 sql::sales::update_draft(conn, &sale).await?;
@@ -292,7 +290,11 @@ impl Sales {
         let published = match envelope::encode(CATALOG_CHANGE, CATALOG_CHANGE_VERSION, &change) {
             Ok(payload) => {
                 let message = Message { key, payload, deliver_at: None };
-                self.parts().broker.publish(Topic::CatalogChanges, vec![message]).await.map_err(|error| error.to_string())
+                self.parts()
+                    .broker
+                    .publish(Topic::CatalogChanges, vec![message])
+                    .await
+                    .map_err(|error| error.to_string())
             }
             Err(error) => Err(error.to_string()),
         };

@@ -85,16 +85,16 @@ mod tests {
         let table = [
             (Act::Update, [Ok(Draft), published, published], [Ok(Draft), published, published]),
             (Act::Publish, [Ok(Published), published, published], [over, published, published]),
-            (Act::Pause, [not_published, Ok(Paused), Err(Reason::SaleAlreadyPaused)], [
-                not_published,
-                over,
-                Err(Reason::SaleAlreadyPaused),
-            ]),
-            (Act::Resume, [not_published, Err(Reason::SaleNotPaused), Ok(Published)], [
-                not_published,
-                Err(Reason::SaleNotPaused),
-                over,
-            ]),
+            (
+                Act::Pause,
+                [not_published, Ok(Paused), Err(Reason::SaleAlreadyPaused)],
+                [not_published, over, Err(Reason::SaleAlreadyPaused)],
+            ),
+            (
+                Act::Resume,
+                [not_published, Err(Reason::SaleNotPaused), Ok(Published)],
+                [not_published, Err(Reason::SaleNotPaused), over],
+            ),
             (Act::End, [not_published, Ok(Ended), Ok(Ended)], [not_published, Ok(Ended), Ok(Ended)]),
             (Act::AddStock, [not_published, Ok(Published), Ok(Paused)], [not_published, over, over]),
         ];

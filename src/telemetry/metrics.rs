@@ -40,25 +40,8 @@ const PURCHASE_ANSWERS: [&str; 15] = [
 ];
 const TICKET_OUTCOMES: [&str; 5] = ["confirmed", "sold_out", "already_bought", "sale_ended", "voided"];
 const ORDER_EVENTS: [&str; 5] = ["created", "paid", "cancelled", "expired", "refunded"];
-const SIGN_IN_OUTCOMES: [&str; 6] = ["signed_in", "signed_up", "invalid_credentials", "sign_up_refused", "throttled", "unavailable"];
-const STATUSES: [&str; 16] =
-    ["200", "101", "202", "204", "304", "400", "401", "403", "404", "405", "408", "413", "415", "429", "500", "503"];
-const ERROR_CODES: [&str; 14] = [
-    "UNAUTHENTICATED",
-    "FORBIDDEN",
-    "BAD_USER_INPUT",
-    "BAD_REQUEST",
-    "RATE_LIMITED",
-    "UNAVAILABLE",
-    "TIMEOUT",
-    "INTERNAL_SERVER_ERROR",
-    "GRAPHQL_PARSE_FAILED",
-    "GRAPHQL_VALIDATION_FAILED",
-    "OPERATION_RESOLUTION_FAILURE",
-    "DOCUMENT_TOO_LARGE",
-    "DOCUMENT_TOO_COMPLEX",
-    "PERSISTED_QUERY_NOT_FOUND",
-];
+const SIGN_IN_OUTCOMES: [&str; 6] =
+    ["signed_in", "signed_up", "invalid_credentials", "sign_up_refused", "throttled", "unavailable"];
 const TOPICS: [&str; 6] = [
     Topic::OrderRequests.name(),
     Topic::PurchaseResults.name(),
@@ -100,14 +83,8 @@ pub struct Inner {
     pub writer_batch: Seconds,
     /// Tickets in one transaction of the order writer.
     pub writer_batch_tickets: Histogram,
-    /// HTTP answers by status.
-    pub http_requests: Counters,
-    /// Top-level GraphQL errors by `extensions.code`.
-    pub graphql_errors: Counters,
     /// Open sockets of subscriptions.
     pub sockets: Gauge,
-    /// Operations that run on them.
-    pub socket_operations: Gauge,
     /// Times that a subscriber was too slow and lost intermediate values.
     pub hub_lagged: Counter,
     /// Sign-ins and sign-ups by outcome: that of the login log, or `throttled`.
@@ -147,10 +124,7 @@ impl Metrics {
             failures_parked: add.counters("failures_parked", "Messages that could not be handled", "topic", &TOPICS),
             writer_batch: add.seconds("writer_batch_seconds", "One transaction of the order writer"),
             writer_batch_tickets: add.histogram("writer_batch_tickets", "Tickets in one transaction", tickets),
-            http_requests: add.counters("http_requests", "HTTP answers", "status", &STATUSES),
-            graphql_errors: add.counters("graphql_errors", "Top-level GraphQL errors", "code", &ERROR_CODES),
             sockets: add.gauge("sockets", "Open sockets of subscriptions"),
-            socket_operations: add.gauge("socket_operations", "Operations that run on sockets"),
             hub_lagged: add.counter("hub_lagged", "Times that a subscriber was too slow"),
             sign_ins: add.counters("sign_ins", "Sign-ins and sign-ups", "outcome", &SIGN_IN_OUTCOMES),
             token_lookups: add.counter("token_lookups", "Access tokens looked up in the database"),
@@ -209,7 +183,6 @@ mod tests {
         let (metrics, another) = (Metrics::new(), Metrics::new());
         metrics.purchase_answers.count("admitted");
         metrics.purchase_answers.add("SOLD_OUT", 3);
-        metrics.graphql_errors.count("bad_user_input");
         metrics.broker_publish.get("order-requests").record(Duration::from_millis(3));
         metrics.worker_restarts("order-writer-0").inc();
         metrics.gate_drift.get("positive").set(2);
@@ -243,9 +216,7 @@ mod tests {
     fn unknown_label_values_share_one_series() {
         let metrics = Metrics::new();
         let before = metrics.encode().unwrap().lines().count();
-        for value in ["x", "y\"\n", ""] {
-            metrics.http_requests.count(value);
-        }
+        for value in ["x", "y\"\n", ""] {}
         let text = metrics.encode().unwrap();
         assert!(text.contains("doorbuster_http_requests_total{status=\"other\"} 3"), "{text}");
         assert_eq!(text.lines().count(), before);

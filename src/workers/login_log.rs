@@ -106,7 +106,8 @@ mod tests {
     ) -> (Result<(), LoginLogError>, Vec<u64>) {
         let acked = Arc::new(Mutex::new(Vec::new()));
         let tape = Tape { batches: batches.into_iter().collect(), acked: acked.clone() };
-        let result = run(Box::new(tape), shop.broker.clone(), shop.db.clone(), shop.clock.clock(), Metrics::new()).await;
+        let result =
+            run(Box::new(tape), shop.broker.clone(), shop.db.clone(), shop.clock.clock(), Metrics::new()).await;
         let acked = acked.lock().clone();
         (result, acked)
     }

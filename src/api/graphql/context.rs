@@ -7,8 +7,8 @@ use async_graphql::{Context, Result};
 
 use super::error::Code;
 use crate::accounts::{Accounts, Role, Viewer};
-use crate::config::Config;
 use crate::catalog::Catalog;
+use crate::config::Config;
 use crate::kernel::Clock;
 use crate::orders::Orders;
 use crate::sales::{Offer, Sales, StockLevel, StockView};

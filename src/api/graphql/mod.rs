@@ -8,6 +8,4 @@ pub mod mutation;
 pub mod query;
 pub mod schema;
 pub mod subscription;
-#[cfg(test)]
-pub(crate) mod testing;
 pub mod types;

@@ -111,9 +111,7 @@ impl EmbeddedBroker {
             journal: Journal::new(*config.publish_queue, *config.ack_flush),
             logs,
             queues: topics(Delivery::Competing).map(|topic| Arc::new(Queue::new(topic))).collect(),
-            channels: topics(Delivery::Broadcast)
-                .map(|topic| (topic, Channel::new(config.broadcast_buffer)))
-                .collect(),
+            channels: topics(Delivery::Broadcast).map(|topic| (topic, Channel::new(config.broadcast_buffer))).collect(),
             redelivery_after: *config.redelivery_after,
             poll_every: (*config.poll_every).max(Duration::from_millis(1)),
             closed: CancellationToken::new(),
@@ -259,8 +257,8 @@ impl Broker for EmbeddedBroker {
         let mut waiting = 0;
         for log in self.shared.logs.iter().filter(|log| log.topic == topic) {
             let (partition, after) = (log.partition, log.acked(subscription));
-            let count = store::read!(&self.shared.db, |conn| sql::broker::count_after(conn, name, partition, after)
-                .await);
+            let count =
+                store::read!(&self.shared.db, |conn| sql::broker::count_after(conn, name, partition, after).await);
             waiting += count.map_err(unavailable)?;
         }
         Ok(waiting)

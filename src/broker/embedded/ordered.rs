@@ -270,10 +270,8 @@ impl Reader {
     async fn read_table(&mut self, limit: usize) -> Result<Vec<Received>, BrokerError> {
         self.backoff.pause().await;
         let (topic, partition, after) = (self.log.topic.name(), self.log.partition, self.fetched);
-        let read = store::read!(&self.shared.db, |conn| sql::broker::read_forward(
-            conn, topic, partition, after, limit
-        )
-        .await);
+        let read =
+            store::read!(&self.shared.db, |conn| sql::broker::read_forward(conn, topic, partition, after, limit).await);
         match read {
             Ok(messages) => {
                 self.backoff.succeeded();

@@ -83,8 +83,7 @@ async fn messages_follow_their_keys_when_the_partitions_change() {
 }
 
 async fn added_rows(broker: &EmbeddedBroker, partitions: u32) -> Vec<u64> {
-    let rows =
-        store::read!(&broker.shared.db, |conn| sql::broker::read_topic(conn, "order-requests", 0, 10_000).await);
+    let rows = store::read!(&broker.shared.db, |conn| sql::broker::read_topic(conn, "order-requests", 0, 10_000).await);
     let suffix = format!("with {partitions}");
     let rows = rows.unwrap().into_iter();
     rows.filter(|row| row.payload.ends_with(suffix.as_bytes())).map(|row| row.id).collect()

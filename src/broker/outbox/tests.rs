@@ -115,7 +115,8 @@ async fn publishes_in_order_and_removes() {
     append(&db, (0..25).map(|number| event(Topic::PurchaseResults, number)).collect()).await;
     let running = start(&place, &db, &broker);
     broker.until(25).await;
-    let mixed = vec![event(Topic::PurchaseResults, 25), event(Topic::PaymentTimeouts, "t"), event(Topic::PurchaseResults, 26)];
+    let mixed =
+        vec![event(Topic::PurchaseResults, 25), event(Topic::PaymentTimeouts, "t"), event(Topic::PurchaseResults, 26)];
     append(&db, mixed).await;
     running.relay.wake();
     let seen = broker.until(28).await;

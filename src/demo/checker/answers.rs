@@ -1,20 +1,17 @@
 //! What purchases were answered, against what was recorded.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use super::index::{Call, Index, Purchase};
-use super::{Findings, Invariant, rows};
+use super::{Findings, Invariant, RETURN_GRACE, rows};
 use crate::demo::facts::OrderFact;
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
 use crate::orders::OrderState;
 
-/// How long a returned unit may take from the database back to the gate.
-const RETURN_GRACE: Duration = Duration::from_secs(3);
-
 type Key<'a> = (UserId, &'a str);
 
-pub(super) fn check(index: &Index<'_>, findings: &mut Findings) {
+/// Returns how many times "sold out" was heard when nothing was on its way.
+pub(super) fn check(index: &Index<'_>, findings: &mut Findings) -> u64 {
     let mut by_key: HashMap<Key<'_>, Vec<(&Call<'_>, Purchase<'_>)>> = HashMap::new();
     for (call, purchase) in index.purchases() {
         by_key.entry((call.buyer, purchase.key)).or_default().push((call, purchase));
@@ -24,8 +21,8 @@ pub(super) fn check(index: &Index<'_>, findings: &mut Findings) {
         one_answer(key, calls, findings);
     }
     asked_for(index, &by_key, findings);
-    undersell(index, findings);
     unanswered(index, findings);
+    undersell(index, findings)
 }
 
 /// I3, I5, bad input: one accepted purchase.
@@ -36,7 +33,9 @@ fn accepted(index: &Index<'_>, call: &Call<'_>, purchase: Purchase<'_>, findings
         if purchase.quantity < 1 || purchase.quantity > sale.limit_per_buyer {
             findings.add(Invariant::BadInput, format!("{place}: quantity {} got {}", purchase.quantity, seen.id));
         }
-        if call.answer.is_some_and(|answer| answer.wall < sale.starts_at) || call.invoked >= sale.ends_at && !index.was_known(call, seen.id) {
+        if call.answer.is_some_and(|answer| answer.wall < sale.starts_at)
+            || call.invoked >= sale.ends_at && !index.was_known(call, seen.id)
+        {
             findings.add(Invariant::Window, format!("{place}: {} outside the window", seen.id));
         }
     }
@@ -102,10 +101,11 @@ fn asked_for(index: &Index<'_>, by_key: &HashMap<Key<'_>, Vec<(&Call<'_>, Purcha
 }
 
 /// I4: "sold out" when nothing had been returned for a while, and units are free at the end.
-fn undersell(index: &Index<'_>, findings: &mut Findings) {
+fn undersell(index: &Index<'_>, findings: &mut Findings) -> u64 {
     if !index.evidence.settled {
-        return;
+        return 0;
     }
+    let mut heard = 0;
     let mut quiet: BTreeMap<SaleId, Timestamp> = BTreeMap::new();
     for order in &index.evidence.facts.orders {
         if let Some(moment) = returned_at(order) {
@@ -116,11 +116,16 @@ fn undersell(index: &Index<'_>, findings: &mut Findings) {
     for (call, purchase) in index.purchases().filter(|(call, _)| call.refusal() == Some("SOLD_OUT")) {
         let Some(sale) = index.evidence.facts.sale(purchase.sale) else { continue };
         let calm_since = quiet.get(&sale.id).map_or(sale.starts_at, |moment| moment.plus(RETURN_GRACE));
-        if call.invoked > calm_since && sale.stock_left >= purchase.quantity.max(1) {
+        if call.invoked <= calm_since {
+            continue;
+        }
+        heard += 1;
+        if sale.stock_left >= purchase.quantity.max(1) {
             let evidence = format!("{}: sold out, and {} units are free in {}", call.place(), sale.stock_left, sale.id);
             findings.add(Invariant::NoUndersell, evidence);
         }
     }
+    heard
 }
 
 /// When the row's units became free for others, if they did.

@@ -10,12 +10,16 @@ mod views;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 pub use index::Call;
 
 use super::facts::Facts;
 use super::history::Entry;
 use index::Index;
+
+/// How long a returned unit may take from the database back to the gate.
+pub const RETURN_GRACE: Duration = Duration::from_secs(2);
 
 /// What must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,6 +125,8 @@ pub struct Counts {
     pub replayed: u64,
     /// Purchases refused, by code.
     pub refused: BTreeMap<String, u64>,
+    /// "Sold out" when nothing was on its way any more: what proves that everything was sold.
+    pub sold_out_for_good: u64,
     /// Requests whose outcome stayed unknown.
     pub unknown: u64,
     /// Payloads pushed.
@@ -200,8 +206,8 @@ pub fn check(evidence: Evidence<'_>) -> Report {
     if evidence.calm {
         rows::check_exact_gate(evidence.facts, &mut findings);
     }
-    answers::check(&index, &mut findings);
+    let sold_out_for_good = answers::check(&index, &mut findings);
     views::check(&index, &mut findings);
-    let counts = index.counts();
+    let counts = Counts { sold_out_for_good, ..index.counts() };
     Report { violations: findings.0, counts }
 }

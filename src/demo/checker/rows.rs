@@ -77,7 +77,8 @@ fn times(sale: &SaleFact, order: &OrderFact, findings: &mut Findings) {
         return;
     }
     if order.pay_before < order.created_at.plus(sale.pay_within) {
-        let evidence = format!("{} must be paid {:?} after admission", order.id, order.pay_before.since(order.created_at));
+        let evidence =
+            format!("{} must be paid {:?} after admission", order.id, order.pay_before.since(order.created_at));
         findings.add(Invariant::NoEarlyExpiry, evidence);
     }
     if order.state == OrderState::Expired {
@@ -96,7 +97,10 @@ fn epochs(sale: &SaleFact, orders: &[&OrderFact], findings: &mut Findings) {
     let mut spans: BTreeMap<Epoch, [Timestamp; 4]> = BTreeMap::new();
     for order in orders {
         if order.id.epoch > sale.epoch {
-            findings.add(Invariant::Epochs, format!("{} is of epoch {}, {} of {}", order.id, order.id.epoch, sale.id, sale.epoch));
+            findings.add(
+                Invariant::Epochs,
+                format!("{} is of epoch {}, {} of {}", order.id, order.id.epoch, sale.id, sale.epoch),
+            );
         }
         if order.state == OrderState::Voided {
             continue;

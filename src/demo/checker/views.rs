@@ -54,7 +54,8 @@ fn isolation(index: &Index<'_>, call: &Call<'_>, findings: &mut Findings) {
         if foreign || matches!(call.request, Request::Peek { .. }) {
             findings.add(Invariant::Isolation, format!("{}: {} was shown {id}", call.place(), call.buyer));
         }
-        let other_id = matches!(call.request, Request::Ticket { id: asked } | Request::Follow { id: asked, .. } if *asked != id);
+        let other_id =
+            matches!(call.request, Request::Ticket { id: asked } | Request::Follow { id: asked, .. } if *asked != id);
         let other_order = matches!(call.request, Request::Cancel { id: asked } if asked.ticket() != id);
         if other_id || other_order {
             findings.add(Invariant::Isolation, format!("{}: asked {:?}, was shown {id}", call.place(), call.request));

@@ -40,16 +40,18 @@ async fn sale_facts(conn: &mut Conn) -> Result<Vec<SaleFact>, StoreError> {
         .await?;
     Ok(rows
         .into_iter()
-        .map(|(id, stock_total, stock_left, limit, pay_within, returns_on_refund, epoch, starts_at, ends_at)| SaleFact {
-            id,
-            stock_total,
-            stock_left,
-            limit_per_buyer: limit,
-            pay_within: std::time::Duration::from_millis(pay_within as u64),
-            returns_on_refund,
-            epoch: epoch as Epoch,
-            starts_at,
-            ends_at,
+        .map(|(id, stock_total, stock_left, limit, pay_within, returns_on_refund, epoch, starts_at, ends_at)| {
+            SaleFact {
+                id,
+                stock_total,
+                stock_left,
+                limit_per_buyer: limit,
+                pay_within: std::time::Duration::from_millis(pay_within as u64),
+                returns_on_refund,
+                epoch: epoch as Epoch,
+                starts_at,
+                ends_at,
+            }
         })
         .collect())
 }

@@ -90,12 +90,7 @@ pub async fn due(
 }
 
 /// Messages of a competing topic in the order they were published, after `after`, due or not.
-pub async fn list(
-    conn: &mut Conn,
-    topic: &'static str,
-    after: u64,
-    limit: usize,
-) -> Result<Vec<Received>, StoreError> {
+pub async fn list(conn: &mut Conn, topic: &'static str, after: u64, limit: usize) -> Result<Vec<Received>, StoreError> {
     let rows: Vec<Row> = broker_messages::table
         .filter(broker_messages::topic.eq(topic).and(broker_messages::id.gt(after as i64)))
         .filter(broker_messages::deliver_at.is_not_null())
@@ -123,9 +118,8 @@ pub async fn delete(conn: &mut Conn, ids: &[u64]) -> Result<usize, StoreError> {
     let mut deleted = 0;
     for chunk in ids.chunks(CHUNK) {
         let chunk = chunk.iter().map(|id| *id as i64).collect::<Vec<_>>();
-        deleted += diesel::delete(broker_messages::table.filter(broker_messages::id.eq_any(chunk)))
-            .execute(conn)
-            .await?;
+        deleted +=
+            diesel::delete(broker_messages::table.filter(broker_messages::id.eq_any(chunk))).execute(conn).await?;
     }
     Ok(deleted)
 }
@@ -177,12 +171,7 @@ pub async fn cursors(conn: &mut Conn) -> Result<Vec<Cursor>, StoreError> {
 }
 
 /// Messages of an ordered partition after `after`.
-pub async fn count_after(
-    conn: &mut Conn,
-    topic: &'static str,
-    partition: u32,
-    after: u64,
-) -> Result<u64, StoreError> {
+pub async fn count_after(conn: &mut Conn, topic: &'static str, partition: u32, after: u64) -> Result<u64, StoreError> {
     let count: i64 = broker_messages::table
         .filter(broker_messages::topic.eq(topic).and(broker_messages::partition.eq(i64::from(partition))))
         .filter(broker_messages::deliver_at.is_null().and(broker_messages::id.gt(after as i64)))

@@ -12,7 +12,7 @@ use crate::gate::{KnownTicket, Units};
 use crate::kernel::{Currency, Epoch, Money, SaleId, TicketId, Timestamp, UserId};
 use crate::orders::decide::{Decider, SaleFacts};
 use crate::orders::messages::OrderRequest;
-use crate::orders::{Closing, ListKey, Order, OrderPage, OrderState};
+use crate::orders::{Closing, ListKey, Order, OrderList, OrderPage, OrderState};
 use crate::sales::StockLevel;
 use crate::store::StoreError;
 
@@ -222,13 +222,10 @@ pub async fn close(
     closing: Closing,
     now: Timestamp,
 ) -> Result<Option<(Order, StockLevel)>, StoreError> {
-    let unpaid = orders::table.filter(orders::id.eq(ticket).and(orders::status.eq(OrderState::AwaitingPayment.as_str())));
+    let unpaid =
+        orders::table.filter(orders::id.eq(ticket).and(orders::status.eq(OrderState::AwaitingPayment.as_str())));
     let closed = |state: OrderState| {
-        (
-            orders::status.eq(state.as_str()),
-            orders::closed_at.eq(Some(now)),
-            orders::version.eq(orders::version + 1),
-        )
+        (orders::status.eq(state.as_str()), orders::closed_at.eq(Some(now)), orders::version.eq(orders::version + 1))
     };
     let row: Option<Row> = match closing {
         Closing::Expiry => {
@@ -295,21 +292,17 @@ pub async fn find_of_buyer(conn: &mut Conn, sale: SaleId, buyer: UserId) -> Resu
     Ok(if found.is_empty() { None } else { Some(found.swap_remove(live.unwrap_or(0))) })
 }
 
-/// A page of a buyer's orders (refused tickets are none), newest first, and one more if there is more.
-pub async fn list_of_buyer(conn: &mut Conn, buyer: UserId, page: OrderPage) -> Result<Vec<Order>, StoreError> {
+/// A page of a buyer's orders; refused tickets are none.
+pub async fn list_of_buyer(conn: &mut Conn, buyer: UserId, page: OrderPage) -> Result<OrderList, StoreError> {
     let states: Vec<&'static str> = page.states.into_iter().map(OrderState::as_str).collect();
-    let mut query = orders::table
-        .filter(orders::buyer_id.eq(buyer).and(orders::status.eq_any(states)))
-        .limit(page.limit as i64 + 1)
-        .select(Row::as_select())
-        .into_boxed();
+    let listed = orders::buyer_id.eq(buyer).and(orders::status.eq_any(states));
+    let total: i64 = orders::table.filter(listed.clone()).count().get_result(conn).await?;
+    let mut query = orders::table.filter(listed).limit(page.limit as i64 + 1).select(Row::as_select()).into_boxed();
     if let Some(ListKey { at, ticket }) = page.after {
-        query = query
-            .filter(orders::created_at.lt(at).or(orders::created_at.eq(at).and(orders::id.lt(ticket))));
+        query = query.filter(orders::created_at.lt(at).or(orders::created_at.eq(at).and(orders::id.lt(ticket))));
     }
     if let Some(ListKey { at, ticket }) = page.before {
-        query = query
-            .filter(orders::created_at.gt(at).or(orders::created_at.eq(at).and(orders::id.gt(ticket))));
+        query = query.filter(orders::created_at.gt(at).or(orders::created_at.eq(at).and(orders::id.gt(ticket))));
     }
     query = if page.from_end {
         query.order((orders::created_at.asc(), orders::id.asc()))
@@ -317,11 +310,12 @@ pub async fn list_of_buyer(conn: &mut Conn, buyer: UserId, page: OrderPage) -> R
         query.order((orders::created_at.desc(), orders::id.desc()))
     };
     let rows: Vec<Row> = query.load(conn).await?;
-    let mut found = rows.into_iter().map(Order::try_from).collect::<Result<Vec<_>, _>>()?;
+    let more = rows.len() > page.limit;
+    let mut found = rows.into_iter().take(page.limit).map(Order::try_from).collect::<Result<Vec<_>, _>>()?;
     if page.from_end {
         found.reverse();
     }
-    Ok(found)
+    Ok(OrderList { orders: found, more, total: total as usize })
 }
 
 /// Every ticket of a sale, as a rebuilt gate needs it.
@@ -350,7 +344,10 @@ pub async fn known_tickets(conn: &mut Conn, sale: SaleId) -> Result<Vec<KnownTic
 
 /// Raises a sale's epoch by one: tickets of the old one that come now are refused.
 pub async fn raise_epoch(conn: &mut Conn, sale: SaleId) -> Result<(), StoreError> {
-    diesel::update(sales::table.filter(sales::id.eq(sale))).set(sales::epoch.eq(sales::epoch + 1)).execute(conn).await?;
+    diesel::update(sales::table.filter(sales::id.eq(sale)))
+        .set(sales::epoch.eq(sales::epoch + 1))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -184,8 +184,7 @@ pub async fn update_draft(conn: &mut Conn, sale: &Sale) -> Result<(), StoreError
 
 /// Writes a sale's new state over its previous version, and raises its epoch by `epochs`.
 pub async fn update_state(conn: &mut Conn, sale: &Sale, epochs: u32) -> Result<(), StoreError> {
-    let previous =
-        sales::table.filter(sales::id.eq(sale.id)).filter(sales::version.eq(i64::from(sale.version) - 1));
+    let previous = sales::table.filter(sales::id.eq(sale.id)).filter(sales::version.eq(i64::from(sale.version) - 1));
     let changed = diesel::update(previous)
         .set((
             sales::status.eq(sale.state.as_str()),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbuster::gate::{Attempt, Counts, Decision, Gate, KnownTicket, SaleTerms, Units};
+use doorbuster::gate::{Attempt, Counts, Decision, Gate, KnownTicket, MemoryGate, SaleTerms, Units};
 use doorbuster::kernel::{Clock, Epoch, Rng, SaleId, Seq, TicketId, Timestamp, UserId};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -409,4 +409,10 @@ async fn many_at_once(gate: &Arc<dyn Gate>, sale: SaleId, clock: &Clock, rng: &R
     winners.dedup();
     assert_eq!(winners.len(), STOCK as usize);
     case.assert_counts(0, STOCK, 0, STOCK, u64::from(STOCK)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory() {
+    let clock = Clock::system();
+    suite(Arc::new(MemoryGate::new(clock.clone())), clock, Rng::system()).await;
 }

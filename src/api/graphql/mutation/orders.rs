@@ -150,11 +150,8 @@ impl OrdersMutation {
     ) -> Result<SalePurchasePayload> {
         let viewer = ctx.require_viewer()?;
         let services = ctx.services();
-        let request = PurchaseRequest {
-            sale: input.sale_id.parse().ok(),
-            quantity: input.quantity,
-            key: input.idempotency_key,
-        };
+        let request =
+            PurchaseRequest { sale: input.sale_id.parse().ok(), quantity: input.quantity, key: input.idempotency_key };
         let result = services.orders.purchase(viewer.id, request).await.map_err(|error| orders_fault(&error))?;
         Ok(match result {
             Ok(ticket) => SalePurchasePayload { ticket: Some(PurchaseTicket(ticket)), user_errors: Vec::new() },
@@ -180,7 +177,8 @@ impl OrdersMutation {
         Ok(match cancelled {
             Cancelled::Done(order) => OrderCancelPayload { order: Some(Order(order)), user_errors: Vec::new() },
             Cancelled::Refused(order) => {
-                let error = OrderCancelUserError::whole(Code::OrderNotCancellable, "This order can't be cancelled any more.");
+                let error =
+                    OrderCancelUserError::whole(Code::OrderNotCancellable, "This order can't be cancelled any more.");
                 OrderCancelPayload { order: Some(Order(order)), user_errors: vec![error] }
             }
             Cancelled::NotFound => {

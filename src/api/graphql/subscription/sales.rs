@@ -8,7 +8,7 @@ use futures_util::stream::{self, Stream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::api::graphql::context::{ContextExt as _, Services};
+use crate::api::graphql::context::Services;
 use crate::api::graphql::edge::SlotReporter;
 use crate::api::graphql::error::Code;
 use crate::api::graphql::types::stock::SaleStock;
@@ -44,7 +44,8 @@ impl SalesSubscription {
         let slots = ctx.data_opt::<SlotReporter>().cloned();
         let stock = services.orders.hub().stock_changes();
         let catalog = services.sales.changes();
-        let feed = Feed { services, sales, slots, stock, catalog, sent: HashMap::new(), due: VecDeque::new(), last: None };
+        let feed =
+            Feed { services, sales, slots, stock, catalog, sent: HashMap::new(), due: VecDeque::new(), last: None };
         Ok(stream::unfold(feed, |mut feed| async move { Some((feed.next().await, feed)) }))
     }
 }

@@ -2,6 +2,8 @@
 
 use async_graphql::{Context, Enum, ID, Object, Result};
 
+use super::connection::PageArgs;
+use super::orders::{OrderConnection, OrderStatus, list_orders};
 use super::scalars::DateTime;
 use crate::accounts::{self, Role};
 use crate::api::graphql::context::ContextExt as _;
@@ -72,6 +74,20 @@ impl Viewer {
         let user = ctx.services().accounts.user(self.id).await.map_err(|error| accounts_fault(&error))?;
         // Users are never removed, but a database may be put back to an older state under a running node.
         user.map(User).ok_or_else(|| Code::Unauthenticated.error("Please sign in first."))
+    }
+
+    /// One's own orders, newest first.
+    #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
+    async fn orders(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only orders that stand so; all when absent.")] statuses: Option<Vec<OrderStatus>>,
+        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "This many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<OrderConnection> {
+        list_orders(ctx, self.id, statuses, &PageArgs { first, after, last, before }).await
     }
 }
 

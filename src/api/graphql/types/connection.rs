@@ -74,7 +74,9 @@ impl PageArgs {
         };
         let position = |name: &str, cursor: Option<&String>| {
             let decoded = cursor.map(|cursor| Position::decode(cursor).ok_or(name));
-            decoded.transpose().map_err(|name| Code::BadUserInput.error(format!("`{name}` is not a cursor of this list.")))
+            decoded
+                .transpose()
+                .map_err(|name| Code::BadUserInput.error(format!("`{name}` is not a cursor of this list.")))
         };
         Ok(PageRequest {
             size,

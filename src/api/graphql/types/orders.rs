@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
-use super::connection::connection;
+use super::connection::{Page, PageArgs, Position, connection};
 use super::sales::SaleObject;
 use super::scalars::{DateTime, Money};
 use crate::api::graphql::context::ContextExt as _;
-use crate::api::graphql::error::{Code, store_fault};
-use crate::kernel::SaleId;
-use crate::orders::{self, OrderState, Refusal};
+use crate::api::graphql::error::{Code, orders_fault, store_fault};
+use crate::kernel::{SaleId, TicketId, UserId};
+use crate::orders::{self, ListKey, OrderPage, OrderState, Refusal};
 
 /// How far a ticket is.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,7 +220,8 @@ impl Order {
 
     /// Where it stands.
     async fn status(&self) -> Result<OrderStatus> {
-        OrderStatus::of(self.0.state).ok_or_else(|| Code::InternalServerError.error("Something went wrong on our side."))
+        OrderStatus::of(self.0.state)
+            .ok_or_else(|| Code::InternalServerError.error("Something went wrong on our side."))
     }
 
     /// When its purchase was admitted.
@@ -252,5 +253,34 @@ impl Order {
 async fn sale_of(ctx: &Context<'_>, id: SaleId) -> Result<SaleObject> {
     let offer = ctx.services().sales.find_offer(id).await.map_err(|error| store_fault(&error))?;
     // Sales are never removed.
-    offer.map(|offer| SaleObject::single(ctx.services(), offer)).ok_or_else(|| Code::InternalServerError.error("Something went wrong on our side."))
+    offer
+        .map(|offer| SaleObject::single(ctx.services(), offer))
+        .ok_or_else(|| Code::InternalServerError.error("Something went wrong on our side."))
+}
+
+/// The wanted page of a buyer's orders, newest first.
+pub async fn list_orders(
+    ctx: &Context<'_>,
+    buyer: UserId,
+    statuses: Option<Vec<OrderStatus>>,
+    args: &PageArgs,
+) -> Result<OrderConnection> {
+    let services = ctx.services();
+    let request = args.check::<28>(&services.config.graphql)?;
+    let key = |position: Position<28>| ListKey { at: position.at, ticket: TicketId::from_bytes(position.id) };
+    let page = OrderPage {
+        states: statuses.as_deref().unwrap_or(&OrderStatus::ALL).iter().map(|status| status.state()).collect(),
+        after: request.after.map(key),
+        before: request.before.map(key),
+        limit: request.size,
+        from_end: request.from_end,
+    };
+    let listed = services.orders.list_of_buyer(buyer, page).await.map_err(|error| orders_fault(&error))?;
+    let cursor = |order: &orders::Order| Position { at: order.created_at, id: order.ticket.to_bytes() }.encode();
+    Ok(OrderConnection(Page {
+        edges: listed.orders.into_iter().map(|order| (cursor(&order), Order(Arc::new(order)))).collect(),
+        has_previous: if request.from_end { listed.more } else { request.after.is_some() },
+        has_next: if request.from_end { request.before.is_some() } else { listed.more },
+        total: listed.total,
+    }))
 }

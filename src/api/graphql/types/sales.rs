@@ -6,9 +6,11 @@ use async_graphql::{Context, Enum, ID, Object, Result};
 
 use super::catalog::ProductObject;
 use super::connection::{PageArgs, Position, connection};
+use super::orders::PurchaseTicket;
 use super::scalars::{DateTime, Money};
 use crate::accounts::Role;
 use crate::api::graphql::context::{ContextExt as _, Services};
+use crate::api::graphql::error::orders_fault;
 use crate::api::graphql::loaders::ProductLoader;
 use crate::catalog::Product;
 use crate::sales::{self, Offer, Session};
@@ -214,6 +216,13 @@ impl SaleObject {
     /// Whether refunded units are sold again.
     async fn returns_on_refund(&self) -> bool {
         self.offer.sale.returns_on_refund
+    }
+
+    /// The signed-in buyer's ticket in this sale: the one that counts now, else the latest. Null when there is none.
+    async fn viewer_ticket(&self, ctx: &Context<'_>) -> Option<Result<PurchaseTicket>> {
+        let viewer = ctx.viewer()?;
+        let found = ctx.services().orders.ticket_in_sale(viewer.id, self.offer.sale.id).await;
+        found.map(|ticket| ticket.map(PurchaseTicket)).map_err(|error| orders_fault(&error)).transpose()
     }
 }
 

@@ -164,7 +164,8 @@ impl<'a> Measurer<'a> {
             });
             value.ok().as_ref().and_then(counts)
         });
-        let times = times.max().or_else(|| is_connection(&field.selection_set.node).then_some(self.limits.page_default));
+        let times =
+            times.max().or_else(|| is_connection(&field.selection_set.node).then_some(self.limits.page_default));
         (times.map_or(1, |times| times.min(self.limits.page_max)), varies.get())
     }
 }
@@ -211,9 +212,7 @@ fn length(value: &Value) -> Option<usize> {
 /// The recursion ends: the parser nests at most 64 levels.
 fn aliases(set: &SelectionSet) -> usize {
     let count = |item: &Positioned<Selection>| match &item.node {
-        Selection::Field(field) => {
-            usize::from(field.node.alias.is_some()) + aliases(&field.node.selection_set.node)
-        }
+        Selection::Field(field) => usize::from(field.node.alias.is_some()) + aliases(&field.node.selection_set.node),
         Selection::InlineFragment(inline) => aliases(&inline.node.selection_set.node),
         Selection::FragmentSpread(_) => 0,
     };

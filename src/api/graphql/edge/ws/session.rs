@@ -207,7 +207,9 @@ impl Session {
                 self.info.viewer = viewer;
                 self.acknowledge()
             }
-            (Err(_), Phase::Waiting { .. }) => self.close(frames::TRY_AGAIN_LATER, "Sign-in can't be checked right now"),
+            (Err(_), Phase::Waiting { .. }) => {
+                self.close(frames::TRY_AGAIN_LATER, "Sign-in can't be checked right now")
+            }
             // Still signed in, or to be asked again at the next ping.
             (Ok(_) | Err(_), _) => Flow::More,
         })
@@ -300,9 +302,9 @@ impl Session {
         let (code, reason) = match error.downcast_ref() {
             Some(tungstenite::Error::Capacity(_)) => (frames::TOO_BIG, "Message too big"),
             Some(tungstenite::Error::Utf8(_)) => (frames::INVALID_TEXT, "Messages are UTF-8"),
-            Some(tungstenite::Error::Protocol(
-                tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-            )) => return Flow::Gone,
+            Some(tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => {
+                return Flow::Gone;
+            }
             Some(tungstenite::Error::Protocol(_)) => (frames::PROTOCOL_ERROR, "Protocol error"),
             _ => return Flow::Gone,
         };

@@ -1,0 +1,69 @@
+//! A run without faults is clean; and for each deliberate mistake there is a run that is not.
+
+use doorbuster::demo::plan::Habits;
+
+use super::scenario::Scenario;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_calm_run_is_clean() {
+    let outcome = Scenario::default().run().await;
+    let counts = &outcome.report.counts;
+    println!("{counts:#?}");
+    assert_eq!(outcome.faults(), "");
+    assert!(counts.accepted >= 50 && counts.orders >= 50 && counts.cancelled >= 5 && counts.expired >= 5, "{counts:?}");
+    assert!(counts.replayed >= 5 && counts.peeks >= 3 && counts.pushes >= 50 && counts.resumed >= 5, "{counts:?}");
+    assert!(counts.refused.get("SOLD_OUT").is_some_and(|count| *count >= 20), "{counts:?}");
+    assert!(counts.refused.get("QUANTITY_INVALID").is_some_and(|count| *count >= 2), "{counts:?}");
+    assert!(counts.refused.get("ALREADY_BOUGHT").is_some_and(|count| *count >= 2), "{counts:?}");
+    assert!(counts.sold_out_for_good >= 2, "{counts:?}");
+    assert_eq!(counts.refused_rows, 0);
+}
+
+/// Habits that make each kind of trouble frequent.
+#[allow(dead_code, reason = "used by the tests of deliberate mistakes only")]
+fn busy() -> Habits {
+    Habits { double_click: 25, impatient: 20, second_key: 40, replay: 40, cancel: 40, ..Habits::default() }
+}
+
+#[cfg(feature = "sabotage")]
+mod sabotage {
+    use std::time::Duration;
+
+    use doorbuster::demo::checker::Invariant;
+
+    use super::{Scenario, busy};
+
+    /// Runs without kills, or with some, and expects one of these promises to be broken.
+    async fn caught(name: &'static str, kills: u32, expected: &[Invariant]) {
+        let load = if kills == 0 { Duration::from_secs(3) } else { Duration::from_millis(600) };
+        let load = (load / 2, load);
+        let scenario = Scenario { kills, load, habits: busy(), sabotage: Some(name), ..Scenario::default() };
+        let outcome = scenario.run().await;
+        let faults = outcome.faults();
+        println!("{name}: {faults}");
+        let found: Vec<Invariant> = outcome.report.violations.iter().map(|violation| violation.invariant).collect();
+        assert!(expected.iter().any(|invariant| found.contains(invariant)), "{name} was not caught: {faults}");
+    }
+
+    macro_rules! caught {
+        ($($test:ident: $name:literal, kills $kills:literal, $($invariant:ident)|+;)*) => {$(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                caught($name, $kills, &[$(Invariant::$invariant),+]).await;
+            }
+        )*};
+    }
+
+    caught! {
+        gate_release_without_seq_check: "gate.release_without_seq_check", kills 0, ExactGate | NoUndersell;
+        gate_no_buyer_check: "gate.no_buyer_check", kills 0, ExactGate | BuyerLimit;
+        broker_ack_before_work: "broker.ack_before_work", kills 8, AcceptedIsRecorded;
+        outbox_delete_before_publish: "outbox.delete_before_publish", kills 8, Delivery | NoUndersell;
+        writer_no_stock_guard: "writer.no_stock_guard", kills 0, NoOversell | Conservation;
+        writer_decrement_on_redelivery: "writer.decrement_on_redelivery", kills 8, Conservation;
+        orders_return_twice: "orders.return_twice", kills 0, Conservation;
+        orders_expire_early: "orders.expire_early", kills 0, NoEarlyExpiry;
+        purchase_answer_before_receipt: "purchase.answer_before_receipt", kills 12, AcceptedIsRecorded;
+        rebuild_skip_broker: "rebuild.skip_broker", kills 8, Idempotency | AcceptedIsRecorded | Epochs | NoUndersell;
+    }
+}
