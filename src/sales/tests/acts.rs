@@ -199,8 +199,6 @@ async fn numbers_are_unique_over_nodes() {
         let offer = crate::sales::Sales::sale_create(node, stall.operator, sale(session, product)).await;
         offer.unwrap().sale.number
     };
-    let stall = &stall;
-    let _ = stall;
     let (a, b, c, d) = tokio::join!(create(&stall.sales), create(&other), create(&stall.sales), create(&other));
     let mut numbers = [a, b, c, d];
     numbers.sort_unstable();
