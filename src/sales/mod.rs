@@ -8,6 +8,8 @@ mod service;
 pub mod snapshot;
 pub mod state;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod watch;
 

@@ -1,0 +1,226 @@
+//! A stall for tests: sales on a fresh SQLite file, a clock that stands still, a broker and a gate that only take notes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+use super::{Offer, Parts, SaleInput, Sales, Session, SessionInput};
+use crate::accounts::testing::NotingBroker;
+use crate::accounts::{Role, User};
+use crate::broker::{Broker, Relay};
+use crate::catalog::{ActError, PriceInput, Product, ProductInput, Reason};
+use crate::config::{Config, Secret, Span};
+use crate::gate::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, PendingTicket, SaleTerms};
+use crate::kernel::{Currency, Epoch, ManualClock, ProductId, Rng, SaleId, SessionId, TicketId, Timestamp, UserId};
+use crate::store::{self, Database, StoreError};
+
+/// 2026-11-23T10:00:00Z.
+pub const NOW: Timestamp = Timestamp::from_millis(1_795_428_000_000);
+
+/// Sales and everything below them.
+pub struct Stall {
+    pub sales: Sales,
+    pub db: Database,
+    pub clock: ManualClock,
+    pub broker: Arc<NotingBroker>,
+    pub gate: Arc<NotingGate>,
+    pub operator: UserId,
+    pub config: Config,
+    pub folder: tempfile::TempDir,
+}
+
+impl Stall {
+    pub async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default_embedded();
+        config.store.url = Secret::new(format!("sqlite://{}/stall.db", folder.path().display()));
+        config.sales.poll_every = Span(Duration::from_secs(3_600));
+        let db = Database::open(&config.store).await.unwrap();
+        db.migrate().await.unwrap();
+        let clock = ManualClock::at(NOW);
+        let operator = operator(&db).await;
+        let broker = Arc::new(NotingBroker::default());
+        let gate = Arc::new(NotingGate::default());
+        let sales = node(&db, broker.clone(), &gate, &clock, &config);
+        sales.refresh().await.unwrap();
+        Self { sales, db, clock, broker, gate, operator, config, folder }
+    }
+
+    /// Another node on the same database.
+    pub async fn other_node(&self, broker: Arc<dyn Broker>) -> Sales {
+        let sales = node(&self.db, broker, &self.gate, &self.clock, &self.config);
+        sales.refresh().await.unwrap();
+        sales
+    }
+
+    pub async fn product(&self) -> Arc<Product> {
+        self.sales.product_create(self.operator, lamp()).await.unwrap()
+    }
+
+    /// A session from so many minutes after [`NOW`] to so many.
+    pub async fn session(&self, from: i64, to: i64) -> Arc<Session> {
+        let at = |minutes: i64| Timestamp::from_millis(NOW.as_millis() + minutes * 60_000);
+        let input = SessionInput { name: None, starts_at: at(from), ends_at: Some(at(to)) };
+        self.sales.session_create(self.operator, input).await.unwrap()
+    }
+
+    /// A draft of 100 units in a session that runs from now for an hour.
+    pub async fn draft(&self) -> Offer {
+        let input = sale(self.session(0, 60).await.id, self.product().await.id);
+        self.sales.sale_create(self.operator, input).await.unwrap()
+    }
+
+    pub async fn published(&self) -> Offer {
+        let id = self.draft().await.sale.id;
+        self.sales.sale_publish(self.operator, id).await.unwrap()
+    }
+
+    /// The acts on a subject, newest first, with their details.
+    pub async fn audit(&self, subject: &impl ToString) -> Vec<(UserId, String, serde_json::Value)> {
+        let subject = subject.to_string();
+        let acts = store::read!(&self.db, |conn| sql::catalog::acts_on(conn, &subject, 100).await).unwrap();
+        acts.into_iter().map(|(who, act, detail)| (who, act, serde_json::from_str(&detail).unwrap())).collect()
+    }
+
+    pub async fn revision(&self) -> u64 {
+        store::read!(&self.db, |conn| sql::catalog::revision(conn).await).unwrap()
+    }
+
+    pub async fn outbox(&self) -> Vec<crate::broker::outbox::StoredEvent> {
+        store::read!(&self.db, |conn| sql::outbox::claim(conn, 0, 100).await).unwrap()
+    }
+}
+
+pub fn lamp() -> ProductInput {
+    let price = PriceInput { amount: "19.90".into(), currency: Currency::Cny };
+    ProductInput { name: "Lamp".into(), title: None, description: None, image_url: None, price }
+}
+
+pub fn sale(session_id: SessionId, product_id: ProductId) -> SaleInput {
+    SaleInput {
+        session_id,
+        product_id,
+        price: PriceInput { amount: "9.90".into(), currency: Currency::Cny },
+        points_price: None,
+        stock: 100,
+        limit_per_buyer: 2,
+        pay_within_seconds: 900,
+        returns_on_refund: true,
+    }
+}
+
+/// The reasons of a refusal.
+pub fn reasons<T: std::fmt::Debug>(acted: Result<T, ActError>) -> Vec<Reason> {
+    match acted {
+        Err(ActError::Refused(problems)) => problems.into_iter().map(|problem| problem.reason).collect(),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+async fn operator(db: &Database) -> UserId {
+    let id = UserId::from_bytes([9; 16]);
+    let user =
+        User { id, username: "boss".into(), display_name: "Boss".into(), role: Role::Operator, created_at: NOW };
+    let added: Result<bool, StoreError> =
+        store::write!(db, |conn| sql::accounts::insert_user(conn, &user, "no hash").await);
+    assert!(added.unwrap());
+    id
+}
+
+fn node(
+    db: &Database,
+    broker: Arc<dyn Broker>,
+    gate: &Arc<NotingGate>,
+    clock: &ManualClock,
+    config: &Config,
+) -> Sales {
+    let rng = Rng::system();
+    Sales::new(Parts {
+        db: db.clone(),
+        relay: Relay::new(db.clone(), broker.clone(), clock.clock(), rng.clone(), &config.broker),
+        broker,
+        gate: gate.clone(),
+        clock: clock.clock(),
+        rng,
+        config: config.sales.clone(),
+    })
+    .unwrap()
+}
+
+/// What a gate was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    Rebuild(SaleTerms, usize),
+    Update(SaleTerms),
+}
+
+/// Remembers what it was told; fails when told to.
+#[derive(Default)]
+pub struct NotingGate {
+    pub told: Mutex<Vec<Told>>,
+    pub broken: AtomicBool,
+}
+
+impl NotingGate {
+    fn note(&self, told: Told) -> Result<(), GateError> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(GateError("told to fail".into()));
+        }
+        self.told.lock().push(told);
+        Ok(())
+    }
+}
+
+fn unused<T>() -> Result<T, GateError> {
+    Err(GateError("not part of these tests".into()))
+}
+
+#[async_trait]
+impl Gate for NotingGate {
+    async fn admit(&self, _: SaleId, _: Epoch, _: Vec<Attempt>) -> Result<Vec<Decision>, GateError> {
+        unused()
+    }
+
+    async fn rebuild(&self, terms: SaleTerms, tickets: Vec<KnownTicket>) -> Result<(), GateError> {
+        self.note(Told::Rebuild(terms, tickets.len()))
+    }
+
+    async fn update(&self, terms: SaleTerms) -> Result<(), GateError> {
+        self.note(Told::Update(terms))
+    }
+
+    async fn settle(&self, _: &[TicketId]) -> Result<(), GateError> {
+        unused()
+    }
+
+    async fn release(&self, _: TicketId, _: UserId, _: bool) -> Result<bool, GateError> {
+        unused()
+    }
+
+    async fn pending(&self, _: SaleId, _: Timestamp, _: usize) -> Result<Vec<PendingTicket>, GateError> {
+        unused()
+    }
+
+    async fn find_pending(&self, _: TicketId) -> Result<Option<PendingTicket>, GateError> {
+        unused()
+    }
+
+    async fn find_pending_of(&self, _: SaleId, _: UserId) -> Result<Option<PendingTicket>, GateError> {
+        unused()
+    }
+
+    async fn counts(&self, _: SaleId) -> Result<Option<Counts>, GateError> {
+        unused()
+    }
+
+    async fn sales(&self) -> Result<Vec<SaleId>, GateError> {
+        unused()
+    }
+
+    async fn forget(&self, _: SaleId) -> Result<(), GateError> {
+        unused()
+    }
+}

@@ -1,0 +1,5 @@
+//! The service on SQLite.
+
+mod acts;
+mod freshness;
+mod stock;
