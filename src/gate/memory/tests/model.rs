@@ -295,7 +295,9 @@ impl Pair {
             Op::Settle(indexes) => {
                 let tickets: Vec<TicketId> = indexes.iter().map(|index| seen(index).0).collect();
                 now(self.gate.settle(&tickets));
-                tickets.into_iter().for_each(|ticket| self.model.settle(ticket));
+                for ticket in tickets {
+                    self.model.settle(ticket);
+                }
             }
             Op::Release { ticket, other_buyer, restock } => {
                 let (ticket, owner) = seen(ticket);
