@@ -382,8 +382,8 @@ proptest! {
         }
     }
 
-    /// One generation, a total that stays: never more units out than there are, one live ticket per buyer, and a buyer is
-    /// refused for stock only when there is too little.
+    /// One generation, a total that stays: never more units out than there are, one live ticket per buyer, and a buyer
+    /// is refused for stock only when there is too little.
     #[test]
     fn never_more_units_than_stock(attempts in vec((attempt(), any::<bool>()), 1..60), stock in 0_u32..6) {
         let (gate, _) = open_gate(stock);
