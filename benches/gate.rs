@@ -1,6 +1,8 @@
 //! What one purchase attempt costs at the gate: straight, through the coalescer when the gate answers at once, and
 //! when it makes callers wait. `cargo bench --bench gate`; prints nanoseconds per attempt, the best of five runs.
 
+#![allow(clippy::unwrap_used, reason = "a call that fails ends the measurement")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

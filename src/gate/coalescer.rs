@@ -1,9 +1,9 @@
-//! Natural batching: purchases of one sale that wait at the same moment share one gate call. No timers: while a call is in
-//! flight the next batch gathers, so batches grow with the load and an idle system adds no wait.
+//! Natural batching: purchases of one sale that wait at the same moment share one gate call. No timers: while a call is
+//! in flight the next batch gathers, so batches grow with the load and an idle system adds no wait.
 //!
-//! The first caller of an idle sale leads: it makes the gate call itself, and a gate that answers at once (the memory gate)
-//! costs no change of task. If the gate makes it wait, or others have queued up meanwhile, a spawned task leads on. So every
-//! caller may be dropped at any time without harm to the others.
+//! The first caller of an idle sale leads: it makes the gate call itself, and a gate that answers at once (the memory
+//! gate) costs no change of task. If the gate makes it wait, or others have queued up meanwhile, a spawned task leads
+//! on. So every caller may be dropped at any time without harm to the others.
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -24,7 +24,8 @@ pub enum AdmitError {
     /// Too many purchases of this sale, or of too many sales, wait already; the gate was not asked.
     #[error("too many purchases are waiting")]
     Busy,
-    /// The gate was asked, or was about to be, and gave no answer. Whether it acted is unknown; the same key is safe to use again.
+    /// The gate was asked, or was about to be, and gave no answer. Whether it acted is unknown; the same key is safe to
+    /// use again.
     #[error(transparent)]
     Unavailable(#[from] GateError),
 }
@@ -64,8 +65,8 @@ impl Coalescer {
 
     /// Asks the gate, together with others. Must be called within a tokio runtime.
     ///
-    /// Dropping the future takes the attempt out of the queue; if its gate call is already on its way, that goes on, and the
-    /// same key will replay its ticket.
+    /// Dropping the future takes the attempt out of the queue; if its gate call is already on its way, that goes on,
+    /// and the same key will replay its ticket.
     pub async fn admit(&self, sale: SaleId, epoch: Epoch, attempt: Attempt) -> Result<Decision, AdmitError> {
         let (answer, decision) = oneshot::channel();
         if self.0.enqueue(sale, Waiting { epoch, attempt, answer })? {
@@ -135,8 +136,8 @@ fn answer(answers: Vec<oneshot::Sender<Result<Decision, GateError>>>, result: Re
     }
 }
 
-/// The duty to serve a sale's queue. If it is dropped before it is over (the gate panicked, the runtime shuts down), all who
-/// wait are told, and the next caller leads.
+/// The duty to serve a sale's queue. If it is dropped before it is over (the gate panicked, the runtime shuts down),
+/// all who wait are told, and the next caller leads.
 struct Lead {
     shared: Arc<Shared>,
     sale: SaleId,

@@ -57,8 +57,8 @@ struct KeyUse {
     at: Option<Timestamp>,
 }
 
-/// The keys of all sales. A buyer's are sorted: a buyer has few, and even one who bought and cancelled all day is searched
-/// quickly, while the many who never got anything cost one look.
+/// The keys of all sales. A buyer's are sorted: a buyer has few, and even one who bought and cancelled all day is
+/// searched quickly, while the many who never got anything cost one look.
 #[derive(Default)]
 struct Keys(HashMap<UserId, Vec<KeyUse>>);
 

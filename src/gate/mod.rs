@@ -88,7 +88,8 @@ pub enum Decision {
         ticket: TicketId,
         /// When it was admitted, if this gate admitted it (and was not rebuilt since).
         at: Option<Timestamp>,
-        /// Whether this gate admitted it and has not heard of its decision: the caller publishes it again before it answers.
+        /// Whether this gate admitted it and has not heard of its decision: the caller publishes it again before it
+        /// answers.
         pending: bool,
     },
     /// The key was used before for another sale or quantity.
@@ -126,8 +127,8 @@ pub struct PendingTicket {
 
 /// Counts of one sale, for metrics and reconciliation.
 ///
-/// `left + held + gone == stock_total` at every moment; only if the total was lowered below `held + gone`, or the gate was
-/// rebuilt with more tickets than units, is the sum larger, and then `left` is 0.
+/// `left + held + gone == stock_total` at every moment; only if the total was lowered below `held + gone`, or the gate
+/// was rebuilt with more tickets than units, is the sum larger, and then `left` is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Units free.
@@ -149,28 +150,28 @@ pub struct GateError(pub String);
 
 /// The contract of every gate.
 ///
-/// Each method is atomic for its sale. A buyer has at most one live ticket per sale; every pending ticket is live. A key belongs
-/// to its buyer over all sales that the gate holds, from the admission that used it until the sale is forgotten; a refused attempt
-/// leaves no key behind. Time is the gate's own.
+/// Each method is atomic for its sale. A buyer has at most one live ticket per sale; every pending ticket is live. A
+/// key belongs to its buyer over all sales that the gate holds, from the admission that used it until the sale is
+/// forgotten; a refused attempt leaves no key behind. Time is the gate's own.
 #[async_trait]
 pub trait Gate: Send + Sync + 'static {
     /// Decides attempts in the given order; one decision each.
     ///
-    /// Checks go in this order: a sale that is not held is `WrongEpoch`; then the buyer's key (`Replayed`, `KeyReused`), then the
-    /// epoch, then `OverLimit`, then the window (`Ended`, `Paused`, `NotOpen`), then `AlreadyBought`, then stock. So a known key gets
-    /// its ticket after the sale sold out, paused or ended, after the order was cancelled, and from a caller that holds a stale
-    /// epoch: nothing said later contradicts an acceptance.
+    /// Checks go in this order: a sale that is not held is `WrongEpoch`; then the buyer's key (`Replayed`,
+    /// `KeyReused`), then the epoch, then `OverLimit`, then the window (`Ended`, `Paused`, `NotOpen`), then
+    /// `AlreadyBought`, then stock. So a known key gets its ticket after the sale sold out, paused or ended, after the
+    /// order was cancelled, and from a caller that holds a stale epoch: nothing said later contradicts an acceptance.
     async fn admit(&self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) -> Result<Vec<Decision>, GateError>;
 
-    /// Forgets whatever it held of the sale and starts the terms' epoch with these tickets: `left` is the total less the units
-    /// held and gone, `seq` starts after the highest of this epoch, nothing is pending. Until then the sale is closed
-    /// (`WrongEpoch`). Ignored when the gate holds a later epoch.
+    /// Forgets whatever it held of the sale and starts the terms' epoch with these tickets: `left` is the total less
+    /// the units held and gone, `seq` starts after the highest of this epoch, nothing is pending. Until then the sale
+    /// is closed (`WrongEpoch`). Ignored when the gate holds a later epoch.
     ///
-    /// The epoch must be new to the sale, or else a ticket that was admitted but is not in the list could get a twin. Tickets of
-    /// other sales and second mentions of a ticket are ignored. Of several held tickets of one buyer the first counts and only the
-    /// keys of the others are kept (the order writer will refuse them); of several owners of one key the first keeps it, and an
-    /// owner in another sale that the gate holds comes before all. So list decided rows first, then what waits in the
-    /// broker, oldest first.
+    /// The epoch must be new to the sale, or else a ticket that was admitted but is not in the list could get a twin.
+    /// Tickets of other sales and second mentions of a ticket are ignored. Of several held tickets of one buyer the
+    /// first counts and only the keys of the others are kept (the order writer will refuse them); of several owners of
+    /// one key the first keeps it, and an owner in another sale that the gate holds comes before all. So list decided
+    /// rows first, then what waits in the broker, oldest first.
     async fn rebuild(&self, terms: SaleTerms, tickets: Vec<KnownTicket>) -> Result<(), GateError>;
 
     /// Takes over the terms (window, pause, limit, total). Older versions, other epochs and unknown sales are ignored.
@@ -179,9 +180,10 @@ pub trait Gate: Send + Sync + 'static {
     /// Marks tickets decided: they are no longer pending. Unknown and already settled ones are ignored.
     async fn settle(&self, tickets: &[TicketId]) -> Result<(), GateError>;
 
-    /// Gives the ticket's units back and frees its buyer, if the ticket (of whatever epoch, pending or not) is the buyer's present
-    /// one; anything else is ignored, so a second call changes nothing. With `restock` false the buyer is freed but the units are
-    /// gone. The ticket is decided by this, and its key stays known. Returns whether it did anything.
+    /// Gives the ticket's units back and frees its buyer, if the ticket (of whatever epoch, pending or not) is the
+    /// buyer's present one; anything else is ignored, so a second call changes nothing. With `restock` false the buyer
+    /// is freed but the units are gone. The ticket is decided by this, and its key stays known. Returns whether it did
+    /// anything.
     async fn release(&self, ticket: TicketId, buyer: UserId, restock: bool) -> Result<bool, GateError>;
 
     /// Tickets of the sale pending since before `before`, in the order of admission, the first `max` at most.

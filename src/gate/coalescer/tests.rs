@@ -249,7 +249,9 @@ async fn full_queues_refuse_and_come_free_again() {
     let refused = coalescer.admit(other, 1, attempt(4)).now_or_never().unwrap();
     assert!(matches!(refused, Err(AdmitError::Busy)), "too many sales");
     turns.add_permits(9);
-    join_all(asked).await.into_iter().for_each(|answer| drop(answer.unwrap().unwrap()));
+    let mut seqs: Vec<_> = join_all(asked).await.into_iter().map(|answer| seq(answer.unwrap())).collect();
+    seqs.sort_unstable();
+    assert_eq!(seqs, [1, 2, 3]);
     until(|| coalescer.idle()).await;
     assert_eq!(coalescer.admit(other, 1, attempt(4)).await.unwrap(), Decision::WrongEpoch);
     assert_eq!(seq(coalescer.buy(3).await), 4);

@@ -1,5 +1,7 @@
-//! What every gate must do, said with the public contract only. The gate's clock may be anybody's: windows are hours wide
-//! around `clock`, and no case waits for time to pass.
+//! What every gate must do, said with the public contract only. The gate's clock may be anybody's: windows are hours
+//! wide around `clock`, and no case waits for time to pass.
+
+#![allow(clippy::unwrap_used, reason = "a call that fails fails the test")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +11,8 @@ use doorbuster::kernel::{Clock, Epoch, Rng, SaleId, Seq, TicketId, Timestamp, Us
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Runs all cases, each on sales of its own, so that a gate that keeps its state (Redis) can be used again. `clock` must show
-/// about the gate's time, and `rng` must not repeat the ids of an earlier run on the same gate.
+/// Runs all cases, each on sales of its own, so that a gate that keeps its state (Redis) can be used again. `clock`
+/// must show about the gate's time, and `rng` must not repeat the ids of an earlier run on the same gate.
 pub async fn suite(gate: Arc<dyn Gate>, clock: Clock, rng: Rng) {
     let case = || Case { gate: &*gate, sale: SaleId::generate(&clock, &rng), now: clock.now() };
     // Fresh ones for each case: a buyer's keys are known in all sales.

@@ -295,7 +295,9 @@ impl Pair {
             Op::Settle(indexes) => {
                 let tickets: Vec<TicketId> = indexes.iter().map(|index| seen(index).0).collect();
                 now(self.gate.settle(&tickets));
-                tickets.into_iter().for_each(|ticket| self.model.settle(ticket));
+                for ticket in tickets {
+                    self.model.settle(ticket);
+                }
             }
             Op::Release { ticket, other_buyer, restock } => {
                 let (ticket, owner) = seen(ticket);
@@ -380,8 +382,8 @@ proptest! {
         }
     }
 
-    /// One generation, a total that stays: never more units out than there are, one live ticket per buyer, and a buyer is
-    /// refused for stock only when there is too little.
+    /// One generation, a total that stays: never more units out than there are, one live ticket per buyer, and a buyer
+    /// is refused for stock only when there is too little.
     #[test]
     fn never_more_units_than_stock(attempts in vec((attempt(), any::<bool>()), 1..60), stock in 0_u32..6) {
         let (gate, _) = open_gate(stock);
