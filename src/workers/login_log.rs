@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::accounts::LoginEvent;
 use crate::broker::{self, Broker, BrokerError, Consumer, Failure, Topic};
 use crate::kernel::Clock;
@@ -51,8 +49,8 @@ pub async fn run(
                 Err(error) => {
                     metrics.failures_parked.count(Topic::LoginEvents.name());
                     let (topic, reason) = (Topic::LoginEvents.name().to_owned(), error.to_string());
-                    let (at, payload) = (clock.now(), message.payload.clone());
-                    broker::park(broker.as_ref(), &Failure { topic, key: Bytes::new(), reason, at, payload }).await?;
+                    let (key, at, payload) = (message.key.clone(), clock.now(), message.payload.clone());
+                    broker::park(broker.as_ref(), &Failure { topic, key, reason, at, payload }).await?;
                 }
             }
         }
@@ -71,6 +69,7 @@ mod tests {
     use crate::accounts::testing::{HOME, PASSWORD, Shop};
     use crate::broker::Received;
     use async_trait::async_trait;
+    use bytes::Bytes;
     use parking_lot::Mutex;
     use std::collections::VecDeque;
 
@@ -97,7 +96,7 @@ mod tests {
     }
 
     fn received(position: u64, payload: &Bytes) -> Received {
-        Received { position, payload: payload.clone(), redeliveries: 0 }
+        Received { position, key: Bytes::from_static(b"key"), payload: payload.clone(), redeliveries: 0 }
     }
 
     async fn play(
@@ -177,7 +176,7 @@ mod tests {
         assert_eq!(failures.len(), 2);
         assert!(failures[0].reason.contains("unknown version 9"), "{}", failures[0].reason);
         assert_eq!((failures[0].topic.as_str(), &failures[0].payload), ("login-events", &newer));
-        assert_eq!(failures[1].payload, garbage);
+        assert_eq!((failures[1].key.as_ref(), &failures[1].payload), (b"key".as_slice(), &garbage));
     }
 
     #[tokio::test]
