@@ -44,10 +44,7 @@ const HEAD_MAX: usize = 32 * 1024;
 
 /// All routes: the GraphQL endpoint, health and metrics, and what else the process serves (pages, callbacks).
 pub fn router(edge: Edge, vitals: Arc<dyn Vitals>, others: Router, body_max: usize) -> Router {
-    let rest = health::routes(vitals)
-        .merge(others)
-        .layer(DefaultBodyLimit::max(body_max))
-        .layer(map_response(protect));
+    let rest = health::routes(vitals).merge(others).layer(DefaultBodyLimit::max(body_max)).layer(map_response(protect));
     // The endpoint sets its own headers and limits: no layer on the hot path.
     Router::new().route("/graphql", any(endpoint)).with_state(edge).merge(rest)
 }

@@ -69,9 +69,8 @@ async fn requests_that_are_none_are_refused_by_status() {
     let good = json!({"query": "{ role }"}).to_string();
     let url = server.url();
     let client = Client::new();
-    let request = |method: Method, kind: &str, body: String| {
-        client.request(method, &url).header(CONTENT_TYPE, kind).body(body)
-    };
+    let request =
+        |method: Method, kind: &str, body: String| client.request(method, &url).header(CONTENT_TYPE, kind).body(body);
     let post = |kind: &str, body: &str| request(Method::POST, kind, body.to_owned());
     for (request, status) in [
         (post("text/plain", &good), 415),
@@ -130,7 +129,8 @@ async fn queries_run_by_get_and_post() {
 async fn tokens_say_who_asks() {
     let server = start().await;
     let ask = |token: &str| {
-        post(&server, JSON, json!({"query": "{ role me }"}).to_string()).header(AUTHORIZATION, format!("bearer {token}"))
+        post(&server, JSON, json!({"query": "{ role me }"}).to_string())
+            .header(AUTHORIZATION, format!("bearer {token}"))
     };
     let answer: Value = ask("operator").send().await.unwrap().json().await.unwrap();
     assert_eq!(answer["data"]["role"], "OPERATOR");

@@ -28,7 +28,8 @@ async fn slow_connections_are_hung_up() {
     assert_eq!(exchange(&server, "").await, "", "silent");
     assert_eq!(exchange(&server, "PRI * HT").await, "", "half an HTTP/2 preface");
     exchange(&server, "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-ty").await;
-    let body = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{\"query\"";
+    let body =
+        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{\"query\"";
     let answer = exchange(&server, body).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
 }
@@ -54,7 +55,8 @@ async fn old_and_pipelined_requests_are_answered() {
 #[tokio::test]
 async fn a_chunked_body_is_limited_as_it_comes() {
     let server = start().await;
-    let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head =
+        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
     let chunk = format!("{:x}\r\n{}\r\n", 50_000, " ".repeat(50_000));
     let answer = exchange(&server, &format!("{head}{chunk}{chunk}")).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
@@ -79,7 +81,10 @@ async fn shutdown_lets_requests_finish() {
     let server = start().await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let body = "{\"query\":\"mutation{bumpLater}\"}";
-    let head = format!("POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}", body.len());
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}",
+        body.len()
+    );
     stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
     server.state.started.notified().await;
     server.shutdown.cancel();

@@ -346,4 +346,3 @@ pub async fn until(what: &str, mut so: impl FnMut() -> bool) {
         tokio::task::yield_now().await;
     }
 }
-

@@ -89,7 +89,8 @@ fn mask(fault: &mut ServerError, request_id: &str) {
 /// The executor's `InputValueError` leaves no other trace than how it begins; errors of resolvers that come from Rust
 /// errors carry their source.
 fn is_about_input(error: &ServerError) -> bool {
-    error.source.is_none() && (error.message.starts_with("Failed to parse \"") || error.message.starts_with("Variable "))
+    error.source.is_none()
+        && (error.message.starts_with("Failed to parse \"") || error.message.starts_with("Variable "))
 }
 
 #[cfg(test)]
@@ -124,7 +125,10 @@ mod tests {
         assert!(text(&answer).contains("no") && text(&answer).contains("\"data\":null"));
 
         let refusal = Answer::new(failed("Invalid value", false), "r1").unwrap_err();
-        assert_eq!(refusal.body(), r#"{"errors":[{"message":"Invalid value","extensions":{"code":"BAD_USER_INPUT"}}]}"#);
+        assert_eq!(
+            refusal.body(),
+            r#"{"errors":[{"message":"Invalid value","extensions":{"code":"BAD_USER_INPUT"}}]}"#
+        );
 
         let coded = Code::Forbidden.error("No.").into_server_error(async_graphql::Pos::default());
         let response = Response::from_errors(vec![coded.with_path(vec![PathSegment::Index(1)])]);

@@ -51,7 +51,8 @@ impl Params {
             Some(b'[') => return Err(malformed("A request is one JSON object; batches are not taken.")),
             _ => return Err(malformed("The body must be a JSON object with `query`.")),
         }
-        let body: Body = serde_json::from_slice(body).map_err(|error| malformed(format!("The body is wrong: {error}.")))?;
+        let body: Body =
+            serde_json::from_slice(body).map_err(|error| malformed(format!("The body is wrong: {error}.")))?;
         Self::new(body.query, body.operation_name, body.variables)
     }
 
@@ -68,7 +69,11 @@ impl Params {
 
     fn new(query: Option<String>, name: Option<String>, variables: Option<Variables>) -> Result<Self, Refusal> {
         let query = query.ok_or_else(|| malformed("The parameter `query` is missing."))?;
-        Ok(Self { query, operation_name: name.filter(|name| !name.is_empty()), variables: variables.unwrap_or_default() })
+        Ok(Self {
+            query,
+            operation_name: name.filter(|name| !name.is_empty()),
+            variables: variables.unwrap_or_default(),
+        })
     }
 }
 
@@ -87,10 +92,22 @@ mod tests {
     #[test]
     fn bodies_are_typed_objects() {
         for body in [
-            "", "1", "null", "[]", "[{\"query\":\"{a}\"}]", "{", "{}", "{\"query\":null}", "{\"query\":1}",
-            "{\"query\":\"{a}\",\"query\":\"{b}\"}", "{\"query\":\"{a}\",\"variables\":[]}",
-            "{\"query\":\"{a}\",\"variables\":\"{}\"}", "{\"query\":\"{a}\",\"operationName\":[]}",
-            "{\"query\":\"{a}\",\"extensions\":7}", "[\"{a}\"]", "{\"query\":\"{a}\"} x",
+            "",
+            "1",
+            "null",
+            "[]",
+            "[{\"query\":\"{a}\"}]",
+            "{",
+            "{}",
+            "{\"query\":null}",
+            "{\"query\":1}",
+            "{\"query\":\"{a}\",\"query\":\"{b}\"}",
+            "{\"query\":\"{a}\",\"variables\":[]}",
+            "{\"query\":\"{a}\",\"variables\":\"{}\"}",
+            "{\"query\":\"{a}\",\"operationName\":[]}",
+            "{\"query\":\"{a}\",\"extensions\":7}",
+            "[\"{a}\"]",
+            "{\"query\":\"{a}\"} x",
         ] {
             let refusal = Params::from_json(body.as_bytes()).expect_err(body);
             assert_eq!(refusal.cause, Cause::Malformed, "{body}");
@@ -109,7 +126,9 @@ mod tests {
         let params = from("/graphql?query=%7Ba%7D&variables=%7B%22x%22%3A1%7D&operationName=Q&other=1").unwrap();
         assert_eq!((params.query.as_str(), params.operation_name.as_deref()), ("{a}", Some("Q")));
         assert_eq!(params.variables.len(), 1);
-        for bad in ["/graphql", "/graphql?query=a&variables=x", "/graphql?query=a&extensions=1", "/graphql?query=a&query=b"] {
+        for bad in
+            ["/graphql", "/graphql?query=a&variables=x", "/graphql?query=a&extensions=1", "/graphql?query=a&query=b"]
+        {
             assert!(from(bad).is_err(), "{bad}");
         }
     }

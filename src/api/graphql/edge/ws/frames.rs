@@ -59,9 +59,10 @@ impl<'a> Incoming<'a> {
             "connection_init" => Self::Init(object(envelope.payload)?),
             "ping" => Self::Ping(object(envelope.payload)?),
             "pong" => Self::Pong,
-            "subscribe" => {
-                Self::Subscribe { id: id()?, payload: object(envelope.payload)?.ok_or("Invalid message: `payload` is missing")? }
-            }
+            "subscribe" => Self::Subscribe {
+                id: id()?,
+                payload: object(envelope.payload)?.ok_or("Invalid message: `payload` is missing")?,
+            },
             "complete" => Self::Complete { id: id()? },
             other => return Err(format!("Unknown message type \"{other}\"")),
         })
@@ -128,10 +129,20 @@ mod tests {
     #[test]
     fn wrong_messages_have_a_reason() {
         for text in [
-            "", "x", "[]", "{}", "{\"type\":1}", "{\"type\":\"x\"}", "{\"type\":\"subscribe\"}",
-            "{\"type\":\"subscribe\",\"id\":\"1\"}", "{\"type\":\"subscribe\",\"id\":\"\",\"payload\":{}}",
-            "{\"type\":\"subscribe\",\"id\":1,\"payload\":{}}", "{\"type\":\"subscribe\",\"id\":\"1\",\"payload\":[]}",
-            "{\"type\":\"complete\"}", "{\"type\":\"ping\",\"payload\":7}", "[\"ping\"]",
+            "",
+            "x",
+            "[]",
+            "{}",
+            "{\"type\":1}",
+            "{\"type\":\"x\"}",
+            "{\"type\":\"subscribe\"}",
+            "{\"type\":\"subscribe\",\"id\":\"1\"}",
+            "{\"type\":\"subscribe\",\"id\":\"\",\"payload\":{}}",
+            "{\"type\":\"subscribe\",\"id\":1,\"payload\":{}}",
+            "{\"type\":\"subscribe\",\"id\":\"1\",\"payload\":[]}",
+            "{\"type\":\"complete\"}",
+            "{\"type\":\"ping\",\"payload\":7}",
+            "[\"ping\"]",
         ] {
             assert!(Incoming::parse(text).is_err(), "{text}");
         }
@@ -149,9 +160,9 @@ mod tests {
 
     #[test]
     fn frames_are_json() {
-        for frame in [
-            ack(), pong(None), complete(&quoted("a\"b")), with_payload("next", &quoted("é\n"), r#"{"data":null}"#),
-        ] {
+        for frame in
+            [ack(), pong(None), complete(&quoted("a\"b")), with_payload("next", &quoted("é\n"), r#"{"data":null}"#)]
+        {
             let _: serde_json::Value = serde_json::from_str(frame.as_str()).unwrap();
         }
     }
