@@ -113,6 +113,7 @@ impl Documents {
                 fragments: reachable(parsed, &definition.node.selection_set.node),
             });
         }
+        measurer.check_walk()?;
         Ok(operations)
     }
 

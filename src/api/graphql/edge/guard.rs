@@ -33,6 +33,9 @@ pub enum Exceeded {
     /// Too many fields once fragments are expanded.
     #[error("The operation has more than {0} fields once its fragments are expanded.")]
     Fields(usize),
+    /// Too many fields in all definitions together, fragments expanded in each.
+    #[error("The document has more than {0} fields once the fragments in its definitions are expanded.")]
+    Walk(usize),
     /// Too deep once fragments are expanded.
     #[error("The operation is nested deeper than {0} fields.")]
     Depth(usize),

@@ -18,7 +18,7 @@ use super::meters::{Meters, Transport};
 use super::operation::{Event, Running};
 use super::params::Params;
 use super::refusal::{Cause, Refusal};
-use super::wheel::{CLOSE, TICK, Ticket};
+use super::wheel::{CLOSE, Place, TICK};
 use super::{Edge, busy};
 use crate::api::graphql::context::RequestInfo;
 
@@ -30,12 +30,12 @@ const KEEP_ALIVE: &[u8] = b":\n\n";
 
 /// Begins a stream.
 pub fn stream(edge: &Edge, params: Params, info: RequestInfo, is_get: bool) -> Result<Response, Refusal> {
-    let ticket = edge.0.wheel.join().ok_or_else(busy)?;
+    let place = edge.0.wheel.join().ok_or_else(busy)?;
     let state = match edge.prepare(params) {
         Ok(prepared) if is_get && prepared.operation().kind == OperationType::Mutation => return Err(mutation_by_get()),
         Ok(prepared) => {
             edge.meters().operation(Transport::EventStream, None);
-            State::Running(Running::start(edge, prepared, info, ticket.seat()))
+            State::Running(Running::start(edge, prepared, info, place.seat()))
         }
         Err(refusal) if refusal.cause == Cause::Document => {
             edge.meters().operation(Transport::EventStream, refusal.code());
@@ -43,7 +43,7 @@ pub fn stream(edge: &Edge, params: Params, info: RequestInfo, is_get: bool) -> R
         }
         Err(refusal) => return Err(refusal),
     };
-    let events = Events { ticket, state, meters: edge.meters().clone() };
+    let events = Events { place, state, meters: edge.meters().clone() };
     let mut response = respond(StatusCode::OK, Media::EventStream, Body::from_stream(events));
     // Some proxies hold back what they think is a page.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -59,7 +59,7 @@ enum State {
 }
 
 struct Events {
-    ticket: Ticket,
+    place: Place,
     state: State,
     meters: Meters,
 }
@@ -69,8 +69,8 @@ impl Stream for Events {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        this.ticket.seat().register(cx.waker());
-        let raised = this.ticket.seat().take();
+        this.place.seat().register(cx.waker());
+        let raised = this.place.seat().take();
         if raised & CLOSE != 0 && matches!(this.state, State::Running(_)) {
             // Without `complete`: the client is to connect again, elsewhere.
             this.state = State::Ended;

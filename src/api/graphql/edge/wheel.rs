@@ -62,7 +62,7 @@ pub struct Wheel {
 
 /// A stream's place on the wheel, until dropped.
 #[derive(Debug)]
-pub struct Ticket {
+pub struct Place {
     wheel: Arc<Wheel>,
     key: usize,
     seat: Arc<Seat>,
@@ -102,7 +102,7 @@ impl Wheel {
     }
 
     /// A place for one more stream; `None` when there are too many, or the server is shutting down.
-    pub fn join(self: &Arc<Self>) -> Option<Ticket> {
+    pub fn join(self: &Arc<Self>) -> Option<Place> {
         if self.closing.load(Ordering::SeqCst) {
             return None;
         }
@@ -117,7 +117,7 @@ impl Wheel {
             // The sweep may have passed this slot already.
             seat.raise(CLOSE);
         }
-        Some(Ticket { wheel: self.clone(), key, seat })
+        Some(Place { wheel: self.clone(), key, seat })
     }
 
     /// Open streams.
@@ -130,14 +130,14 @@ fn raise(slot: &Mutex<HashMap<usize, Arc<Seat>>>, flag: u8) {
     slot.lock().values().for_each(|seat| seat.raise(flag));
 }
 
-impl Ticket {
+impl Place {
     /// Where to be woken.
     pub fn seat(&self) -> &Arc<Seat> {
         &self.seat
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Place {
     fn drop(&mut self) {
         let mut slot = self.wheel.slots[self.key % SLOTS].lock();
         slot.remove(&self.key);

@@ -38,7 +38,7 @@ pub async fn handshake(edge: &Edge, parts: &mut Parts, request_id: String) -> Re
         Ok(token) => token.map(Into::into),
         Err(refusal) => return edge.refuse(&refusal, None),
     };
-    let Some(ticket) = edge.0.wheel.join() else { return edge.refuse(&busy(), None) };
+    let Some(place) = edge.0.wheel.join() else { return edge.refuse(&busy(), None) };
     let info = RequestInfo { viewer: None, token, address: address(parts), request_id };
     let config = &edge.0.config;
     upgrade = upgrade
@@ -52,7 +52,7 @@ pub async fn handshake(edge: &Edge, parts: &mut Parts, request_id: String) -> Re
     let (edge, alive) = (edge.clone(), edge.0.tasks.token());
     upgrade.on_upgrade(move |socket| async move {
         if known {
-            Session::new(edge, socket, ticket, info).await;
+            Session::new(edge, socket, place, info).await;
         } else {
             refuse_protocol(socket).await;
         }

@@ -11,6 +11,10 @@ use super::{Exceeded, Limits};
 /// Selection sets within selection sets, through fragments too, that the walk follows.
 const RECURSION_MAX: usize = 256;
 
+/// The validator walks every definition of a document, its fragments expanded, whether it is used or not. All together
+/// may have this many times the fields of one operation.
+const WALK_FACTOR: usize = 4;
+
 /// The size of an operation, fragments expanded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Measure {
@@ -54,18 +58,21 @@ pub struct Measurer<'a> {
     limits: &'a Limits,
     /// `None` while the fragment is being measured.
     fragments: HashMap<&'a str, Option<Measure>>,
+    /// Fields of all operations measured so far.
+    walked: usize,
 }
 
 impl<'a> Measurer<'a> {
     /// For a document and the variables it is to run with. Without variables, the cost of an operation that depends
     /// on them is not held against the limit.
     pub fn new(document: &'a ExecutableDocument, variables: Option<&'a Variables>, limits: &'a Limits) -> Self {
-        Self { document, variables, limits, fragments: HashMap::new() }
+        Self { document, variables, limits, fragments: HashMap::new(), walked: 0 }
     }
 
     /// The size of one operation, if it is within the limits.
     pub fn measure(&mut self, operation: &'a OperationDefinition) -> Result<Measure, Unfit> {
-        let measure = self.selections(&operation.selection_set.node, operation, 0)?;
+        let measure = self.selections(&operation.selection_set.node, Some(operation), 0)?;
+        self.walked = self.walked.saturating_add(measure.fields);
         let limits = self.limits;
         let cost_is_known = self.variables.is_some() || !measure.varies;
         for (exceeded, over) in [
@@ -82,6 +89,17 @@ impl<'a> Measurer<'a> {
         Ok(measure)
     }
 
+    /// Whether the validator can walk the whole document, once all its operations were measured.
+    pub fn check_walk(mut self) -> Result<(), Unfit> {
+        let document = self.document;
+        for name in document.fragments.keys() {
+            let measure = self.fragment(name, None, 0)?;
+            self.walked = self.walked.saturating_add(measure.fields);
+        }
+        let limit = self.limits.fields.saturating_mul(WALK_FACTOR);
+        if self.walked > limit { Err(Exceeded::Walk(limit).into()) } else { Ok(()) }
+    }
+
     /// The aliases in the whole document, if they are within the limit.
     pub fn aliases(&self) -> Result<usize, Unfit> {
         let operations = self.document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
@@ -93,7 +111,7 @@ impl<'a> Measurer<'a> {
     fn selections(
         &mut self,
         set: &'a SelectionSet,
-        operation: &'a OperationDefinition,
+        operation: Option<&'a OperationDefinition>,
         level: usize,
     ) -> Result<Measure, Unfit> {
         if level > RECURSION_MAX {
@@ -115,7 +133,12 @@ impl<'a> Measurer<'a> {
         Ok(total)
     }
 
-    fn fragment(&mut self, name: &'a Name, operation: &'a OperationDefinition, level: usize) -> Result<Measure, Unfit> {
+    fn fragment(
+        &mut self,
+        name: &'a Name,
+        operation: Option<&'a OperationDefinition>,
+        level: usize,
+    ) -> Result<Measure, Unfit> {
         match self.fragments.get(name.as_str()) {
             Some(Some(measure)) => return Ok(*measure),
             Some(None) => return Err(Unfit::Cycle(name.clone())),
@@ -129,7 +152,12 @@ impl<'a> Measurer<'a> {
         Ok(measure)
     }
 
-    fn field(&mut self, field: &'a Field, operation: &'a OperationDefinition, level: usize) -> Result<Measure, Unfit> {
+    fn field(
+        &mut self,
+        field: &'a Field,
+        operation: Option<&'a OperationDefinition>,
+        level: usize,
+    ) -> Result<Measure, Unfit> {
         let name = field.name.node.as_str();
         let set = &field.selection_set.node;
         let below = if set.items.is_empty() { Measure::default() } else { self.selections(set, operation, level + 1)? };
@@ -148,7 +176,7 @@ impl<'a> Measurer<'a> {
 
     /// How often what is below the field is answered: `first` or `last`, the length of a list of ids, or the default
     /// page where the selection is a connection's; and whether a variable decides.
-    fn multiplier(&self, field: &Field, operation: &OperationDefinition) -> (usize, bool) {
+    fn multiplier(&self, field: &Field, operation: Option<&OperationDefinition>) -> (usize, bool) {
         let varies = Cell::new(false);
         let times = field.arguments.iter().filter_map(|(name, value)| {
             let counts: fn(&Value) -> Option<usize> = match name.node.as_str() {
@@ -158,8 +186,9 @@ impl<'a> Measurer<'a> {
             };
             let value = value.node.clone().into_const_with(|variable| {
                 varies.set(true);
-                let declared = operation.variable_definitions.iter().find(|known| known.node.name.node == variable);
-                let default = declared.and_then(|known| known.node.default_value.as_ref()).map(|value| &value.node);
+                let declared = operation.into_iter().flat_map(|operation| &operation.variable_definitions);
+                let declared = declared.map(|known| &known.node).find(|known| known.name.node == variable);
+                let default = declared.and_then(|known| known.default_value.as_ref()).map(|value| &value.node);
                 self.variables.and_then(|given| given.get(&variable)).or(default).cloned().ok_or(())
             });
             value.ok().as_ref().and_then(counts)
@@ -238,7 +267,8 @@ mod tests {
         let mut measurer = Measurer::new(&document, Some(&variables), limits);
         measurer.aliases()?;
         let (_, operation) = document.operations.iter().next().unwrap();
-        measurer.measure(&operation.node)
+        let measure = measurer.measure(&operation.node)?;
+        measurer.check_walk().map(|()| measure)
     }
 
     fn measure(text: &str, variables: &str) -> Measure {
@@ -292,6 +322,19 @@ mod tests {
             write!(text, " fragment F{level} on Q {{ ...F{0} ...F{0} }}", level + 1).unwrap();
         }
         assert_eq!(measure(&text, "{}").fields, 1 << 40);
+    }
+
+    #[test]
+    fn what_is_not_used_counts_for_the_walk() {
+        let limits = Limits { fields: 4, ..wide() };
+        let walk = |fields: usize| {
+            let text = format!("{{ a }} fragment F on Q {{ {} }}", "b ".repeat(fields));
+            measure_within(&text, "{}", &limits).err()
+        };
+        assert_eq!(walk(15), None);
+        assert_eq!(walk(16), Some(Exceeded::Walk(16).into()));
+        let cycle = "{ a } fragment A on Q { ...A }";
+        assert_eq!(measure_within(cycle, "{}", &limits), Err(Unfit::Cycle(Name::new("A"))));
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::api::graphql::edge::meters::Transport;
 use crate::api::graphql::edge::operation::{Event, Running};
 use crate::api::graphql::edge::params::Params;
 use crate::api::graphql::edge::refusal::{Cause, Refusal};
-use crate::api::graphql::edge::wheel::{CLOSE, TICK, Ticket};
+use crate::api::graphql::edge::wheel::{CLOSE, Place, TICK};
 use crate::api::graphql::error::Code;
 
 /// How long the client has to answer a close frame.
@@ -40,7 +40,7 @@ const STEPS: usize = 64;
 pub struct Session {
     edge: Edge,
     socket: WebSocket,
-    ticket: Ticket,
+    place: Place,
     info: RequestInfo,
     phase: Phase,
     operations: Vec<Operation>,
@@ -79,12 +79,12 @@ enum Flow {
 
 impl Session {
     /// Begins to wait for `connection_init`. `info` has the token of the handshake, if it had one.
-    pub fn new(edge: Edge, socket: WebSocket, ticket: Ticket, info: RequestInfo) -> Self {
+    pub fn new(edge: Edge, socket: WebSocket, place: Place, info: RequestInfo) -> Self {
         let deadline = Box::pin(sleep(*edge.0.config.init_timeout));
         Self {
             edge,
             socket,
-            ticket,
+            place,
             info,
             phase: Phase::Waiting { deadline, initialised: false },
             operations: Vec::new(),
@@ -237,7 +237,7 @@ impl Session {
         match prepared {
             Err(refusal) => self.send_payload("error", &quoted, &refusal.errors_json()),
             Ok(prepared) => {
-                let running = Running::start(&self.edge, prepared, self.info.clone(), self.ticket.seat());
+                let running = Running::start(&self.edge, prepared, self.info.clone(), self.place.seat());
                 self.operations.push(Operation { id: quoted, running });
                 Flow::More
             }
@@ -349,8 +349,8 @@ impl Future for Session {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        this.ticket.seat().register(cx.waker());
-        let raised = this.ticket.seat().take();
+        this.place.seat().register(cx.waker());
+        let raised = this.place.seat().take();
         if raised & CLOSE != 0 {
             this.close(frames::GOING_AWAY, "Server is shutting down, please connect again");
         }
