@@ -71,8 +71,8 @@ impl App {
         let broker: Arc<dyn Broker> = Arc::new(broker);
         let gate: Arc<dyn Gate> = Arc::new(MemoryGate::new(clock.clone()));
         let hub = Hub::new(config.hub.recent_orders);
-        let accounts =
-            Accounts::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.accounts, &metrics)?;
+        let accounts = Accounts::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.accounts)?;
+        metrics.register(|registry| accounts.register_metrics(registry));
         let relay = Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
         let sales = Sales::new(sales::Parts {
             db: db.clone(),
@@ -222,6 +222,7 @@ impl App {
         if let Some(publishing) = self.0.publishing.lock().take() {
             publishing.abort();
         }
+        self.0.broker.close().await;
         tracing::info!("stopped");
     }
 
@@ -254,17 +255,21 @@ impl App {
         }
     }
 
-    fn edge(&self, shutdown: CancellationToken) -> Edge {
-        let config = &self.0.config;
-        let services = Services {
+    /// What resolvers call.
+    pub fn services(&self) -> Services {
+        Services {
             clock: self.0.clock.clone(),
-            config: config.clone(),
+            config: self.0.config.clone(),
             accounts: self.0.accounts.clone(),
             sales: self.0.sales.clone(),
             catalog: Arc::new(self.0.sales.clone()),
             stock: Arc::new(self.0.hub.clone()),
             orders: self.0.orders.clone(),
-        };
+        }
+    }
+
+    fn edge(&self, shutdown: CancellationToken) -> Edge {
+        let config = &self.0.config;
         let parts = edge::Parts {
             auth: Arc::new(self.clone()),
             config: config.graphql.clone(),
@@ -276,7 +281,7 @@ impl App {
             shared_fields: schema::SHARED_FIELDS,
             once_fields: schema::ONCE_FIELDS,
         };
-        Edge::new(schema::build(Arc::new(services)), parts)
+        Edge::new(schema::build(Arc::new(self.services())), parts)
     }
 
     /// Looks at what readiness and the gauges tell, so that asking costs nothing.

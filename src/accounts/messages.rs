@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::batcher::Batcher;
+use super::metrics::Metrics;
 use crate::broker::envelope::{self, EnvelopeError};
 use crate::broker::{Broker, BrokerError, Message, Topic};
 use crate::config;
 use crate::kernel::{LoginEventId, Timestamp, UserId};
-use crate::telemetry::Metrics;
 
 /// The type of [`LoginEvent`] in its envelope.
 pub const LOGIN_EVENT: &str = "login-event";

@@ -2,6 +2,7 @@
 
 mod batcher;
 pub mod messages;
+mod metrics;
 pub mod model;
 mod password;
 mod rules;

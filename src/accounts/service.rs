@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use governor::clock::DefaultClock;
+use prometheus_client::registry::Registry;
 
 use super::messages::{LoginEvent, LoginLog, LoginOutcome};
+use super::metrics::Metrics;
 use super::model::{AccessToken, Role, User, Viewer};
 use super::password::{HashError, Hasher, Verdict};
 use super::rules::{self, SignUpRefusal};
@@ -16,7 +18,6 @@ use crate::broker::Broker;
 use crate::config;
 use crate::kernel::{Clock, LoginEventId, Rng, UserId};
 use crate::store::{self, Database, StoreError};
-use crate::telemetry::Metrics;
 
 /// When to come again after too many passwords waited to be hashed.
 const BUSY_RETRY: Duration = Duration::from_secs(2);
@@ -109,15 +110,15 @@ impl Accounts {
         clock: Clock,
         rng: Rng,
         config: &config::Accounts,
-        metrics: &Metrics,
     ) -> Result<Self, AccountsError> {
+        let metrics = Metrics::default();
         Ok(Self(Arc::new(Inner {
             hasher: Hasher::new(config, rng.clone())?,
             tokens: Tokens::new(&db, clock.clone(), rng.clone(), config, metrics.clone()),
             by_account: Throttle::new(config.sign_ins_per_account_per_minute, DefaultClock::default()),
             by_address: Throttle::new(config.attempts_per_address_per_minute, DefaultClock::default()),
             log: LoginLog::new(broker, config, metrics.clone()),
-            metrics: metrics.clone(),
+            metrics,
             db,
             clock,
             rng,
@@ -206,6 +207,11 @@ impl Accounts {
     pub async fn flush(&self) {
         self.0.tokens.flush().await;
         self.0.log.flush().await;
+    }
+
+    /// Makes the slice's counters part of `registry`.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.0.metrics.register(registry);
     }
 
     async fn try_sign_up(
@@ -312,13 +318,13 @@ impl Accounts {
     /// Attempts that are turned away here are counted but not logged: or a flood of them would fill the log.
     fn throttle(&self, throttle: &Throttle, key: impl std::hash::Hash) -> Result<(), AccountsError> {
         throttle.check(key).map_err(|retry_after| {
-            self.0.metrics.sign_ins.count("throttled");
+            self.0.metrics.attempts("throttled").inc();
             AccountsError::Throttled { retry_after }
         })
     }
 
     fn record(&self, user_id: Option<UserId>, username: &str, address: IpAddr, outcome: LoginOutcome) {
-        self.0.metrics.sign_ins.count(outcome.as_str());
+        self.0.metrics.attempts(outcome.as_str()).inc();
         self.0.log.record(LoginEvent {
             event_id: LoginEventId::generate(&self.0.clock, &self.0.rng),
             user_id,

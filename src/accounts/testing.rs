@@ -13,7 +13,6 @@ use crate::broker::{Broker, BrokerError, Consumer, Failure, Message, Topic};
 use crate::config::{self, Config, Secret, Size};
 use crate::kernel::{Clock, ManualClock, Rng, Timestamp};
 use crate::store::Database;
-use crate::telemetry::Metrics;
 
 /// Where test requests come from.
 pub const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
@@ -69,7 +68,7 @@ impl Shop {
 }
 
 fn node(db: &Database, broker: &Arc<NotingBroker>, clock: &Clock, config: &config::Accounts) -> Accounts {
-    Accounts::new(db.clone(), broker.clone(), clock.clone(), Rng::system(), config, &Metrics::new()).unwrap()
+    Accounts::new(db.clone(), broker.clone(), clock.clone(), Rng::system(), config).unwrap()
 }
 
 /// Keeps what was published; refuses as often as told to.

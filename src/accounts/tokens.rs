@@ -10,11 +10,11 @@ use moka::sync::Cache;
 use sha2::{Digest as _, Sha256};
 
 use super::batcher::Batcher;
+use super::metrics::Metrics;
 use super::model::{AccessToken, Viewer};
 use crate::config;
 use crate::kernel::{Clock, Rng, Timestamp};
 use crate::store::{self, Database, StoreError};
-use crate::telemetry::Metrics;
 
 /// What every token begins with, so that one that leaked is easy to search for.
 const PREFIX: &str = "doorbuster_";
@@ -206,7 +206,7 @@ impl Tokens {
         {
             // The queue is full: the next use tries again.
             expires_at.store(current, Ordering::Release);
-            self.metrics.token_renewals_put_off.inc();
+            self.metrics.renewals_put_off.inc();
         }
         true
     }

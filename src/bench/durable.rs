@@ -57,8 +57,7 @@ async fn prepare(scratch: &Scratch) -> anyhow::Result<Prepared> {
     let opened = operator.server_time().await?.plus(Duration::from_millis(10));
     let session = operator.session("bench", opened, opened.plus(Duration::from_secs(7200))).await?;
     let product = operator.product("Lamp", "Light", "A lamp.", "/pictures/lamp.svg", "20.00").await?;
-    let terms =
-        Terms { price: "10.00", stock: ORDERS, limit_per_buyer: 1, pay_within: Duration::from_secs(3600) };
+    let terms = Terms { price: "10.00", stock: ORDERS, limit_per_buyer: 1, pay_within: Duration::from_secs(3600) };
     let sale = operator.sale(&session, &product, terms).await?;
     server.stop(Duration::from_secs(20)).await?;
     Ok(Prepared { launch, db, sale, buyers, opened })

@@ -232,6 +232,7 @@ fn secrets_never_print() {
         layers.apply_document("config", &text);
         assert!(!layers.render().contains("hunter2"), "{}", layers.render());
     }
+    assert_eq!(problems("[gate]\nurl = 20061231\n"), ["config:2:1: gate.url: expected a string"]);
     let mut config = Config::default_embedded();
     config.store.url = Secret::new(secret);
     assert!(format!("{config:?}").contains("postgres://shop:***@db/shop"));

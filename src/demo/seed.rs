@@ -119,7 +119,8 @@ impl Operator {
     /// One mutation that answers `{ <what> { id } userErrors }`; returns the id.
     async fn act(&mut self, mutation: &str, input_type: &str, what: &str, input: Value) -> Result<String, Fault> {
         let document = format!(
-            "mutation Act($input: {input_type}!) {{ it: {mutation}(input: $input) {{ {what} {{ id }} userErrors {{ code message field }} }} }}"
+            "mutation Act($input: {input_type}!) {{ it: {mutation}(input: $input) \
+             {{ {what} {{ id }} userErrors {{ code message field }} }} }}"
         );
         let answer: Option<Value> = self.client.call(&document, &json!({ "input": input })).await?;
         let answer = answer.unwrap_or_default();

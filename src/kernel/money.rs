@@ -79,7 +79,7 @@ impl Money {
     pub fn parse(amount: &str, currency: Currency) -> Result<Self, InvalidMoney> {
         let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
         let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-        if let Some(positive) = amount.strip_prefix('-') {
+        if let Some(positive) = amount.strip_prefix('-').filter(|rest| !rest.starts_with('-')) {
             return Err(match Self::parse(positive, currency) {
                 Ok(_) => InvalidMoney::Range,
                 Err(error) => error,

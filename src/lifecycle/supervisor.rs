@@ -319,11 +319,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_hard_step_cuts_at_once() {
         let supervisor = supervisor();
-        supervisor.spawn("deaf", |_| std::future::pending());
+        let held = Arc::new(());
+        let holding = held.clone();
+        supervisor.spawn("deaf", move |_| {
+            let held = holding.clone();
+            async move {
+                std::future::pending::<()>().await;
+                drop(held);
+                Ok(())
+            }
+        });
+        until(|| Arc::strong_count(&held) == 3).await;
         let hard = CancellationToken::new();
         hard.cancel();
         let start = Instant::now();
         assert_eq!(supervisor.stop(Duration::from_secs(5), &hard).await, ["deaf"]);
         assert_eq!(start.elapsed(), Duration::ZERO);
+        until(|| Arc::strong_count(&held) == 1).await;
     }
 }

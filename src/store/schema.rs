@@ -59,7 +59,8 @@ diesel::table! {
 diesel::table! {
     use super::super::types::*;
     orders (id) {
-        id -> Binary, sale_id -> Id, sale_number -> BigInt, buyer_id -> Id, quantity -> BigInt, idempotency_key -> Nullable<Text>, status -> Text,
+        id -> Binary, sale_id -> Id, sale_number -> BigInt, buyer_id -> Id, quantity -> BigInt,
+        idempotency_key -> Nullable<Text>, status -> Text,
         product_name -> Text, price_minor -> BigInt, currency -> Text, points_price -> Nullable<BigInt>,
         created_at -> BigInt, decided_at -> BigInt, pay_before -> BigInt, paid_at -> Nullable<BigInt>,
         closed_at -> Nullable<BigInt>, version -> BigInt,

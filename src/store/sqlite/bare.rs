@@ -29,7 +29,10 @@ pub fn record_orders(
             }
             let units = buyers.len() as i64;
             diesel::update(sales::table.filter(sales::id.eq(sale).and(sales::stock_left.ge(units))))
-                .set((sales::stock_left.eq(sales::stock_left - units), sales::stock_version.eq(sales::stock_version + 1)))
+                .set((
+                    sales::stock_left.eq(sales::stock_left - units),
+                    sales::stock_version.eq(sales::stock_version + 1),
+                ))
                 .execute(conn)?;
             Ok::<_, diesel::result::Error>(())
         })?;

@@ -1,0 +1,45 @@
+//! What the slice counts.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+/// Counters; clones share them.
+#[derive(Clone, Default)]
+pub struct Metrics {
+    attempts: Family<[(&'static str, String); 1], Counter>,
+    /// Tokens that the node did not remember.
+    pub token_lookups: Counter,
+    /// Renewals that found their queue full.
+    pub renewals_put_off: Counter,
+    /// Login events that never reached the broker.
+    pub login_events_lost: Counter,
+}
+
+impl Metrics {
+    /// The attempts to sign in or up with this outcome: that of the login log, or `throttled`.
+    pub fn attempts(&self, outcome: &str) -> Counter {
+        self.attempts.get_or_create_owned(&[("outcome", outcome.to_ascii_lowercase())])
+    }
+
+    /// Makes the counters part of `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("accounts");
+        registry.register("attempts", "Attempts to sign in or up by outcome", self.attempts.clone());
+        registry.register(
+            "token_lookups",
+            "Access tokens looked up in the database, because the node did not remember them",
+            self.token_lookups.clone(),
+        );
+        registry.register(
+            "renewals_put_off",
+            "Token renewals put off to the next use, because their queue was full",
+            self.renewals_put_off.clone(),
+        );
+        registry.register(
+            "login_events_lost",
+            "Login events that are missing in the log, because the queue was full or the broker did not take them",
+            self.login_events_lost.clone(),
+        );
+    }
+}

@@ -1,0 +1,269 @@
+//! Delays, broadcast, barriers, failures and outages.
+
+use super::*;
+
+fn due(text: &str, at: Timestamp) -> Message {
+    Message { deliver_at: Some(at), ..message("k", text) }
+}
+
+pub async fn delayed_is_never_early(rig: &dyn Rig) {
+    let (broker, start) = (rig.open().await, rig.now());
+    let at = |seconds| start.plus(Duration::from_secs(seconds));
+    let mut consumer = broker.subscribe(Topic::PaymentTimeouts, 0, GROUP).await.unwrap();
+    let batch = vec![due("late", at(60)), due("soon", at(20)), due("past", start.minus(Duration::from_secs(9)))];
+    broker.publish(Topic::PaymentTimeouts, batch).await.unwrap();
+    let past = take(&mut consumer, 1).await;
+    assert_eq!(texts(&past), ["past"]);
+    consumer.ack(past[0].position).await.unwrap();
+    nothing_comes(&mut consumer).await;
+    rig.pass(Duration::from_secs(19)).await;
+    nothing_comes(&mut consumer).await;
+    // Due earlier than what the consumer waits for.
+    broker.publish(Topic::PaymentTimeouts, vec![due("sooner", at(19))]).await.unwrap();
+    let sooner = take(&mut consumer, 1).await;
+    assert_eq!(texts(&sooner), ["sooner"]);
+    consumer.ack(sooner[0].position).await.unwrap();
+    rig.pass(Duration::from_secs(2)).await;
+    let soon = take(&mut consumer, 1).await;
+    assert_eq!(texts(&soon), ["soon"]);
+    consumer.ack(soon[0].position).await.unwrap();
+    nothing_comes(&mut consumer).await;
+    broker.publish(Topic::PaymentTimeouts, vec![due("later", at(70))]).await.unwrap();
+    rig.pass(Duration::from_secs(60)).await;
+    assert_eq!(texts(&take(&mut consumer, 2).await), ["late", "later"]);
+}
+
+pub async fn delayed_survives(rig: &dyn Rig) {
+    let (broker, start) = (rig.open().await, rig.now());
+    let at = |seconds| start.plus(Duration::from_secs(seconds));
+    broker.publish(Topic::PaymentTimeouts, vec![due("b", at(40)), due("a", at(30))]).await.unwrap();
+    drop(broker);
+    let broker = rig.open().await;
+    let mut consumer = broker.subscribe(Topic::PaymentTimeouts, 0, GROUP).await.unwrap();
+    nothing_comes(&mut consumer).await;
+    rig.pass(Duration::from_secs(35)).await;
+    assert_eq!(texts(&take(&mut consumer, 1).await), ["a"]);
+    nothing_comes(&mut consumer).await;
+    rig.pass(Duration::from_secs(10)).await;
+    assert_eq!(texts(&take(&mut consumer, 1).await), ["b"]);
+}
+
+pub async fn broadcast_reaches_everyone(rig: &dyn Rig) {
+    let broker = rig.open().await;
+    broker.publish(Topic::PurchaseResults, messages("k", 0..1)).await.unwrap();
+    let mut one = broker.subscribe(Topic::PurchaseResults, 0, "node-1").await.unwrap();
+    let mut two = broker.subscribe(Topic::PurchaseResults, 0, "node-2").await.unwrap();
+    let mut other = broker.subscribe(Topic::CatalogChanges, 0, "node-1").await.unwrap();
+    broker.publish(Topic::PurchaseResults, messages("k", 1..4)).await.unwrap();
+    for consumer in [&mut one, &mut two] {
+        let heard = take(consumer, 3).await;
+        assert_eq!(texts(&heard), ["1", "2", "3"]);
+        consumer.ack(heard[2].position).await.unwrap();
+        nothing_comes(consumer).await;
+    }
+    nothing_comes(&mut other).await;
+}
+
+pub async fn broadcast_says_when_it_lagged(rig: &dyn Rig) {
+    let broker = rig.open().await;
+    let mut slow = broker.subscribe(Topic::PurchaseResults, 0, "slow").await.unwrap();
+    let mut fast = broker.subscribe(Topic::PurchaseResults, 0, "fast").await.unwrap();
+    let all = BUFFER as u32 + 5;
+    for number in 0..all {
+        broker.publish(Topic::PurchaseResults, messages("k", number..number + 1)).await.unwrap();
+        assert_eq!(texts(&take(&mut fast, 1).await), [number.to_string()]);
+    }
+    match slow.receive(100, NONE).await {
+        Err(BrokerError::Lagged(missed)) => {
+            assert_eq!(missed, 5);
+            let rest = take(&mut slow, BUFFER).await;
+            assert_eq!(text(&rest[BUFFER - 1]), (all - 1).to_string());
+        }
+        // A broker that keeps them may deliver everything.
+        Ok(mut heard) => {
+            heard.extend(take(&mut slow, all as usize - heard.len()).await);
+            assert_eq!(texts(&heard), (0..all).map(|number| number.to_string()).collect::<Vec<_>>());
+        }
+        Err(error) => panic!("{error}"),
+    }
+    broker.publish(Topic::PurchaseResults, messages("k", 99..100)).await.unwrap();
+    assert_eq!(texts(&take(&mut slow, 1).await), ["99"]);
+}
+
+pub async fn barrier_passes_when_everything_before_is_done(rig: &dyn Rig) {
+    let broker = rig.open().await;
+    let (topic, partition) = (Topic::OrderRequests, broker.partition_of(Topic::OrderRequests, b"k"));
+    let passed = async |barrier| broker.acked_through(topic, partition, GROUP).await.unwrap() >= barrier;
+    let empty = broker.end_position(topic, partition).await.unwrap();
+    assert!(passed(empty).await, "an empty partition holds nothing up");
+    broker.publish(topic, messages("k", 0..3)).await.unwrap();
+    let barrier = broker.end_position(topic, partition).await.unwrap();
+    assert!(!passed(barrier).await);
+    broker.publish(topic, messages("k", 3..5)).await.unwrap();
+    let mut consumer = orders(&*broker, "k").await;
+    let seen = take(&mut consumer, 5).await;
+    assert!(!passed(barrier).await);
+    consumer.ack(seen[1].position).await.unwrap();
+    assert!(!passed(barrier).await);
+    consumer.ack(seen[2].position).await.unwrap();
+    assert!(passed(barrier).await);
+    assert!(!passed(broker.end_position(topic, partition).await.unwrap()).await);
+    // Publishes whose callers gave up stand before a later barrier, or nowhere.
+    for number in 5..30 {
+        tokio::select! {
+            biased;
+            stored = broker.publish(topic, messages("k", number..number + 1)) => stored.unwrap(),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    let barrier = broker.end_position(topic, partition).await.unwrap();
+    broker.publish(topic, vec![message("k", "after")]).await.unwrap();
+    loop {
+        let next = take(&mut consumer, 1).await;
+        if text(&next[0]) == "after" {
+            assert!(passed(barrier).await, "something stood behind the barrier");
+            break;
+        }
+        consumer.ack(next[0].position).await.unwrap();
+    }
+    consumer.rewind().await.unwrap();
+    let last = take(&mut consumer, 1).await;
+    consumer.ack(last[0].position).await.unwrap();
+    drop(consumer);
+    broker.close().await;
+    let broker = rig.open().await;
+    assert!(broker.acked_through(topic, partition, GROUP).await.unwrap() >= barrier);
+}
+
+pub async fn backlog_counts_what_waits(rig: &dyn Rig) {
+    let broker = rig.open().await;
+    for key in ["a", "b", "c", "d"] {
+        broker.publish(Topic::OrderRequests, messages(key, 0..2)).await.unwrap();
+    }
+    let later = rig.now().plus(Duration::from_secs(60));
+    broker.publish(Topic::PaymentTimeouts, vec![due("x", later), message("k", "y")]).await.unwrap();
+    assert_eq!(broker.backlog(Topic::OrderRequests, GROUP).await.unwrap(), 8);
+    assert_eq!(broker.backlog(Topic::PaymentTimeouts, GROUP).await.unwrap(), 2);
+    assert_eq!(broker.backlog(Topic::PurchaseResults, GROUP).await.unwrap(), 0);
+    let mut consumer = orders(&*broker, "a").await;
+    let first = take(&mut consumer, 1).await;
+    assert_eq!(broker.backlog(Topic::OrderRequests, GROUP).await.unwrap(), 8);
+    consumer.ack(first[0].position).await.unwrap();
+    assert_eq!(broker.backlog(Topic::OrderRequests, GROUP).await.unwrap(), 7);
+    let mut timeouts = broker.subscribe(Topic::PaymentTimeouts, 0, GROUP).await.unwrap();
+    let first = take(&mut timeouts, 1).await;
+    timeouts.ack(first[0].position).await.unwrap();
+    eventually(async || broker.backlog(Topic::PaymentTimeouts, GROUP).await.unwrap() == 1).await;
+}
+
+fn failure(payload: &[u8]) -> Failure {
+    Failure {
+        topic: Topic::OrderRequests.name().to_owned(),
+        key: Bytes::from_static(b"\xff\x00key"),
+        reason: "no such sale".to_owned(),
+        at: Timestamp::from_millis(5),
+        payload: Bytes::copy_from_slice(payload),
+    }
+}
+
+pub async fn failures_come_back_verbatim(rig: &dyn Rig) {
+    let broker = rig.open().await;
+    let payloads: [&[u8]; 4] = [br#"{"b":1,  "a":1.50}"#, b"not JSON", b"\x00\xff\xfe", b" {} "];
+    for payload in payloads {
+        park(&*broker, &failure(payload)).await.unwrap();
+    }
+    drop(broker);
+    let broker = rig.open().await;
+    let parked = broker.failures(0, 100).await.unwrap();
+    assert_eq!(parked.iter().map(|(_, parked)| parked.clone()).collect::<Vec<_>>(), payloads.map(failure));
+    assert_eq!(broker.failures(parked[1].0, 1).await.unwrap(), vec![parked[2].clone()]);
+    for (position, _) in &parked {
+        assert!(broker.replay(*position).await.unwrap());
+        assert!(!broker.replay(*position).await.unwrap(), "replayed twice");
+    }
+    assert!(broker.failures(0, 100).await.unwrap().is_empty());
+    let partition = broker.partition_of(Topic::OrderRequests, b"\xff\x00key");
+    let mut consumer = broker.subscribe(Topic::OrderRequests, partition, GROUP).await.unwrap();
+    for (found, payload) in take(&mut consumer, 4).await.iter().zip(payloads) {
+        assert_eq!((&found.key[..], &found.payload[..]), (&b"\xff\x00key"[..], payload));
+    }
+}
+
+pub async fn failures_are_taken_once(rig: &dyn Rig) {
+    let broker = rig.open().await;
+    park(&*broker, &failure(b"1")).await.unwrap();
+    park(&*broker, &failure(b"2")).await.unwrap();
+    let parked = broker.failures(0, 10).await.unwrap();
+    let (one, two) = (parked[0].0, parked[1].0);
+    let takes = futures_util::future::join_all((0..8).map(|_| broker.replay(one))).await;
+    assert_eq!(takes.into_iter().filter(|taken| *taken.as_ref().unwrap()).count(), 1);
+    assert!(broker.discard(two).await.unwrap());
+    assert!(!broker.discard(two).await.unwrap());
+    assert!(!broker.replay(two).await.unwrap());
+    assert!(!broker.replay(1 << 40).await.unwrap());
+    drop(broker);
+    let broker = rig.open().await;
+    assert!(broker.failures(0, 10).await.unwrap().is_empty());
+    assert_eq!(broker.backlog(Topic::OrderRequests, GROUP).await.unwrap(), 1);
+}
+
+pub async fn refuses_what_is_too_large(rig: &dyn Rig) {
+    let broker = rig.open().await;
+    let large = "x".repeat(LARGEST);
+    broker.publish(Topic::LoginEvents, vec![message("k", &large)]).await.unwrap();
+    let batch = vec![message("k", "small"), message("k", large + "x")];
+    let refused = broker.publish(Topic::LoginEvents, batch).await;
+    assert!(matches!(refused, Err(BrokerError::Refused(_))), "{refused:?}");
+    assert_eq!(broker.backlog(Topic::LoginEvents, GROUP).await.unwrap(), 1);
+    // What was let in can always be parked.
+    let parked = Failure { payload: Bytes::from("\u{1}".repeat(LARGEST)), ..failure(b"") };
+    park(&*broker, &parked).await.unwrap();
+    assert_eq!(broker.failures(0, 1).await.unwrap()[0].1, parked);
+}
+
+pub async fn outage_is_told_and_survived(rig: &dyn Rig) {
+    let broker = rig.open().await;
+    let mut consumer = orders(&*broker, "k").await;
+    broker.publish(Topic::OrderRequests, vec![message("k", "before")]).await.unwrap();
+    let outage = rig.outage().await;
+    let told = broker.publish(Topic::OrderRequests, vec![message("k", "during")]).await;
+    assert!(matches!(told, Err(BrokerError::Unavailable(_))), "{told:?}");
+    let before = take(&mut consumer, 1).await;
+    consumer.ack(before[0].position).await.unwrap();
+    drop(outage);
+    let publish = async || broker.publish(Topic::OrderRequests, vec![message("k", "after")]).await.is_ok();
+    eventually(publish).await;
+    let mut seen = vec![text(&before[0])];
+    while seen.last().is_none_or(|last| last != "after") {
+        let next = take(&mut consumer, 1).await;
+        consumer.ack(next[0].position).await.unwrap();
+        seen.push(text(&next[0]));
+    }
+    // What was answered with "unknown" may have been stored.
+    seen.dedup();
+    seen.retain(|text| text != "during");
+    assert_eq!(seen, ["before", "after"]);
+    drop(consumer);
+    broker.close().await;
+    let broker = rig.open().await;
+    let mut consumer = orders(&*broker, "k").await;
+    while let Ok(batch) = tokio::time::timeout(Duration::from_millis(60), consumer.receive(9, NONE)).await {
+        assert!(!texts(&batch.unwrap()).contains(&"before".to_owned()), "an acknowledgement was forgotten");
+    }
+}
+
+pub async fn closed_says_so(rig: &dyn Rig) {
+    let broker = rig.open().await;
+    let mut waiting: Vec<Box<dyn Consumer>> = Vec::new();
+    for topic in [Topic::OrderRequests, Topic::LoginEvents, Topic::PurchaseResults] {
+        waiting.push(broker.subscribe(topic, 0, GROUP).await.unwrap());
+    }
+    let end = futures_util::future::join_all(waiting.iter_mut().map(|consumer| consumer.receive(1, NONE)));
+    let (ends, ()) = tokio::join!(end, broker.close());
+    assert!(ends.iter().all(|end| matches!(end, Err(BrokerError::Closed))), "{ends:?}");
+    for topic in [Topic::OrderRequests, Topic::LoginEvents, Topic::PurchaseResults] {
+        let told = broker.publish(topic, messages("k", 0..1)).await;
+        assert!(matches!(told, Err(BrokerError::Closed)), "{told:?}");
+    }
+    broker.close().await;
+}
