@@ -1,7 +1,7 @@
 //! The table.
 
 /// How a row is to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
     /// The value should be at least this.
     AtLeast(f64),

@@ -1,4 +1,4 @@
-//! Deliberate mistakes, one at a time, chosen by `DOORBUSTER_SABOTAGE`. They exist so that the fault tests can
+//! Deliberate mistakes, chosen by `DOORBUSTER_SABOTAGE` (names with commas between them). They exist so that the fault tests can
 //! prove that they would notice; no release build can contain them.
 
 #[cfg(not(debug_assertions))]
@@ -10,5 +10,6 @@ static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
 
 /// Whether the named mistake is to be made in this process.
 pub fn active(name: &str) -> bool {
-    CHOSEN.get_or_init(|| std::env::var("DOORBUSTER_SABOTAGE").ok()).as_deref() == Some(name)
+    let chosen = CHOSEN.get_or_init(|| std::env::var("DOORBUSTER_SABOTAGE").ok());
+    chosen.as_deref().is_some_and(|names| names.split(',').any(|chosen| chosen == name))
 }

@@ -27,7 +27,11 @@ pub async fn run(orders: &Orders, broker: &dyn Broker, node: &str, metrics: &Met
         let mut last = None;
         for message in received {
             match envelope::decode::<ResultBatch>(RESULTS, RESULTS_VERSION, &message.payload) {
-                Ok(batch) => orders.apply(batch.events).await?,
+                Ok(batch) => {
+                    #[cfg(feature = "sabotage")]
+                    apply_again(orders, &batch);
+                    orders.apply(batch.events).await?;
+                }
                 // A newer node's words: the state itself is in the database, and is read when somebody asks.
                 Err(error) => tracing::error!(%error, "result message not understood"),
             }
@@ -36,5 +40,17 @@ pub async fn run(orders: &Orders, broker: &dyn Broker, node: &str, metrics: &Met
         if let Some(last) = last {
             consumer.ack(last).await?;
         }
+    }
+}
+
+/// Not a mistake but a fault that the contract allows: every message arrives once more, late.
+#[cfg(feature = "sabotage")]
+fn apply_again(orders: &Orders, batch: &ResultBatch) {
+    if crate::kernel::sabotage::active("broker.deliver_results_again") {
+        let (orders, events) = (orders.clone(), batch.events.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+            let _ = orders.apply(events).await;
+        });
     }
 }

@@ -55,15 +55,33 @@ mod sabotage {
     }
 
     caught! {
-        gate_release_without_seq_check: "gate.release_without_seq_check", kills 0, ExactGate | NoUndersell;
+        gate_release_without_seq_check:
+            "broker.deliver_results_again,gate.release_without_seq_check", kills 0, ExactGate | BuyerLimit;
         gate_no_buyer_check: "gate.no_buyer_check", kills 0, ExactGate | BuyerLimit;
         broker_ack_before_work: "broker.ack_before_work", kills 8, AcceptedIsRecorded;
-        outbox_delete_before_publish: "outbox.delete_before_publish", kills 8, Delivery | NoUndersell;
-        writer_no_stock_guard: "writer.no_stock_guard", kills 0, NoOversell | Conservation;
         writer_decrement_on_redelivery: "writer.decrement_on_redelivery", kills 8, Conservation;
         orders_return_twice: "orders.return_twice", kills 0, Conservation;
         orders_expire_early: "orders.expire_early", kills 0, NoEarlyExpiry;
         purchase_answer_before_receipt: "purchase.answer_before_receipt", kills 12, AcceptedIsRecorded;
         rebuild_skip_broker: "rebuild.skip_broker", kills 8, Idempotency | AcceptedIsRecorded | Epochs | NoUndersell;
+    }
+
+    /// Events that arrive twice, the second time late, change nothing.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn repeated_results_are_harmless() {
+        let sabotage = Some("broker.deliver_results_again");
+        let outcome = Scenario { habits: busy(), sabotage, ..Scenario::default() }.run().await;
+        assert_eq!(outcome.faults(), "");
+    }
+
+    /// A gate that promises too much, and a writer that does not look: the guarded update still never oversells.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_wrong_gate_never_oversells() {
+        let load = (Duration::from_millis(300), Duration::from_millis(600));
+        let sabotage = Some("rebuild.skip_broker,writer.no_stock_guard");
+        let outcome = Scenario { kills: 6, load, habits: busy(), sabotage, ..Scenario::default() }.run().await;
+        println!("{}", outcome.faults());
+        assert_eq!(outcome.report.count(Invariant::NoOversell), 0);
+        assert_eq!(outcome.report.count(Invariant::Conservation), 0);
     }
 }
