@@ -111,14 +111,15 @@ impl Tokens {
     pub async fn viewer(&self, token: &str) -> Result<Option<Viewer>, StoreError> {
         let Some(hash) = hash_of(token) else { return Ok(None) };
         let now = self.clock.now();
+        // The dead first: a look-up that was under way may have put a token back for the moment until it notices.
+        if self.dead.get(&hash).is_some_and(|checked_at| self.is_fresh(checked_at, now)) {
+            return Ok(None);
+        }
         if let Some(known) = self.known.get(&hash)
             && self.is_fresh(known.checked_at, now)
             && self.renew(&hash, &known.expires_at, now)
         {
             return Ok(Some(known.viewer));
-        }
-        if self.dead.get(&hash).is_some_and(|checked_at| self.is_fresh(checked_at, now)) {
-            return Ok(None);
         }
         self.look_up(hash, now).await
     }

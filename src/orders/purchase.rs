@@ -167,18 +167,22 @@ impl Orders {
         }
     }
 
-    /// The gate does not hold the sale: it is being rebuilt, or the sale was over long ago. A key still gets its ticket.
+    /// The gate does not hold the sale. Either it is being rebuilt: then everybody comes again, at no cost, and a key gets its
+    /// ticket once the gate is open. Or the sale was over long ago: then the database still knows the keys.
     async fn purchase_closed(
         &self,
         Offer { sale, session, .. }: &Offer,
         attempt: Attempt,
     ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
+        let over = session.ends_at <= self.0.clock.now() || sale.state == SaleState::Ended;
+        if !over {
+            return Ok(Err(PurchaseRefusal::TryLater));
+        }
         if let Some(order) = self.find_by_key(attempt.buyer, attempt.key).await? {
             let same = order.sale() == sale.id && order.quantity == attempt.quantity;
             return Ok(if same { Ok(Ticket::decided(order)) } else { Err(PurchaseRefusal::KeyReused) });
         }
-        let over = session.ends_at <= self.0.clock.now() || sale.state == SaleState::Ended;
-        Ok(Err(if over { PurchaseRefusal::Ended } else { PurchaseRefusal::TryLater }))
+        Ok(Err(PurchaseRefusal::Ended))
     }
 
     /// A sale that is not listed: unknown, a draft, or so old that only its orders remember it.

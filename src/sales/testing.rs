@@ -122,21 +122,14 @@ pub fn reasons<T: std::fmt::Debug>(acted: Result<T, ActError>) -> Vec<Reason> {
 
 async fn operator(db: &Database) -> UserId {
     let id = UserId::from_bytes([9; 16]);
-    let user =
-        User { id, username: "boss".into(), display_name: "Boss".into(), role: Role::Operator, created_at: NOW };
+    let user = User { id, username: "boss".into(), display_name: "Boss".into(), role: Role::Operator, created_at: NOW };
     let added: Result<bool, StoreError> =
         store::write!(db, |conn| sql::accounts::insert_user(conn, &user, "no hash").await);
     assert!(added.unwrap());
     id
 }
 
-fn node(
-    db: &Database,
-    broker: Arc<dyn Broker>,
-    gate: &Arc<NotingGate>,
-    clock: &ManualClock,
-    config: &Config,
-) -> Sales {
+fn node(db: &Database, broker: Arc<dyn Broker>, gate: &Arc<NotingGate>, clock: &ManualClock, config: &Config) -> Sales {
     let rng = Rng::system();
     Sales::new(Parts {
         db: db.clone(),

@@ -151,7 +151,10 @@ async fn a_draft_can_be_changed_whole() {
     };
     let changed = stall.sales.sale_update(stall.operator, draft.sale.id, change).await.unwrap();
     let sale = &changed.sale;
-    assert_eq!((changed.session.id, sale.product_id, sale.price.to_string()), (session.id, product.id, "5.00 EUR".into()));
+    assert_eq!(
+        (changed.session.id, sale.product_id, sale.price.to_string()),
+        (session.id, product.id, "5.00 EUR".into())
+    );
     assert_eq!((sale.points_price, sale.stock_total, changed.stock.left), (Some(500), 7, 7));
     assert_eq!((sale.limit_per_buyer, sale.pay_within.as_secs(), sale.returns_on_refund), (3, 60, false));
     assert_eq!((sale.number, sale.version, sale.created_at), (draft.sale.number, 2, draft.sale.created_at));

@@ -72,7 +72,9 @@ async fn limits_hold_for_the_sum() {
     let id = stall.published().await.sale.id;
     let most = stall.sales.sale_stock_add(stall.operator, add(id, 9_999_900, "to-the-brim")).await.unwrap();
     assert_eq!(most.stock.total, 10_000_000);
-    for (units, key) in [(1, "one-more-unit"), (0, "nothing-at-all"), (-5, "less-than-that"), (1 << 31, "very-much-more")] {
+    for (units, key) in
+        [(1, "one-more-unit"), (0, "nothing-at-all"), (-5, "less-than-that"), (1 << 31, "very-much-more")]
+    {
         let refused = stall.sales.sale_stock_add(stall.operator, add(id, units, key)).await;
         assert_eq!(reasons(refused), [Reason::UnitsInvalid], "{units}");
     }
