@@ -51,12 +51,6 @@ impl Orders {
 
     async fn close(&self, tickets: Vec<TicketId>, closing: Closing) -> Result<Vec<Order>, OrdersError> {
         let now = self.0.clock.now();
-        #[cfg(feature = "sabotage")]
-        let now = if crate::kernel::sabotage::active("orders.expire_early") {
-            now.plus(std::time::Duration::from_secs(3600))
-        } else {
-            now
-        };
         let closed = store::write!(&self.0.db, |conn| {
             let mut closed = Vec::new();
             for ticket in tickets {

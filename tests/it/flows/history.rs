@@ -36,8 +36,11 @@ mod sabotage {
     /// Runs without kills, or with some, and expects one of these promises to be broken.
     async fn caught(name: &'static str, kills: u32, expected: &[Invariant]) {
         let load = if kills == 0 { Duration::from_secs(3) } else { Duration::from_millis(600) };
-        let load = (load / 2, load);
-        let scenario = Scenario { kills, load, habits: busy(), sabotage: Some(name), ..Scenario::default() };
+        // Acknowledgements are on disk at once, so that a wrong one does harm before the kill.
+        let settings = vec![("broker.ack_flush", "1ms")];
+        let sabotage = Some(name);
+        let scenario =
+            Scenario { kills, load: (load / 2, load), habits: busy(), settings, sabotage, ..Scenario::default() };
         let outcome = scenario.run().await;
         let faults = outcome.faults();
         println!("{name}: {faults}");
@@ -58,7 +61,7 @@ mod sabotage {
         gate_release_without_seq_check:
             "broker.deliver_results_again,gate.release_without_seq_check", kills 0, ExactGate | BuyerLimit;
         gate_no_buyer_check: "gate.no_buyer_check", kills 0, ExactGate | BuyerLimit;
-        broker_ack_before_work: "broker.ack_before_work", kills 8, AcceptedIsRecorded;
+        broker_ack_before_work: "broker.ack_before_work", kills 12, AcceptedIsRecorded;
         writer_decrement_on_redelivery: "writer.decrement_on_redelivery", kills 8, Conservation;
         orders_return_twice: "orders.return_twice", kills 0, Conservation;
         orders_expire_early: "orders.expire_early", kills 0, NoEarlyExpiry;

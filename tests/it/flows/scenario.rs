@@ -115,7 +115,7 @@ impl Scenario {
         let recorder = Recorder::new(Clock::system());
         let mut run = Run { scenario: self, launch, recorder, sales, at_once: Vec::new(), checked: 0 };
 
-        let stages = run.stages(true);
+        let stages = run.stages();
         let habits = run.scenario.habits;
         let (seed, per_second) = (run.scenario.seed, run.scenario.per_second);
         let mop_up = run.scenario.stock as usize * run.scenario.sales + 20;
@@ -184,12 +184,13 @@ impl Scenario {
 }
 
 impl Run {
-    fn stages(&self, persistent: bool) -> Vec<Arc<Stage>> {
+    fn stages(&self) -> Vec<Arc<Stage>> {
         let stage = |sale: &SaleId| Stage {
             address: self.launch.address,
             sale: *sale,
             timeout: Duration::from_secs(5),
-            patience: if persistent { Duration::from_secs(20) } else { Duration::from_secs(10) },
+            patience: Duration::from_secs(60),
+            persistence: Duration::from_secs(3),
             browse: false,
             recorder: self.recorder.clone(),
             tally: Arc::new(Tally::default()),
@@ -231,7 +232,7 @@ impl Run {
 
     /// Waits until no order waits for its payment any more: all units that were held are free again.
     async fn wait_until_returned(&mut self) {
-        let deadline = Instant::now() + SETTLE_WITHIN;
+        let deadline = Instant::now() + self.settle_within();
         loop {
             let facts = self.facts().await;
             let waiting = facts.orders.iter().filter(|order| order.state == OrderState::AwaitingPayment).count();
@@ -253,7 +254,7 @@ impl Run {
         let each = late.len() / self.sales.len();
         let mut first = sent + 1_000_000;
         let mut rushes = tokio::task::JoinSet::new();
-        for (stage, buyers) in self.stages(false).into_iter().zip(late.chunks(each)) {
+        for (stage, buyers) in self.stages().into_iter().zip(late.chunks(each)) {
             let rush = Rush {
                 seed: self.scenario.seed.wrapping_add(u64::from(first)),
                 first,
@@ -269,9 +270,14 @@ impl Run {
         rushes.join_all().await;
     }
 
+    /// After a deliberate mistake things may never settle.
+    const fn settle_within(&self) -> Duration {
+        if self.scenario.sabotage.is_some() { Duration::from_secs(6) } else { SETTLE_WITHIN }
+    }
+
     async fn settled(&self) -> Facts {
         let db = self.launch.open_database().await.unwrap();
-        settle(&db, &self.recorder.snapshot(), SETTLE_WITHIN).await.unwrap()
+        settle(&db, &self.recorder.snapshot(), self.settle_within()).await.unwrap()
     }
 }
 
