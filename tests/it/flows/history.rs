@@ -33,40 +33,51 @@ mod sabotage {
 
     use super::{Scenario, busy};
 
-    /// Runs without kills, or with some, and expects one of these promises to be broken.
-    async fn caught(name: &'static str, kills: u32, expected: &[Invariant]) {
-        let load = if kills == 0 { Duration::from_secs(3) } else { Duration::from_millis(600) };
-        // Acknowledgements are on disk at once, so that a wrong one does harm before the kill.
-        let settings = vec![("broker.ack_flush", "1ms")];
-        let sabotage = Some(name);
-        let scenario =
-            Scenario { kills, load: (load / 2, load), habits: busy(), settings, sabotage, ..Scenario::default() };
-        let outcome = scenario.run().await;
+    /// Plays the scenario with the mistake, and expects one of these promises to be broken.
+    async fn caught(name: &'static str, scenario: Scenario, expected: &[Invariant]) {
+        let outcome = Scenario { sabotage: Some(name), habits: busy(), ..scenario }.run().await;
         let faults = outcome.faults();
         println!("{name}: {faults}");
         let found: Vec<Invariant> = outcome.report.violations.iter().map(|violation| violation.invariant).collect();
         assert!(expected.iter().any(|invariant| found.contains(invariant)), "{name} was not caught: {faults}");
     }
 
+    fn calm() -> Scenario {
+        Scenario::default()
+    }
+
+    /// Units stay with their buyers for a while, and there are some for those who buy again.
+    fn slow_to_pay() -> Scenario {
+        Scenario { stock: 40, pay_within: Duration::from_secs(5), load: (Duration::from_secs(4), Duration::from_secs(4)), ..calm() }
+    }
+
+    /// Kills while much is undecided: the writer dawdles, and acknowledgements are on disk at once.
+    fn kills(kills: u32) -> Scenario {
+        let load = (Duration::from_millis(400), Duration::from_millis(800));
+        let settings =
+            vec![("broker.ack_flush", "1ms"), ("orders.writer_linger", "200ms"), ("orders.writer_batch", "1")];
+        Scenario { kills, load, settings, ..calm() }
+    }
+
     macro_rules! caught {
-        ($($test:ident: $name:literal, kills $kills:literal, $($invariant:ident)|+;)*) => {$(
+        ($($test:ident: $name:literal, $scenario:expr, $($invariant:ident)|+;)*) => {$(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                caught($name, $kills, &[$(Invariant::$invariant),+]).await;
+                caught($name, $scenario, &[$(Invariant::$invariant),+]).await;
             }
         )*};
     }
 
     caught! {
         gate_release_without_seq_check:
-            "broker.deliver_results_again,gate.release_without_seq_check", kills 0, ExactGate | BuyerLimit;
-        gate_no_buyer_check: "gate.no_buyer_check", kills 0, ExactGate | BuyerLimit;
-        broker_ack_before_work: "broker.ack_before_work", kills 12, AcceptedIsRecorded;
-        writer_decrement_on_redelivery: "writer.decrement_on_redelivery", kills 8, Conservation;
-        orders_return_twice: "orders.return_twice", kills 0, Conservation;
-        orders_expire_early: "orders.expire_early", kills 0, NoEarlyExpiry;
-        purchase_answer_before_receipt: "purchase.answer_before_receipt", kills 12, AcceptedIsRecorded;
-        rebuild_skip_broker: "rebuild.skip_broker", kills 8, Idempotency | AcceptedIsRecorded | Epochs | NoUndersell;
+            "broker.deliver_results_again,gate.release_without_seq_check", slow_to_pay(), ExactGate | BuyerLimit;
+        gate_no_buyer_check: "gate.no_buyer_check", calm(), ExactGate | BuyerLimit;
+        broker_ack_before_work: "broker.ack_before_work", kills(6), AcceptedIsRecorded;
+        writer_decrement_on_redelivery: "writer.decrement_on_redelivery", kills(6), Conservation;
+        orders_return_twice: "orders.return_twice", calm(), Conservation;
+        orders_expire_early: "orders.expire_early", calm(), NoEarlyExpiry;
+        purchase_answer_before_receipt: "purchase.answer_before_receipt", kills(8), AcceptedIsRecorded;
+        rebuild_skip_broker: "rebuild.skip_broker", kills(6), Idempotency | AcceptedIsRecorded | Epochs;
     }
 
     /// Events that arrive twice, the second time late, change nothing.
@@ -80,9 +91,8 @@ mod sabotage {
     /// A gate that promises too much, and a writer that does not look: the guarded update still never oversells.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_wrong_gate_never_oversells() {
-        let load = (Duration::from_millis(300), Duration::from_millis(600));
         let sabotage = Some("rebuild.skip_broker,writer.no_stock_guard");
-        let outcome = Scenario { kills: 6, load, habits: busy(), sabotage, ..Scenario::default() }.run().await;
+        let outcome = Scenario { habits: busy(), sabotage, ..kills(6) }.run().await;
         println!("{}", outcome.faults());
         assert_eq!(outcome.report.count(Invariant::NoOversell), 0);
         assert_eq!(outcome.report.count(Invariant::Conservation), 0);

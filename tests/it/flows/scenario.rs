@@ -8,7 +8,7 @@ use std::time::Duration;
 use doorbuster::demo::checker::{self, Evidence, Report};
 use doorbuster::demo::crowd::{self, Accounts, Rush, Stage, Stream};
 use doorbuster::demo::facts::Facts;
-use doorbuster::demo::history::{Entry, Recorder, Reply, Step};
+use doorbuster::demo::history::{Entry, Recorder, Reply, Step, write_lines};
 use doorbuster::demo::plan::Habits;
 use doorbuster::demo::ready;
 use doorbuster::demo::seed::{Operator, Terms};
@@ -134,22 +134,24 @@ impl Scenario {
         run.mop_up(late, sent).await;
         let facts = run.settled().await;
         let entries = run.recorder.snapshot();
-        if let Ok(path) = std::env::var("DOORBUSTER_HISTORY") {
-            let mut file = std::fs::File::create(path).unwrap();
-            doorbuster::demo::history::write_lines(&entries, &mut file).unwrap();
-        }
         let calm = kills == 0;
         let report = checker::check(Evidence { history: &entries, facts: &facts, settled: true, calm });
         if !server.stop(Duration::from_secs(30)).await.unwrap() {
             run.at_once.push("the server did not stop well".into());
         }
-        Outcome { report, at_once: run.at_once, kills }
+        let mut outcome = Outcome { report, at_once: run.at_once, kills };
+        if run.scenario.sabotage.is_none() && !outcome.faults().is_empty() || std::env::var("DOORBUSTER_KEEP").is_ok() {
+            let mut file = std::io::BufWriter::new(std::fs::File::create(folder.path().join("history.jsonl")).unwrap());
+            write_lines(&entries, &mut file).unwrap();
+            outcome.at_once.push(format!("the evidence is in {}", folder.keep().display()));
+        }
+        outcome
     }
 
     async fn prepare(&self, folder: &Path) -> (Launch, Account, Vec<Account>) {
         let program = std::env::var_os("DOORBUSTER_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_doorbuster").into());
         let mut launch = Launch::new(Path::new(&program), folder).unwrap();
-        launch.log = std::env::var_os("DOORBUSTER_SERVER_LOG").map(Into::into);
+        launch.log = Some(folder.join("server.log"));
         for (key, value) in &self.settings {
             launch = launch.set(key, value);
         }
