@@ -1,11 +1,11 @@
 //! A run against the real program: seeded shops and shoppers, kills at planned instants, and the checker at the end.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbuster::demo::checker::{self, Evidence, Report};
+use doorbuster::demo::checker::{self, Evidence, Invariant, Report, Violation};
 use doorbuster::demo::crowd::{self, Accounts, Rush, Stage, Stream};
 use doorbuster::demo::facts::Facts;
 use doorbuster::demo::history::{Entry, Recorder, Reply, Step, write_lines};
@@ -46,6 +46,8 @@ pub struct Scenario {
     pub settings: Vec<(&'static str, &'static str)>,
     /// A deliberate mistake, in builds that have them.
     pub sabotage: Option<&'static str>,
+    /// Whether to stop as soon as something is wrong.
+    pub until_wrong: bool,
 }
 
 impl Default for Scenario {
@@ -61,6 +63,7 @@ impl Default for Scenario {
             habits: Habits { cancel: 25, persistent: 10, ..Habits::default() },
             settings: Vec::new(),
             sabotage: None,
+            until_wrong: false,
         }
     }
 }
@@ -70,18 +73,25 @@ pub struct Outcome {
     /// The checker's report.
     pub report: Report,
     /// What was wrong at the instants in between.
-    pub at_once: Vec<String>,
+    pub at_once: Vec<Violation>,
     /// How many times the server was killed.
     pub kills: u32,
+    /// Where the data, the history and the server's log are, if something was wrong.
+    pub kept: Option<PathBuf>,
 }
 
 impl Outcome {
     /// Everything that was wrong, a line each; empty when nothing was.
     pub fn faults(&self) -> String {
-        let mut lines: Vec<&str> = self.at_once.iter().take(10).map(String::as_str).collect();
-        let summary = self.report.summary();
-        lines.extend(summary.lines());
+        let mut lines: Vec<String> = self.at_once.iter().take(10).map(ToString::to_string).collect();
+        lines.extend(self.report.summary().lines().map(str::to_owned));
+        lines.extend(self.kept.iter().map(|folder| format!("the evidence is in {}", folder.display())));
         lines.join("\n")
+    }
+
+    /// Whether this promise was broken, in between or at the end.
+    pub fn broke(&self, invariant: Invariant) -> bool {
+        self.at_once.iter().chain(&self.report.violations).any(|violation| violation.invariant == invariant)
     }
 }
 
@@ -98,7 +108,7 @@ struct Run {
     launch: Launch,
     recorder: Recorder,
     sales: Vec<SaleId>,
-    at_once: Vec<String>,
+    at_once: Vec<Violation>,
     checked: usize,
 }
 
@@ -128,22 +138,27 @@ impl Scenario {
                 run.kill(&mut server, kills).await;
                 kills += 1;
             }
+            if run.is_decided() {
+                break;
+            }
         }
         let sent = stream.finish().await;
-        run.wait_until_returned().await;
-        run.mop_up(late, sent).await;
+        if !run.is_decided() {
+            run.wait_until_returned().await;
+            run.mop_up(late, sent).await;
+        }
         let facts = run.settled().await;
         let entries = run.recorder.snapshot();
         let calm = kills == 0;
         let report = checker::check(Evidence { history: &entries, facts: &facts, settled: true, calm });
         if !server.stop(Duration::from_secs(30)).await.unwrap() {
-            run.at_once.push("the server did not stop well".into());
+            run.fault(Invariant::Answered, "the server did not stop well".into());
         }
-        let mut outcome = Outcome { report, at_once: run.at_once, kills };
-        if run.scenario.sabotage.is_none() && !outcome.faults().is_empty() || std::env::var("DOORBUSTER_KEEP").is_ok() {
+        let mut outcome = Outcome { report, at_once: run.at_once, kills, kept: None };
+        if run.scenario.sabotage.is_none() && !outcome.faults().is_empty() {
             let mut file = std::io::BufWriter::new(std::fs::File::create(folder.path().join("history.jsonl")).unwrap());
             write_lines(&entries, &mut file).unwrap();
-            outcome.at_once.push(format!("the evidence is in {}", folder.keep().display()));
+            outcome.kept = Some(folder.keep());
         }
         outcome
     }
@@ -221,15 +236,26 @@ impl Run {
         let facts = self.look(&format!("after restart {number}")).await;
         let rows: HashSet<_> = facts.orders.iter().map(|order| order.id).collect();
         for lost in accepted.difference(&rows) {
-            self.at_once.push(format!("after restart {number}: {lost} was accepted and is nowhere"));
+            let evidence = format!("after restart {number}: {lost} was accepted and is nowhere");
+            self.fault(Invariant::AcceptedIsRecorded, evidence);
         }
     }
 
     async fn look(&mut self, when: &str) -> Facts {
         let facts = self.facts().await;
-        let found = checker::check_rows(&facts);
-        self.at_once.extend(found.iter().map(|violation| format!("{when}: {violation}")));
+        for violation in checker::check_rows(&facts) {
+            self.fault(violation.invariant, format!("{when}: {}", violation.evidence));
+        }
         facts
+    }
+
+    fn fault(&mut self, invariant: Invariant, evidence: String) {
+        self.at_once.push(Violation { invariant, evidence });
+    }
+
+    /// Whether the rest of the run would tell nothing new.
+    fn is_decided(&self) -> bool {
+        self.scenario.until_wrong && !self.at_once.is_empty()
     }
 
     /// Waits until no order waits for its payment any more: all units that were held are free again.
@@ -242,7 +268,7 @@ impl Run {
                 return;
             }
             if Instant::now() > deadline {
-                self.at_once.push(format!("{waiting} orders did not expire"));
+                self.fault(Invariant::Conservation, format!("{waiting} orders did not expire"));
                 return;
             }
             sleep(Duration::from_millis(100)).await;
