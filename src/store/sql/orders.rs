@@ -228,8 +228,8 @@ pub async fn close(
         (orders::status.eq(state.as_str()), orders::closed_at.eq(Some(now)), orders::version.eq(orders::version + 1))
     };
     let row: Option<Row> = match closing {
-        Closing::Expiry => {
-            diesel::update(unpaid.filter(orders::pay_before.le(now)))
+        Closing::Expiry { due_by } => {
+            diesel::update(unpaid.filter(orders::pay_before.le(due_by)))
                 .set(closed(OrderState::Expired))
                 .returning(Row::as_returning())
                 .get_result(conn)

@@ -55,15 +55,41 @@ mod sabotage {
     }
 
     caught! {
-        gate_release_without_seq_check:
-            "broker.deliver_results_again,gate.release_without_seq_check", kills 0, ExactGate | BuyerLimit;
         gate_no_buyer_check: "gate.no_buyer_check", kills 0, ExactGate | BuyerLimit;
-        broker_ack_before_work: "broker.ack_before_work", kills 8, AcceptedIsRecorded;
+        broker_ack_before_work: "broker.ack_before_work,writer.slow", kills 6, AcceptedIsRecorded;
         writer_decrement_on_redelivery: "writer.decrement_on_redelivery", kills 8, Conservation;
         orders_return_twice: "orders.return_twice", kills 0, Conservation;
         orders_expire_early: "orders.expire_early", kills 0, NoEarlyExpiry;
         purchase_answer_before_receipt: "purchase.answer_before_receipt", kills 12, AcceptedIsRecorded;
-        rebuild_skip_broker: "rebuild.skip_broker", kills 8, Idempotency | AcceptedIsRecorded | Epochs | NoUndersell;
+        rebuild_skip_broker: "rebuild.skip_broker,writer.slow", kills 6, ExactGate | Idempotency | AcceptedIsRecorded | Epochs | NoUndersell;
+    }
+
+    /// A writer that is slow, and killed on the way, breaks nothing: what the two mistakes above need is no mistake itself.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_slow_writer_is_harmless() {
+        let load = (Duration::from_millis(300), Duration::from_millis(600));
+        let outcome = Scenario { kills: 4, load, habits: busy(), sabotage: Some("writer.slow"), ..Scenario::default() };
+        assert_eq!(outcome.run().await.faults(), "");
+    }
+
+    /// Mistakes inside one part are caught by that part's conformance suite: it runs here once more in a process that makes
+    /// the mistake, and must fail.
+    #[test]
+    fn conformance_suites_notice() {
+        let mistakes = [
+            ("gate.release_without_seq_check", "conformance::gate"),
+            ("gate.no_buyer_check", "conformance::gate"),
+            ("broker.ack_before_work", "conformance::broker"),
+        ];
+        for (mistake, suite) in mistakes {
+            let run = |mistake: &str| {
+                let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+                command.arg(suite).env("DOORBUSTER_SABOTAGE", mistake).output().unwrap()
+            };
+            assert!(run("none").status.success(), "{suite} is sound");
+            let output = String::from_utf8(run(mistake).stdout).unwrap();
+            assert!(output.contains("test result: FAILED"), "{suite} did not notice {mistake}: {output}");
+        }
     }
 
     /// Events that arrive twice, the second time late, change nothing.
