@@ -27,8 +27,10 @@ pub struct Stage {
     pub sale: SaleId,
     /// How long they wait for an answer.
     pub timeout: Duration,
-    /// How long they go on trying, from their planned press.
+    /// How long they go on trying to get an answer, from their planned press.
     pub patience: Duration,
+    /// How long those who are told that it is sold out go on trying, from their planned press.
+    pub persistence: Duration,
     /// Whether they read the list and the details first.
     pub browse: bool,
     /// Where they write what they did and saw.

@@ -32,6 +32,8 @@ pub struct Habits {
     pub drop_socket: u32,
     /// Cancel what they got.
     pub cancel: u32,
+    /// Buy again after they cancelled.
+    pub buy_again: u32,
     /// Look at somebody else's ticket.
     pub peek: u32,
     /// Press again when they hear that it is sold out.
@@ -49,6 +51,7 @@ impl Default for Habits {
             replay: 15,
             drop_socket: 20,
             cancel: 15,
+            buy_again: 50,
             peek: 10,
             persistent: 25,
         }
@@ -81,6 +84,8 @@ pub struct Part {
     pub drop_socket: bool,
     /// See [`Habits::cancel`].
     pub cancel: bool,
+    /// See [`Habits::buy_again`].
+    pub buy_again: bool,
     /// See [`Habits::peek`].
     pub peek: bool,
     /// See [`Habits::persistent`].
@@ -116,6 +121,7 @@ pub fn part(seed: u64, index: u32, arrivals: Arrivals, habits: &Habits) -> Part 
         replay: has(habits.replay),
         drop_socket: has(habits.drop_socket),
         cancel: has(habits.cancel),
+        buy_again: has(habits.buy_again),
         peek: has(habits.peek),
         persistent: has(habits.persistent),
         jitter: rng.below(1000) as u32,

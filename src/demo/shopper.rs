@@ -72,8 +72,7 @@ impl Shopper {
             let key = format!("{}-q", self.part.key);
             let _ = self.press(&key, quantity).await;
         }
-        let deadline = planned.max(opens) + self.stage.patience;
-        let Some(ticket) = self.buy(planned, deadline).await else { return };
+        let Some(ticket) = self.buy(planned, planned.max(opens)).await else { return };
         self.stage.post(self.account.buyer, ticket.id);
         if ticket.status != TicketStatus::Refused {
             self.extras(&ticket).await;
@@ -122,8 +121,9 @@ impl Shopper {
         sleep_until(moment).await;
     }
 
-    /// Presses until there is an answer or the deadline passes, then sees the ticket to its end.
-    async fn buy(&mut self, planned: Instant, deadline: Instant) -> Option<TicketSeen> {
+    /// Presses until there is an answer that it accepts or it has waited long enough, then sees the ticket to its end.
+    async fn buy(&mut self, planned: Instant, begun: Instant) -> Option<TicketSeen> {
+        let (deadline, sold_out_deadline) = (begun + self.stage.patience, begun + self.stage.persistence);
         let mut key = self.part.key.clone();
         let mut answered = false;
         let mut tries = 0_u64;
@@ -140,14 +140,15 @@ impl Shopper {
                 Pressed::Ticket(ticket) => {
                     self.stage.tally.accepted.fetch_add(1, Relaxed);
                     let last = self.see_through(ticket, deadline).await;
-                    if last.status != TicketStatus::Refused || !self.part.persistent || Instant::now() >= deadline {
+                    let content = last.status != TicketStatus::Refused || !self.part.persistent;
+                    if content || Instant::now() >= sold_out_deadline {
                         return Some(last);
                     }
                     key = format!("{}-{tries}", self.part.key);
                 }
                 Pressed::Refused(code) => match code.as_str() {
                     "SALE_NOT_STARTED" | "TRY_LATER" | "RATE_LIMITED" => {}
-                    "SOLD_OUT" if self.part.persistent => {}
+                    "SOLD_OUT" if self.part.persistent && Instant::now() < sold_out_deadline => {}
                     _ => return None,
                 },
                 Pressed::Unknown => {}
@@ -291,6 +292,18 @@ impl Shopper {
         if let (true, Some(order)) = (self.part.cancel, &ticket.order) {
             self.cancel(order.id).await;
             let _ = self.ask(ticket.id, Instant::now() + self.stage.timeout).await;
+            if self.part.buy_again {
+                self.buy_again().await;
+            }
+        }
+    }
+
+    /// Buys once more with a new key.
+    async fn buy_again(&mut self) {
+        let key = format!("{}-c", self.part.key);
+        if let Pressed::Ticket(ticket) = self.press(&key, 1).await {
+            let deadline = Instant::now() + self.stage.patience;
+            let _ = self.see_through(ticket, deadline).await;
         }
     }
 

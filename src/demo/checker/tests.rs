@@ -255,6 +255,19 @@ fn limits_windows_and_deadlines() {
 }
 
 #[test]
+fn seen_expired_too_early() {
+    let mut story = good_story();
+    let expired = Some((OrderStatus::Expired, 3));
+    story.ask(1, 4, Request::Ticket { id: ticket(1) }).ok(1, 4, seen(1, CONFIRMED, expired));
+    let mut facts = good_facts();
+    facts.sales[0].stock_left = 2;
+    facts.orders[0] = row(1, OrderState::Expired);
+    assert_eq!(broken(&story, &facts), [Invariant::NoEarlyExpiry]);
+    story.0.last_mut().unwrap().wall = at(12_010);
+    assert_eq!(broken(&story, &facts), []);
+}
+
+#[test]
 fn delivery() {
     let only = |how| {
         let mut story = Story::default();
@@ -285,6 +298,7 @@ fn transitions() {
     });
     story_breaks(Invariant::Transitions, |story| {
         story.ask(1, 4, Request::Ticket { id: ticket(1) }).ok(1, 4, seen(1, CONFIRMED, expired));
+        story.0.last_mut().unwrap().wall = at(12_020);
     });
     story_breaks(Invariant::Transitions, |story| {
         let paid = Some((OrderStatus::Paid, 2));
@@ -296,6 +310,7 @@ fn transitions() {
     // An end state that changed.
     let mut story = good_story();
     story.ask(1, 4, Request::Ticket { id: ticket(1) }).ok(1, 4, seen(1, CONFIRMED, expired));
+    story.0.last_mut().unwrap().wall = at(12_020);
     let mut facts = good_facts();
     facts.orders[0] = OrderFact { version: 4, ..row(1, OrderState::Paid) };
     assert_eq!(broken(&story, &facts), [Invariant::Transitions]);

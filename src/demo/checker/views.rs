@@ -29,6 +29,9 @@ pub(super) fn check(index: &Index<'_>, findings: &mut Findings) {
                 _ => None,
             };
             if let Some(order) = order {
+                if order.status == OrderStatus::Expired && reply.wall < order.pay_before {
+                    findings.add(Invariant::NoEarlyExpiry, format!("{}: {order:?} is not due", call.place()));
+                }
                 same_order(&mut orders, order, call, findings);
             }
         }

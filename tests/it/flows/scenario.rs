@@ -8,7 +8,7 @@ use std::time::Duration;
 use doorbuster::demo::checker::{self, Evidence, Report};
 use doorbuster::demo::crowd::{self, Accounts, Rush, Stage, Stream};
 use doorbuster::demo::facts::Facts;
-use doorbuster::demo::history::{Entry, Recorder, Reply, Step};
+use doorbuster::demo::history::{Entry, Recorder, Reply, Step, write_lines};
 use doorbuster::demo::plan::Habits;
 use doorbuster::demo::ready;
 use doorbuster::demo::seed::{Operator, Terms};
@@ -115,7 +115,7 @@ impl Scenario {
         let recorder = Recorder::new(Clock::system());
         let mut run = Run { scenario: self, launch, recorder, sales, at_once: Vec::new(), checked: 0 };
 
-        let stages = run.stages(true);
+        let stages = run.stages();
         let habits = run.scenario.habits;
         let (seed, per_second) = (run.scenario.seed, run.scenario.per_second);
         let mop_up = run.scenario.stock as usize * run.scenario.sales + 20;
@@ -134,22 +134,24 @@ impl Scenario {
         run.mop_up(late, sent).await;
         let facts = run.settled().await;
         let entries = run.recorder.snapshot();
-        if let Ok(path) = std::env::var("DOORBUSTER_HISTORY") {
-            let mut file = std::fs::File::create(path).unwrap();
-            doorbuster::demo::history::write_lines(&entries, &mut file).unwrap();
-        }
         let calm = kills == 0;
         let report = checker::check(Evidence { history: &entries, facts: &facts, settled: true, calm });
         if !server.stop(Duration::from_secs(30)).await.unwrap() {
             run.at_once.push("the server did not stop well".into());
         }
-        Outcome { report, at_once: run.at_once, kills }
+        let mut outcome = Outcome { report, at_once: run.at_once, kills };
+        if run.scenario.sabotage.is_none() && !outcome.faults().is_empty() || std::env::var("DOORBUSTER_KEEP").is_ok() {
+            let mut file = std::io::BufWriter::new(std::fs::File::create(folder.path().join("history.jsonl")).unwrap());
+            write_lines(&entries, &mut file).unwrap();
+            outcome.at_once.push(format!("the evidence is in {}", folder.keep().display()));
+        }
+        outcome
     }
 
     async fn prepare(&self, folder: &Path) -> (Launch, Account, Vec<Account>) {
         let program = std::env::var_os("DOORBUSTER_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_doorbuster").into());
         let mut launch = Launch::new(Path::new(&program), folder).unwrap();
-        launch.log = std::env::var_os("DOORBUSTER_SERVER_LOG").map(Into::into);
+        launch.log = Some(folder.join("server.log"));
         for (key, value) in &self.settings {
             launch = launch.set(key, value);
         }
@@ -184,12 +186,13 @@ impl Scenario {
 }
 
 impl Run {
-    fn stages(&self, persistent: bool) -> Vec<Arc<Stage>> {
+    fn stages(&self) -> Vec<Arc<Stage>> {
         let stage = |sale: &SaleId| Stage {
             address: self.launch.address,
             sale: *sale,
             timeout: Duration::from_secs(5),
-            patience: if persistent { Duration::from_secs(20) } else { Duration::from_secs(10) },
+            patience: Duration::from_secs(60),
+            persistence: Duration::from_secs(3),
             browse: false,
             recorder: self.recorder.clone(),
             tally: Arc::new(Tally::default()),
@@ -231,7 +234,7 @@ impl Run {
 
     /// Waits until no order waits for its payment any more: all units that were held are free again.
     async fn wait_until_returned(&mut self) {
-        let deadline = Instant::now() + SETTLE_WITHIN;
+        let deadline = Instant::now() + self.settle_within();
         loop {
             let facts = self.facts().await;
             let waiting = facts.orders.iter().filter(|order| order.state == OrderState::AwaitingPayment).count();
@@ -253,7 +256,7 @@ impl Run {
         let each = late.len() / self.sales.len();
         let mut first = sent + 1_000_000;
         let mut rushes = tokio::task::JoinSet::new();
-        for (stage, buyers) in self.stages(false).into_iter().zip(late.chunks(each)) {
+        for (stage, buyers) in self.stages().into_iter().zip(late.chunks(each)) {
             let rush = Rush {
                 seed: self.scenario.seed.wrapping_add(u64::from(first)),
                 first,
@@ -269,9 +272,14 @@ impl Run {
         rushes.join_all().await;
     }
 
+    /// After a deliberate mistake things may never settle.
+    const fn settle_within(&self) -> Duration {
+        if self.scenario.sabotage.is_some() { Duration::from_secs(6) } else { SETTLE_WITHIN }
+    }
+
     async fn settled(&self) -> Facts {
         let db = self.launch.open_database().await.unwrap();
-        settle(&db, &self.recorder.snapshot(), SETTLE_WITHIN).await.unwrap()
+        settle(&db, &self.recorder.snapshot(), self.settle_within()).await.unwrap()
     }
 }
 
