@@ -253,7 +253,7 @@ pub async fn close(
 /// Unpaid orders whose time is over, the longest overdue first.
 pub async fn overdue(conn: &mut Conn, now: Timestamp, max: usize) -> Result<Vec<TicketId>, StoreError> {
     Ok(orders::table
-        .filter(orders::status.eq(OrderState::AwaitingPayment.as_str()).and(orders::pay_before.le(due(now))))
+        .filter(orders::status.eq(OrderState::AwaitingPayment.as_str()).and(orders::pay_before.le(now)))
         .order(orders::pay_before)
         .limit(max as i64)
         .select(orders::id)
