@@ -75,7 +75,7 @@ test-browser: setup
 # Kill the server N times under load and check its histories
 [group('check')]
 kill-storm N="100": setup
-    DOORBUSTER_KILLS="{{ N }}" cargo test {{ features }} --test it kill_storm -- --ignored --nocapture
+    DOORBUSTER_KILLS="{{ N }}" cargo test {{ features }} --test it kill_storm -- --nocapture
 
 # Write the generated files again: the SDL and the configuration's schema
 [group('files')]

@@ -1,5 +1,7 @@
 //! The walls: who may use what, and how long things may get. A failing line says where and why.
 
+#![allow(clippy::pedantic, clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has done its work")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

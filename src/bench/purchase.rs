@@ -91,6 +91,7 @@ impl Setup {
         Ok(setup)
     }
 
+    #[allow(clippy::unused_self, reason = "the other half of the pair needs it")]
     fn purchases(&self, buyers: &[Account], sale: SaleId, prefix: &str) -> anyhow::Result<Vec<Shot>> {
         purchases(buyers, sale, prefix)
     }

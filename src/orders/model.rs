@@ -47,8 +47,11 @@ pub enum Refusal {
 /// Who closes an unpaid order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closing {
-    /// Its time to pay is over.
-    Expiry,
+    /// Its time to pay was over by this moment.
+    Expiry {
+        /// The moment.
+        due_by: Timestamp,
+    },
     /// Its buyer.
     Buyer(UserId),
 }

@@ -29,7 +29,7 @@ pub struct Stall {
     pub gate: Arc<NotingGate>,
     pub operator: UserId,
     pub config: Config,
-    pub folder: tempfile::TempDir,
+    pub _folder: tempfile::TempDir,
 }
 
 impl Stall {
@@ -46,7 +46,7 @@ impl Stall {
         let gate = Arc::new(NotingGate::default());
         let sales = node(&db, broker.clone(), &gate, &clock, &config);
         sales.refresh().await.unwrap();
-        Self { sales, db, clock, broker, gate, operator, config, folder }
+        Self { sales, db, clock, broker, gate, operator, config, _folder: folder }
     }
 
     /// Another node on the same database.

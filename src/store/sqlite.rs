@@ -4,6 +4,7 @@
 pub mod bare;
 mod bulk;
 #[path = "schema.rs"]
+#[allow(missing_docs, clippy::wildcard_imports, reason = "made by diesel's `table!` macro")]
 pub mod schema;
 #[path = "sql/mod.rs"]
 pub mod sql;

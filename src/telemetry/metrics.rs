@@ -175,7 +175,7 @@ mod tests {
         metrics.sockets.inc();
         let slice = Counter::<u64>::default();
         metrics.register(|registry| {
-            registry.sub_registry_with_prefix("slice").register("things", "Things", slice.clone())
+            registry.sub_registry_with_prefix("slice").register("things", "Things", slice.clone());
         });
         slice.inc_by(7);
         let text = metrics.encode().unwrap();

@@ -41,6 +41,10 @@ impl OrderWriter {
         let mut consumer = self.broker.subscribe(Topic::OrderRequests, partition, WRITER).await?;
         loop {
             let received = consumer.receive(MESSAGES_MAX, *self.config.writer_linger).await?;
+            #[cfg(feature = "sabotage")]
+            if crate::kernel::sabotage::active("writer.slow") {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
             if let Some(last) = received.last().map(|message| message.position) {
                 self.handle(received).await?;
                 consumer.ack(last).await?;

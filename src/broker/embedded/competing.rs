@@ -189,7 +189,9 @@ impl Queue {
         if state.scanning {
             state.gone.extend_from_slice(ids);
         } else {
-            ids.iter().for_each(|id| drop(state.lent.remove(id)));
+            for id in ids {
+                state.lent.remove(id);
+            }
         }
     }
 

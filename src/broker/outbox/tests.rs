@@ -132,7 +132,7 @@ async fn publishes_in_order_and_removes() {
 async fn what_was_rolled_back_is_not_announced() {
     let place = Place::new();
     let (db, broker) = (place.database().await, Arc::new(Recorder::default()));
-    let events = vec![event(Topic::PurchaseResults, "undone")];
+    let events = [event(Topic::PurchaseResults, "undone")];
     let now = Timestamp::from_millis(1);
     let undone: Result<(), StoreError> = store::write!(&db, |conn| {
         sql::outbox::append(conn, &events[..], now).await?;

@@ -228,8 +228,8 @@ pub async fn close(
         (orders::status.eq(state.as_str()), orders::closed_at.eq(Some(now)), orders::version.eq(orders::version + 1))
     };
     let row: Option<Row> = match closing {
-        Closing::Expiry => {
-            diesel::update(unpaid.filter(orders::pay_before.le(due(now))))
+        Closing::Expiry { due_by } => {
+            diesel::update(unpaid.filter(orders::pay_before.le(due_by)))
                 .set(closed(OrderState::Expired))
                 .returning(Row::as_returning())
                 .get_result(conn)
@@ -250,19 +250,10 @@ pub async fn close(
     Ok(Some((order, stock)))
 }
 
-/// Orders that had to be paid up to this moment are overdue.
-fn due(now: Timestamp) -> Timestamp {
-    #[cfg(feature = "sabotage")]
-    if crate::kernel::sabotage::active("orders.expire_early") {
-        return now.plus(std::time::Duration::from_secs(3600));
-    }
-    now
-}
-
 /// Unpaid orders whose time is over, the longest overdue first.
 pub async fn overdue(conn: &mut Conn, now: Timestamp, max: usize) -> Result<Vec<TicketId>, StoreError> {
     Ok(orders::table
-        .filter(orders::status.eq(OrderState::AwaitingPayment.as_str()).and(orders::pay_before.le(due(now))))
+        .filter(orders::status.eq(OrderState::AwaitingPayment.as_str()).and(orders::pay_before.le(now)))
         .order(orders::pay_before)
         .limit(max as i64)
         .select(orders::id)

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 /// A write that waits for its turn.
 trait Job: Send {
     /// Does the work; the result is told once the commit is known.
-    fn run<'c>(self: Box<Self>, conn: &'c mut Conn) -> BoxFuture<'c, Finished>;
+    fn run(self: Box<Self>, conn: &mut Conn) -> BoxFuture<'_, Finished>;
     /// Tells the caller that the work was not begun.
     fn refuse(self: Box<Self>, error: StoreError);
 }
@@ -36,7 +36,7 @@ where
     R: Send + 'static,
     F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
 {
-    fn run<'c>(self: Box<Self>, conn: &'c mut Conn) -> BoxFuture<'c, Finished> {
+    fn run(self: Box<Self>, conn: &mut Conn) -> BoxFuture<'_, Finished> {
         let Self { work, answer } = *self;
         async move {
             let result = work(conn).await;

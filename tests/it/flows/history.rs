@@ -48,7 +48,12 @@ mod sabotage {
 
     /// Units stay with their buyers for a while, and there are some for those who buy again.
     fn slow_to_pay() -> Scenario {
-        Scenario { stock: 40, pay_within: Duration::from_secs(5), load: (Duration::from_secs(4), Duration::from_secs(4)), ..calm() }
+        Scenario {
+            stock: 40,
+            pay_within: Duration::from_secs(5),
+            load: (Duration::from_secs(4), Duration::from_secs(4)),
+            ..calm()
+        }
     }
 
     /// Kills while much is undecided: the writer dawdles, and acknowledgements are on disk at once.
@@ -72,12 +77,36 @@ mod sabotage {
         gate_release_without_seq_check:
             "broker.deliver_results_again,gate.release_without_seq_check", slow_to_pay(), ExactGate | BuyerLimit;
         gate_no_buyer_check: "gate.no_buyer_check", calm(), ExactGate | BuyerLimit;
-        broker_ack_before_work: "broker.ack_before_work", kills(6), AcceptedIsRecorded;
+        broker_ack_before_work: "broker.ack_before_work,writer.slow", kills(6), AcceptedIsRecorded;
         writer_decrement_on_redelivery: "writer.decrement_on_redelivery", kills(6), Conservation;
         orders_return_twice: "orders.return_twice", calm(), Conservation;
         orders_expire_early: "orders.expire_early", calm(), NoEarlyExpiry;
         purchase_answer_before_receipt: "purchase.answer_before_receipt", kills(8), AcceptedIsRecorded;
-        rebuild_skip_broker: "rebuild.skip_broker", kills(6), Idempotency | AcceptedIsRecorded | Epochs;
+        rebuild_skip_broker: "rebuild.skip_broker,writer.slow", kills(6), ExactGate | Idempotency | AcceptedIsRecorded;
+    }
+
+    /// A writer that is slow, and killed on the way, breaks nothing: what two of the mistakes need is no mistake itself.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_slow_writer_is_harmless() {
+        let load = (Duration::from_millis(300), Duration::from_millis(600));
+        let scenario =
+            Scenario { kills: 4, load, habits: busy(), sabotage: Some("writer.slow"), ..Scenario::default() };
+        assert_eq!(scenario.run().await.faults(), "");
+    }
+
+    /// Mistakes inside the gate are caught by its conformance suite: it runs here once more in a process that makes the
+    /// mistake, and must fail.
+    #[test]
+    fn the_gate_suite_notices() {
+        let run = |mistake: &str| {
+            let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+            command.arg("conformance::gate").env("DOORBUSTER_SABOTAGE", mistake).output().unwrap()
+        };
+        assert!(run("none").status.success());
+        for mistake in ["gate.release_without_seq_check", "gate.no_buyer_check"] {
+            let output = String::from_utf8(run(mistake).stdout).unwrap();
+            assert!(output.contains("test result: FAILED"), "not noticed: {mistake}: {output}");
+        }
     }
 
     /// Events that arrive twice, the second time late, change nothing.

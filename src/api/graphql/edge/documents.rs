@@ -147,7 +147,7 @@ impl Documents {
 }
 
 impl Document {
-    /// The operation to execute (GraphQL, section 6.1, GetOperation).
+    /// The operation to execute (GraphQL, section 6.1, `GetOperation`).
     fn find(&self, name: Option<&str>) -> Result<usize, Refusal> {
         let found = match name {
             None if self.operations.len() == 1 => Some(0),

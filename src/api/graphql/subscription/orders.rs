@@ -33,7 +33,7 @@ impl OrdersSubscription {
         let present = present.ok_or_else(|| no_such("ticket"))?;
         let known = after_version.unwrap_or(0);
         let queued = present.decision.is_none();
-        let first = (present.version() > known).then(|| PurchaseTicket(present));
+        let first = (present.version() > known).then_some(PurchaseTicket(present));
         let decision = async move {
             (queued && known < Ticket::DECIDED).then_some(())?;
             Some(PurchaseTicket(Ticket::decided(watch.newer_than(Ticket::QUEUED).await)))
@@ -63,7 +63,7 @@ impl OrdersSubscription {
                 None => watch.newer_than(known).await,
             };
             let next = next_state(&newest, watch);
-            (newest.version > known).then(|| (Order(newest), next))
+            (newest.version > known).then_some((Order(newest), next))
         }))
     }
 }

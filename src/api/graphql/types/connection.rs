@@ -61,7 +61,7 @@ pub struct PageRequest<const N: usize> {
 }
 
 impl PageArgs {
-    /// The request, or BAD_USER_INPUT.
+    /// The request, or `BAD_USER_INPUT`.
     pub fn check<const N: usize>(&self, config: &config::Graphql) -> Result<PageRequest<N>> {
         let (name, count) = match (self.first, self.last) {
             (Some(_), Some(_)) => return Err(Code::BadUserInput.error("Give either `first` or `last`, not both.")),
