@@ -1,10 +1,11 @@
 //! What purchases were answered, against what was recorded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::index::{Call, Index, Purchase};
+use super::index::{At, Call, Index, Purchase};
 use super::{Findings, Invariant, RETURN_GRACE, rows};
-use crate::demo::facts::OrderFact;
+use crate::demo::facts::{OrderFact, SaleFact};
+use crate::demo::history::Step;
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
 use crate::orders::OrderState;
 
@@ -105,8 +106,11 @@ fn undersell(index: &Index<'_>, findings: &mut Findings) {
         return;
     }
     let facts = index.evidence.facts;
-    let held: BTreeMap<SaleId, Held> =
-        facts.sales.iter().map(|sale| (sale.id, Held::of(facts.orders.iter().filter(|o| o.sale == sale.id)))).collect();
+    let mut held: BTreeMap<SaleId, Held> = BTreeMap::new();
+    for sale in &facts.sales {
+        let orders = facts.orders.iter().filter(|order| order.sale == sale.id);
+        held.insert(sale.id, Held::of(orders, vanished(index, sale)));
+    }
     for (call, purchase) in index.purchases().filter(|(call, _)| call.refusal() == Some("SOLD_OUT")) {
         let (Some(sale), Some(held)) = (facts.sale(purchase.sale), held.get(&purchase.sale)) else { continue };
         let answered = call.answer.map_or(call.invoked, |answer| answer.wall);
@@ -118,6 +122,25 @@ fn undersell(index: &Index<'_>, findings: &mut Findings) {
     }
 }
 
+/// Purchases that may have held units without leaving a row: admitted, and killed before anybody was promised anything.
+fn vanished(index: &Index<'_>, sale: &SaleFact) -> Vec<(Timestamp, Timestamp, i64)> {
+    let facts = index.evidence.facts;
+    let recorded: HashSet<Key<'_>> =
+        facts.orders.iter().filter_map(|order| Some((order.buyer, order.key.as_deref()?))).collect();
+    let open = |call: &Call<'_>| matches!(call.answer, None | Some(At { it: Step::Unknown { .. }, .. }));
+    index
+        .purchases()
+        .filter(|(call, purchase)| {
+            let possible = purchase.sale == sale.id && (1..=sale.limit_per_buyer).contains(&purchase.quantity);
+            possible && open(call) && !recorded.contains(&(call.buyer, purchase.key))
+        })
+        .map(|(call, purchase)| {
+            let until = call.answer.map_or(call.invoked, |answer| answer.wall);
+            (call.invoked, until, purchase.quantity)
+        })
+        .collect()
+}
+
 /// When units of a sale were taken and given back: sorted moments, each with the units of all rows up to it.
 pub(super) struct Held {
     taken: Vec<(Timestamp, i64)>,
@@ -126,10 +149,17 @@ pub(super) struct Held {
 
 impl Held {
     /// A row holds its units from its admission until it was closed or refused.
-    pub(super) fn of<'a>(orders: impl Iterator<Item = &'a OrderFact> + Clone) -> Self {
-        let taken = orders.clone().map(|order| (order.created_at, order.quantity));
-        let given_back = orders.filter_map(|order| Some((returned_at(order)?, order.quantity)));
-        Self { taken: running_sums(taken.collect()), given_back: running_sums(given_back.collect()) }
+    pub(super) fn of<'a>(
+        orders: impl Iterator<Item = &'a OrderFact> + Clone,
+        others: Vec<(Timestamp, Timestamp, i64)>,
+    ) -> Self {
+        let mut taken: Vec<_> = orders.clone().map(|order| (order.created_at, order.quantity)).collect();
+        let mut given_back: Vec<_> = orders.filter_map(|order| Some((returned_at(order)?, order.quantity))).collect();
+        for (from, until, units) in others {
+            taken.push((from, units));
+            given_back.push((until, units));
+        }
+        Self { taken: running_sums(taken), given_back: running_sums(given_back) }
     }
 
     /// Units of all rows that held some at any moment from `from` through `to`.

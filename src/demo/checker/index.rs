@@ -169,7 +169,7 @@ impl<'a> Index<'a> {
         counts.epochs = epochs.len() as u64;
         let facts = self.evidence.facts;
         for sale in &facts.sales {
-            let held = Held::of(facts.orders.iter().filter(|order| order.sale == sale.id));
+            let held = Held::of(facts.orders.iter().filter(|order| order.sale == sale.id), Vec::new());
             counts.fully_sold += u64::from(held.peak() >= sale.stock_total);
         }
         counts

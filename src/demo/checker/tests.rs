@@ -217,6 +217,18 @@ fn undersell() {
 }
 
 #[test]
+fn a_unit_that_vanished_with_its_promise_was_not_free() {
+    let mut story = good_story();
+    story.begin(2).begin(3).buy(3, 1, 1).buy(2, 1, 1).fail(2, 1, "SOLD_OUT");
+    story.add(3, 1, Step::Unknown { why: "connection lost".into() }).buy(3, 2, 1).fail(3, 2, "SOLD_OUT");
+    assert_eq!(broken(&story, &good_facts()), []);
+    for entry in story.0.iter_mut().rev().take(2) {
+        entry.wall = entry.wall.plus(RETURN_GRACE * 2);
+    }
+    assert_eq!(broken(&story, &good_facts()), [Invariant::NoUndersell]);
+}
+
+#[test]
 fn idempotency() {
     story_breaks(Invariant::Idempotency, |story| {
         story.buy(1, 4, 1).fail(1, 4, "ALREADY_BOUGHT");
