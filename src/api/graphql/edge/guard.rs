@@ -1,6 +1,6 @@
 //! The guard: what a document may be, decided before anything expensive looks at it.
 //!
-//! [`scan`] reads the raw text once (bytes, tokens, nesting) and runs before the parser; [`measure`] walks the parsed
+//! [`mod@scan`] reads the raw text once (bytes, tokens, nesting) and runs before the parser; [`measure`] walks the parsed
 //! document once (aliases, root fields, expanded fields, depth, cost) with each fragment measured a single time, and
 //! runs before the validator. Both are linear in the length of the text.
 
