@@ -81,16 +81,22 @@ mod sabotage {
         writer_decrement_on_redelivery: "writer.decrement_on_redelivery", kills(6), Conservation;
         orders_return_twice: "orders.return_twice", calm(), Conservation;
         orders_expire_early: "orders.expire_early", calm(), NoEarlyExpiry;
-        purchase_answer_before_receipt: "purchase.answer_before_receipt", kills(8), AcceptedIsRecorded;
+        purchase_answer_before_receipt: "purchase.answer_before_receipt,publisher.slow", kills(8), AcceptedIsRecorded;
         rebuild_skip_broker: "rebuild.skip_broker,writer.slow", kills(6), ExactGate | Idempotency | AcceptedIsRecorded;
     }
 
-    /// A writer that is slow, and killed on the way, breaks nothing: what two of the mistakes need is no mistake itself.
+    /// A publisher and a writer that are slow, and killed on the way, break nothing: what some of the mistakes need to be seen
+    /// is no mistake itself.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_slow_writer_is_harmless() {
+    async fn slowness_is_harmless() {
         let load = (Duration::from_millis(300), Duration::from_millis(600));
-        let scenario =
-            Scenario { kills: 4, load, habits: busy(), sabotage: Some("writer.slow"), ..Scenario::default() };
+        let scenario = Scenario {
+            kills: 4,
+            load,
+            habits: busy(),
+            sabotage: Some("publisher.slow,writer.slow"),
+            ..Scenario::default()
+        };
         assert_eq!(scenario.run().await.faults(), "");
     }
 
