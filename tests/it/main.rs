@@ -15,5 +15,6 @@ mod flows {
     pub mod kill_storm;
     pub mod scenario;
     pub mod shop;
+    pub mod storage_faults;
 }
 mod support;
