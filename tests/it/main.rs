@@ -13,6 +13,7 @@ mod edge;
 mod flows {
     pub mod history;
     pub mod kill_storm;
+    pub mod operators;
     pub mod scenario;
     pub mod shop;
     pub mod storage_faults;
