@@ -13,6 +13,7 @@ use crate::accounts::{Accounts, Viewer};
 use crate::api::assets;
 use crate::api::graphql::context::Services;
 use crate::api::graphql::edge::{self, AuthUnavailable, Authenticate, Edge};
+use crate::api::graphql::mutation::purchase_plan::PurchaseShortcut;
 use crate::api::graphql::schema;
 use crate::api::health::{Check, Vitals};
 use crate::api::router;
@@ -270,6 +271,7 @@ impl App {
 
     fn edge(&self, shutdown: CancellationToken) -> Edge {
         let config = &self.0.config;
+        let services = Arc::new(self.services());
         let parts = edge::Parts {
             auth: Arc::new(self.clone()),
             config: config.graphql.clone(),
@@ -280,8 +282,9 @@ impl App {
             close_over: *config.server.shutdown_timeout / 3,
             shared_fields: schema::SHARED_FIELDS,
             once_fields: schema::ONCE_FIELDS,
+            shortcut: Some(Arc::new(PurchaseShortcut(services.clone()))),
         };
-        Edge::new(schema::build(Arc::new(self.services())), parts)
+        Edge::new(schema::build(services), parts)
     }
 
     /// Looks at what readiness and the gauges tell, so that asking costs nothing.

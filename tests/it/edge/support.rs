@@ -247,6 +247,7 @@ pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
             close_over: Duration::from_millis(64),
             shared_fields: &["saleStockChanged"],
             once_fields: &["salePurchase"],
+            shortcut: None,
         },
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -9,8 +9,9 @@ use async_graphql::parser::types::{
     VariableDefinition,
 };
 use async_graphql::parser::{Error as ParseError, parse_query};
-use async_graphql::{Name, Positioned, Request, ServerError, Value, Variables};
+use async_graphql::{Name, Positioned, Request, Response, ServerError, Value, Variables};
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use moka::sync::Cache;
 
 use super::engine::Engine;
@@ -18,7 +19,10 @@ use super::guard::{self, Limits, Measure, Measurer};
 use super::params::Params;
 use super::refusal::{Cause, ERRORS_MAX, Refusal, error};
 use super::shared;
+use super::shortcut::{Plan, Shortcut};
+use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
+use crate::config;
 
 /// No operation has this name: asking for it validates a document and executes nothing.
 const NO_OPERATION: &str = "\0";
@@ -30,6 +34,7 @@ pub struct Documents {
     known: Cache<Arc<str>, Arc<Document>>,
     limits: Limits,
     shared: &'static [&'static str],
+    shortcut: Option<Arc<dyn Shortcut>>,
     introspection: bool,
 }
 
@@ -55,19 +60,22 @@ pub struct Operation {
     measure: Measure,
     /// Whether its answers are the same for everyone.
     shared: bool,
+    plan: Option<Arc<dyn Plan>>,
     fragments: Vec<Name>,
 }
 
 impl Documents {
-    /// Remembers `capacity` documents. `shared` names the subscription fields whose answers are the same for everyone.
+    /// Remembers as many documents as the configuration says. `shared` names the subscription fields whose answers are
+    /// the same for everyone.
     pub fn new(
         engine: Arc<dyn Engine>,
         limits: Limits,
-        capacity: u64,
         shared: &'static [&'static str],
-        introspection: bool,
+        shortcut: Option<Arc<dyn Shortcut>>,
+        config: &config::Graphql,
     ) -> Self {
-        Self { engine, known: Cache::new(capacity), limits, shared, introspection }
+        let known = Cache::new(config.document_cache);
+        Self { engine, known, limits, shared, shortcut, introspection: config.introspection }
     }
 
     /// The document of this text, if it is good.
@@ -110,6 +118,7 @@ impl Documents {
                 kind: definition.node.ty,
                 measure,
                 shared: is_shared(&definition.node, self.shared),
+                plan: self.shortcut.as_ref().and_then(|shortcut| shortcut.plan(&definition.node)),
                 fragments: reachable(parsed, &definition.node.selection_set.node),
             });
         }
@@ -168,6 +177,11 @@ impl Prepared {
     /// What is known about the operation.
     pub fn operation(&self) -> &Operation {
         &self.document.operations[self.index]
+    }
+
+    /// The answer by a way around the executor, if there is one for this request.
+    pub fn shortcut(&self, info: &RequestInfo) -> Option<BoxFuture<'static, Response>> {
+        self.operation().plan.as_ref()?.run(&self.variables, info)
     }
 
     /// For the executor: a document of this operation alone, and the variables.

@@ -18,6 +18,7 @@ mod operation;
 mod params;
 pub mod refusal;
 pub mod shared;
+pub mod shortcut;
 mod sse;
 #[cfg(test)]
 mod testing;
@@ -30,10 +31,11 @@ use std::time::Duration;
 
 use ::http::HeaderMap;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{ObjectType, Schema, SubscriptionType};
+use async_graphql::{ObjectType, Response, Schema, SubscriptionType};
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::FutureExt as _;
 use tokio::task::AbortHandle;
+use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -54,6 +56,7 @@ use meters::Meters;
 use params::Params;
 use refusal::{Cause, Refusal};
 use shared::Shared;
+use shortcut::Shortcut;
 use wheel::Wheel;
 
 /// What an [`Edge`] is made of, besides the schema.
@@ -76,6 +79,8 @@ pub struct Parts {
     pub shared_fields: &'static [&'static str],
     /// Root fields of which a request may have one, once.
     pub once_fields: &'static [&'static str],
+    /// A way around the executor for what is sent most.
+    pub shortcut: Option<Arc<dyn Shortcut>>,
 }
 
 /// The endpoint. Cheap to clone; clones are the same endpoint.
@@ -117,13 +122,7 @@ impl Edge {
         let wheel = Wheel::new(config.sockets_max);
         let turning = tokio::spawn(wheel.clone().turn(*config.ping_every, parts.close_over, parts.shutdown));
         Self(Arc::new(Inner {
-            documents: Documents::new(
-                engine.clone(),
-                limits,
-                config.document_cache,
-                shared_fields,
-                config.introspection,
-            ),
+            documents: Documents::new(engine.clone(), limits, shared_fields, parts.shortcut, &config),
             shared: Shared::new(engine.clone()),
             engine,
             auth: parts.auth,
@@ -164,8 +163,12 @@ impl Edge {
     async fn run(&self, prepared: Prepared, info: RequestInfo) -> Result<Answer, Refusal> {
         let request_id = info.request_id.clone();
         let kind = prepared.operation().kind;
-        let execution = AssertUnwindSafe(self.0.engine.execute(prepared.request().data(info))).catch_unwind();
         let limit = *self.0.config.execution_timeout;
+        if let Some(answer) = prepared.shortcut(&info) {
+            let finished = tokio::time::timeout(limit, AssertUnwindSafe(answer).catch_unwind()).await;
+            return finish(finished, &request_id, kind);
+        }
+        let execution = AssertUnwindSafe(self.0.engine.execute(prepared.request().data(info))).catch_unwind();
         let finished = if kind == OperationType::Mutation {
             let task = self.0.tasks.spawn(execution);
             // The task catches its own panics; what is left is the runtime going down.
@@ -173,11 +176,7 @@ impl Edge {
         } else {
             tokio::time::timeout(limit, execution).await
         };
-        match finished {
-            Ok(Ok(response)) => Answer::new(response, &request_id),
-            Ok(Err(_)) => Err(panicked(&request_id)),
-            Err(_) => Err(late(&request_id, kind)),
-        }
+        finish(finished, &request_id, kind)
     }
 
     /// The client's id for the request if it is a plain one, or a new one.
@@ -199,6 +198,19 @@ impl Edge {
 
     fn shared(&self) -> &Arc<Shared> {
         &self.0.shared
+    }
+}
+
+/// The answer to an execution that ended, panicked or took too long.
+fn finish(
+    finished: Result<std::thread::Result<Response>, Elapsed>,
+    request_id: &str,
+    kind: OperationType,
+) -> Result<Answer, Refusal> {
+    match finished {
+        Ok(Ok(response)) => Answer::new(response, request_id),
+        Ok(Err(_)) => Err(panicked(request_id)),
+        Err(_) => Err(late(request_id, kind)),
     }
 }
 

@@ -4,5 +4,6 @@ pub mod accounts;
 mod act;
 pub mod catalog;
 pub mod orders;
+pub mod purchase_plan;
 pub mod sale_acts;
 pub mod sales;

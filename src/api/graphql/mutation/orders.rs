@@ -2,10 +2,11 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 
-use crate::api::graphql::context::ContextExt as _;
+use crate::api::graphql::context::{ContextExt as _, Services};
 use crate::api::graphql::error::orders_fault;
 use crate::api::graphql::types::orders::{Order, PurchaseTicket};
 use crate::api::graphql::types::user_error::user_error;
+use crate::kernel::UserId;
 use crate::orders::{Cancelled, PurchaseRefusal, PurchaseRequest};
 
 /// What to buy.
@@ -66,6 +67,20 @@ pub struct SalePurchasePayload {
     pub ticket: Option<PurchaseTicket>,
     /// Why there is no ticket; empty on success.
     pub user_errors: Vec<SalePurchaseUserError>,
+}
+
+impl SalePurchasePayload {
+    /// Buys, and says what came of it.
+    pub(super) async fn buy(services: &Services, buyer: UserId, request: PurchaseRequest) -> Result<Self> {
+        let result = services.orders.purchase(buyer, request).await.map_err(|error| orders_fault(&error))?;
+        Ok(match result {
+            Ok(ticket) => Self { ticket: Some(PurchaseTicket(ticket)), user_errors: Vec::new() },
+            Err(refusal) => {
+                let error = SalePurchaseUserError::of(refusal, services.clock.now());
+                Self { ticket: None, user_errors: vec![error] }
+            }
+        })
+    }
 }
 
 impl SalePurchaseUserError {
@@ -149,17 +164,9 @@ impl OrdersMutation {
         #[graphql(desc = "What to buy.")] input: SalePurchaseInput,
     ) -> Result<SalePurchasePayload> {
         let viewer = ctx.require_viewer()?;
-        let services = ctx.services();
         let request =
             PurchaseRequest { sale: input.sale_id.parse().ok(), quantity: input.quantity, key: input.idempotency_key };
-        let result = services.orders.purchase(viewer.id, request).await.map_err(|error| orders_fault(&error))?;
-        Ok(match result {
-            Ok(ticket) => SalePurchasePayload { ticket: Some(PurchaseTicket(ticket)), user_errors: Vec::new() },
-            Err(refusal) => {
-                let error = SalePurchaseUserError::of(refusal, services.clock.now());
-                SalePurchasePayload { ticket: None, user_errors: vec![error] }
-            }
-        })
+        SalePurchasePayload::buy(ctx.services(), viewer.id, request).await
     }
 
     /// Cancels one's own order before it is paid; its units are sold again. Cancelling twice is the same as once.

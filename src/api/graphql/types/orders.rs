@@ -62,6 +62,17 @@ impl From<Refusal> for PurchaseRefusal {
 /// An accepted purchase. It ends in exactly one outcome: an order, or a refusal.
 pub struct PurchaseTicket(pub orders::Ticket);
 
+impl PurchaseTicket {
+    /// How far it is.
+    pub fn status_now(&self) -> PurchaseTicketStatus {
+        match &self.0.decision {
+            None => PurchaseTicketStatus::Queued,
+            Some(order) if order.state.refusal().is_some() => PurchaseTicketStatus::Refused,
+            Some(_) => PurchaseTicketStatus::Confirmed,
+        }
+    }
+}
+
 /// An accepted purchase. It ends in exactly one outcome: an order, or a refusal.
 #[Object]
 impl PurchaseTicket {
@@ -82,11 +93,7 @@ impl PurchaseTicket {
 
     /// How far it is.
     async fn status(&self) -> PurchaseTicketStatus {
-        match &self.0.decision {
-            None => PurchaseTicketStatus::Queued,
-            Some(order) if order.state.refusal().is_some() => PurchaseTicketStatus::Refused,
-            Some(_) => PurchaseTicketStatus::Confirmed,
-        }
+        self.status_now()
     }
 
     /// Why it became no order; null unless it was refused.
