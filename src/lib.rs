@@ -13,6 +13,7 @@ pub mod gate;
 pub mod hub;
 pub mod kernel;
 pub mod lifecycle;
+pub mod nodes;
 pub mod orders;
 pub mod sales;
 pub mod store;

@@ -13,6 +13,7 @@ mod graphql;
 mod hub;
 mod layers;
 mod log;
+mod node;
 mod orders;
 mod sales;
 pub mod schema;
@@ -36,6 +37,7 @@ pub use graphql::Graphql;
 pub use hub::Hub;
 pub use layers::{Flag, Layers, Sources};
 pub use log::{Log, LogFormat};
+pub use node::{Node, Role};
 pub use orders::Orders;
 pub use sales::Sales;
 pub use secret::Secret;
@@ -50,6 +52,8 @@ const DEFAULT: &str = include_str!("default.toml");
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// This process among the others.
+    pub node: Node,
     /// Where the data lives.
     pub store: Store,
     /// Where purchases are admitted.
@@ -92,6 +96,7 @@ impl Config {
     }
 
     fn validate(&self, check: &mut Check<'_>) {
+        self.node.validate(check);
         self.store.validate(check);
         self.gate.validate(check);
         self.broker.validate(check);
@@ -127,23 +132,30 @@ impl Config {
         );
     }
 
-    /// The three URLs must be of one profile, and of one that this build can run.
+    /// The three URLs must be of one profile: a mixture can't keep the promises.
     fn validate_profile(&self, check: &mut Check<'_>) {
         const KEYS: [&str; 3] = ["store.url", "gate.url", "broker.url"];
         let sqlite = self.store.url.scheme() == Some("sqlite");
         let memory = self.gate.url.scheme() == Some("memory");
         let embedded = self.broker.url.scheme() == Some("embedded");
         let reason = match (sqlite, memory, embedded) {
-            (true, true, true) => return,
-            (false, false, false) => "this build has only the profile of one node",
+            (true, true, true) | (false, false, false) => return,
             (false, true, _) => {
                 "several nodes could share the database, and each would admit buyers from a count of its own"
             }
-            _ => "they are of different profiles",
+            (false, false, true) => {
+                "several nodes could share the database, and the embedded broker serves only the process that it is in"
+            }
+            (true, _, false) => {
+                "an SQLite file belongs to one process, and other nodes could take messages from the broker"
+            }
+            (true, false, true) => {
+                "an SQLite file belongs to one process, and a gate of its own is faster and as safe there"
+            }
         };
         let message = format!(
-            "{reason}; use \"sqlite://…\", \"memory:\" and \"embedded:\" for one node (many nodes need \"postgres://…\", \
-             \"redis://…\" and \"pulsar://…\", and a build that has them)"
+            "{reason}; use \"sqlite://…\", \"memory:\" and \"embedded:\" for one node, or \"postgres://…\", \"redis://…\" and \
+             \"pulsar://…\" for many"
         );
         check.require(false, &KEYS, &message);
     }

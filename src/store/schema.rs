@@ -89,5 +89,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use super::super::types::*;
+    nodes (name) {
+        name -> Text, roles -> Text, address -> Text, version -> Text, started_at -> BigInt, seen_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    leases (job) { job -> Text, holder -> Text, token -> BigInt, beat -> BigInt, }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(sales, products, sale_sessions, orders, users);
 diesel::allow_tables_to_appear_in_same_query!(access_tokens, users);

@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod audit;
 pub mod broker;
 pub mod catalog;
+pub mod nodes;
 pub mod orders;
 pub mod outbox;
 pub mod sales;

@@ -1,0 +1,3 @@
+DROP TABLE leases;
+DROP TABLE nodes;
+ALTER TABLE outbox DROP COLUMN origin;

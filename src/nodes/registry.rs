@@ -1,0 +1,67 @@
+//! A row per running node, for people: `doorbuster status`. Nothing is decided by it.
+
+use std::time::Duration;
+
+use crate::kernel::{Clock, Timestamp};
+use crate::store::{self, Database, StoreError};
+
+/// A node that runs, or ran until a moment ago.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeRow {
+    /// Its name; unique.
+    pub name: String,
+    /// What it does, separated by commas.
+    pub roles: String,
+    /// Where it listens.
+    pub address: String,
+    /// Its program's version.
+    pub version: String,
+    /// When it began, by its own clock.
+    pub started_at: Timestamp,
+    /// When it last said that it runs, by its own clock.
+    pub seen_at: Timestamp,
+}
+
+/// This node's row.
+#[derive(Clone)]
+pub struct Registry {
+    db: Database,
+    clock: Clock,
+    node: NodeRow,
+}
+
+impl Registry {
+    /// Nothing is written until [`Self::run`].
+    pub fn new(db: Database, clock: Clock, name: &str, roles: String, address: String) -> Self {
+        let now = clock.now();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let node = NodeRow { name: name.to_owned(), roles, address, version, started_at: now, seen_at: now };
+        Self { db, clock, node }
+    }
+
+    /// Says that the node runs, every so often. Forgets nodes that have said nothing for `forget_after`.
+    pub async fn run(&self, every: Duration, forget_after: Duration) -> anyhow::Result<()> {
+        let mut tick = tokio::time::interval(every);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let node = NodeRow { seen_at: self.clock.now(), ..self.node.clone() };
+            let before = node.seen_at.minus(forget_after);
+            store::write!(&self.db, |conn| {
+                sql::nodes::beat(conn, &node).await?;
+                sql::nodes::forget(conn, before).await
+            })?;
+        }
+    }
+
+    /// The node stops.
+    pub async fn leave(&self) -> Result<(), StoreError> {
+        let name = self.node.name.clone();
+        store::write!(&self.db, |conn| sql::nodes::leave(conn, &name).await)
+    }
+
+    /// All nodes.
+    pub async fn list(db: &Database) -> Result<Vec<NodeRow>, StoreError> {
+        store::read!(db, |conn| sql::nodes::list(conn).await)
+    }
+}
