@@ -60,7 +60,7 @@ lint-doc: setup
 # Unit, property and integration tests: ./justw test-rust gate::
 [group('check')]
 test-rust *ARGS: setup
-    scripts/with-services cargo test {{ features }} --lib --bins --tests -- "$@"
+    scripts/with-services scripts/test-rust {{ features }} -- "$@"
 
 # Examples in the documentation
 [group('check')]
