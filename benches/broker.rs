@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use doorbuster::broker::embedded::EmbeddedBroker;
 use doorbuster::broker::{Broker, Message, Topic};
-use doorbuster::config::{self, Secret, Size, Span};
+use doorbuster::config::{self, Config, Secret, Size, Span};
 use doorbuster::kernel::{Clock, Rng};
 use doorbuster::store::Database;
 use hdrhistogram::Histogram;
@@ -99,8 +99,7 @@ async fn open(path: &str) -> anyhow::Result<EmbeddedBroker> {
         writer_queue: 4_096,
         writer_batch: 256,
         busy_timeout: Span(Duration::from_secs(5)),
-        connections: 4,
-        acquire_timeout: Span(Duration::from_secs(5)),
+        ..Config::default_embedded().store
     };
     let broker = config::Broker {
         url: Secret::new("embedded:"),

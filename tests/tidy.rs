@@ -16,6 +16,8 @@ const LINE_WIDTH_MAX: usize = 140;
 const WALLS: &[(&str, &[&str], &str)] = &[
     ("diesel", &["store/"], "SQL stays in the store"),
     ("diesel_async", &["store/"], "SQL stays in the store"),
+    ("tokio_postgres", &["store/"], "SQL stays in the store"),
+    ("bb8", &["store/", "gate/redis"], "one pool per server"),
     ("async_graphql", &["api/graphql/"], "GraphQL stays at the edge"),
     ("axum", &["api/"], "HTTP stays at the edge"),
     ("pulsar", &["broker/pulsar"], "one broker client"),

@@ -1,4 +1,4 @@
-//! A small shop for tests: accounts on a fresh SQLite file, a clock that stands still, a broker that only takes notes.
+//! A small shop for tests: accounts on a fresh database, a clock that stands still, a broker that only takes notes.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::broker::{Broker, BrokerError, Consumer, Failure, Message, Topic};
 use crate::config::{self, Config, Secret, Size};
 use crate::kernel::{Clock, ManualClock, Rng, Timestamp};
 use crate::store::Database;
+use crate::store::testing::TestDatabase;
 
 /// Where test requests come from.
 pub const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
@@ -26,7 +27,7 @@ pub struct Shop {
     pub clock: ManualClock,
     pub broker: Arc<NotingBroker>,
     pub config: config::Accounts,
-    pub folder: tempfile::TempDir,
+    pub database: TestDatabase,
 }
 
 impl Shop {
@@ -37,9 +38,9 @@ impl Shop {
 
     /// With other settings.
     pub async fn with(change: impl FnOnce(&mut config::Accounts)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let database = TestDatabase::create().await;
         let mut config = Config::default_embedded();
-        config.store.url = Secret::new(format!("sqlite://{}/shop.db", folder.path().display()));
+        config.store.url = Secret::new(&database.url);
         config.accounts.hash_memory = Size(8 * 1024);
         config.accounts.hash_passes = 1;
         config.accounts.hash_queue = 10_000;
@@ -51,7 +52,7 @@ impl Shop {
         let clock = ManualClock::at(Timestamp::from_millis(1_795_428_000_000));
         let broker = Arc::new(NotingBroker::default());
         let accounts = node(&db, &broker, &clock.clock(), &config.accounts);
-        Self { accounts, db, clock, broker, config: config.accounts, folder }
+        Self { accounts, db, clock, broker, config: config.accounts, database }
     }
 
     /// Another node on the same database, or this one after a restart.

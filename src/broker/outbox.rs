@@ -125,7 +125,12 @@ impl Relay {
                 () = at(next_try) => {}
                 () = at(removal_due) => {}
                 () = stop.cancelled() => {}
-                () = relay.wake.notified(), if delay.is_zero() => more = true,
+                () = relay.wake.notified(), if delay.is_zero() => {
+                    if !relay.db.commits_in_order() {
+                        progress.after = 0;
+                    }
+                    more = true;
+                }
                 _ = sweep.tick(), if delay.is_zero() => {
                     // Events that were committed out of the order of their ids stand behind the mark.
                     progress.after = 0;

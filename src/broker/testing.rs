@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use crate::config::{self, Secret, Size, Span};
+use crate::config::{self, Config, Secret, Size, Span};
 use crate::kernel::{Clock, ManualClock, Rng, Timestamp};
 use crate::store::Database;
 
@@ -32,8 +32,7 @@ impl Place {
             writer_queue: 1_000,
             writer_batch: 100,
             busy_timeout: Span(Duration::from_secs(5)),
-            connections: 2,
-            acquire_timeout: Span(Duration::from_secs(1)),
+            ..Config::default_embedded().store
         };
         let db = Database::open(&store).await.unwrap();
         db.migrate().await.unwrap();

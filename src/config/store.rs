@@ -29,6 +29,27 @@ pub struct Store {
     /// How long to wait for a pooled connection (PostgreSQL).
     #[schemars(extend("x-min" = "1ms", "x-max" = "5m"))]
     pub acquire_timeout: Span,
+    /// How long opening a connection may take (PostgreSQL).
+    #[schemars(extend("x-min" = "10ms", "x-max" = "5m"))]
+    pub connect_timeout: Span,
+    /// How long one statement may take on the server (PostgreSQL).
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
+    pub statement_timeout: Span,
+    /// How long a statement may wait for a lock on the server (PostgreSQL).
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
+    pub lock_timeout: Span,
+    /// How long a transaction may do nothing before the server ends it (PostgreSQL).
+    #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
+    pub idle_in_transaction_timeout: Span,
+    /// How long one read or transaction may take before its connection is given up (PostgreSQL).
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
+    pub work_timeout: Span,
+    /// How long a connection may be silent before the network is asked whether it still is one (PostgreSQL).
+    #[schemars(extend("x-min" = "3s", "x-max" = "2h"))]
+    pub keepalive: Span,
+    /// How long a migration may wait for a lock, another migration included (PostgreSQL).
+    #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
+    pub migration_wait: Span,
 }
 
 impl Store {
@@ -41,10 +62,30 @@ impl Store {
             &["store.url"],
             "must name a file, such as \"sqlite://data/doorbuster.db\"",
         );
+        check.require(
+            !demands_tls(self.url.expose()),
+            &["store.url"],
+            "asks for TLS, which this program does not speak to PostgreSQL: use a private network or a local proxy, and leave sslmode out",
+        );
+        check.require(
+            *self.lock_timeout <= *self.statement_timeout,
+            &["store.lock_timeout", "store.statement_timeout"],
+            "lock_timeout must not be longer than statement_timeout, or it never ends a wait",
+        );
+        check.require(
+            *self.statement_timeout < *self.work_timeout,
+            &["store.statement_timeout", "store.work_timeout"],
+            "work_timeout must be longer than statement_timeout, or a slow statement costs its connection",
+        );
     }
 }
 
 /// SQLite's in-memory databases are refused: each connection would have its own.
 fn is_file_path(path: &str) -> bool {
     !path.is_empty() && !path.starts_with(':') && !path.contains('?')
+}
+
+fn demands_tls(url: &str) -> bool {
+    let modes = url.split(['?', '&']).filter_map(|part| part.strip_prefix("sslmode="));
+    url.starts_with("postgres") && modes.into_iter().any(|mode| !matches!(mode, "disable" | "allow" | "prefer"))
 }

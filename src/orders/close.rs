@@ -1,12 +1,13 @@
 //! Cancelling and expiring: one conditional function, reached by the buyer, the delayed message and the sweep. Units go
 //! back to the stock in the same transaction, and by the event to the gate.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::record::result_event;
 use super::{Closing, Order, OrderState, Orders, OrdersError};
 use crate::hub::events::ResultEvent;
-use crate::kernel::{OrderId, TicketId, Timestamp, UserId};
+use crate::kernel::{OrderId, SaleId, TicketId, Timestamp, UserId};
 use crate::store;
 
 /// What came of a buyer's wish to cancel.
@@ -62,12 +63,18 @@ impl Orders {
     async fn close(&self, tickets: Vec<TicketId>, closing: Closing) -> Result<Vec<Order>, OrdersError> {
         let now = self.0.clock.now();
         let closed = store::write!(&self.0.db, |conn| {
-            let mut closed = Vec::new();
-            for ticket in tickets {
-                let Some((order, stock)) = sql::orders::close(conn, ticket, closing, now).await? else { continue };
-                let events = vec![ResultEvent::Order(order.clone()), ResultEvent::Stock(stock)];
-                sql::outbox::append(conn, &[result_event(order.sale(), events)?], now).await?;
-                closed.push(order);
+            let closed = sql::orders::close(conn, &tickets, closing, now).await?;
+            let mut by_sale = BTreeMap::<SaleId, Vec<Order>>::new();
+            for order in &closed {
+                by_sale.entry(order.sale()).or_default().push(order.clone());
+            }
+            // First all orders, then the sales in the order of their ids: so no two of these transactions, nor one of the
+            // order writer's, wait for each other.
+            for (sale, orders) in by_sale {
+                let units = orders.iter().map(|order| order.quantity).sum();
+                let stock = sql::orders::return_stock(conn, sale, units, now).await?;
+                let events = orders.into_iter().map(ResultEvent::Order).chain([ResultEvent::Stock(stock)]).collect();
+                sql::outbox::append(conn, &[result_event(sale, events)?], now).await?;
             }
             Ok(closed)
         })?;

@@ -71,13 +71,14 @@ impl Orders {
     }
 
     async fn raise_epochs(&self, sales: &[SaleId]) -> Result<(), OrdersError> {
-        let sales = sales.to_vec();
+        let mut sales = sales.to_vec();
+        sales.sort_unstable();
         Ok(store::write!(&self.0.db, |conn| {
+            // The order of locks that operator acts have: their turn, then the sale.
+            sql::catalog::take_turn(conn).await?;
             for sale in sales {
                 sql::orders::raise_epoch(conn, sale).await?;
             }
-            // So that every node notices.
-            sql::catalog::raise_revision(conn).await?;
             // So that every node's snapshot follows.
             sql::catalog::raise_revision(conn).await?;
             Ok(())

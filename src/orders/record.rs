@@ -22,7 +22,10 @@ impl Orders {
         }
         let recorded = store::write!(&self.0.db, |conn| {
             let mut outcomes = Vec::new();
+            // In the order of their ids, so that no two writers wait for each other. The lock is a statement of its own: what
+            // is read after it is as the last writer left it.
             for (sale, requests) in by_sale {
+                sql::orders::lock_sale(conn, sale).await?;
                 let facts = sql::orders::sale_facts(conn, sale).await?;
                 let facts = facts.ok_or_else(|| StoreError::Conflict { constraint: format!("unknown sale {sale}") })?;
                 let (decided, stock) = sql::orders::record(conn, facts, sale, &requests, now).await?;
@@ -95,6 +98,7 @@ impl Orders {
         let now: Timestamp = self.0.clock.now();
         store::write!(&self.0.db, |conn| {
             let sale = request.ticket.sale;
+            sql::orders::lock_sale(conn, sale).await?;
             let facts = sql::orders::sale_facts(conn, sale).await?;
             let facts = facts.ok_or_else(|| StoreError::Conflict { constraint: format!("unknown sale {sale}") })?;
             if let Some(order) = sql::orders::void(conn, facts, &request, now).await? {

@@ -15,6 +15,7 @@ use crate::catalog::{ActError, PriceInput, Product, ProductInput, Reason};
 use crate::config::{Config, Secret, Span};
 use crate::gate::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, PendingTicket, SaleTerms};
 use crate::kernel::{Currency, Epoch, ManualClock, ProductId, Rng, SaleId, SessionId, TicketId, Timestamp, UserId};
+use crate::store::testing::TestDatabase;
 use crate::store::{self, Database, StoreError};
 
 /// 2026-11-23T10:00:00Z.
@@ -29,14 +30,14 @@ pub struct Stall {
     pub gate: Arc<NotingGate>,
     pub operator: UserId,
     pub config: Config,
-    pub _folder: tempfile::TempDir,
+    _database: TestDatabase,
 }
 
 impl Stall {
     pub async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let database = TestDatabase::create().await;
         let mut config = Config::default_embedded();
-        config.store.url = Secret::new(format!("sqlite://{}/stall.db", folder.path().display()));
+        config.store.url = Secret::new(&database.url);
         config.sales.poll_every = Span(Duration::from_secs(3_600));
         let db = Database::open(&config.store).await.unwrap();
         db.migrate().await.unwrap();
@@ -46,7 +47,7 @@ impl Stall {
         let gate = Arc::new(NotingGate::default());
         let sales = node(&db, broker.clone(), &gate, &clock, &config);
         sales.refresh().await.unwrap();
-        Self { sales, db, clock, broker, gate, operator, config, _folder: folder }
+        Self { sales, db, clock, broker, gate, operator, config, _database: database }
     }
 
     /// Another node on the same database.

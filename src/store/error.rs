@@ -2,7 +2,8 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-/// A failed database operation. Nothing of it was written.
+/// A failed database operation. Nothing of it was written, with one exception: when the connection is lost while a commit is
+/// under way, whether it happened is not known, and the error is `Unavailable` and says so.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// A uniqueness, foreign key or check constraint refused the write. `constraint` names it (PostgreSQL) or the
@@ -27,17 +28,31 @@ impl StoreError {
     }
 }
 
-/// Words in SQLite's messages that mean "not now", as opposed to "never".
-const SQLITE_TRANSIENT: [&str; 9] = [
-    "locked",
+/// Words in the messages of both dialects that mean "not now", as opposed to "never", where diesel has no kind for it.
+const TRANSIENT: [&str; 21] = [
+    // SQLite
+    "is locked",
     "busy",
-    "is full",
+    "disk is full",
     "disk I/O",
-    "malformed",
+    "image is malformed",
     "not a database",
     "unable to open",
     "readonly",
     "out of memory",
+    // PostgreSQL: classes 40, 53, 55, 57 and 58. A new connection sets the language to English.
+    "deadlock detected",
+    "could not serialize",
+    "could not obtain lock",
+    "canceling statement",
+    "terminating connection",
+    "the database system is",
+    "sorry, too many clients",
+    "remaining connection slots",
+    "too many connections",
+    "No space left on device",
+    "out of shared memory",
+    "Input/output error",
 ];
 
 impl From<DieselError> for StoreError {
@@ -53,9 +68,10 @@ impl From<DieselError> for StoreError {
                         Self::Conflict { constraint: info.constraint_name().map_or(message, str::to_owned) }
                     }
                     DatabaseErrorKind::ClosedConnection
+                    | DatabaseErrorKind::UnableToSendCommand
                     | DatabaseErrorKind::SerializationFailure
                     | DatabaseErrorKind::ReadOnlyTransaction => Self::Unavailable(message),
-                    _ if SQLITE_TRANSIENT.iter().any(|word| message.contains(word)) => Self::Unavailable(message),
+                    _ if TRANSIENT.iter().any(|word| message.contains(word)) => Self::Unavailable(message),
                     _ => Self::Internal(message),
                 }
             }

@@ -15,6 +15,8 @@
 mod error;
 pub mod postgres;
 pub mod sqlite;
+#[cfg(test)]
+pub(crate) mod testing;
 mod types;
 
 pub use error::StoreError;
@@ -23,6 +25,7 @@ use diesel::migration::MigrationSource;
 use diesel_migrations::MigrationHarness;
 
 use crate::config;
+use crate::telemetry::Metrics;
 
 /// A handle on the database; cheap to clone.
 #[derive(Clone)]
@@ -58,6 +61,21 @@ impl Database {
             Self::Postgres(store) => store.ping().await,
             Self::Sqlite(store) => store.ping().await,
         }
+    }
+}
+
+impl Database {
+    /// Adds the numbers of the pool to the metrics (PostgreSQL).
+    pub fn register(&self, metrics: &Metrics) {
+        if let Self::Postgres(store) = self {
+            store.register(metrics);
+        }
+    }
+
+    /// Whether rows that take their ids from a sequence become visible in the order of their ids. On PostgreSQL the
+    /// transaction with the smaller id may commit later.
+    pub const fn commits_in_order(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
     }
 }
 

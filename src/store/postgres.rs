@@ -1,10 +1,18 @@
-//! PostgreSQL: a bb8 pool. Transactions run in tasks of their own, because a transaction that is dropped half-way would
-//! leave its connection unusable.
+//! PostgreSQL: a pool of connections, each used by one read or one transaction at a time. Work runs in tasks of its own, so that
+//! a caller who goes away does not leave it half done, and under a deadline, so that a server that does not answer any more
+//! is noticed.
+//!
+//! A transaction is not run again by itself: `work` may be run once only. A deadlock or a failed serialisation is
+//! [`StoreError::Unavailable`] like a lost connection, and it is for the caller to know whether once more is right. The order
+//! writer, expiry, the relay and the batchers of accounts do it, because running twice does not change what they write;
+//! an operator or a buyer is told to try later.
 
 mod bulk;
+mod metrics;
 #[path = "schema.rs"]
 #[allow(missing_docs, clippy::wildcard_imports, reason = "made by diesel's `table!` macro")]
 pub mod schema;
+mod session;
 #[path = "sql/mod.rs"]
 pub mod sql;
 
@@ -15,16 +23,21 @@ pub mod types {
     pub type Id = diesel::sql_types::Uuid;
 }
 
-use diesel_async::AsyncPgConnection;
-use diesel_async::SimpleAsyncConnection as _;
+use std::time::Duration;
+
+use bb8::{Pool, PooledConnection, RunError};
+use diesel::connection::SimpleConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
-use diesel_async::pooled_connection::AsyncDieselConnectionManager;
-use diesel_async::pooled_connection::bb8::{Pool, PooledConnection};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use futures_util::future::BoxFuture;
+use tokio::time::timeout;
 
+use self::metrics::PoolMetrics;
+use self::session::{LastError, Manager};
 use super::StoreError;
 use crate::config;
+use crate::telemetry::Metrics;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
@@ -34,35 +47,42 @@ const MIGRATION_LOCK: i64 = 0x0064_6f6f_7262_7573;
 /// A connection to the server.
 pub type Conn = AsyncPgConnection;
 
+/// A connection in use. It goes back to the pool only if the work ended well enough to say so.
+type Pooled = PooledConnection<'static, Manager>;
+
 /// A pool of connections to one PostgreSQL database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    pool: Pool<Conn>,
-    url: String,
+    pool: Pool<Manager>,
+    manager: Manager,
+    last_error: LastError,
+    work_timeout: Duration,
+    migration_wait: Duration,
 }
 
 impl Store {
     /// Prepares the pool; connections are opened on first use.
     pub async fn open(url: &str, config: &config::Store) -> Result<Self, StoreError> {
-        let manager = AsyncDieselConnectionManager::<Conn>::new(url);
+        let last_error = LastError::default();
+        let manager = Manager::new(url, config, last_error.clone())?;
         let pool = Pool::builder()
             .max_size(config.connections)
             .connection_timeout(*config.acquire_timeout)
-            .build(manager)
-            .await
-            .map_err(unavailable)?;
-        Ok(Self { pool, url: url.to_owned() })
+            .error_sink(Box::new(last_error.clone()))
+            .build(manager.clone())
+            .await?;
+        let (work_timeout, migration_wait) = (*config.work_timeout, *config.migration_wait);
+        Ok(Self { pool, manager, last_error, work_timeout, migration_wait })
     }
 
-    /// Runs `work` on a pooled connection.
+    /// Runs `work` on a pooled connection. Each of its statements is a transaction.
     pub async fn read<R, F>(&self, work: F) -> Result<R, StoreError>
     where
         R: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
     {
-        let mut conn = self.pool.get_owned().await.map_err(unavailable)?;
-        let run = async move { work(&mut conn).await };
-        tokio::spawn(run).await.map_err(unavailable)?
+        let session = self.acquire().await?;
+        self.within_deadline(statements(session, work)).await
     }
 
     /// Runs `work` in a transaction; returns after the commit.
@@ -71,47 +91,113 @@ impl Store {
         R: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
     {
-        let conn = self.pool.get_owned().await.map_err(unavailable)?;
-        tokio::spawn(transaction(conn, work)).await.map_err(unavailable)?
+        let session = self.acquire().await?;
+        self.within_deadline(transaction(session, work)).await
+    }
+
+    /// Finishes `work`, whether or not the caller waits for it. Late work is dropped, and its connection with it.
+    async fn within_deadline<R>(
+        &self,
+        work: impl Future<Output = Result<R, StoreError>> + Send + 'static,
+    ) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+    {
+        let deadline = self.work_timeout;
+        let late = move |_| StoreError::Unavailable(format!("the database did not answer within {deadline:?}"));
+        let run = async move { timeout(deadline, work).await.map_err(late)? };
+        match tokio::spawn(run).await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => Err(StoreError::Internal("work on the database panicked".into())),
+            Err(_) => Err(StoreError::Unavailable("the process is ending".into())),
+        }
+    }
+
+    async fn acquire(&self) -> Result<Pooled, StoreError> {
+        self.pool.get_owned().await.map_err(|error| match error {
+            RunError::User(error) => error,
+            RunError::TimedOut => match self.last_error.take() {
+                Some(error) => StoreError::Unavailable(format!("no connection: {error}")),
+                None => StoreError::Unavailable("all connections are in use".into()),
+            },
+        })
     }
 
     /// See [`super::Database::migrate`].
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        use diesel::connection::SimpleConnection;
-        let conn = <Conn as diesel_async::AsyncConnection>::establish(&self.url).await.map_err(unavailable)?;
+        let conn = self.manager.dial().await?;
+        let wait = self.migration_wait.as_millis();
         let run = move || {
             let mut conn = AsyncConnectionWrapper::<Conn>::from(conn);
-            SimpleConnection::batch_execute(&mut conn, &format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"))?;
+            let begin = format!(
+                "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = {wait};
+                 SELECT pg_advisory_lock({MIGRATION_LOCK})"
+            );
+            SimpleConnection::batch_execute(&mut conn, &begin)?;
             super::refuse_newer_schema(&mut conn, MIGRATIONS)?;
             super::run_migrations(&mut conn, MIGRATIONS)
         };
-        tokio::task::spawn_blocking(run).await.map_err(unavailable)?
+        let stopped = |error: tokio::task::JoinError| StoreError::Internal(error.to_string());
+        tokio::task::spawn_blocking(run).await.map_err(stopped)?
     }
 
     /// See [`super::Database::ping`].
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let mut conn = self.pool.get().await.map_err(unavailable)?;
-        Ok(conn.batch_execute("SELECT 1").await?)
+        self.write(|conn| {
+            Box::pin(async move {
+                // Fails where nothing can be written: on a standby, say.
+                conn.batch_execute("SELECT id FROM catalog_revision FOR NO KEY UPDATE SKIP LOCKED").await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// See [`super::Database::register`].
+    pub fn register(&self, metrics: &Metrics) {
+        let pool = PoolMetrics(self.pool.clone());
+        metrics.register(|registry| registry.register_collector(Box::new(pool)));
     }
 }
 
-async fn transaction<R, F>(mut conn: PooledConnection<'static, Conn>, work: F) -> Result<R, StoreError>
+async fn statements<R, F>(mut session: Pooled, work: F) -> Result<R, StoreError>
 where
     F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>>,
 {
-    conn.batch_execute("BEGIN").await?;
-    match work(&mut conn).await {
-        Ok(value) => {
-            conn.batch_execute("COMMIT").await?;
-            Ok(value)
+    session.is_clean = false;
+    let result = work(&mut session.conn).await;
+    session.is_clean = true;
+    result
+}
+
+async fn transaction<R, F>(mut session: Pooled, work: F) -> Result<R, StoreError>
+where
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>>,
+{
+    session.is_clean = false;
+    session.conn.batch_execute("BEGIN").await?;
+    let result = work(&mut session.conn).await;
+    let ended = match &result {
+        // After a failed statement that `work` has ignored, COMMIT alone would roll back and say nothing. SELECT fails then.
+        Ok(_) => session.conn.batch_execute("SELECT 1; COMMIT").await,
+        Err(_) => session.conn.batch_execute("ROLLBACK").await,
+    };
+    match (result, ended) {
+        (result, Ok(())) => {
+            session.is_clean = true;
+            result
         }
-        Err(error) => {
-            conn.batch_execute("ROLLBACK").await?;
-            Err(error)
-        }
+        (Ok(_), Err(error)) => Err(match StoreError::from(error) {
+            StoreError::Unavailable(why) => {
+                StoreError::Unavailable(format!("whether the transaction was committed is not known: {why}"))
+            }
+            error => error,
+        }),
+        (Err(error), Err(_)) => Err(error),
     }
 }
 
-fn unavailable(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Unavailable(error.to_string())
+/// Begins a transaction that sees one moment; the first statement after its BEGIN.
+async fn one_moment(conn: &mut Conn) -> Result<(), StoreError> {
+    Ok(conn.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
 }

@@ -152,6 +152,12 @@ impl Store {
     }
 }
 
+/// A transaction sees one moment as it is.
+#[allow(clippy::unnecessary_wraps, reason = "the twin of PostgreSQL's")]
+async fn one_moment(_: &mut Conn) -> Result<(), StoreError> {
+    Ok(())
+}
+
 fn stopped(_: impl std::error::Error) -> StoreError {
     StoreError::Unavailable("the database is closed".into())
 }

@@ -7,6 +7,7 @@ mod contracts;
 mod conformance {
     pub mod broker;
     pub mod gate;
+    pub mod store;
 }
 
 mod edge;

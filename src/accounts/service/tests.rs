@@ -301,8 +301,10 @@ async fn neither_tokens_nor_passwords_are_stored() {
     shop.accounts.flush().await;
     let text = token.token.strip_prefix("doorbuster_").unwrap();
     let secret = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
+    // On PostgreSQL the same rows are in files that this process can't read.
+    let Some(folder) = shop.database.folder() else { return };
     let mut files = Vec::new();
-    for file in std::fs::read_dir(shop.folder.path()).unwrap() {
+    for file in std::fs::read_dir(folder).unwrap() {
         files.extend(std::fs::read(file.unwrap().path()).unwrap());
     }
     let contains = |needle: &[u8]| files.windows(needle.len()).any(|window| window == needle);

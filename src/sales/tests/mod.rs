@@ -1,4 +1,4 @@
-//! The service on SQLite.
+//! The service on a database of its own.
 
 mod acts;
 mod freshness;

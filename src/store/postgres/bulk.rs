@@ -1,18 +1,26 @@
-//! Inserts of many rows: one statement with many rows, to save round trips.
+//! Many rows in one statement. The rows travel as arrays, one per column, so that the statement is the same for any number of
+//! them and stays prepared.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use diesel::ExpressionMethods;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Uuid};
+use diesel::{ExpressionMethods, QueryDsl, QueryResult};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use super::schema::{broker_messages, outbox};
+use super::schema::{broker_messages, sales};
 use crate::broker::embedded::rows::NewMessage;
 use crate::broker::outbox::NewEvent;
-use crate::kernel::Timestamp;
+use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
+use crate::orders::decide::Decider;
+use crate::orders::messages::OrderRequest;
+use crate::orders::{Order, OrderState};
 use crate::store::StoreError;
 
-/// Rows in one statement at most; a statement may have 65535 parameters.
+/// Rows in one statement of the log at most; a statement may have 65535 parameters.
 const CHUNK: usize = 1_000;
 
 /// Appends messages to the broker's log.
@@ -34,20 +42,246 @@ pub async fn insert_messages(conn: &mut Conn, messages: Arc<[NewMessage]>, now: 
     Ok(())
 }
 
-/// Writes events into the outbox.
-pub async fn insert_events(conn: &mut Conn, events: &[NewEvent], now: Timestamp) -> Result<(), StoreError> {
-    for chunk in events.chunks(CHUNK) {
-        let row = |event: &NewEvent| {
-            (
-                outbox::topic.eq(event.topic.name()),
-                outbox::key.eq(event.key.clone()),
-                outbox::payload.eq(event.payload.to_vec()),
-                outbox::deliver_at.eq(event.deliver_at),
-                outbox::created_at.eq(now),
-            )
-        };
-        let rows = chunk.iter().map(row).collect::<Vec<_>>();
-        diesel::insert_into(outbox::table).values(rows).execute(conn).await?;
-    }
+/// Keeps every other writer from the sale's row until the transaction ends. Foreign keys to it may still be checked.
+pub async fn lock_sale(conn: &mut Conn, sale: SaleId) -> Result<(), StoreError> {
+    let row = sales::table.find(sale).select(sales::id).for_no_key_update();
+    let _locked: Vec<SaleId> = row.load(conn).await?;
     Ok(())
+}
+
+/// Decides the tickets in their order and writes them down in one statement. Tickets that are recorded already are left out.
+/// The sale is locked: nobody else records or frees its orders meanwhile.
+pub async fn insert_decided(
+    conn: &mut Conn,
+    decider: &mut Decider,
+    sale: SaleId,
+    requests: &[OrderRequest],
+) -> Result<Vec<Order>, StoreError> {
+    let mut recorded = Recorded::find(conn, sale, requests).await?;
+    let mut decided = Vec::with_capacity(requests.len());
+    for request in requests {
+        if recorded.tickets.contains(&request.ticket) {
+            #[cfg(feature = "sabotage")]
+            super::sql::orders::count_again(decider, request);
+            continue;
+        }
+        let mut order = decider.decide(request);
+        if recorded.keys.contains(&(request.buyer, request.key.clone())) {
+            order.key = None;
+            order.state = OrderState::Voided;
+        } else if order.state.is_live() && recorded.buyers.contains(&request.buyer) {
+            order.state = OrderState::RefusedAlreadyBought;
+        }
+        recorded.add(sale, order.ticket, order.buyer, order.key.clone(), order.state);
+        decider.take(&order);
+        decided.push(order);
+    }
+    if let Some(insert) = InsertOrders::of(sale, &decided)
+        && insert.execute(conn).await? != decided.len()
+    {
+        // Another sale's writer used one of the keys since they were looked up. The next try sees it.
+        return Err(StoreError::Unavailable("a key was used for two sales at the same moment".into()));
+    }
+    Ok(decided)
+}
+
+/// What stands in the way of new orders of a sale.
+#[derive(Default)]
+struct Recorded {
+    tickets: HashSet<TicketId>,
+    /// With a live order of the sale.
+    buyers: HashSet<UserId>,
+    keys: HashSet<(UserId, String)>,
+}
+
+impl Recorded {
+    async fn find(conn: &mut Conn, sale: SaleId, requests: &[OrderRequest]) -> Result<Self, StoreError> {
+        let rows: Vec<(TicketId, UserId, Option<String>, String)> = FindRecorded {
+            sale,
+            tickets: requests.iter().map(|request| request.ticket).collect(),
+            buyers: requests.iter().map(|request| request.buyer).collect(),
+            keys: requests.iter().map(|request| request.key.clone()).collect(),
+        }
+        .load(conn)
+        .await?;
+        let mut found = Self::default();
+        for (ticket, buyer, key, status) in rows {
+            let state = OrderState::parse(&status);
+            found.add(sale, ticket, buyer, key, state.ok_or_else(|| StoreError::Internal(format!("status {status}")))?);
+        }
+        Ok(found)
+    }
+
+    fn add(&mut self, sale: SaleId, ticket: TicketId, buyer: UserId, key: Option<String>, state: OrderState) {
+        self.tickets.insert(ticket);
+        if state.is_live() && ticket.sale == sale {
+            self.buyers.insert(buyer);
+        }
+        self.keys.extend(key.map(|key| (buyer, key)));
+    }
+}
+
+/// The orders that have one of the tickets, one of the keys of its buyer, or are the live one of a buyer.
+#[derive(QueryId)]
+struct FindRecorded {
+    sale: SaleId,
+    tickets: Vec<TicketId>,
+    buyers: Vec<UserId>,
+    keys: Vec<String>,
+}
+
+impl Query for FindRecorded {
+    type SqlType = (Binary, Uuid, Nullable<Text>, Text);
+}
+
+impl QueryFragment<Pg> for FindRecorded {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT id, buyer_id, idempotency_key, status FROM orders WHERE id = ANY (");
+        out.push_bind_param::<Array<Binary>, _>(&self.tickets)?;
+        out.push_sql(
+            ") UNION ALL SELECT id, buyer_id, idempotency_key, status FROM orders \
+             WHERE status IN ('AWAITING_PAYMENT', 'PAID', 'REFUNDING') AND sale_id = ",
+        );
+        out.push_bind_param::<Uuid, _>(&self.sale)?;
+        out.push_sql(" AND buyer_id = ANY (");
+        out.push_bind_param::<Array<Uuid>, _>(&self.buyers)?;
+        out.push_sql(
+            ") UNION ALL SELECT orders.id, orders.buyer_id, orders.idempotency_key, orders.status FROM orders \
+             JOIN UNNEST (",
+        );
+        out.push_bind_param::<Array<Uuid>, _>(&self.buyers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys)?;
+        out.push_sql(
+            ") AS asked (buyer_id, key) ON orders.buyer_id = asked.buyer_id AND orders.idempotency_key = asked.key",
+        );
+        Ok(())
+    }
+}
+
+/// New orders of one sale, decided together.
+#[derive(QueryId)]
+struct InsertOrders {
+    sale: SaleId,
+    number: i64,
+    product_name: String,
+    price_minor: i64,
+    currency: &'static str,
+    points_price: Option<i64>,
+    decided_at: Timestamp,
+    pay_before: Timestamp,
+    version: i64,
+    tickets: Vec<TicketId>,
+    buyers: Vec<UserId>,
+    quantities: Vec<i64>,
+    keys: Vec<Option<String>>,
+    states: Vec<&'static str>,
+    created: Vec<Timestamp>,
+}
+
+impl InsertOrders {
+    fn of(sale: SaleId, orders: &[Order]) -> Option<Self> {
+        let first = orders.first()?;
+        Some(Self {
+            sale,
+            number: first.sale_number as i64,
+            product_name: first.product_name.clone(),
+            price_minor: first.unit_price.minor,
+            currency: first.unit_price.currency.code(),
+            points_price: first.points_price.map(i64::from),
+            decided_at: first.decided_at,
+            pay_before: first.pay_before,
+            version: i64::from(first.version),
+            tickets: orders.iter().map(|order| order.ticket).collect(),
+            buyers: orders.iter().map(|order| order.buyer).collect(),
+            quantities: orders.iter().map(|order| i64::from(order.quantity)).collect(),
+            keys: orders.iter().map(|order| order.key.clone()).collect(),
+            states: orders.iter().map(|order| order.state.as_str()).collect(),
+            created: orders.iter().map(|order| order.created_at).collect(),
+        })
+    }
+}
+
+impl QueryFragment<Pg> for InsertOrders {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT INTO orders (id, buyer_id, quantity, idempotency_key, status, created_at, sale_id, sale_number, \
+             product_name, price_minor, currency, points_price, decided_at, pay_before, version) \
+             SELECT ticket, buyer, quantity, key, status, created_at, ",
+        );
+        out.push_bind_param::<Uuid, _>(&self.sale)?;
+        out.push_sql(", ");
+        out.push_bind_param::<BigInt, _>(&self.number)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Text, _>(&self.product_name)?;
+        out.push_sql(", ");
+        out.push_bind_param::<BigInt, _>(&self.price_minor)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Text, _>(self.currency)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Nullable<BigInt>, _>(&self.points_price)?;
+        for moment in [&self.decided_at, &self.pay_before] {
+            out.push_sql(", ");
+            out.push_bind_param::<BigInt, _>(moment)?;
+        }
+        out.push_sql(", ");
+        out.push_bind_param::<BigInt, _>(&self.version)?;
+        out.push_sql(" FROM UNNEST (");
+        out.push_bind_param::<Array<Binary>, _>(&self.tickets)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Uuid>, _>(&self.buyers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.quantities)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.keys)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.states)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.created)?;
+        out.push_sql(") AS decided (ticket, buyer, quantity, key, status, created_at) ON CONFLICT DO NOTHING");
+        Ok(())
+    }
+}
+
+/// Writes events into the outbox, in their order.
+pub async fn insert_events(conn: &mut Conn, events: &[NewEvent], now: Timestamp) -> Result<(), StoreError> {
+    InsertEvents {
+        topics: events.iter().map(|event| event.topic.name()).collect(),
+        keys: events.iter().map(|event| event.key.clone()).collect(),
+        payloads: events.iter().map(|event| event.payload.to_vec()).collect(),
+        deliver_at: events.iter().map(|event| event.deliver_at).collect(),
+        now,
+    }
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+#[derive(QueryId)]
+struct InsertEvents {
+    topics: Vec<&'static str>,
+    keys: Vec<String>,
+    payloads: Vec<Vec<u8>>,
+    deliver_at: Vec<Option<Timestamp>>,
+    now: Timestamp,
+}
+
+impl QueryFragment<Pg> for InsertEvents {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT INTO outbox (topic, key, payload, deliver_at, created_at) \
+             SELECT topic, key, payload, deliver_at, ",
+        );
+        out.push_bind_param::<BigInt, _>(&self.now)?;
+        out.push_sql(" FROM UNNEST (");
+        out.push_bind_param::<Array<Text>, _>(&self.topics)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Binary>, _>(&self.payloads)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<BigInt>>, _>(&self.deliver_at)?;
+        out.push_sql(") WITH ORDINALITY AS event (topic, key, payload, deliver_at, place) ORDER BY place");
+        Ok(())
+    }
 }

@@ -3,8 +3,8 @@
 use diesel::{ExpressionMethods as _, JoinOnDsl as _, QueryDsl as _};
 use diesel_async::{AsyncConnection as _, RunQueryDsl};
 
-use super::super::Conn;
 use super::super::schema::{access_tokens, orders, outbox, sale_sessions, sales, users};
+use super::super::{Conn, one_moment};
 use crate::demo::facts::{Facts, OrderFact, ReadyUser, SaleFact};
 use crate::kernel::{Epoch, SaleId, TicketId, Timestamp, UserId};
 use crate::orders::OrderState;
@@ -12,8 +12,8 @@ use crate::store::StoreError;
 
 /// Sales, orders and the outbox as of one moment.
 pub async fn facts(conn: &mut Conn) -> Result<Facts, StoreError> {
-    // One transaction: on SQLite a snapshot. PostgreSQL would need REPEATABLE READ as soon as it is checked under load.
     conn.transaction(async |conn| {
+        one_moment(conn).await?;
         let outbox: i64 = outbox::table.count().get_result(conn).await?;
         Ok(Facts { sales: sale_facts(conn).await?, orders: order_facts(conn).await?, outbox: outbox as u64 })
     })

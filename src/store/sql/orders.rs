@@ -6,8 +6,8 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 
-use super::super::Conn;
 use super::super::schema::{orders, products, sales};
+use super::super::{Conn, bulk};
 use crate::gate::{KnownTicket, Units};
 use crate::kernel::{Currency, Epoch, Money, SaleId, TicketId, Timestamp, UserId};
 use crate::orders::decide::{Decider, SaleFacts};
@@ -15,6 +15,9 @@ use crate::orders::messages::OrderRequest;
 use crate::orders::{Closing, ListKey, Order, OrderList, OrderPage, OrderState};
 use crate::sales::StockLevel;
 use crate::store::StoreError;
+
+/// Orders in one statement at most.
+const CHUNK: usize = 500;
 
 #[derive(Queryable, Insertable, diesel::Selectable)]
 #[diesel(table_name = orders)]
@@ -95,6 +98,11 @@ impl TryFrom<Row> for Order {
     }
 }
 
+/// Keeps every other writer from the sale's row until the transaction ends.
+pub async fn lock_sale(conn: &mut Conn, sale: SaleId) -> Result<(), StoreError> {
+    bulk::lock_sale(conn, sale).await
+}
+
 /// What the order writer must know of a sale; `None` when there is no such sale.
 pub async fn sale_facts(conn: &mut Conn, sale: SaleId) -> Result<Option<SaleFacts>, StoreError> {
     type Columns = (i64, i64, i64, String, Option<i64>, i64, String, i64);
@@ -126,8 +134,8 @@ pub async fn sale_facts(conn: &mut Conn, sale: SaleId) -> Result<Option<SaleFact
     }))
 }
 
-/// Records the decision on each ticket (all of one sale) and lowers the stock, last and guarded. Tickets that are recorded
-/// already are left as they are and not returned.
+/// Records the decision on each ticket (all of one sale, locked) and lowers the stock, last and guarded. Tickets that are
+/// recorded already are left as they are and not returned.
 pub async fn record(
     conn: &mut Conn,
     facts: SaleFacts,
@@ -136,20 +144,7 @@ pub async fn record(
     now: Timestamp,
 ) -> Result<(Vec<Order>, Option<StockLevel>), StoreError> {
     let mut decider = Decider::new(facts, now);
-    let mut decided = Vec::with_capacity(requests.len());
-    for request in requests {
-        let order = decider.decide(request);
-        let recorded = if insert(conn, &order).await? { Some(order) } else { refuse(conn, order).await? };
-        if let Some(order) = recorded {
-            decider.take(&order);
-            decided.push(order);
-        } else {
-            #[cfg(feature = "sabotage")]
-            if crate::kernel::sabotage::active("writer.decrement_on_redelivery") {
-                decider.take(&decider.decide(request));
-            }
-        }
-    }
+    let decided = bulk::insert_decided(conn, &mut decider, sale, requests).await?;
     let stock = match decider.taken() {
         0 => None,
         taken => Some(take_stock(conn, sale, taken, now).await?),
@@ -157,32 +152,19 @@ pub async fn record(
     Ok((decided, stock))
 }
 
-async fn insert(conn: &mut Conn, order: &Order) -> Result<bool, StoreError> {
+/// The mistake of taking stock for a ticket that is recorded already.
+#[cfg(feature = "sabotage")]
+pub(in super::super) fn count_again(decider: &mut Decider, request: &OrderRequest) {
+    if crate::kernel::sabotage::active("writer.decrement_on_redelivery") {
+        decider.take(&decider.decide(request));
+    }
+}
+
+/// Writes a decision down; `false` when it conflicts with one that is recorded.
+pub(in super::super) async fn insert(conn: &mut Conn, order: &Order) -> Result<bool, StoreError> {
     let rows =
         diesel::insert_into(orders::table).values(Row::from(order)).on_conflict_do_nothing().execute(conn).await?;
     Ok(rows == 1)
-}
-
-/// The row did not go in. Either the ticket is recorded already (`None`), or its buyer has a live order or used the key for
-/// another ticket: then it is recorded as refused.
-async fn refuse(conn: &mut Conn, mut order: Order) -> Result<Option<Order>, StoreError> {
-    if find(conn, order.ticket).await?.is_some() {
-        return Ok(None);
-    }
-    let holder = match &order.key {
-        Some(key) => find_by_key(conn, order.buyer, key.clone()).await?,
-        None => None,
-    };
-    if holder.is_some() {
-        order.key = None;
-        order.state = OrderState::Voided;
-    } else {
-        order.state = OrderState::RefusedAlreadyBought;
-    }
-    if insert(conn, &order).await? {
-        return Ok(Some(order));
-    }
-    Err(StoreError::Conflict { constraint: format!("orders of ticket {}", order.ticket) })
 }
 
 async fn take_stock(conn: &mut Conn, sale: SaleId, units: u32, now: Timestamp) -> Result<StockLevel, StoreError> {
@@ -214,40 +196,44 @@ pub async fn return_stock(conn: &mut Conn, sale: SaleId, units: u32, now: Timest
     Ok(stock_level(sale, row, now))
 }
 
-/// Closes an unpaid order if it may be closed now, and gives its units back. `None` when it may not: it is unknown, not the
-/// buyer's, not due, or not unpaid any more; then nothing changes.
+/// Closes those of the orders that may be closed now, and returns them; their units are still to be given back. Left as they
+/// are: unknown ones, another buyer's, those not due, and those not unpaid any more.
 pub async fn close(
     conn: &mut Conn,
-    ticket: TicketId,
+    tickets: &[TicketId],
     closing: Closing,
     now: Timestamp,
-) -> Result<Option<(Order, StockLevel)>, StoreError> {
-    let unpaid =
-        orders::table.filter(orders::id.eq(ticket).and(orders::status.eq(OrderState::AwaitingPayment.as_str())));
-    let closed = |state: OrderState| {
-        (orders::status.eq(state.as_str()), orders::closed_at.eq(Some(now)), orders::version.eq(orders::version + 1))
-    };
-    let row: Option<Row> = match closing {
-        Closing::Expiry { due_by } => {
-            diesel::update(unpaid.filter(orders::pay_before.le(due_by)))
-                .set(closed(OrderState::Expired))
-                .returning(Row::as_returning())
-                .get_result(conn)
-                .await
-        }
-        Closing::Buyer(buyer) => {
-            diesel::update(unpaid.filter(orders::buyer_id.eq(buyer)))
-                .set(closed(OrderState::Cancelled))
-                .returning(Row::as_returning())
-                .get_result(conn)
-                .await
-        }
+) -> Result<Vec<Order>, StoreError> {
+    let mut rows: Vec<Row> = Vec::new();
+    for tickets in tickets.chunks(CHUNK) {
+        let unpaid = orders::table
+            .filter(orders::id.eq_any(tickets.to_vec()).and(orders::status.eq(OrderState::AwaitingPayment.as_str())));
+        let closed = |state: OrderState| {
+            (
+                orders::status.eq(state.as_str()),
+                orders::closed_at.eq(Some(now)),
+                orders::version.eq(orders::version + 1),
+            )
+        };
+        let closed: Vec<Row> = match closing {
+            Closing::Expiry { due_by } => {
+                diesel::update(unpaid.filter(orders::pay_before.le(due_by)))
+                    .set(closed(OrderState::Expired))
+                    .returning(Row::as_returning())
+                    .get_results(conn)
+                    .await?
+            }
+            Closing::Buyer(buyer) => {
+                diesel::update(unpaid.filter(orders::buyer_id.eq(buyer)))
+                    .set(closed(OrderState::Cancelled))
+                    .returning(Row::as_returning())
+                    .get_results(conn)
+                    .await?
+            }
+        };
+        rows.extend(closed);
     }
-    .optional()?;
-    let Some(row) = row else { return Ok(None) };
-    let order = Order::try_from(row)?;
-    let stock = return_stock(conn, order.sale(), order.quantity, now).await?;
-    Ok(Some((order, stock)))
+    rows.into_iter().map(Order::try_from).collect()
 }
 
 /// Unpaid orders whose time is over, the longest overdue first.

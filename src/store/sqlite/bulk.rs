@@ -7,9 +7,13 @@ use diesel::{ExpressionMethods, RunQueryDsl};
 
 use super::Conn;
 use super::schema::{broker_messages, outbox};
+use super::sql::orders::{find, find_by_key, insert};
 use crate::broker::embedded::rows::NewMessage;
 use crate::broker::outbox::NewEvent;
-use crate::kernel::Timestamp;
+use crate::kernel::{SaleId, Timestamp};
+use crate::orders::decide::Decider;
+use crate::orders::messages::OrderRequest;
+use crate::orders::{Order, OrderState};
 use crate::store::StoreError;
 
 /// Appends messages to the broker's log.
@@ -50,4 +54,54 @@ pub async fn insert_events(conn: &mut Conn, events: &[NewEvent], now: Timestamp)
         Ok(())
     };
     Ok(conn.spawn_blocking(insert).await?)
+}
+
+/// There is one writer.
+#[allow(clippy::unnecessary_wraps, reason = "the twin of PostgreSQL's")]
+pub async fn lock_sale(_: &mut Conn, _: SaleId) -> Result<(), StoreError> {
+    Ok(())
+}
+
+/// Decides the tickets in their order and writes each of them down. Tickets that are recorded already are left out.
+pub async fn insert_decided(
+    conn: &mut Conn,
+    decider: &mut Decider,
+    _: SaleId,
+    requests: &[OrderRequest],
+) -> Result<Vec<Order>, StoreError> {
+    let mut decided = Vec::with_capacity(requests.len());
+    for request in requests {
+        let order = decider.decide(request);
+        let recorded = if insert(conn, &order).await? { Some(order) } else { refuse(conn, order).await? };
+        if let Some(order) = recorded {
+            decider.take(&order);
+            decided.push(order);
+        } else {
+            #[cfg(feature = "sabotage")]
+            super::sql::orders::count_again(decider, request);
+        }
+    }
+    Ok(decided)
+}
+
+/// The row did not go in. Either the ticket is recorded already (`None`), or its buyer has a live order or used the key for
+/// another ticket: then it is recorded as refused.
+async fn refuse(conn: &mut Conn, mut order: Order) -> Result<Option<Order>, StoreError> {
+    if find(conn, order.ticket).await?.is_some() {
+        return Ok(None);
+    }
+    let holder = match &order.key {
+        Some(key) => find_by_key(conn, order.buyer, key.clone()).await?,
+        None => None,
+    };
+    if holder.is_some() {
+        order.key = None;
+        order.state = OrderState::Voided;
+    } else {
+        order.state = OrderState::RefusedAlreadyBought;
+    }
+    if insert(conn, &order).await? {
+        return Ok(Some(order));
+    }
+    Err(StoreError::Conflict { constraint: format!("orders of ticket {}", order.ticket) })
 }

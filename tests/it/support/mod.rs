@@ -1,5 +1,8 @@
 //! A shop in this process on a file of its own, spoken to over HTTP as its users do.
 
+#[allow(dead_code, reason = "each server's tests use their part")]
+pub mod servers;
+
 use std::time::Duration;
 
 use doorbuster::app::App;

@@ -4,7 +4,7 @@ use super::*;
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
 use doorbuster::broker::embedded::EmbeddedBroker;
-use doorbuster::config::{self, Secret, Size, Span};
+use doorbuster::config::{self, Config, Secret, Size, Span};
 use doorbuster::kernel::{ManualClock, Rng};
 use doorbuster::store::Database;
 
@@ -31,8 +31,7 @@ fn store(path: &str) -> config::Store {
         writer_queue: 1_000,
         writer_batch: 100,
         busy_timeout: Span(Duration::from_millis(50)),
-        connections: 2,
-        acquire_timeout: Span(Duration::from_secs(1)),
+        ..Config::default_embedded().store
     }
 }
 

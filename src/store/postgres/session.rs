@@ -1,0 +1,138 @@
+//! How connections are made, and when one must not be used again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bb8::{ErrorSink, ManageConnection};
+use diesel_async::SimpleAsyncConnection as _;
+use diesel_async::pooled_connection::PoolableConnection as _;
+use parking_lot::Mutex;
+use tokio::time::timeout;
+use tokio_postgres::NoTls;
+
+use super::Conn;
+use crate::config;
+use crate::store::StoreError;
+
+/// Errors are told apart by their text where diesel has no kind for them, so the server must speak English.
+const ENGLISH: &str = "DO $$ BEGIN
+    IF current_setting('lc_messages') !~* '^(c|posix|en.*|c\\..*)?$' THEN
+        SET lc_messages = 'C';
+    END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE EXCEPTION 'the server must speak English: ALTER ROLE % SET lc_messages = ''C''', quote_ident(current_user);
+END $$;";
+
+/// A connection of the pool.
+pub struct Session {
+    /// The connection.
+    pub conn: Conn,
+    /// Whether it may be used again. Not while work is under way: a panic, a deadline or a lost connection leaves it so.
+    pub is_clean: bool,
+}
+
+/// Makes connections.
+#[derive(Clone)]
+pub struct Manager {
+    config: tokio_postgres::Config,
+    /// Statements for a new connection.
+    setup: Arc<str>,
+    connect_timeout: Duration,
+    last_error: LastError,
+}
+
+impl Manager {
+    /// For connections to the database at `url`.
+    pub fn new(url: &str, config: &config::Store, last_error: LastError) -> Result<Self, StoreError> {
+        let mut server: tokio_postgres::Config =
+            url.parse().map_err(|error| StoreError::Internal(format!("store.url: {error}")))?;
+        server
+            .application_name("doorbuster")
+            .connect_timeout(*config.connect_timeout)
+            .keepalives(true)
+            .keepalives_idle(*config.keepalive)
+            .keepalives_interval(*config.keepalive / 3)
+            .keepalives_retries(3)
+            .tcp_user_timeout(*config.work_timeout);
+        let setup = format!(
+            "{ENGLISH}
+             SET synchronous_commit = on;
+             SET statement_timeout = {};
+             SET lock_timeout = {};
+             SET idle_in_transaction_session_timeout = {};
+             SET plan_cache_mode = force_custom_plan;",
+            config.statement_timeout.as_millis(),
+            config.lock_timeout.as_millis(),
+            config.idle_in_transaction_timeout.as_millis(),
+        );
+        Ok(Self { config: server, setup: setup.into(), connect_timeout: *config.connect_timeout, last_error })
+    }
+
+    /// A new connection.
+    pub async fn dial(&self) -> Result<Conn, StoreError> {
+        let dialled = async {
+            let (client, connection) = self.config.connect(NoTls).await.map_err(unavailable)?;
+            let mut conn = Conn::try_from_client_and_connection(client, connection).await.map_err(unavailable)?;
+            conn.batch_execute(&self.setup).await?;
+            Ok(conn)
+        };
+        let late = |_| StoreError::Unavailable(format!("no connection within {:?}", self.connect_timeout));
+        timeout(self.connect_timeout, dialled).await.map_err(late)?
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = Session;
+    type Error = StoreError;
+
+    async fn connect(&self) -> Result<Session, StoreError> {
+        let conn = self.dial().await?;
+        self.last_error.take();
+        Ok(Session { conn, is_clean: true })
+    }
+
+    /// Without a round trip: the end of a connection is noticed when it comes, and a silent one by the deadline of the work.
+    async fn is_valid(&self, session: &mut Session) -> Result<(), StoreError> {
+        if session.conn.is_broken() { Err(StoreError::Unavailable("the connection was closed".into())) } else { Ok(()) }
+    }
+
+    fn has_broken(&self, session: &mut Session) -> bool {
+        !session.is_clean || session.conn.is_broken()
+    }
+}
+
+/// Why the last connection could not be made, for those who wait for one in vain.
+#[derive(Debug, Clone, Default)]
+pub struct LastError(Arc<Mutex<Option<StoreError>>>);
+
+impl LastError {
+    /// Takes it away.
+    pub fn take(&self) -> Option<StoreError> {
+        self.0.lock().take()
+    }
+}
+
+impl ErrorSink<StoreError> for LastError {
+    fn sink(&self, error: StoreError) {
+        tracing::warn!(%error, "database connection failed");
+        *self.0.lock() = Some(error);
+    }
+
+    fn boxed_clone(&self) -> Box<dyn ErrorSink<StoreError>> {
+        Box::new(self.clone())
+    }
+}
+
+/// The chain of causes in one line.
+fn unavailable(error: impl std::error::Error) -> StoreError {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    StoreError::Unavailable(text)
+}

@@ -1,0 +1,194 @@
+//! What the store must do, whatever the dialect: the same cases on an SQLite file and on a PostgreSQL database of their own,
+//! through the slices that use it.
+
+mod accounts;
+mod catalog;
+mod orders;
+mod postgres;
+mod schema;
+
+use std::sync::Arc;
+
+use doorbuster::app::App;
+use doorbuster::catalog::{PriceInput, ProductInput};
+use doorbuster::config::{Config, Secret, Size};
+use doorbuster::demo::facts::{Facts, ReadyUser};
+use doorbuster::kernel::{Currency, ManualClock, Rng, SaleId, TicketId, Timestamp, UserId};
+use doorbuster::orders::Order;
+use doorbuster::orders::messages::OrderRequest;
+use doorbuster::sales::{Offer, SaleInput, SessionInput};
+use doorbuster::store::Database;
+use tempfile::TempDir;
+
+use crate::support::servers::FreshDatabase;
+
+/// Runs a body on a connection, as the program does: `on!(db, write, |conn| sql::orders::lock_sale(conn, sale).await)`.
+macro_rules! on {
+    ($db:expr, $how:ident, |$conn:ident| $body:expr) => {
+        match $db {
+            doorbuster::store::Database::Postgres(store) => {
+                use doorbuster::store::postgres::sql;
+                store.$how(move |$conn: &mut doorbuster::store::postgres::Conn| Box::pin(async move { $body })).await
+            }
+            doorbuster::store::Database::Sqlite(store) => {
+                use doorbuster::store::sqlite::sql;
+                store.$how(move |$conn: &mut doorbuster::store::sqlite::Conn| Box::pin(async move { $body })).await
+            }
+        }
+    };
+}
+pub(crate) use on;
+
+/// Makes a test of each case in each dialect.
+macro_rules! on_both {
+    ($($case:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                super::$case(super::super::Place::sqlite().await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                super::$case(super::super::Place::postgres().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
+
+/// 2026-11-23T10:00:00Z.
+pub const NOW: Timestamp = Timestamp::from_millis(1_795_428_000_000);
+
+/// A shop that nobody serves on a database of its own.
+pub struct Place {
+    pub app: App,
+    pub clock: ManualClock,
+    pub config: Config,
+    pub operator: UserId,
+    keep: Keep,
+}
+
+enum Keep {
+    Folder(TempDir),
+    Database(FreshDatabase),
+}
+
+pub fn config(url: &str) -> Config {
+    let mut config = Config::default_embedded();
+    config.store.url = Secret::new(url);
+    config.accounts.hash_memory = Size(8 * 1024);
+    config.accounts.hash_passes = 1;
+    config
+}
+
+impl Place {
+    pub async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&format!("sqlite://{}", folder.path().join("shop.db").display()));
+        Self::open(config, Keep::Folder(folder)).await
+    }
+
+    pub async fn postgres() -> Self {
+        let database = FreshDatabase::create().await;
+        let config = config(&database.url());
+        Self::open(config, Keep::Database(database)).await
+    }
+
+    async fn open(config: Config, keep: Keep) -> Self {
+        let clock = ManualClock::at(NOW);
+        let app = App::build(config.clone(), clock.clock(), Rng::system()).await.unwrap();
+        let operator = app.accounts().create_operator("operator", "password123", "Operator").await.unwrap().unwrap();
+        Self { app, clock, config, operator: operator.id, keep }
+    }
+
+    /// Another node on the same database.
+    pub async fn other_node(&self) -> App {
+        App::build(self.config.clone(), self.clock.clock(), Rng::system()).await.unwrap()
+    }
+
+    pub fn db(&self) -> &Database {
+        self.app.db()
+    }
+
+    /// Statements outside of the program's own connections.
+    pub async fn execute(&self, statements: &str) {
+        match &self.keep {
+            Keep::Folder(folder) => {
+                use diesel::connection::{Connection as _, SimpleConnection as _};
+                let path = folder.path().join("shop.db");
+                let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).unwrap();
+                conn.batch_execute(statements).unwrap();
+            }
+            Keep::Database(database) => crate::support::servers::execute(&database.url(), statements).await,
+        }
+    }
+
+    /// Buyers numbered from `first`.
+    pub async fn buyers(&self, first: u64, count: u64) -> Vec<UserId> {
+        buyers(self.db(), first, count).await
+    }
+
+    /// A published sale in a session that runs from an hour ago for five hours.
+    pub async fn sale(&self, stock: i64, limit_per_buyer: i64) -> SaleId {
+        published(&self.app, self.operator, stock, limit_per_buyer).await.sale.id
+    }
+
+    pub async fn facts(&self) -> Facts {
+        Facts::read(self.db()).await.unwrap()
+    }
+
+    /// Units free, and the sum of the units of live orders.
+    pub async fn units(&self, sale: SaleId) -> (i64, i64) {
+        let facts = self.facts().await;
+        let live = facts.orders.iter().filter(|order| order.sale == sale && order.state.is_live());
+        (facts.sale(sale).unwrap().stock_left, live.map(|order| order.quantity).sum())
+    }
+
+    pub async fn find(&self, ticket: TicketId) -> Option<Order> {
+        on!(self.db(), read, |conn| sql::orders::find(conn, ticket).await).unwrap()
+    }
+}
+
+pub async fn buyers(db: &Database, first: u64, count: u64) -> Vec<UserId> {
+    let user = |n: u64| {
+        let mut bytes = [7; 16];
+        bytes[8..].copy_from_slice(&n.to_be_bytes());
+        let mut token_hash = [0; 32];
+        token_hash[..8].copy_from_slice(&n.to_be_bytes());
+        ReadyUser { id: UserId::from_bytes(bytes), username: format!("buyer{n}"), role: "BUYER", token_hash }
+    };
+    let users: Arc<[ReadyUser]> = (first..first + count).map(user).collect();
+    let ids = users.iter().map(|user| user.id).collect();
+    let until = NOW.plus(std::time::Duration::from_secs(86_400));
+    on!(db, write, |conn| sql::audit::insert_ready_users(conn, &users, NOW, until).await).unwrap();
+    ids
+}
+
+pub async fn published(app: &App, operator: UserId, stock: i64, limit_per_buyer: i64) -> Offer {
+    let hour = std::time::Duration::from_secs(3_600);
+    let session = SessionInput { name: None, starts_at: NOW.minus(hour), ends_at: Some(NOW.plus(4 * hour)) };
+    let price = PriceInput { amount: "9.90".into(), currency: Currency::Cny };
+    let product =
+        ProductInput { name: "Lamp".into(), title: None, description: None, image_url: None, price: price.clone() };
+    let session_id = app.sales().session_create(operator, session).await.unwrap().id;
+    let product_id = app.sales().product_create(operator, product).await.unwrap().id;
+    let input = SaleInput {
+        session_id,
+        product_id,
+        price,
+        points_price: None,
+        stock,
+        limit_per_buyer,
+        pay_within_seconds: 900,
+        returns_on_refund: true,
+    };
+    let draft = app.sales().sale_create(operator, input).await.unwrap();
+    app.sales().sale_publish(operator, draft.sale.id).await.unwrap()
+}
+
+/// A ticket of the sale's first epoch.
+pub fn request(sale: SaleId, seq: u64, buyer: UserId, key: &str, quantity: u32) -> OrderRequest {
+    OrderRequest { ticket: TicketId { sale, epoch: 1, seq }, buyer, key: key.into(), quantity, at: NOW }
+}
