@@ -1,5 +1,7 @@
 //! The gate in Redis, against a real server.
 
+mod faults;
+mod loss;
 mod together;
 
 use std::sync::Arc;
