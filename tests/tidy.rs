@@ -21,7 +21,7 @@ const WALLS: &[(&str, &[&str], &str)] = &[
     ("async_graphql", &["api/graphql/"], "GraphQL stays at the edge"),
     ("axum", &["api/"], "HTTP stays at the edge"),
     ("pulsar", &["broker/pulsar"], "one broker client"),
-    ("redis", &["gate/redis"], "one Redis client"),
+    ("redis", &["gate/redis", "gate/mod.rs"], "one Redis client"),
     ("SystemTime::now", &["kernel/clock.rs"], "time comes from the kernel's clock"),
     ("jiff::Timestamp::now", &["kernel/clock.rs"], "time comes from the kernel's clock"),
     ("std::time::Instant", &[], "time comes from the kernel's clock, or tokio's for measuring"),

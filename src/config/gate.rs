@@ -23,11 +23,29 @@ pub struct Gate {
     /// How long after its end a sale stays in the gate.
     #[schemars(extend("x-min" = "1s", "x-max" = "90d"))]
     pub retention: Span,
+    /// What the names of all keys begin with (Redis).
+    #[schemars(length(min = 1, max = 64))]
+    pub prefix: String,
+    /// Connections of this node, each shared by many calls (Redis).
+    #[schemars(range(min = 1, max = 64))]
+    pub connections: usize,
+    /// How long connecting may take (Redis).
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
+    pub connect_timeout: Span,
+    /// How long a call may take before the answer is "unknown" (Redis).
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
+    pub call_timeout: Span,
+    /// The longest wait before a lost connection is tried again (Redis).
+    #[schemars(extend("x-min" = "1ms", "x-max" = "1m"))]
+    pub reconnect_wait: Span,
 }
 
 impl Gate {
     pub(super) fn validate(&self, check: &mut Check<'_>) {
         let known = self.url.expose() == "memory:" || matches!(self.url.scheme(), Some("redis" | "rediss"));
         check.require(known, &["gate.url"], "must be \"memory:\" or \"redis://…\"");
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
+        let prefix = (1..=64).contains(&self.prefix.len()) && self.prefix.bytes().all(plain);
+        check.require(prefix, &["gate.prefix"], "must be 1 to 64 of A-Z a-z 0-9 - _ . :");
     }
 }

@@ -3,9 +3,11 @@
 
 mod coalescer;
 mod memory;
+mod redis;
 
 use async_trait::async_trait;
 
+pub use self::redis::RedisGate;
 pub use coalescer::{AdmitError, Coalescer};
 pub use memory::MemoryGate;
 

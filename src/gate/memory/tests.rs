@@ -1,5 +1,3 @@
-mod model;
-
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 

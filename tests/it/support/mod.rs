@@ -1,5 +1,6 @@
 //! A shop in this process on a file of its own, spoken to over HTTP as its users do.
 
+pub mod proxy;
 #[allow(dead_code, reason = "each server's tests use their part")]
 pub mod servers;
 

@@ -1,0 +1,272 @@
+//! The gate in Redis, for many nodes. Every decision is one call of a function that Redis runs alone (`redis/library.lua`, which
+//! also says how the data is laid out); purchases that wait at the same moment share a call through the coalescer. Time is
+//! Redis's own clock, in whole milliseconds.
+//!
+//! Redis is fast and forgets: it restarts empty or from an old dump, a replica is promoted that lacks the last writes. The
+//! library notices (see `opened` there), the sale reads as not held, and reconciliation rebuilds it under a new epoch. So
+//! persistence gains nothing: turn it off. What can't be noticed from inside, a node that still talks to a primary that
+//! was replaced, is refused behind the gate: its tickets carry an old epoch, and the order writer voids them.
+//!
+//! All data is in one primary, because a key belongs to its buyer over all sales: a Redis Cluster is refused.
+//!
+//! A buyer who was admitted takes about 300 bytes (with a key of 36 characters), one who was refused nothing.
+
+mod link;
+mod server;
+mod wire;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use data_encoding::BASE64URL_NOPAD;
+use redis::{Cmd, FromRedisValue, RedisError};
+use tokio::time::Instant;
+
+use self::link::{CallError, Link};
+use self::server::Server;
+use super::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, PendingTicket, SaleTerms};
+use crate::config;
+use crate::kernel::{Epoch, Rng, SaleId, TicketId, Timestamp, UserId};
+
+/// Tickets in one call of a rebuild, pending tickets looked at in one call, keys swept in one call: about a millisecond of
+/// Redis's time each, and others get their turn in between.
+const PIECE: usize = 500;
+
+/// A rebuild that has not gone on for this long is given up, and its remains are swept away.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Marks that one call takes over from another version of the library at most.
+const HANDOVERS_MAX: usize = 10_000;
+
+/// The gate of the distributed profile. Cheap to clone.
+///
+/// Each call ends within `gate.call_timeout`, with [`GateError`] if need be; a connection that did not answer is dropped,
+/// and connected again in the background.
+#[derive(Clone)]
+pub struct RedisGate(Arc<Inner>);
+
+struct Inner {
+    links: Vec<Link>,
+    prefix: String,
+    rng: Rng,
+    call_timeout: Duration,
+    sweeping: AtomicBool,
+}
+
+impl RedisGate {
+    /// Connects, and loads the library if the server lacks it. Needs a tokio runtime.
+    ///
+    /// Fails with the reason when the server answers but can't be used: a cluster, a replica, one older than Redis 7.0, one
+    /// that evicts keys, a wrong password. A server that does not answer is no failure: calls fail until it does.
+    pub async fn open(config: &config::Gate, rng: &Rng) -> Result<Self, GateError> {
+        let server = Arc::new(Server::new(config)?);
+        let mut links = Vec::with_capacity(config.connections);
+        for _ in 0..config.connections.max(1) {
+            links.push(Link::open(server.clone(), rng.clone(), *config.reconnect_wait).await?);
+        }
+        Ok(Self(Arc::new(Inner {
+            links,
+            prefix: config.prefix.clone(),
+            rng: rng.clone(),
+            call_timeout: *config.call_timeout,
+            sweeping: AtomicBool::new(false),
+        })))
+    }
+
+    /// Starts a call of one of the library's functions.
+    fn function(&self, name: &str) -> Cmd {
+        wire::function(server::library().name.as_str(), name, &self.0.prefix)
+    }
+
+    async fn call<T: FromRedisValue>(&self, sale: SaleId, command: &Cmd) -> Result<T, GateError> {
+        let number = usize::from(sale.to_bytes()[15]) % self.0.links.len();
+        self.call_on(&self.0.links[number], command).await
+    }
+
+    async fn call_on<T: FromRedisValue>(&self, link: &Link, command: &Cmd) -> Result<T, GateError> {
+        let deadline = Instant::now() + self.0.call_timeout;
+        let mut loaded = false;
+        for _ in 0..HANDOVERS_MAX {
+            let error = match link.call(command, deadline).await {
+                Ok(value) => return T::from_redis_value(value).map_err(|error| GateError(error.to_string())),
+                Err(CallError::Told(error)) => error,
+                Err(CallError::Untold(reason)) => return Err(GateError(reason)),
+            };
+            if let Some((mark, opener)) = unvouched(&error) {
+                self.take_over(link, &mark, &opener, deadline).await?;
+            } else if !loaded && server::lacks_function(&error) {
+                loaded = true;
+                link.load_library(deadline).await?;
+            } else {
+                return Err(GateError(error.to_string()));
+            }
+        }
+        Err(GateError("too many sales were opened by another version".to_owned()))
+    }
+
+    /// Another version of the library opened the mark: it says whether it saw all since, and ours takes its word, in one
+    /// transaction. Whatever comes of it, the call that needed to know is made again.
+    async fn take_over(&self, link: &Link, mark: &str, opener: &str, deadline: Instant) -> Result<(), GateError> {
+        let word = self.random_name();
+        let mut both = redis::pipe();
+        both.atomic();
+        both.add_command(wire::function(opener, "vouch", &self.0.prefix).arg(mark).arg(&word).clone());
+        both.add_command(self.function("adopt").arg(mark).arg(&word).clone());
+        match link.call_all(&both, deadline).await {
+            Ok(()) => Ok(()),
+            Err(CallError::Told(error)) => {
+                tracing::warn!(%error, mark, opener, "the other version of the gate library does not vouch");
+                Ok(())
+            }
+            Err(CallError::Untold(reason)) => Err(GateError(reason)),
+        }
+    }
+
+    fn random_name(&self) -> String {
+        BASE64URL_NOPAD.encode(&self.0.rng.bytes::<9>())
+    }
+
+    async fn load(&self, sale: SaleId, mark: &str, tickets: &[KnownTicket]) -> Result<(), GateError> {
+        for piece in tickets.chunks(PIECE) {
+            let mut command = self.function("load");
+            command.arg(sale.to_string()).arg(mark).arg(PATIENCE.as_millis() as u64);
+            for known in piece {
+                wire::push_known(&mut command, known);
+            }
+            let () = self.call(sale, &command).await?;
+        }
+        Ok(())
+    }
+
+    /// Clears away what is left of sales that were forgotten, piece by piece in the background. What a node leaves undone the
+    /// next one does.
+    fn sweep_soon(&self) {
+        if !self.0.sweeping.swap(true, Ordering::AcqRel) {
+            let gate = self.clone();
+            tokio::spawn(async move {
+                let result = gate.sweep().await;
+                gate.0.sweeping.store(false, Ordering::Release);
+                if let Err(error) = result {
+                    tracing::warn!(%error, "remains of forgotten sales not swept away");
+                }
+            });
+        }
+    }
+
+    async fn sweep(&self) -> Result<(), GateError> {
+        let mut command = self.function("sweep");
+        command.arg(PIECE);
+        while self.call_on::<u64>(&self.0.links[0], &command).await? > 0 {}
+        Ok(())
+    }
+}
+
+/// The mark and the library that opened it, when the error asks for them to be taken over.
+fn unvouched(error: &RedisError) -> Option<(String, String)> {
+    let detail = error.detail().filter(|_| error.code() == Some("UNVOUCHED"))?;
+    let mut words = detail.split_whitespace();
+    Some((words.next()?.to_owned(), words.next()?.to_owned()))
+}
+
+#[async_trait]
+impl Gate for RedisGate {
+    async fn admit(&self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) -> Result<Vec<Decision>, GateError> {
+        let mut command = self.function("admit");
+        command.arg(sale.to_string()).arg(epoch);
+        for attempt in &attempts {
+            command.arg(wire::field(attempt.buyer, &attempt.key)).arg(attempt.quantity);
+        }
+        let answer: wire::Admission = self.call(sale, &command).await?;
+        wire::decisions(sale, epoch, attempts.len(), answer)
+    }
+
+    async fn rebuild(&self, terms: SaleTerms, mut tickets: Vec<KnownTicket>) -> Result<(), GateError> {
+        let sale = terms.sale;
+        let mut seen = HashSet::with_capacity(tickets.len());
+        tickets.retain(|known| known.ticket.sale == sale && seen.insert(known.ticket));
+        let mark = self.random_name();
+        let mut begin = self.function("begin");
+        begin.arg(sale.to_string()).arg(&mark).arg(PATIENCE.as_millis() as u64);
+        wire::push_terms(&mut begin, &terms);
+        if self.call::<u64>(sale, &begin).await? == 0 {
+            return Ok(());
+        }
+        self.load(sale, &mark, &tickets).await?;
+        let () = self.call(sale, self.function("open").arg(sale.to_string()).arg(&mark)).await?;
+        self.sweep_soon();
+        Ok(())
+    }
+
+    async fn update(&self, terms: SaleTerms) -> Result<(), GateError> {
+        let mut command = self.function("update");
+        command.arg(terms.sale.to_string());
+        wire::push_terms(&mut command, &terms);
+        self.call(terms.sale, &command).await
+    }
+
+    async fn settle(&self, tickets: &[TicketId]) -> Result<(), GateError> {
+        for runs in wire::runs(tickets).chunks(PIECE) {
+            let mut command = self.function("settle");
+            for run in runs {
+                command.arg(run.sale.to_string()).arg(run.epoch).arg(run.first).arg(run.last);
+            }
+            let () = self.call(runs[0].sale, &command).await?;
+        }
+        Ok(())
+    }
+
+    async fn release(&self, ticket: TicketId, buyer: UserId, restock: bool) -> Result<bool, GateError> {
+        let mut command = self.function("release");
+        command.arg(ticket.sale.to_string()).arg(ticket.epoch).arg(ticket.seq);
+        command.arg(&buyer.to_bytes()[..]).arg(u8::from(restock));
+        self.call(ticket.sale, &command).await
+    }
+
+    async fn pending(&self, sale: SaleId, before: Timestamp, max: usize) -> Result<Vec<PendingTicket>, GateError> {
+        let (mut found, mut after) = (Vec::new(), 0);
+        while after >= 0 && found.len() < max {
+            let mut command = self.function("pending");
+            command.arg(sale.to_string()).arg(before.as_millis()).arg(after).arg(PIECE);
+            let (epoch, next, tickets): (Epoch, i64, Vec<(u64, Vec<u8>, u32, i64)>) = self.call(sale, &command).await?;
+            for (seq, field, quantity, at) in tickets {
+                found.push(wire::pending(TicketId { sale, epoch, seq }, &field, quantity, at)?);
+            }
+            after = next;
+        }
+        found.truncate(max);
+        Ok(found)
+    }
+
+    async fn find_pending(&self, ticket: TicketId) -> Result<Option<PendingTicket>, GateError> {
+        let mut command = self.function("find_pending");
+        command.arg(ticket.sale.to_string()).arg(ticket.epoch).arg(ticket.seq);
+        wire::one_pending(ticket.sale, self.call(ticket.sale, &command).await?)
+    }
+
+    async fn find_pending_of(&self, sale: SaleId, buyer: UserId) -> Result<Option<PendingTicket>, GateError> {
+        let mut command = self.function("find_pending");
+        command.arg(sale.to_string()).arg(&buyer.to_bytes()[..]);
+        wire::one_pending(sale, self.call(sale, &command).await?)
+    }
+
+    async fn counts(&self, sale: SaleId) -> Result<Option<Counts>, GateError> {
+        let mut command = self.function("counts");
+        command.arg(sale.to_string());
+        let counts: Option<(u64, u64, u64, u64, u64)> = self.call(sale, &command).await?;
+        Ok(counts.map(wire::counts))
+    }
+
+    async fn sales(&self) -> Result<Vec<SaleId>, GateError> {
+        let held: Vec<String> = self.call_on(&self.0.links[0], &self.function("sales")).await?;
+        held.iter().map(|text| text.parse().map_err(|_| wire::unreadable("a sale's id"))).collect()
+    }
+
+    async fn forget(&self, sale: SaleId) -> Result<(), GateError> {
+        let () = self.call(sale, self.function("forget").arg(sale.to_string())).await?;
+        self.sweep_soon();
+        Ok(())
+    }
+}

@@ -1,0 +1,241 @@
+//! The server: connecting, whether it can be used, and its copy of the library.
+
+use std::fmt;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisError,
+    Value, cmd,
+};
+
+use crate::config;
+use crate::gate::GateError;
+
+/// The functions, as this version of the program knows them.
+pub(super) struct Library {
+    pub(super) name: String,
+    pub(super) code: String,
+}
+
+const CODE: &str = include_str!("library.lua");
+
+/// The library that is compiled in.
+pub(super) fn library() -> &'static Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let library = Library { name: name_of(CODE).to_owned(), code: CODE.to_owned() };
+        #[cfg(feature = "sabotage")]
+        let library = sabotaged(library);
+        library
+    })
+}
+
+/// The name that the code gives itself in its first line.
+fn name_of(code: &str) -> &str {
+    code.lines().next().and_then(|line| line.strip_prefix("#!lua name=")).unwrap_or_default()
+}
+
+/// Deliberate mistakes, where the code has their names in comments. The name changes with the code, so that a server can
+/// hold both.
+#[cfg(feature = "sabotage")]
+fn sabotaged(mut library: Library) -> Library {
+    let mistakes = [
+        ("gate.no_buyer_check", "and false"),
+        ("gate.release_without_seq_check", "or true"),
+        ("gate.trust_restarted_redis", "or true"),
+    ];
+    for (number, (name, mistake)) in mistakes.into_iter().enumerate() {
+        if crate::kernel::sabotage::active(name) {
+            let wrong = format!("{}_wrong{number}", library.name);
+            let code = library.code.replace(&format!("--[[{name}]]"), mistake).replace(&library.name, &wrong);
+            library = Library { name: wrong, code };
+        }
+    }
+    library
+}
+
+/// Where the server is and how to talk to it.
+pub(super) struct Server {
+    client: Client,
+    /// Without the password.
+    shown: String,
+    connect_timeout: Duration,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    /// Nobody answers, or not in time; may pass.
+    #[error("no connection to Redis: {0}")]
+    Unreachable(String),
+    /// The server answers and can't be used as it is.
+    #[error("this Redis can't be used: {0}")]
+    Unusable(String),
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl Server {
+    pub(super) fn new(config: &config::Gate) -> Result<Self, GateError> {
+        let shown = config.url.redacted();
+        let unreadable = |error: RedisError| GateError(format!("{shown}: {error}"));
+        let info = config.url.expose().into_connection_info().map_err(unreadable)?;
+        // The third version of the protocol tells of the connection's end while no call is under way.
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let client = Client::open(info.set_redis_settings(settings)).map_err(unreadable)?;
+        Ok(Self { client, shown, connect_timeout: *config.connect_timeout })
+    }
+
+    /// A connection to a server that was looked at and has the library. `on_end` is called when the connection ends.
+    pub(super) async fn connect(
+        &self,
+        on_end: impl Fn() + Send + Sync + 'static,
+    ) -> Result<MultiplexedConnection, ConnectError> {
+        let on_push = move |push: PushInfo| -> Result<(), ()> {
+            if push.kind == PushKind::Disconnection {
+                on_end();
+            }
+            Ok(())
+        };
+        // Calls have a time limit of their own, which also drops the connection.
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None)
+            .set_push_sender(on_push);
+        let connecting = async {
+            let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+            let info: String =
+                cmd("INFO").arg(&["server", "cluster", "memory", "replication"]).query_async(&mut connection).await?;
+            if let Some(reason) = unusable(&info) {
+                return Err(ConnectError::Unusable(reason));
+            }
+            load_library(&mut connection).await?;
+            Ok(connection)
+        };
+        match tokio::time::timeout(self.connect_timeout, connecting).await {
+            Ok(result) => result,
+            Err(_) => Err(ConnectError::Unreachable(format!("not within {:?}", self.connect_timeout))),
+        }
+    }
+}
+
+impl From<RedisError> for ConnectError {
+    fn from(error: RedisError) -> Self {
+        let refused = error.kind() == ErrorKind::AuthenticationFailed;
+        let busy = matches!(error.code(), Some("LOADING" | "MASTERDOWN" | "BUSY"));
+        let passes = error.is_io_error() || error.is_unrecoverable_error() || busy;
+        if passes && !refused { Self::Unreachable(error.to_string()) } else { Self::Unusable(error.to_string()) }
+    }
+}
+
+/// What speaks against the server, by its own words.
+fn unusable(info: &str) -> Option<String> {
+    let value = |name: &str| {
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap_or_default().trim()
+    };
+    let major: u32 = value("redis_version").split('.').next().and_then(|text| text.parse().ok()).unwrap_or(0);
+    if major < 7 {
+        return Some(format!("it is version {}, and functions came with 7.0", value("redis_version")));
+    }
+    if value("cluster_enabled") == "1" {
+        return Some(
+            "it is part of a cluster; the keys of a buyer over all sales must be in one place: use one primary, with \
+             replicas if you like"
+                .to_owned(),
+        );
+    }
+    if value("role") == "slave" {
+        return Some("it is a replica; give the address of the primary".to_owned());
+    }
+    let policy = value("maxmemory_policy");
+    if policy.starts_with("allkeys") && value("maxmemory") != "0" {
+        return Some(format!("its maxmemory-policy {policy} may evict what was promised: set it to noeviction"));
+    }
+    None
+}
+
+/// Makes sure that the server has this very library.
+pub(super) async fn load_library(connection: &mut MultiplexedConnection) -> Result<(), ConnectError> {
+    let Library { name, code } = library();
+    if listed(connection, name).await?.is_none() {
+        let loaded: Result<Value, RedisError> = cmd("FUNCTION").arg("LOAD").arg(code).query_async(connection).await;
+        match loaded {
+            Ok(_) => return Ok(()),
+            // Another node was faster.
+            Err(error) if error.to_string().contains("already exists") => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let held = listed(connection, name).await?;
+    let same = held.is_some_and(|held| contains(&held, code.as_bytes()));
+    let other = || {
+        let reason = format!("its function library {name} is another one; a changed library needs a new name");
+        ConnectError::Unusable(reason)
+    };
+    same.then_some(()).ok_or_else(other)
+}
+
+/// What the server says about the library, code included; `None` when it has none of the name.
+async fn listed(connection: &mut MultiplexedConnection, name: &str) -> Result<Option<Value>, RedisError> {
+    let list = cmd("FUNCTION").arg("LIST").arg("LIBRARYNAME").arg(name).arg("WITHCODE").query_async(connection).await?;
+    Ok(match list {
+        Value::Array(libraries) | Value::Set(libraries) => libraries.into_iter().next(),
+        _ => None,
+    })
+}
+
+fn contains(value: &Value, text: &[u8]) -> bool {
+    match value {
+        Value::BulkString(bytes) => bytes == text,
+        Value::VerbatimString { text: verbatim, .. } => verbatim.as_bytes() == text,
+        Value::SimpleString(simple) => simple.as_bytes() == text,
+        Value::Array(values) | Value::Set(values) => values.iter().any(|value| contains(value, text)),
+        Value::Map(pairs) => pairs.iter().any(|(_, value)| contains(value, text)),
+        _ => false,
+    }
+}
+
+/// Whether the server answered that it does not know the function: somebody flushed its libraries.
+pub(super) fn lacks_function(error: &RedisError) -> bool {
+    error.to_string().to_lowercase().contains("function not found")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "redis_version:7.0.15\r\ncluster_enabled:0\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n\
+                        role:master\r\n";
+
+    #[test]
+    fn servers_that_could_break_promises_are_refused() {
+        assert_eq!(unusable(GOOD), None);
+        for (good, bad, word) in [
+            ("7.0.15", "6.2.14", "version"),
+            ("cluster_enabled:0", "cluster_enabled:1", "cluster"),
+            ("role:master", "role:slave", "replica"),
+            ("maxmemory:0\r\nmaxmemory_policy:noeviction", "maxmemory:9\r\nmaxmemory_policy:allkeys-lru", "evict"),
+            ("redis_version:7.0.15", "", "version"),
+        ] {
+            assert!(unusable(&GOOD.replace(good, bad)).is_some_and(|reason| reason.contains(word)), "{bad}");
+        }
+        assert_eq!(unusable(&GOOD.replace("maxmemory:0\r\nmaxmemory_policy:noeviction", "maxmemory:9")), None);
+    }
+
+    #[test]
+    fn the_library_says_its_name_once_for_redis_and_once_for_itself() {
+        let name = name_of(CODE);
+        assert!(name.starts_with("doorbuster_gate_v"));
+        assert!(CODE.contains(&format!("local LIB = '{name}'\n")));
+        for mistake in ["gate.no_buyer_check", "gate.release_without_seq_check", "gate.trust_restarted_redis"] {
+            assert_eq!(CODE.matches(&format!("--[[{mistake}]]")).count(), 1, "{mistake}");
+        }
+    }
+}
