@@ -1,6 +1,6 @@
 //! Messages between the parts: durable, partitioned, at least once.
 //!
-//! [`Broker`] is the contract; [`embedded`] keeps it inside the database of one process. [`envelope`] is the outer form of
+//! [`Broker`] is the contract; [`embedded`] keeps it inside the database of one process, [`pulsar`] among many nodes. [`envelope`] is the outer form of
 //! every payload, [`failure`] the form of what could not be handled, [`outbox`] the way of events that are written together
 //! with the state they announce.
 
@@ -9,6 +9,7 @@ pub mod embedded;
 pub mod envelope;
 pub mod failure;
 pub mod outbox;
+pub mod pulsar;
 #[cfg(test)]
 mod testing;
 
