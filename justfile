@@ -21,6 +21,11 @@ setup: _cc _protoc _frontend
 demo *ARGS: setup
     cargo run --release -- demo "$@"
 
+# PostgreSQL, Redis and Pulsar for development: ./justw services up|down|status|env, kill|restart|pause|resume|wipe NAME
+[group('start')]
+services *ARGS:
+    @scripts/services "$@"
+
 # Everything CI runs, in its order
 [group('start')]
 test:
@@ -55,7 +60,7 @@ lint-doc: setup
 # Unit, property and integration tests: ./justw test-rust gate::
 [group('check')]
 test-rust *ARGS: setup
-    cargo test {{ features }} --lib --bins --tests -- "$@"
+    scripts/with-services cargo test {{ features }} --lib --bins --tests -- "$@"
 
 # Examples in the documentation
 [group('check')]

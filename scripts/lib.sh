@@ -37,5 +37,17 @@ apt_install() {
   quietly apt-get update -qq && quietly "${install[@]}"
 }
 
+# The same for a server, without letting the distribution start it.
+apt_without_start() {
+  can_apt || return 1
+  local policy=/usr/sbin/policy-rc.d status=0
+  [[ ! -e $policy ]] || { apt_install "$@"; return; }
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+  apt_install "$@" || status=$?
+  rm -f "$policy"
+  return "$status"
+}
+
 # `want` for a person, from the distribution's packages.
 apt_hint() { printf 'On Debian or Ubuntu: sudo apt-get install %s' "$*"; }

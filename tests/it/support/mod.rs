@@ -1,5 +1,7 @@
 //! A shop in this process on a file of its own, spoken to over HTTP as its users do.
 
+pub mod servers;
+
 use std::time::Duration;
 
 use doorbuster::app::App;
