@@ -13,7 +13,9 @@ mod edge;
 mod flows {
     pub mod history;
     pub mod kill_storm;
+    pub mod operators;
     pub mod scenario;
     pub mod shop;
+    pub mod storage_faults;
 }
 mod support;

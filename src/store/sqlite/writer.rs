@@ -41,8 +41,9 @@ where
         async move {
             let result = work(conn).await;
             let failed = result.is_err();
-            // The caller may be gone; the write stands all the same.
-            let report = move |commit: Result<(), StoreError>| drop(answer.send(commit.and(result)));
+            // The caller may be gone; the write stands all the same. Its own error says more than that of the commit.
+            let report =
+                move |commit: Result<(), StoreError>| drop(answer.send(result.and_then(|done| commit.map(|()| done))));
             Finished { failed, report: Box::new(report) }
         }
         .boxed()
@@ -147,5 +148,6 @@ async fn in_savepoint(conn: &mut Conn, job: Box<dyn Job>, finished: &mut Vec<Fin
     let done = job.run(conn).await;
     let close = if done.failed { "ROLLBACK TO job; RELEASE job" } else { "RELEASE job" };
     finished.push(done);
-    Ok(conn.batch_execute(close).await?)
+    let given_up = |error| StoreError::Unavailable(format!("the transaction was given up: {error}"));
+    conn.batch_execute(close).await.map_err(given_up)
 }

@@ -76,3 +76,71 @@ impl SalesQuery {
         Some(SaleObject::single(ctx.services(), offer.clone()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
+
+    use async_graphql::Request;
+    use async_trait::async_trait;
+
+    use crate::api::graphql::context::{RequestInfo, Services};
+    use crate::api::graphql::schema;
+    use crate::app::App;
+    use crate::catalog::{Catalog, CatalogError, PriceInput, Product, ProductInput};
+    use crate::config::{Config, Secret};
+    use crate::kernel::{Clock, Currency, ProductId, Rng};
+    use crate::sales::{SaleInput, SessionInput};
+
+    /// A catalog that is down.
+    struct Down;
+
+    #[async_trait]
+    impl Catalog for Down {
+        async fn find_many(&self, _: &[ProductId]) -> Result<HashMap<ProductId, Arc<Product>>, CatalogError> {
+            Err(CatalogError("down".into()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sale_is_shown_without_its_product_when_the_catalog_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default_embedded();
+        config.store.url = Secret::new(format!("sqlite://{}/shop.db", folder.path().display()));
+        config.accounts.hash_memory = crate::config::Size(8 * 1024);
+        let app = App::build(config, Clock::system(), Rng::system()).await.unwrap();
+        let operator = app.accounts().create_operator("operator", "password123", "Operator").await.unwrap().unwrap();
+        let price = || PriceInput { amount: "9.90".parse().unwrap(), currency: Currency::Cny };
+        let product =
+            ProductInput { name: "Lamp".into(), title: None, description: None, image_url: None, price: price() };
+        let product = app.sales().product_create(operator.id, product).await.unwrap();
+        let now = app.services().clock.now();
+        let session = SessionInput { name: None, starts_at: now, ends_at: None };
+        let session = app.sales().session_create(operator.id, session).await.unwrap();
+        let sale = SaleInput {
+            session_id: session.id,
+            product_id: product.id,
+            price: price(),
+            points_price: None,
+            stock: 5,
+            limit_per_buyer: 1,
+            pay_within_seconds: 60,
+            returns_on_refund: true,
+        };
+        let sale = app.sales().sale_create(operator.id, sale).await.unwrap();
+        app.sales().sale_publish(operator.id, sale.sale.id).await.unwrap();
+        let services = Services { catalog: Arc::new(Down), ..app.services() };
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let info = RequestInfo { viewer: None, token: None, address, request_id: "test".into() };
+        let query =
+            format!("{{ sale(id: \"{}\") {{ price {{ amount }} stockTotal product {{ name }} }} }}", sale.sale.id);
+        let answer = schema::build(Arc::new(services)).execute(Request::new(query).data(info)).await;
+        let answer = serde_json::to_value(answer).unwrap();
+        let shown = serde_json::json!({ "price": { "amount": "9.90" }, "stockTotal": 5, "product": null });
+        assert_eq!(answer["data"]["sale"], shown, "{answer}");
+        assert_eq!(answer["errors"][0]["path"], serde_json::json!(["sale", "product"]));
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAVAILABLE");
+    }
+}
