@@ -108,7 +108,8 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Attaches a consumer. `subscription` names the group (ordered, competing) or the node (broadcast). A group begins with
     /// the oldest message that is kept. Of an ordered group one consumer per partition is active at a time, the others
-    /// wait in [`Consumer::receive`] until it is dropped. A competing topic has one group.
+    /// wait in [`Consumer::receive`] until it is dropped (or, between processes, until the broker spreads the partitions
+    /// anew because one came or went; what was not acknowledged then comes to the next one). A competing topic has one group.
     async fn subscribe(
         &self,
         topic: Topic,

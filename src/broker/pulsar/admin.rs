@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use reqwest::header::LOCATION;
 use reqwest::{Method, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +13,9 @@ use super::names::Place;
 use super::position;
 use crate::broker::BrokerError;
 use crate::config;
+
+/// How often a request may be sent on.
+const HOPS: usize = 8;
 
 /// Speaks to whichever broker answers behind `broker.admin_url`.
 pub(super) struct Admin {
@@ -107,7 +111,11 @@ async fn refusal(path: &[&str], response: Response) -> BrokerError {
 impl Admin {
     /// Nothing is sent yet.
     pub(super) fn new(config: &config::Broker) -> Result<Self, BrokerError> {
-        let http = reqwest::Client::builder().timeout(*config.operation_timeout).build();
+        let http = reqwest::Client::builder()
+            .timeout(*config.operation_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build();
         let base: Url = config.admin_url.expose().parse().map_err(|error| {
             BrokerError::Refused(format!("broker.admin_url {:?}: {error}", config.admin_url.redacted()))
         })?;
@@ -117,19 +125,28 @@ impl Admin {
         Ok(Self { http: http.map_err(|error| unavailable(&error))?, base, token: config.token.expose().to_owned() })
     }
 
+    /// A broker sends those on who ask for a topic of another one; the token must come along.
     async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Response, BrokerError> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["admin", "v2"]).extend(path);
         }
-        let mut request = self.http.request(method, url);
-        if !self.token.is_empty() {
-            request = request.bearer_auth(&self.token);
+        for _ in 0..HOPS {
+            let mut request = self.http.request(method.clone(), url.clone());
+            if !self.token.is_empty() {
+                request = request.bearer_auth(&self.token);
+            }
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            let response = request.send().await.map_err(|error| unavailable(&error.without_url()))?;
+            let elsewhere = response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
+            match elsewhere.and_then(|location| location.to_str().ok()?.parse().ok()) {
+                Some(location) => url = location,
+                None => return Ok(response),
+            }
         }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        request.send().await.map_err(|error| unavailable(&error.without_url()))
+        Err(BrokerError::Unavailable("admin API: sent on for ever".into()))
     }
 
     /// Creates something; `false` when it exists already.

@@ -139,7 +139,7 @@ impl Consumer for Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         if let Some(feed) = self.feed.take() {
-            self.shared.tasks.spawn(feed.leave(true));
+            self.shared.finish(feed.leave(true));
         }
     }
 }

@@ -65,7 +65,7 @@ impl Clients {
         if let Some(client) = &slot.client {
             return Ok((slot.generation, client.clone()));
         }
-        let client = finish(self.limit(), build(self.config.clone())).await?;
+        let client = finish(self.limit(), build(self.config.clone())).await.map_err(Failed::told)?;
         slot.generation += 1;
         slot.failures = 0;
         slot.client = Some(client.clone());
@@ -87,12 +87,16 @@ impl Clients {
         let made = finish(self.limit(), make(client)).await;
         let mut slot = self.slot(of).lock().await;
         if slot.generation == generation {
-            slot.failures = if made.is_ok() { 0 } else { slot.failures + 1 };
+            slot.failures = match made {
+                Ok(_) => 0,
+                Err(Failed::Soon(_)) => slot.failures + 1,
+                Err(Failed::Late) => PATIENCE,
+            };
             if slot.failures >= PATIENCE {
                 slot.client = None;
             }
         }
-        Ok((generation, made?))
+        Ok((generation, made.map_err(Failed::told)?))
     }
 
     /// Gives up a client that no longer does what it should.
@@ -104,17 +108,32 @@ impl Clients {
     }
 }
 
+enum Failed {
+    Soon(String),
+    /// Still at work, with a client that may be wedged.
+    Late,
+}
+
+impl Failed {
+    fn told(self) -> BrokerError {
+        BrokerError::Unavailable(match self {
+            Self::Soon(reason) => reason,
+            Self::Late => "the brokers did not answer in time".into(),
+        })
+    }
+}
+
 /// Waits for work that goes on by itself when it takes too long.
-async fn finish<T, F>(limit: Duration, work: F) -> Result<T, BrokerError>
+async fn finish<T, F>(limit: Duration, work: F) -> Result<T, Failed>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, ::pulsar::Error>> + Send + 'static,
 {
     match tokio::time::timeout(limit, tokio::spawn(work)).await {
         Ok(Ok(Ok(made))) => Ok(made),
-        Ok(Ok(Err(error))) => Err(BrokerError::Unavailable(error.to_string())),
-        Ok(Err(error)) => Err(BrokerError::Unavailable(error.to_string())),
-        Err(_) => Err(BrokerError::Unavailable("the brokers did not answer in time".into())),
+        Ok(Ok(Err(error))) => Err(Failed::Soon(error.to_string())),
+        Ok(Err(error)) => Err(Failed::Soon(error.to_string())),
+        Err(_) => Err(Failed::Late),
     }
 }
 

@@ -222,7 +222,7 @@ impl Consumer for Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         for feed in self.feeds.drain(..) {
-            self.shared.tasks.spawn(feed.leave(false));
+            self.shared.finish(feed.leave(false));
         }
     }
 }

@@ -39,6 +39,13 @@ pub(super) struct Plan {
     pub(super) redeliver_after: Option<Duration>,
 }
 
+impl Plan {
+    /// What the consumer is called, unlike any other of this subscription.
+    fn name(&self, process: &str) -> String {
+        if self.priority == 0 { process.to_owned() } else { format!("{process}-{}", self.priority) }
+    }
+}
+
 /// A message as it came.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -170,7 +177,7 @@ impl Feed {
         if *kind == SubType::Shared {
             return Ok(dispatch.msg_backlog_no_delayed > dispatch.unacked_messages);
         }
-        if dispatch.active_consumer_name.as_ref().is_some_and(|name| *name != self.shared.process) {
+        if dispatch.active_consumer_name.as_ref().is_some_and(|name| *name != self.plan.name(&self.shared.process)) {
             return Ok(false);
         }
         let storage = self.shared.admin.internal(place).await?;
@@ -194,7 +201,7 @@ impl Feed {
     /// Detaches, and removes the subscription too if `forget`. The acknowledgements given before are on the broker when this is done.
     pub(super) async fn leave(self, forget: bool) {
         let State::Attached { mut consumer, .. } = self.state else { return };
-        let left = if forget { consumer.unsubscribe().await } else { consumer.close().await };
+        let left = if forget { Box::pin(consumer.unsubscribe()).await } else { Box::pin(consumer.close()).await };
         if let Err(error) = left {
             tracing::debug!(topic = self.plan.place.url(), %error, "consumer not closed");
         }
@@ -215,7 +222,7 @@ fn attaching(
         if let Err(error) = &begun {
             tracing::debug!(%error, "subscription not checked");
         }
-        let (purpose, name, queue) = (plan.purpose, shared.process.clone(), shared.config.receive_queue);
+        let (purpose, name, queue) = (plan.purpose, plan.name(&shared.process), shared.config.receive_queue);
         let made = shared.clients.attach(purpose, move |client| build(client, plan, name, queue)).await;
         made.map(|(generation, consumer)| (generation, begun.unwrap_or(false), consumer))
     }))

@@ -16,7 +16,7 @@ use futures_util::stream::FuturesOrdered;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::clients::Use;
+use super::clients::{Client, Use};
 use super::names::Place;
 use super::{Shared, setup};
 use crate::broker::backoff::Backoff;
@@ -59,7 +59,7 @@ impl Lane {
             backoff: Backoff::new(shared.rng.clone()),
         };
         let ended = shared.ended.clone();
-        shared.tasks.spawn(async move { ended.run_until_cancelled(driver.run()).await });
+        shared.tasks.spawn(async move { ended.run_until_cancelled(Box::pin(driver.run())).await });
         Self { turn: Mutex::new(()), room: Arc::new(Semaphore::new(size)), size, jobs: sender }
     }
 
@@ -119,7 +119,7 @@ impl Driver {
             }
             self.backoff.pause().await;
             match self.attach().await {
-                Ok((generation, producer)) => match self.serve(producer).await {
+                Ok((generation, producer)) => match Box::pin(self.serve(producer)).await {
                     End::Empty => return,
                     End::Failed(reason) => self.failed(&reason),
                     End::Stuck => {
@@ -148,13 +148,13 @@ impl Driver {
     async fn attach(&self) -> Result<(u64, Producer<TokioExecutor>), BrokerError> {
         let options = ProducerOptions { block_queue_if_full: true, ..ProducerOptions::default() };
         let (url, name) = (self.place.url(), self.shared.process.clone());
-        let make = |client: super::clients::Client| async move {
-            client.producer().with_topic(url).with_name(name).with_options(options).build().await
-        };
+        let make =
+            |client: Client| Box::pin(client.producer().with_topic(url).with_name(name).with_options(options).build());
         self.shared.clients.attach(Use::Produce, make).await
     }
 
     /// Sends and waits for receipts until something fails.
+    #[allow(clippy::large_futures, reason = "the client's are; a box for each message would cost more")]
     async fn serve(&mut self, mut producer: Producer<TokioExecutor>) -> End {
         let limit = *self.shared.config.operation_timeout * 2;
         let mut receipts = FuturesOrdered::new();

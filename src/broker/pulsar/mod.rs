@@ -28,11 +28,13 @@ mod position;
 mod setup;
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -55,7 +57,8 @@ const PAYLOAD_MAX: usize = (5 << 20) - (64 << 10);
 /// A client of Pulsar brokers. Dropping it is a crash: what waits is not sent. Close it instead.
 pub struct PulsarBroker {
     shared: Arc<Shared>,
-    lanes: Mutex<HashMap<Place, Arc<Lane>>>,
+    /// Each with the layout that it belongs to, if it does.
+    lanes: Mutex<HashMap<Place, (Option<u32>, Arc<Lane>)>>,
     lent: HashMap<Topic, Arc<Lent>>,
     /// The group of each competing topic: it has one.
     groups: Mutex<HashMap<Topic, String>>,
@@ -90,6 +93,13 @@ struct Group {
 }
 
 impl Shared {
+    /// Lets something end by itself; [`Broker::close`] waits for it. Without a runtime there is nothing left to end.
+    fn finish(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Ok(runtime) = Handle::try_current() {
+            self.tasks.spawn_on(work, &runtime);
+        }
+    }
+
     fn newest(&self) -> u32 {
         self.layouts.borrow().last().copied().unwrap_or(1)
     }
@@ -146,8 +156,8 @@ impl PulsarBroker {
         if self.shared.closed.is_cancelled() {
             return Err(BrokerError::Closed);
         }
-        let start = |place: &Place| Arc::new(Lane::start(&self.shared, place.clone(), layout));
-        Ok(lanes.entry(place).or_insert_with_key(start).clone())
+        let start = |place: &Place| (layout, Arc::new(Lane::start(&self.shared, place.clone(), layout)));
+        Ok(lanes.entry(place).or_insert_with_key(start).1.clone())
     }
 
     /// Where a message goes now, and the layout if that may change.
@@ -189,17 +199,13 @@ impl PulsarBroker {
             if !sealed {
                 return Ok(());
             }
-            self.forget_sealed(topic);
+            self.forget_sealed();
         }
     }
 
-    fn forget_sealed(&self, topic: Topic) {
-        let newest = self.shared.names.layout(topic, self.shared.newest());
-        let partitions = self.partitions(topic);
-        let open: Vec<Place> = (0..partitions).map(|partition| newest.partition(partition)).collect();
-        let ordered =
-            |place: &Place| Names::partitions(topic, place.url().split("-partition-").next().unwrap_or_default());
-        self.lanes.lock().retain(|place, _| ordered(place).is_none() || open.contains(place));
+    fn forget_sealed(&self) {
+        let newest = self.shared.newest();
+        self.lanes.lock().retain(|_, (layout, _)| layout.is_none_or(|layout| layout == newest));
     }
 
     fn check_ordered(&self, topic: Topic, partition: u32) -> Result<(), BrokerError> {
@@ -283,7 +289,7 @@ impl Broker for PulsarBroker {
             let flushed = async { self.lane(place.clone(), Some(layout))?.enter(Vec::new()).await };
             let flushed = timeout_at(deadline, async { flushed.await?.await.map_err(|_| BrokerError::Closed) }).await;
             if flushed.map_err(|_| late())?? == Err(Sealed) {
-                self.forget_sealed(topic);
+                self.forget_sealed();
                 continue;
             }
             let storage = self.shared.admin.internal(&place).await?;

@@ -115,7 +115,7 @@ impl Reader {
 
     fn leave(&mut self) {
         if let Some(feed) = self.feed.take() {
-            self.shared.tasks.spawn(feed.leave(false));
+            self.shared.finish(feed.leave(false));
         }
     }
 
