@@ -4,6 +4,7 @@
 mod durable;
 mod load;
 mod memory;
+pub mod messages;
 mod purchase;
 mod report;
 

@@ -84,9 +84,11 @@ impl Readable {
     }
 
     fn text(bytes: &Bytes) -> Self {
+        // Control characters take six bytes each in JSON; no message may grow by more than base64 does.
+        let control = bytes.iter().filter(|byte| byte.is_ascii_control() || **byte == b'"' || **byte == b'\\').count();
         match std::str::from_utf8(bytes) {
-            Ok(text) => Self::Text(text.to_owned()),
-            Err(_) => Self::Base64(BASE64.encode(bytes)),
+            Ok(text) if control * 5 <= bytes.len() / 3 => Self::Text(text.to_owned()),
+            _ => Self::Base64(BASE64.encode(bytes)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Messages between the parts: durable, partitioned, at least once.
 //!
-//! [`Broker`] is the contract; [`embedded`] keeps it inside the database of one process. [`envelope`] is the outer form of
+//! [`Broker`] is the contract; [`embedded`] keeps it inside the database of one process, [`pulsar`] among many nodes. [`envelope`] is the outer form of
 //! every payload, [`failure`] the form of what could not be handled, [`outbox`] the way of events that are written together
 //! with the state they announce.
 
@@ -9,6 +9,7 @@ pub mod embedded;
 pub mod envelope;
 pub mod failure;
 pub mod outbox;
+pub mod pulsar;
 #[cfg(test)]
 mod testing;
 
@@ -107,7 +108,8 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Attaches a consumer. `subscription` names the group (ordered, competing) or the node (broadcast). A group begins with
     /// the oldest message that is kept. Of an ordered group one consumer per partition is active at a time, the others
-    /// wait in [`Consumer::receive`] until it is dropped. A competing topic has one group.
+    /// wait in [`Consumer::receive`] until it is dropped (or, between processes, until the broker spreads the partitions
+    /// anew because one came or went; what was not acknowledged then comes to the next one). A competing topic has one group.
     async fn subscribe(
         &self,
         topic: Topic,

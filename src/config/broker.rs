@@ -5,6 +5,9 @@ use serde::Deserialize;
 
 use super::{Check, Secret, Size, Span};
 
+/// The largest message that can still be parked in a broker's default limit of 5 MiB.
+const PULSAR_MESSAGE_MAX: usize = 3 << 20;
+
 /// What carries messages.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -50,11 +53,57 @@ pub struct Broker {
     /// How often the whole outbox is looked through, should a wake-up be lost.
     #[schemars(extend("x-min" = "1ms", "x-max" = "10m"))]
     pub relay_sweep: Span,
+    /// Where the brokers answer over HTTP: `http://host:8080` (Pulsar).
+    pub admin_url: Secret,
+    /// A token that may do everything in the tenant; empty: none is shown (Pulsar).
+    pub token: Secret,
+    /// The tenant whose namespaces `trade` and `results` hold the topics; created where it is missing (Pulsar).
+    pub tenant: String,
+    /// Messages without a receipt at the same time, per topic and partition (Pulsar).
+    #[schemars(range(min = 1, max = 1_000))]
+    pub send_window: usize,
+    /// Messages that a consumer fetches ahead (Pulsar).
+    #[schemars(range(min = 1, max = 10_000))]
+    pub receive_queue: u32,
+    /// How long one request to the brokers may take; also how long a message waits for its receipt before it is sent
+    /// again over a new connection (Pulsar).
+    #[schemars(extend("x-min" = "100ms", "x-max" = "5m"))]
+    pub operation_timeout: Span,
+    /// The longest wait between two tries to connect (Pulsar).
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
+    pub reconnect_max: Span,
+    /// How often each connection is asked for a sign of life (Pulsar).
+    #[schemars(extend("x-min" = "100ms", "x-max" = "5m"))]
+    pub keep_alive: Span,
+    /// How long a consumer may hear nothing before it asks whether messages wait for it (Pulsar).
+    #[schemars(extend("x-min" = "1s", "x-max" = "1h"))]
+    pub stall_after: Span,
+    /// How long a start waits for the brokers to come up (Pulsar).
+    #[schemars(extend("x-min" = "1s", "x-max" = "1h"))]
+    pub start_timeout: Span,
+    /// How long broadcast messages, and the subscriptions of nodes that vanished, are kept (Pulsar).
+    #[schemars(extend("x-min" = "1m", "x-max" = "1d"))]
+    pub results_kept: Span,
 }
 
 impl Broker {
     pub(super) fn validate(&self, check: &mut Check<'_>) {
         let known = self.url.expose() == "embedded:" || matches!(self.url.scheme(), Some("pulsar" | "pulsar+ssl"));
         check.require(known, &["broker.url"], "must be \"embedded:\" or \"pulsar://…\"");
+        if self.url.expose() == "embedded:" {
+            return;
+        }
+        let http = matches!(self.admin_url.scheme(), Some("http" | "https"));
+        check.require(
+            http,
+            &["broker.admin_url"],
+            "must be \"http://…\" or \"https://…\" with broker.url \"pulsar://…\"",
+        );
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        let named = !self.tenant.is_empty() && self.tenant.chars().all(plain);
+        check.require(named, &["broker.tenant"], "must be made of letters, digits, \"-\" and \"_\"");
+        // A message that is parked grows by a third where it is no text, and brokers take 5 MiB.
+        let fits = *self.message_max <= PULSAR_MESSAGE_MAX;
+        check.require(fits, &["broker.message_max"], "must be 3MiB at most with broker.url \"pulsar://…\"");
     }
 }

@@ -46,9 +46,9 @@ pub async fn competing_gets_unacknowledged_again(rig: &dyn Rig) {
     let first = take(&mut slow, 2).await;
     slow.ack(first[0].position).await.unwrap();
     nothing_comes(&mut other).await;
-    rig.pass(REDELIVERY - Duration::from_secs(10)).await;
+    rig.pass(REDELIVERY - 10).await;
     nothing_comes(&mut other).await;
-    rig.pass(Duration::from_secs(11)).await;
+    rig.pass(11).await;
     let again = take(&mut other, 1).await;
     assert_eq!(texts(&again), ["1"]);
     assert_eq!(again[0].redeliveries, 1);
@@ -86,43 +86,44 @@ pub fn due(text: &str, at: Timestamp) -> Message {
 }
 
 pub async fn delayed_is_never_early(rig: &dyn Rig) {
-    let (broker, start) = (rig.open().await, rig.now());
-    let at = |seconds| start.plus(Duration::from_secs(seconds));
+    let broker = rig.open().await;
     let mut consumer = broker.subscribe(Topic::PaymentTimeouts, 0, GROUP).await.unwrap();
-    let batch = vec![due("late", at(60)), due("soon", at(20)), due("past", start.minus(Duration::from_secs(9)))];
+    let start = rig.now();
+    let at = |seconds| start.plus(rig.second() * seconds);
+    let batch = vec![due("late", at(60)), due("soon", at(20)), due("past", start.minus(rig.second() * 9))];
     broker.publish(Topic::PaymentTimeouts, batch).await.unwrap();
     let past = take(&mut consumer, 1).await;
     assert_eq!(texts(&past), ["past"]);
     consumer.ack(past[0].position).await.unwrap();
     nothing_comes(&mut consumer).await;
-    rig.pass(Duration::from_secs(19)).await;
+    rig.pass_until(at(19)).await;
     nothing_comes(&mut consumer).await;
     // Due earlier than what the consumer waits for.
     broker.publish(Topic::PaymentTimeouts, vec![due("sooner", at(19))]).await.unwrap();
     let sooner = take(&mut consumer, 1).await;
     assert_eq!(texts(&sooner), ["sooner"]);
     consumer.ack(sooner[0].position).await.unwrap();
-    rig.pass(Duration::from_secs(2)).await;
+    rig.pass_until(at(21)).await;
     let soon = take(&mut consumer, 1).await;
     assert_eq!(texts(&soon), ["soon"]);
     consumer.ack(soon[0].position).await.unwrap();
     nothing_comes(&mut consumer).await;
     broker.publish(Topic::PaymentTimeouts, vec![due("later", at(70))]).await.unwrap();
-    rig.pass(Duration::from_secs(60)).await;
+    rig.pass_until(at(81)).await;
     assert_eq!(texts(&take(&mut consumer, 2).await), ["late", "later"]);
 }
 
 pub async fn delayed_survives(rig: &dyn Rig) {
     let (broker, start) = (rig.open().await, rig.now());
-    let at = |seconds| start.plus(Duration::from_secs(seconds));
+    let at = |seconds| start.plus(rig.second() * seconds);
     broker.publish(Topic::PaymentTimeouts, vec![due("b", at(40)), due("a", at(30))]).await.unwrap();
     drop(broker);
     let broker = rig.open().await;
     let mut consumer = broker.subscribe(Topic::PaymentTimeouts, 0, GROUP).await.unwrap();
     nothing_comes(&mut consumer).await;
-    rig.pass(Duration::from_secs(35)).await;
+    rig.pass_until(at(35)).await;
     assert_eq!(texts(&take(&mut consumer, 1).await), ["a"]);
     nothing_comes(&mut consumer).await;
-    rig.pass(Duration::from_secs(10)).await;
+    rig.pass_until(at(45)).await;
     assert_eq!(texts(&take(&mut consumer, 1).await), ["b"]);
 }

@@ -42,7 +42,7 @@ fn settings() -> config::Broker {
         envelope_items: 64,
         in_flight: 16,
         publish_timeout: Span(Duration::from_secs(10)),
-        redelivery_after: Span(REDELIVERY),
+        redelivery_after: Span(Duration::from_secs(REDELIVERY.into())),
         broadcast_buffer: BUFFER,
         message_max: Size(LARGEST),
         publish_queue: Size(1 << 20),
@@ -51,6 +51,17 @@ fn settings() -> config::Broker {
         poll_every: Span(Duration::from_millis(2)),
         relay_batch: 100,
         relay_sweep: Span(Duration::from_secs(1)),
+        admin_url: Secret::new(""),
+        token: Secret::new(""),
+        tenant: String::new(),
+        send_window: 64,
+        receive_queue: 64,
+        operation_timeout: Span(Duration::from_secs(10)),
+        reconnect_max: Span(Duration::from_secs(2)),
+        keep_alive: Span(Duration::from_secs(15)),
+        stall_after: Span(Duration::from_secs(30)),
+        start_timeout: Span(Duration::from_secs(60)),
+        results_kept: Span(Duration::from_secs(600)),
     }
 }
 
@@ -66,8 +77,8 @@ impl Rig for Embedded {
         self.clock.clock().now()
     }
 
-    async fn pass(&self, time: Duration) {
-        self.clock.advance(time);
+    async fn pass_until(&self, moment: Timestamp) {
+        self.clock.set(moment.max(self.now()));
     }
 
     async fn outage(&self) -> Box<dyn Any + Send> {
@@ -77,7 +88,8 @@ impl Rig for Embedded {
     }
 }
 
-all_cases!(Embedded::new());
+quiet_cases!(Embedded::new());
+outage_cases!(Embedded::new());
 
 /// A table that can't be read: the consumer says so, backs off, and goes on where it was.
 #[tokio::test]

@@ -1,0 +1,34 @@
+//! Orders per second through a real Pulsar, against `pulsar-perf`. `cargo bench --bench pulsar` with `DOORBUSTER_TEST_PULSAR` and
+//! `DOORBUSTER_TEST_PULSAR_ADMIN` (`./justw services env`), and `PULSAR_PERF`, the path of the program.
+
+use std::path::PathBuf;
+
+use doorbuster::bench::messages;
+use doorbuster::config::{Config, Secret};
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> anyhow::Result<()> {
+    let variable = |name| std::env::var(name).ok();
+    let (Some(url), Some(admin_url), Some(perf)) = (
+        variable("DOORBUSTER_TEST_PULSAR"),
+        variable("DOORBUSTER_TEST_PULSAR_ADMIN"),
+        variable("PULSAR_PERF").map(PathBuf::from),
+    ) else {
+        println!("DOORBUSTER_TEST_PULSAR, DOORBUSTER_TEST_PULSAR_ADMIN and PULSAR_PERF are needed");
+        return Ok(());
+    };
+    let mut config = Config::default_embedded().broker;
+    config.url = Secret::new(url);
+    config.admin_url = Secret::new(admin_url);
+    config.tenant = format!("bench-{}", std::process::id());
+    for tickets in [64, 128, 256] {
+        let row = messages::run(3, tickets, &config, &perf).await?;
+        println!(
+            "{tickets} tickets in an envelope: {:.0?} orders/s, pulsar-perf {:.0?}, ratio {:.2}",
+            row.product,
+            row.baseline.as_deref().unwrap_or_default(),
+            row.value()
+        );
+    }
+    Ok(())
+}

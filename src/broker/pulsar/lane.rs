@@ -1,0 +1,252 @@
+//! The way of messages to one topic: one task, one producer, one order.
+//!
+//! What has entered the lane is stored sooner or later, whatever its publisher was told meanwhile: a message without a
+//! receipt is sent again, before all that came after it. The producer's name is unique to this process and the broker lets
+//! one producer of a name in at a time, so nothing of an older connection can arrive behind what a newer one stored.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ::pulsar::producer::Message as Outgoing;
+use ::pulsar::{Producer, ProducerOptions, TokioExecutor};
+use bytes::Bytes;
+use data_encoding::BASE64;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::clients::{Client, Use};
+use super::names::Place;
+use super::{Shared, setup};
+use crate::broker::backoff::Backoff;
+use crate::broker::{BrokerError, Message};
+
+/// Bytes that a message takes beside its payload and key, roughly.
+const OVERHEAD: usize = 256;
+
+/// Where publishers enter.
+pub(super) struct Lane {
+    /// Taken in the order of asking: so the order of publishing is the order of entering.
+    turn: Mutex<()>,
+    room: Arc<Semaphore>,
+    size: usize,
+    jobs: mpsc::UnboundedSender<Job>,
+}
+
+/// The topic was sealed: what was not stored yet never will be. Or the lane has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sealed;
+
+struct Job {
+    messages: Vec<Message>,
+    done: oneshot::Sender<Result<(), Sealed>>,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+impl Lane {
+    /// Starts a lane. It ends when it is dropped and empty. `layout`: the number of partitions that its topic was made
+    /// for, if it is partitioned.
+    pub(super) fn start(shared: &Arc<Shared>, place: Place, layout: Option<u32>) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let size = (*shared.config.publish_queue).min(Semaphore::MAX_PERMITS).min(u32::MAX as usize);
+        let driver = Driver {
+            shared: shared.clone(),
+            place,
+            layout,
+            jobs: receiver,
+            waiting: VecDeque::new(),
+            backoff: Backoff::new(shared.rng.clone()),
+        };
+        let ended = shared.ended.clone();
+        shared.tasks.spawn(async move { ended.run_until_cancelled(Box::pin(driver.run())).await });
+        Self { turn: Mutex::new(()), room: Arc::new(Semaphore::new(size)), size, jobs: sender }
+    }
+
+    /// Enters the lane when there is room; the receiver learns when the messages are stored. Without messages: when
+    /// everything is that had entered before.
+    pub(super) async fn enter(
+        &self,
+        messages: Vec<Message>,
+    ) -> Result<oneshot::Receiver<Result<(), Sealed>>, BrokerError> {
+        let _turn = self.turn.lock().await;
+        let bytes: usize = messages.iter().map(|message| message.payload.len() + message.key.len() + OVERHEAD).sum();
+        let mut room = None;
+        if !messages.is_empty() {
+            // What is larger than all the room there is goes alone.
+            let wanted = bytes.min(self.size) as u32;
+            room = Some(self.room.clone().acquire_many_owned(wanted).await.map_err(|_| BrokerError::Closed)?);
+        }
+        let (done, stored) = oneshot::channel();
+        self.jobs.send(Job { messages, done, room }).map_err(|_| BrokerError::Closed)?;
+        Ok(stored)
+    }
+}
+
+/// A message on its way, or the end of a job.
+enum Step {
+    Send(Message),
+    Done { done: oneshot::Sender<Result<(), Sealed>>, _room: Option<OwnedSemaphorePermit> },
+}
+
+enum End {
+    /// Nothing will come any more, and everything is stored.
+    Empty,
+    /// The connection, or the broker, failed.
+    Failed(String),
+    /// The client is wedged.
+    Stuck,
+}
+
+struct Driver {
+    shared: Arc<Shared>,
+    place: Place,
+    layout: Option<u32>,
+    jobs: mpsc::UnboundedReceiver<Job>,
+    waiting: VecDeque<Step>,
+    backoff: Backoff,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        loop {
+            // No connection before there is something to send.
+            if self.waiting.is_empty() {
+                match self.jobs.recv().await {
+                    Some(job) => self.take(job),
+                    None => return,
+                }
+            }
+            self.backoff.pause().await;
+            match self.attach().await {
+                Ok((generation, producer)) => match Box::pin(self.serve(producer)).await {
+                    End::Empty => return,
+                    End::Failed(reason) => self.failed(&reason),
+                    End::Stuck => {
+                        self.failed("no receipt and no error in time");
+                        self.shared.clients.abandon(Use::Produce, generation).await;
+                    }
+                },
+                Err(error) => self.failed(&error.to_string()),
+            }
+            if self.is_sealed().await {
+                return self.give_up();
+            }
+        }
+    }
+
+    fn failed(&mut self, reason: &str) {
+        self.backoff.failed();
+        tracing::warn!(topic = self.place.url(), reason, "messages not stored yet");
+    }
+
+    fn take(&mut self, job: Job) {
+        self.waiting.extend(job.messages.into_iter().map(Step::Send));
+        self.waiting.push_back(Step::Done { done: job.done, _room: job.room });
+    }
+
+    async fn attach(&self) -> Result<(u64, Producer<TokioExecutor>), BrokerError> {
+        let options = ProducerOptions { block_queue_if_full: true, ..ProducerOptions::default() };
+        let (url, name) = (self.place.url(), self.shared.process.clone());
+        let make =
+            |client: Client| Box::pin(client.producer().with_topic(url).with_name(name).with_options(options).build());
+        self.shared.clients.attach(Use::Produce, make).await
+    }
+
+    /// Sends and waits for receipts until something fails.
+    #[allow(clippy::large_futures, reason = "the client's are; a box for each message would cost more")]
+    async fn serve(&mut self, mut producer: Producer<TokioExecutor>) -> End {
+        let limit = *self.shared.config.operation_timeout * 2;
+        let mut receipts = FuturesOrdered::new();
+        // How much of `waiting` is under way, when something last moved, whether more may come.
+        let (mut sent, mut moved, mut open) = (0, Instant::now(), true);
+        loop {
+            while sent < self.waiting.len() && receipts.len() < self.shared.config.send_window {
+                if let Step::Send(message) = &self.waiting[sent] {
+                    match tokio::time::timeout(limit, producer.send_non_blocking(outgoing(message))).await {
+                        Ok(Ok(receipt)) => receipts.push_back(receipt),
+                        Ok(Err(error)) => return End::Failed(error.to_string()),
+                        Err(_) => return End::Stuck,
+                    }
+                }
+                sent += 1;
+            }
+            sent -= self.settle(sent);
+            if !open && self.waiting.is_empty() {
+                let _ = tokio::time::timeout(limit, producer.close()).await;
+                return End::Empty;
+            }
+            tokio::select! {
+                Some(receipt) = receipts.next() => match receipt {
+                    Ok(_) => {
+                        self.waiting.pop_front();
+                        sent -= 1;
+                        moved = Instant::now();
+                        self.backoff.succeeded();
+                    }
+                    Err(error) => return End::Failed(error.to_string()),
+                },
+                job = self.jobs.recv(), if open && receipts.len() < self.shared.config.send_window => {
+                    if receipts.is_empty() {
+                        moved = Instant::now();
+                    }
+                    match job {
+                        Some(job) => self.take(job),
+                        None => open = false,
+                    }
+                },
+                () = tokio::time::sleep_until(moved + limit), if !receipts.is_empty() => return End::Stuck,
+            }
+        }
+    }
+
+    /// Tells the publishers at the front that everything before them is stored. Returns how many steps that were, of those `sent`.
+    fn settle(&mut self, sent: usize) -> usize {
+        let mut settled = 0;
+        while settled < sent && matches!(self.waiting.front(), Some(Step::Done { .. })) {
+            if let Some(Step::Done { done, .. }) = self.waiting.pop_front() {
+                // An error only says that nobody waits any more.
+                let _ = done.send(Ok(()));
+                settled += 1;
+            }
+        }
+        settled
+    }
+
+    /// Whether a newer layout has taken the place of this topic's.
+    async fn is_sealed(&self) -> bool {
+        let Some(layout) = self.layout else { return false };
+        if let Err(error) = setup::refresh(&self.shared).await {
+            tracing::debug!(%error, "layouts not read");
+        }
+        self.shared.newest() > layout
+    }
+
+    fn give_up(mut self) {
+        self.jobs.close();
+        while let Ok(job) = self.jobs.try_recv() {
+            self.take(job);
+        }
+        for step in self.waiting {
+            if let Step::Done { done, .. } = step {
+                let _ = done.send(Err(Sealed));
+            }
+        }
+    }
+}
+
+/// Keys are any bytes, and text on the wire.
+fn outgoing(message: &Message) -> Outgoing {
+    Outgoing {
+        payload: message.payload.to_vec(),
+        partition_key: Some(BASE64.encode(&message.key)),
+        partition_key_b64_encoded: Some(true),
+        deliver_at_time: message.deliver_at.map(crate::kernel::Timestamp::as_millis),
+        ..Outgoing::default()
+    }
+}
+
+/// The key of a received message.
+pub(super) fn key(text: Option<&str>) -> Bytes {
+    BASE64.decode(text.unwrap_or_default().as_bytes()).map(Bytes::from).unwrap_or_default()
+}

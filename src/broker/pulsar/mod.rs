@@ -1,0 +1,383 @@
+//! The broker on Apache Pulsar: many nodes, messages on disks that survive any of them.
+//!
+//! | topics | on the brokers | subscription |
+//! | --- | --- | --- |
+//! | ordered | `TENANT/trade/order-requests-N`, N partitions | Failover per partition and group, cumulative acknowledgement |
+//! | competing | `TENANT/trade/NAME`, `payment-timeouts` one per range of delays | Shared, one by one |
+//! | broadcast | `TENANT/results/NAME`, which end after `broker.results_kept` | Exclusive and durable, one per node |
+//!
+//! What the contract asks for and Pulsar does not give by itself:
+//! - positions are ledger and entry in one number ([`position`]);
+//! - the order of publishing, and a barrier behind all that was published, come from one [`lane`] per topic;
+//! - the partitions can be raised ([`setup`]);
+//! - connections heal ([`clients`], [`feed`]); a redelivery of what is held here already is not seen.
+//!
+//! Failover spreads the partitions over the processes that are attached. When one joins, a partition may change hands while
+//! its last messages are being worked on: the next one gets them again, about a second later.
+
+mod admin;
+mod broadcast;
+mod clients;
+mod competing;
+mod failures;
+mod feed;
+mod lane;
+mod names;
+mod ordered;
+mod position;
+mod setup;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use data_encoding::HEXLOWER;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::admin::Admin;
+use self::broadcast::Listener;
+use self::clients::Clients;
+use self::competing::{Lent, Worker};
+use self::lane::{Lane, Sealed};
+use self::names::{COMPETING, Names, Place};
+use self::ordered::Reader;
+use super::{Broker, BrokerError, Consumer, Delivery, Failure, Message, Topic, partition_for};
+use crate::config;
+use crate::kernel::{Clock, Rng};
+
+/// Brokers take 5 MiB, the message's metadata included. Only a parked message can come near.
+const PAYLOAD_MAX: usize = (5 << 20) - (64 << 10);
+
+/// A client of Pulsar brokers. Dropping it is a crash: what waits is not sent. Close it instead.
+pub struct PulsarBroker {
+    shared: Arc<Shared>,
+    /// Each with the layout that it belongs to, if it does.
+    lanes: Mutex<HashMap<Place, (Option<u32>, Arc<Lane>)>>,
+    lent: HashMap<Topic, Arc<Lent>>,
+    /// The group of each competing topic: it has one.
+    groups: Mutex<HashMap<Topic, String>>,
+    /// Parked messages are taken one at a time.
+    taking: tokio::sync::Mutex<()>,
+}
+
+struct Shared {
+    config: config::Broker,
+    clock: Clock,
+    rng: Rng,
+    admin: Admin,
+    clients: Clients,
+    names: Names,
+    /// Unlike that of any other process: what producers and consumers are called.
+    process: String,
+    /// The numbers of partitions that there were, and at the end the one that there is.
+    layouts: watch::Sender<Vec<u32>>,
+    groups: Mutex<HashMap<(u32, String), Group>>,
+    tasks: TaskTracker,
+    /// No calls any more.
+    closed: CancellationToken,
+    /// No sending any more either.
+    ended: CancellationToken,
+}
+
+/// What this process knows of an ordered group in a partition.
+#[derive(Default)]
+struct Group {
+    acked: u64,
+    readers: i32,
+}
+
+impl Shared {
+    /// Lets something end by itself; [`Broker::close`] waits for it. Without a runtime there is nothing left to end.
+    fn finish(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Ok(runtime) = Handle::try_current() {
+            self.tasks.spawn_on(work, &runtime);
+        }
+    }
+
+    fn newest(&self) -> u32 {
+        self.layouts.borrow().last().copied().unwrap_or(1)
+    }
+
+    /// A reader more; returns how many there were.
+    fn join(&self, partition: u32, group: &str) -> i32 {
+        let mut groups = self.groups.lock();
+        let group = groups.entry((partition, group.to_owned())).or_default();
+        group.readers += 1;
+        group.readers - 1
+    }
+
+    fn part(&self, partition: u32, group: &str) {
+        self.groups.lock().entry((partition, group.to_owned())).or_default().readers -= 1;
+    }
+
+    fn acknowledged(&self, partition: u32, group: &str, position: u64) {
+        let mut groups = self.groups.lock();
+        let group = groups.entry((partition, group.to_owned())).or_default();
+        group.acked = group.acked.max(position);
+    }
+}
+
+impl PulsarBroker {
+    /// Connects, and makes the topics that are not there yet; waits up to `broker.start_timeout` for the brokers to come up.
+    /// `node`: a readable part of the names of producers and consumers. Must be called inside a tokio runtime.
+    pub async fn open(config: &config::Broker, node: &str, clock: Clock, rng: Rng) -> Result<Self, BrokerError> {
+        let shared = Arc::new(Shared {
+            admin: Admin::new(config)?,
+            clients: Clients::new(config.clone()),
+            names: Names { tenant: config.tenant.as_str().into() },
+            process: format!("{node}-{}", HEXLOWER.encode(&rng.bytes::<8>())),
+            config: config.clone(),
+            clock,
+            rng,
+            layouts: watch::Sender::new(Vec::new()),
+            groups: Mutex::default(),
+            tasks: TaskTracker::new(),
+            closed: CancellationToken::new(),
+            ended: CancellationToken::new(),
+        });
+        setup::prepare(&shared).await?;
+        Ok(Self {
+            shared,
+            lanes: Mutex::default(),
+            lent: names::topics(Delivery::Competing).map(|topic| (topic, Arc::default())).collect(),
+            groups: Mutex::default(),
+            taking: tokio::sync::Mutex::default(),
+        })
+    }
+
+    fn lane(&self, place: Place, layout: Option<u32>) -> Result<Arc<Lane>, BrokerError> {
+        let mut lanes = self.lanes.lock();
+        if self.shared.closed.is_cancelled() {
+            return Err(BrokerError::Closed);
+        }
+        let start = |place: &Place| (layout, Arc::new(Lane::start(&self.shared, place.clone(), layout)));
+        Ok(lanes.entry(place).or_insert_with_key(start).1.clone())
+    }
+
+    /// Where a message goes now, and the layout if that may change.
+    fn way(&self, topic: Topic, message: &Message) -> (Place, Option<u32>) {
+        let names = &self.shared.names;
+        match topic.delivery() {
+            Delivery::Ordered => {
+                let layout = self.shared.newest();
+                (names.layout(topic, layout).partition(partition_for(&message.key, layout)), Some(layout))
+            }
+            Delivery::Broadcast => (names.broadcast(topic), None),
+            Delivery::Competing => {
+                let now = self.shared.clock.now();
+                let wait = message.deliver_at.map(|due| due.since(now)).unwrap_or_default();
+                (names.competing_for(topic, wait), None)
+            }
+        }
+    }
+
+    /// Stores the messages, in the layout that is open when it comes to that.
+    async fn store(&self, topic: Topic, messages: Vec<Message>) -> Result<(), BrokerError> {
+        loop {
+            let mut ways: Vec<(Place, Option<u32>, Vec<Message>)> = Vec::new();
+            for message in &messages {
+                let (place, layout) = self.way(topic, message);
+                match ways.iter_mut().find(|(known, ..)| *known == place) {
+                    Some((.., batch)) => batch.push(message.clone()),
+                    None => ways.push((place, layout, vec![message.clone()])),
+                }
+            }
+            let mut receipts = Vec::with_capacity(ways.len());
+            for (place, layout, batch) in ways {
+                receipts.push(self.lane(place, layout)?.enter(batch).await?);
+            }
+            let mut sealed = false;
+            for receipt in receipts {
+                sealed |= receipt.await.map_err(|_| BrokerError::Closed)? == Err(Sealed);
+            }
+            if !sealed {
+                return Ok(());
+            }
+            self.forget_sealed();
+        }
+    }
+
+    fn forget_sealed(&self) {
+        let newest = self.shared.newest();
+        self.lanes.lock().retain(|_, (layout, _)| layout.is_none_or(|layout| layout == newest));
+    }
+
+    fn check_ordered(&self, topic: Topic, partition: u32) -> Result<(), BrokerError> {
+        if topic.delivery() == Delivery::Ordered && partition < self.shared.newest() {
+            return Ok(());
+        }
+        Err(BrokerError::Refused(format!("{} has no ordered partition {partition}", topic.name())))
+    }
+
+    fn check_open(&self) -> Result<(), BrokerError> {
+        if self.shared.closed.is_cancelled() { Err(BrokerError::Closed) } else { Ok(()) }
+    }
+
+    /// The older layouts that the group has not read to their end.
+    async fn undrained(&self, topic: Topic, group: &str) -> Result<bool, BrokerError> {
+        let layouts = self.shared.layouts.borrow().clone();
+        for layout in &layouts[..layouts.len().saturating_sub(1)] {
+            if !setup::drained(&self.shared, topic, *layout, group).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+#[async_trait]
+impl Broker for PulsarBroker {
+    async fn publish(&self, topic: Topic, messages: Vec<Message>) -> Result<(), BrokerError> {
+        self.check_open()?;
+        let limit = if topic == Topic::Failures { PAYLOAD_MAX } else { *self.shared.config.message_max };
+        if let Some(large) = messages.iter().map(|message| message.payload.len()).find(|size| *size > limit) {
+            return Err(BrokerError::Refused(format!("a message of {large} bytes is larger than allowed")));
+        }
+        let deadline = Instant::now() + *self.shared.config.publish_timeout;
+        let late = |_| Err(BrokerError::Unavailable("the brokers did not confirm in time".into()));
+        timeout_at(deadline, self.store(topic, messages)).await.unwrap_or_else(late)
+    }
+
+    fn partitions(&self, topic: Topic) -> u32 {
+        if topic.delivery() == Delivery::Ordered { self.shared.newest() } else { 1 }
+    }
+
+    fn partition_of(&self, topic: Topic, key: &[u8]) -> u32 {
+        partition_for(key, self.partitions(topic))
+    }
+
+    async fn subscribe(
+        &self,
+        topic: Topic,
+        partition: u32,
+        subscription: &str,
+    ) -> Result<Box<dyn Consumer>, BrokerError> {
+        self.check_open()?;
+        let shared = self.shared.clone();
+        match topic.delivery() {
+            Delivery::Ordered => {
+                self.check_ordered(topic, partition)?;
+                Ok(Box::new(Reader::open(shared, topic, partition, subscription.to_owned()).await?))
+            }
+            Delivery::Broadcast => Ok(Box::new(Listener::open(shared, topic, subscription).await?)),
+            Delivery::Competing => {
+                let group = self.groups.lock().entry(topic).or_insert_with(|| subscription.to_owned()).clone();
+                if group != subscription {
+                    return Err(BrokerError::Refused(format!("{} is read by {group:?} already", topic.name())));
+                }
+                let lent = self.lent.get(&topic).cloned().unwrap_or_default();
+                Ok(Box::new(Worker::open(shared, topic, lent).await?))
+            }
+        }
+    }
+
+    async fn end_position(&self, topic: Topic, partition: u32) -> Result<u64, BrokerError> {
+        self.check_open()?;
+        self.check_ordered(topic, partition)?;
+        let deadline = Instant::now() + *self.shared.config.publish_timeout;
+        let late = || BrokerError::Unavailable("messages are still on their way".into());
+        loop {
+            let layout = self.shared.newest();
+            let place = self.shared.names.layout(topic, layout).partition(partition);
+            // Nothing in this process is on its way any more, not even what was given up.
+            let flushed = async { self.lane(place.clone(), Some(layout))?.enter(Vec::new()).await };
+            let flushed = timeout_at(deadline, async { flushed.await?.await.map_err(|_| BrokerError::Closed) }).await;
+            if flushed.map_err(|_| late())?? == Err(Sealed) {
+                self.forget_sealed();
+                continue;
+            }
+            let storage = self.shared.admin.internal(&place).await?;
+            let first = self.shared.layouts.borrow().len() == 1;
+            return if storage.is_empty() && first { Ok(0) } else { storage.end() };
+        }
+    }
+
+    async fn acked_through(&self, topic: Topic, partition: u32, subscription: &str) -> Result<u64, BrokerError> {
+        self.check_open()?;
+        self.check_ordered(topic, partition)?;
+        let known = self.shared.groups.lock().get(&(partition, subscription.to_owned())).map_or(0, |group| group.acked);
+        if self.undrained(topic, subscription).await? {
+            return Ok(known);
+        }
+        let place = self.shared.names.layout(topic, self.shared.newest()).partition(partition);
+        // What was acknowledged here may still be on its way.
+        Ok(self.shared.admin.internal(&place).await?.acked_through(subscription)?.max(known))
+    }
+
+    async fn backlog(&self, topic: Topic, subscription: &str) -> Result<u64, BrokerError> {
+        self.check_open()?;
+        let names = &self.shared.names;
+        let (places, group) = match topic.delivery() {
+            Delivery::Broadcast => return Ok(0),
+            Delivery::Competing => (names.competing(topic), COMPETING),
+            Delivery::Ordered => {
+                let layouts = self.shared.layouts.borrow().clone();
+                let partitions = |layout: u32| (0..layout).map(move |partition| (layout, partition));
+                let all = layouts.into_iter().flat_map(partitions);
+                (
+                    all.map(|(layout, partition)| names.layout(topic, layout).partition(partition)).collect(),
+                    subscription,
+                )
+            }
+        };
+        let mut waiting = 0;
+        for place in places {
+            waiting += self.shared.admin.internal(&place).await?.backlog(group);
+        }
+        Ok(waiting)
+    }
+
+    async fn failures(&self, after: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError> {
+        self.check_open()?;
+        failures::list(&self.shared, after, max).await
+    }
+
+    async fn replay(&self, position: u64) -> Result<bool, BrokerError> {
+        self.check_open()?;
+        let _taking = self.taking.lock().await;
+        let Some(found) = failures::find(&self.shared, position).await? else { return Ok(false) };
+        let refused = |reason: String| BrokerError::Refused(reason);
+        let failure = Failure::decode(&found.payload).map_err(|error| refused(error.to_string()))?;
+        let unknown = || refused(format!("unknown topic {:?}", failure.topic));
+        let topic = Topic::parse(&failure.topic).ok_or_else(unknown)?;
+        let message = Message { key: failure.key, payload: failure.payload, deliver_at: None };
+        self.publish(topic, vec![message]).await?;
+        failures::remove(&self.shared, position).await?;
+        Ok(true)
+    }
+
+    async fn discard(&self, position: u64) -> Result<bool, BrokerError> {
+        self.check_open()?;
+        let _taking = self.taking.lock().await;
+        if failures::find(&self.shared, position).await?.is_none() {
+            return Ok(false);
+        }
+        failures::remove(&self.shared, position).await?;
+        Ok(true)
+    }
+
+    async fn close(&self) {
+        self.shared.closed.cancel();
+        // Each lane ends when what is in it is stored.
+        self.lanes.lock().clear();
+        self.shared.tasks.close();
+        let done = tokio::time::timeout(*self.shared.config.publish_timeout, self.shared.tasks.wait()).await;
+        if done.is_err() {
+            tracing::warn!(tasks = self.shared.tasks.len(), "messages or acknowledgements may not have been written");
+        }
+        self.shared.ended.cancel();
+    }
+}
+
+impl Drop for PulsarBroker {
+    fn drop(&mut self) {
+        self.shared.closed.cancel();
+        self.shared.ended.cancel();
+    }
+}
