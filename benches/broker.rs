@@ -115,6 +115,7 @@ async fn open(path: &str) -> anyhow::Result<EmbeddedBroker> {
         ack_flush: Span(Duration::from_millis(100)),
         poll_every: Span(Duration::from_secs(1)),
         relay_batch: 256,
+        orphaned_after: Span(Duration::from_secs(2)),
         relay_sweep: Span(Duration::from_secs(5)),
         admin_url: Secret::new(""),
         token: Secret::new(""),

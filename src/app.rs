@@ -1,5 +1,7 @@
 //! The composition root: the only place that names implementations, and the order in which things start and stop.
 
+mod work;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -18,22 +20,23 @@ use crate::api::graphql::schema;
 use crate::api::health::{Check, Vitals};
 use crate::api::router;
 use crate::broker::embedded::EmbeddedBroker;
+use crate::broker::pulsar::PulsarBroker;
 use crate::broker::{Broker, Relay, Topic};
-use crate::config::Config;
-use crate::gate::{Coalescer, Gate, MemoryGate};
+use crate::config::{self, Config};
+use crate::gate::{Coalescer, Gate, MemoryGate, RedisGate};
 use crate::hub::Hub;
 use crate::kernel::{Clock, Rng};
 use crate::lifecycle::{Backoff, Shutdown, Supervisor, WorkerStatus};
+use crate::nodes::Leases;
 use crate::orders::publisher::publisher;
 use crate::orders::{Orders, Parts};
 use crate::sales::{self, Sales};
 use crate::store::Database;
 use crate::telemetry::Metrics;
-use crate::workers::order_writer::OrderWriter;
-use crate::workers::{jobs, login_log, payment_timeouts, results};
+use crate::workers::{login_log, payment_timeouts};
 
-/// This node's name in broadcast subscriptions. The embedded profile has one node.
-const NODE: &str = "node";
+/// How long saying goodbye to the other nodes may take at the end.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A running doorbuster. A process can hold several.
 #[derive(Clone)]
@@ -41,6 +44,8 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     config: Arc<Config>,
+    node: String,
+    leases: Leases,
     clock: Clock,
     rng: Rng,
     db: Database,
@@ -50,6 +55,7 @@ struct Inner {
     sales: Sales,
     orders: Orders,
     relay: Relay,
+    orphans: Relay,
     metrics: Metrics,
     supervisor: Supervisor,
     gates_open: AtomicBool,
@@ -60,7 +66,9 @@ struct Inner {
 
 impl App {
     /// Opens and migrates the database, and puts everything together. Nothing runs yet but the broker.
-    pub async fn build(config: Config, clock: Clock, rng: Rng) -> anyhow::Result<Self> {
+    pub async fn build(mut config: Config, clock: Clock, rng: Rng) -> anyhow::Result<Self> {
+        let node = node_name(&config.node, &rng);
+        config.store.node.clone_from(&node);
         let config = Arc::new(config);
         let db = Database::open(&config.store).await.context("opening the database")?;
         let applied = db.migrate().await.context("migrating the database")?;
@@ -68,13 +76,14 @@ impl App {
             tracing::info!(migrations = applied.len(), "database migrated");
         }
         let metrics = Metrics::new();
-        let broker = EmbeddedBroker::open(db.clone(), clock.clone(), rng.clone(), &config.broker).await?;
-        let broker: Arc<dyn Broker> = Arc::new(broker);
-        let gate: Arc<dyn Gate> = Arc::new(MemoryGate::new(clock.clone()));
+        db.register(&metrics);
+        let broker = open_broker(&config.broker, &db, &node, &clock, &rng).await.context("opening the broker")?;
+        let gate = open_gate(&config.gate, &clock, &rng).await.context("opening the gate")?;
         let hub = Hub::new(config.hub.recent_orders);
         let accounts = Accounts::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.accounts)?;
         metrics.register(|registry| accounts.register_metrics(registry));
         let relay = Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
+        let orphans = Relay::of_orphans(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
         let sales = Sales::new(sales::Parts {
             db: db.clone(),
             broker: broker.clone(),
@@ -98,10 +107,15 @@ impl App {
             metrics: metrics.clone(),
         });
         sales.refresh().await?;
+        // A gate that nodes share is opened by whichever of them holds the lease; one's own, by this node.
+        let shared_gate = matches!(db, Database::Postgres(_));
         let supervisor = Supervisor::new(rng.clone(), metrics.clone(), Backoff::default());
         let publishing = parking_lot::Mutex::new(Some(tokio::spawn(publishing.run())));
+        let leases = Leases::new(db.clone(), &node, *config.node.lease);
         Ok(Self(Arc::new(Inner {
             config,
+            node,
+            leases,
             clock,
             rng,
             db,
@@ -111,9 +125,10 @@ impl App {
             sales,
             orders,
             relay,
+            orphans,
             metrics,
             supervisor,
-            gates_open: AtomicBool::new(false),
+            gates_open: AtomicBool::new(shared_gate),
             database_up: AtomicBool::new(true),
             publishing,
             edge: OnceLock::new(),
@@ -145,53 +160,14 @@ impl App {
         &self.0.orders
     }
 
+    /// This node's name.
+    pub fn node(&self) -> &str {
+        &self.0.node
+    }
+
     /// Messages.
     pub fn broker(&self) -> &Arc<dyn Broker> {
         &self.0.broker
-    }
-
-    /// Starts the workers and, once what was accepted before is written down, opens the gates.
-    pub fn start(&self) {
-        for partition in 0..self.0.broker.partitions(Topic::OrderRequests) {
-            self.work(format!("order-writer-{partition}"), move |app| async move {
-                app.order_writer().run(partition).await
-            });
-        }
-        self.work(
-            "results",
-            |app| async move { results::run(&app.0.orders, &*app.0.broker, NODE, &app.0.metrics).await },
-        );
-        self.work("payment-timeouts", |app| async move {
-            payment_timeouts::run(&app.0.orders, &*app.0.broker, &app.0.clock, &app.0.metrics).await
-        });
-        self.work("catalog-changes", |app| async move {
-            let mut changes = app.0.broker.subscribe(Topic::CatalogChanges, 0, NODE).await?;
-            Ok(crate::sales::watch_changes(&app.0.sales, &mut *changes).await?)
-        });
-        self.work("stock-view", |app| async move { jobs::follow_snapshot(&app.0.sales, &app.0.hub).await });
-        self.work("login-log", |app| async move {
-            let consumer = app.0.broker.subscribe(Topic::LoginEvents, 0, login_log::SUBSCRIPTION).await?;
-            let (broker, db) = (app.0.broker.clone(), app.0.db.clone());
-            Ok(login_log::run(consumer, broker, db, app.0.clock.clone(), app.0.metrics.clone()).await?)
-        });
-        self.work("sweep", |app| async move { jobs::sweep(&app.0.orders, &app.0.config).await });
-        self.work("purge-tokens", |app| async move { jobs::purge_tokens(&app.0.accounts, &app.0.config).await });
-        self.work("measure", |app| async move { app.measure().await });
-        self.work("reconcile", |app| async move {
-            if !app.0.gates_open.load(Ordering::SeqCst) {
-                app.0.orders.open_gates(*app.0.config.gate.retention).await?;
-                app.0.gates_open.store(true, Ordering::SeqCst);
-            }
-            jobs::reconcile(&app.0.orders, &app.0.config, &app.0.metrics).await
-        });
-        let relay = self.0.relay.clone();
-        self.0.supervisor.spawn("outbox-relay", move |stop| {
-            let relay = relay.clone();
-            async move {
-                relay.run(stop).await;
-                Ok(())
-            }
-        });
     }
 
     /// Answers requests until the soft shutdown, then stops in order: requests, sockets, publishing, workers, the broker.
@@ -223,37 +199,13 @@ impl App {
         if let Some(publishing) = self.0.publishing.lock().take() {
             publishing.abort();
         }
+        let registry = self.registry();
+        let released = async { tokio::join!(self.0.leases.release(), registry.leave()) };
+        if let Ok((Err(error), _) | (_, Err(error))) = tokio::time::timeout(FAREWELL, released).await {
+            tracing::warn!(%error, "leases not released; they run out");
+        }
         self.0.broker.close().await;
         tracing::info!("stopped");
-    }
-
-    fn work<F, W>(&self, name: impl Into<String>, worker: F)
-    where
-        F: Fn(Self) -> W + Send + Sync + 'static,
-        W: Future<Output = anyhow::Result<()>> + Send + 'static,
-    {
-        let app = self.clone();
-        self.0.supervisor.spawn(name, move |stop| {
-            let run = worker(app.clone());
-            async move {
-                tokio::select! {
-                    ended = run => ended,
-                    // Whatever a worker was doing is redone at the next start: messages are acknowledged after the commit.
-                    () = stop.cancelled() => Ok(()),
-                }
-            }
-        });
-    }
-
-    fn order_writer(&self) -> OrderWriter {
-        OrderWriter {
-            orders: self.0.orders.clone(),
-            broker: self.0.broker.clone(),
-            config: self.0.config.orders.clone(),
-            metrics: self.0.metrics.clone(),
-            clock: self.0.clock.clone(),
-            rng: self.0.rng.clone(),
-        }
     }
 
     /// What resolvers call.
@@ -306,6 +258,39 @@ impl App {
             }
         }
     }
+}
+
+/// The configured name, or one that no other node has.
+fn node_name(config: &config::Node, rng: &Rng) -> String {
+    if !config.name.is_empty() {
+        return config.name.clone();
+    }
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '-';
+    let host: String = host.chars().filter(plain).take(40).collect();
+    format!("{host}-{}", data_encoding::HEXLOWER.encode(&rng.bytes::<4>()))
+}
+
+async fn open_broker(
+    config: &config::Broker,
+    db: &Database,
+    node: &str,
+    clock: &Clock,
+    rng: &Rng,
+) -> anyhow::Result<Arc<dyn Broker>> {
+    Ok(if config.url.scheme() == Some("embedded") {
+        Arc::new(EmbeddedBroker::open(db.clone(), clock.clone(), rng.clone(), config).await?)
+    } else {
+        Arc::new(PulsarBroker::open(config, node, clock.clone(), rng.clone()).await?)
+    })
+}
+
+async fn open_gate(config: &config::Gate, clock: &Clock, rng: &Rng) -> anyhow::Result<Arc<dyn Gate>> {
+    Ok(if config.url.scheme() == Some("memory") {
+        Arc::new(MemoryGate::new(clock.clone()))
+    } else {
+        Arc::new(RedisGate::open(config, rng).await?)
+    })
 }
 
 #[async_trait]

@@ -47,7 +47,17 @@ pub struct StoredEvent {
     pub deliver_at: Option<Timestamp>,
 }
 
-/// Publishes what stands in the outbox. Cheap to clone; one [`Relay::run`] per database.
+/// Which events to look at.
+#[derive(Debug, Clone)]
+pub enum Scope {
+    /// Those that this node wrote.
+    Own(String),
+    /// Those that somebody wrote before this moment.
+    WrittenBefore(Timestamp),
+}
+
+/// Publishes what stands in the outbox. Cheap to clone. Each node relays what it wrote itself; what a node left behind
+/// that is no more is relayed by [`Relay::of_orphans`], of which one runs per database.
 #[derive(Clone)]
 pub struct Relay(Arc<Inner>);
 
@@ -59,6 +69,8 @@ struct Inner {
     batch: usize,
     sweep_every: Duration,
     flush_after: Duration,
+    /// How old an event must be to be nobody's; `None`: this node's own events.
+    orphaned_after: Option<Duration>,
     wake: Notify,
 }
 
@@ -77,6 +89,22 @@ struct Progress {
 impl Relay {
     /// A relay that does nothing until it runs.
     pub fn new(db: Database, broker: Arc<dyn Broker>, clock: Clock, rng: Rng, config: &config::Broker) -> Self {
+        Self::with(db, broker, clock, rng, config, None)
+    }
+
+    /// A relay of what was written [`config::Broker::orphaned_after`] ago and is still there, by whomever.
+    pub fn of_orphans(db: Database, broker: Arc<dyn Broker>, clock: Clock, rng: Rng, config: &config::Broker) -> Self {
+        Self::with(db, broker, clock, rng, config, Some(*config.orphaned_after))
+    }
+
+    fn with(
+        db: Database,
+        broker: Arc<dyn Broker>,
+        clock: Clock,
+        rng: Rng,
+        config: &config::Broker,
+        orphaned_after: Option<Duration>,
+    ) -> Self {
         Self(Arc::new(Inner {
             db,
             broker,
@@ -85,6 +113,7 @@ impl Relay {
             batch: config.relay_batch.max(1),
             sweep_every: (*config.relay_sweep).max(Duration::from_millis(1)),
             flush_after: *config.ack_flush,
+            orphaned_after,
             wake: Notify::new(),
         }))
     }
@@ -150,10 +179,18 @@ async fn at(moment: Option<Instant>) {
 }
 
 impl Inner {
+    fn scope(&self) -> Scope {
+        match self.orphaned_after {
+            None => Scope::Own(self.db.origin().to_owned()),
+            Some(age) => Scope::WrittenBefore(self.clock.now().minus(age)),
+        }
+    }
+
     /// Publishes the next batch. Returns whether there may be more.
     async fn publish_next(&self, progress: &mut Progress) -> Result<bool, BrokerError> {
         let (after, limit) = (progress.after, self.batch + progress.sent.range(progress.after + 1..).count());
-        let read = store::read!(&self.db, |conn| sql::outbox::claim(conn, after, limit).await);
+        let scope = self.scope();
+        let read = store::read!(&self.db, |conn| sql::outbox::claim(conn, &scope, after, limit).await);
         let mut events = read.map_err(|error| BrokerError::Unavailable(error.to_string()))?;
         let whole = events.len() == limit;
         let last = events.last().map_or(after, |event| event.id);

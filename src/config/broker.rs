@@ -50,6 +50,9 @@ pub struct Broker {
     /// Outbox rows relayed at once at most.
     #[schemars(range(min = 1, max = 10_000))]
     pub relay_batch: usize,
+    /// How long an event may wait for the relay of the node that wrote it before another node relays it.
+    #[schemars(extend("x-min" = "1ms", "x-max" = "10m"))]
+    pub orphaned_after: Span,
     /// How often the whole outbox is looked through, should a wake-up be lost.
     #[schemars(extend("x-min" = "1ms", "x-max" = "10m"))]
     pub relay_sweep: Span,

@@ -50,6 +50,10 @@ pub struct Store {
     /// How long a migration may wait for a lock, another migration included (PostgreSQL).
     #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
     pub migration_wait: Span,
+    /// The node's name, by which the server knows its connections; set by the program.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub node: String,
 }
 
 impl Store {

@@ -2,6 +2,7 @@
 
 use super::{Order, OrderState, Orders, OrdersError, Ticket};
 use crate::hub::events::ResultEvent;
+use crate::kernel::{TicketId, UserId};
 use crate::store;
 
 impl Orders {
@@ -18,11 +19,24 @@ impl Orders {
                 released.push((order.ticket, order.buyer, restock));
             }
         }
-        self.0.gate.settle(&decided).await?;
+        // The gate first: who hears that an order is cancelled may buy again at once. But a gate that is down keeps nobody
+        // from hearing; it is told when the events come again.
+        let told = self.tell_gate(decided, released).await;
+        self.0.hub.apply(events);
+        told
+    }
+
+    async fn tell_gate(
+        &self,
+        decided: Vec<TicketId>,
+        released: Vec<(TicketId, UserId, bool)>,
+    ) -> Result<(), OrdersError> {
+        if !decided.is_empty() {
+            self.0.gate.settle(&decided).await?;
+        }
         for (ticket, buyer, restock) in released {
             self.0.gate.release(ticket, buyer, restock).await?;
         }
-        self.0.hub.apply(events);
         Ok(())
     }
 

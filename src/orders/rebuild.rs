@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Orders, OrdersError};
 use crate::broker::Topic;
-use crate::kernel::SaleId;
+use crate::kernel::{Epoch, SaleId};
 use crate::store;
 
 /// The subscription of the order writer, and so the group whose progress is the barrier.
@@ -36,19 +36,22 @@ impl Orders {
             .collect()
     }
 
-    /// Closes, drains, counts and opens again.
+    /// Closes, drains, counts and opens again. A sale whose epoch another node raises meanwhile is left to that node.
     pub(super) async fn rebuild_all(&self, sales: &[SaleId]) -> Result<(), OrdersError> {
-        for sale in sales {
+        let before = self.0.sales.refresh().await?;
+        let offers = sales.iter().filter_map(|id| before.offer(*id));
+        let mut epochs: Vec<(SaleId, Epoch)> = offers.map(|offer| (offer.sale.id, offer.sale.epoch)).collect();
+        epochs.sort_unstable();
+        for (sale, _) in &epochs {
             self.0.gate.forget(*sale).await?;
         }
         self.drain().await?;
-        self.raise_epochs(sales).await?;
+        let raised = self.raise_epochs(epochs).await?;
         let snapshot = self.0.sales.refresh().await?;
-        for id in sales {
-            let Some(offer) = snapshot.offer(*id) else { continue };
-            let (db, id) = (&self.0.db, *id);
-            let tickets = store::read!(db, |conn| sql::orders::known_tickets(conn, id).await)?;
-            tracing::info!(sale = %id, epoch = offer.sale.epoch, tickets = tickets.len(), "gate rebuilt");
+        for (id, epoch) in raised {
+            let Some(offer) = snapshot.offer(id).filter(|offer| offer.sale.epoch == epoch) else { continue };
+            let tickets = store::read!(&self.0.db, |conn| sql::orders::known_tickets(conn, id).await)?;
+            tracing::info!(sale = %id, epoch, tickets = tickets.len(), "gate rebuilt");
             self.0.gate.rebuild(offer.terms(), tickets).await?;
         }
         Ok(())
@@ -70,18 +73,20 @@ impl Orders {
         Ok(())
     }
 
-    async fn raise_epochs(&self, sales: &[SaleId]) -> Result<(), OrdersError> {
-        let mut sales = sales.to_vec();
-        sales.sort_unstable();
+    /// Returns the new epochs of those that were raised.
+    async fn raise_epochs(&self, epochs: Vec<(SaleId, Epoch)>) -> Result<Vec<(SaleId, Epoch)>, OrdersError> {
         Ok(store::write!(&self.0.db, |conn| {
             // The order of locks that operator acts have: their turn, then the sale.
             sql::catalog::take_turn(conn).await?;
-            for sale in sales {
-                sql::orders::raise_epoch(conn, sale).await?;
+            let mut raised = Vec::with_capacity(epochs.len());
+            for (sale, epoch) in epochs {
+                if sql::orders::raise_epoch(conn, sale, epoch).await? {
+                    raised.push((sale, epoch + 1));
+                }
             }
             // So that every node's snapshot follows.
             sql::catalog::raise_revision(conn).await?;
-            Ok(())
+            Ok(raised)
         })?)
     }
 }

@@ -91,7 +91,8 @@ impl Stall {
     }
 
     pub async fn outbox(&self) -> Vec<crate::broker::outbox::StoredEvent> {
-        store::read!(&self.db, |conn| sql::outbox::claim(conn, 0, 100).await).unwrap()
+        let scope = crate::broker::outbox::Scope::Own(self.db.origin().to_owned());
+        store::read!(&self.db, |conn| sql::outbox::claim(conn, &scope, 0, 100).await).unwrap()
     }
 }
 

@@ -72,6 +72,14 @@ impl Database {
         }
     }
 
+    /// What the outbox says of who wrote an event; empty where there is one node.
+    pub fn origin(&self) -> &str {
+        match self {
+            Self::Postgres(store) => store.origin(),
+            Self::Sqlite(_) => "",
+        }
+    }
+
     /// Whether rows that take their ids from a sequence become visible in the order of their ids. On PostgreSQL the
     /// transaction with the smaller id may commit later.
     pub const fn commits_in_order(&self) -> bool {

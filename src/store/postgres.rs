@@ -23,6 +23,7 @@ pub mod types {
     pub type Id = diesel::sql_types::Uuid;
 }
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bb8::{Pool, PooledConnection, RunError};
@@ -58,6 +59,7 @@ pub struct Store {
     last_error: LastError,
     work_timeout: Duration,
     migration_wait: Duration,
+    origin: Arc<str>,
 }
 
 impl Store {
@@ -72,7 +74,13 @@ impl Store {
             .build(manager.clone())
             .await?;
         let (work_timeout, migration_wait) = (*config.work_timeout, *config.migration_wait);
-        Ok(Self { pool, manager, last_error, work_timeout, migration_wait })
+        let origin = session::origin(config).into();
+        Ok(Self { pool, manager, last_error, work_timeout, migration_wait, origin })
+    }
+
+    /// See [`super::Database::origin`].
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// Runs `work` on a pooled connection. Each of its statements is a transaction.

@@ -71,6 +71,7 @@ diesel::table! {
     use super::super::types::*;
     outbox (id) {
         id -> BigInt, topic -> Text, key -> Text, payload -> Binary, deliver_at -> Nullable<BigInt>, created_at -> BigInt,
+        origin -> Text,
     }
 }
 

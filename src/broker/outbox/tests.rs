@@ -84,7 +84,8 @@ async fn append(db: &Database, events: Vec<NewEvent>) {
 }
 
 async fn left(db: &Database) -> usize {
-    store::read!(db, |conn| sql::outbox::claim(conn, 0, 10_000).await).unwrap().len()
+    let scope = Scope::Own(db.origin().to_owned());
+    store::read!(db, |conn| sql::outbox::claim(conn, &scope, 0, 10_000).await).unwrap().len()
 }
 
 struct Running {

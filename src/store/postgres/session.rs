@@ -31,6 +31,11 @@ pub struct Session {
     pub is_clean: bool,
 }
 
+/// The name of this node's connections, and so of the events that it writes.
+pub fn origin(config: &config::Store) -> &str {
+    if config.node.is_empty() { "doorbuster" } else { &config.node }
+}
+
 /// Makes connections.
 #[derive(Clone)]
 pub struct Manager {
@@ -47,7 +52,7 @@ impl Manager {
         let mut server: tokio_postgres::Config =
             url.parse().map_err(|error| StoreError::Internal(format!("store.url: {error}")))?;
         server
-            .application_name("doorbuster")
+            .application_name(origin(config))
             .connect_timeout(*config.connect_timeout)
             .keepalives(true)
             .keepalives_idle(*config.keepalive)

@@ -328,13 +328,13 @@ pub async fn known_tickets(conn: &mut Conn, sale: SaleId) -> Result<Vec<KnownTic
         .collect())
 }
 
-/// Raises a sale's epoch by one: tickets of the old one that come now are refused.
-pub async fn raise_epoch(conn: &mut Conn, sale: SaleId) -> Result<(), StoreError> {
-    diesel::update(sales::table.filter(sales::id.eq(sale)))
+/// Raises a sale's epoch by one: tickets of the old one that come now are refused. Whether the epoch was still this one.
+pub async fn raise_epoch(conn: &mut Conn, sale: SaleId, from: Epoch) -> Result<bool, StoreError> {
+    let rows = diesel::update(sales::table.filter(sales::id.eq(sale).and(sales::epoch.eq(i64::from(from)))))
         .set(sales::epoch.eq(sales::epoch + 1))
         .execute(conn)
         .await?;
-    Ok(())
+    Ok(rows == 1)
 }
 
 /// Records that the ticket was taken back, unless it is recorded already.

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::super::schema::outbox;
 use super::super::{Conn, bulk};
-use crate::broker::outbox::{NewEvent, StoredEvent};
+use crate::broker::outbox::{NewEvent, Scope, StoredEvent};
 use crate::kernel::Timestamp;
 use crate::store::StoreError;
 
@@ -20,15 +20,19 @@ pub async fn append(conn: &mut Conn, events: &[NewEvent], now: Timestamp) -> Res
     bulk::insert_events(conn, events, now).await
 }
 
-/// The oldest events after `after`, in the order they were written.
-pub async fn claim(conn: &mut Conn, after: i64, limit: usize) -> Result<Vec<StoredEvent>, StoreError> {
-    let rows: Vec<Row> = outbox::table
-        .filter(outbox::id.gt(after))
-        .order(outbox::id)
-        .limit(limit as i64)
-        .select((outbox::id, outbox::topic, outbox::key, outbox::payload, outbox::deliver_at))
-        .load(conn)
-        .await?;
+/// The oldest events after `after` of this scope, in the order they were written.
+pub async fn claim(conn: &mut Conn, scope: &Scope, after: i64, limit: usize) -> Result<Vec<StoredEvent>, StoreError> {
+    let waiting = outbox::table.filter(outbox::id.gt(after)).order(outbox::id).limit(limit as i64).select((
+        outbox::id,
+        outbox::topic,
+        outbox::key,
+        outbox::payload,
+        outbox::deliver_at,
+    ));
+    let rows: Vec<Row> = match scope {
+        Scope::Own(origin) => waiting.filter(outbox::origin.eq(origin)).load(conn).await?,
+        Scope::WrittenBefore(moment) => waiting.filter(outbox::created_at.lt(*moment)).load(conn).await?,
+    };
     let event = |(id, topic, key, payload, deliver_at): Row| StoredEvent {
         id,
         topic,

@@ -50,6 +50,7 @@ fn settings() -> config::Broker {
         ack_flush: Span(Duration::from_millis(20)),
         poll_every: Span(Duration::from_millis(2)),
         relay_batch: 100,
+        orphaned_after: Span(Duration::from_secs(2)),
         relay_sweep: Span(Duration::from_secs(1)),
         admin_url: Secret::new(""),
         token: Secret::new(""),

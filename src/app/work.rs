@@ -1,0 +1,141 @@
+//! What runs beside the API: which worker belongs to which role, and which of them only one node runs at a time.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::App;
+use crate::broker::Topic;
+use crate::config::Role;
+use crate::nodes::Registry;
+use crate::workers::order_writer::OrderWriter;
+use crate::workers::{jobs, login_log, payment_timeouts, results};
+
+/// Nodes that were silent for this long are not listed any more.
+const FORGET_NODES_AFTER: Duration = Duration::from_secs(3600);
+
+impl App {
+    /// Starts the workers of this node's roles. On its own gate it opens the sales once what was accepted before is written.
+    pub fn start(&self) {
+        let roles = &self.0.config.node;
+        self.start_always();
+        if roles.has(Role::Api) {
+            self.start_api();
+        }
+        if roles.has(Role::Writer) {
+            for partition in 0..self.0.broker.partitions(Topic::OrderRequests) {
+                self.work(format!("order-writer-{partition}"), move |app| async move {
+                    app.order_writer().run(partition).await
+                });
+            }
+        } else {
+            tracing::info!("this node decides no tickets: they wait for one that does");
+        }
+        if roles.has(Role::Timeouts) {
+            self.work("payment-timeouts", |app| async move {
+                payment_timeouts::run(&app.0.orders, &*app.0.broker, &app.0.clock, &app.0.metrics).await
+            });
+        }
+        if roles.has(Role::Relay) {
+            self.lead("orphan-relay", |app| async move {
+                app.0.orphans.run(tokio_util::sync::CancellationToken::new()).await;
+                Ok(())
+            });
+        }
+        if roles.has(Role::Jobs) {
+            self.start_jobs();
+        }
+    }
+
+    /// What every node does: follow the catalog, announce what it wrote itself, say that it runs.
+    fn start_always(&self) {
+        self.work("catalog-changes", |app| async move {
+            let mut changes = app.0.broker.subscribe(Topic::CatalogChanges, 0, &app.0.node).await?;
+            Ok(crate::sales::watch_changes(&app.0.sales, &mut *changes).await?)
+        });
+        self.work("measure", |app| async move { app.measure().await });
+        self.work("registry", |app| async move {
+            app.registry().run(*app.0.config.node.heartbeat, FORGET_NODES_AFTER).await
+        });
+        let relay = self.0.relay.clone();
+        self.0.supervisor.spawn("outbox-relay", move |stop| {
+            let relay = relay.clone();
+            async move {
+                relay.run(stop).await;
+                Ok(())
+            }
+        });
+    }
+
+    fn start_api(&self) {
+        self.work("results", |app| async move {
+            results::run(&app.0.orders, &*app.0.broker, &app.0.node, &app.0.metrics).await
+        });
+        self.work("stock-view", |app| async move { jobs::follow_snapshot(&app.0.sales, &app.0.hub).await });
+    }
+
+    fn start_jobs(&self) {
+        self.work("login-log", |app| async move {
+            let consumer = app.0.broker.subscribe(Topic::LoginEvents, 0, login_log::SUBSCRIPTION).await?;
+            let (broker, db) = (app.0.broker.clone(), app.0.db.clone());
+            Ok(login_log::run(consumer, broker, db, app.0.clock.clone(), app.0.metrics.clone()).await?)
+        });
+        self.lead("sweep", |app| async move { jobs::sweep(&app.0.orders, &app.0.config).await });
+        self.lead("purge-tokens", |app| async move { jobs::purge_tokens(&app.0.accounts, &app.0.config).await });
+        self.lead("reconcile", |app| async move {
+            if !app.0.gates_open.load(Ordering::SeqCst) {
+                app.0.orders.open_gates(*app.0.config.gate.retention).await?;
+                app.0.gates_open.store(true, Ordering::SeqCst);
+            }
+            jobs::reconcile(&app.0.orders, &app.0.config, &app.0.metrics).await
+        });
+    }
+
+    /// This node's row among the others.
+    pub(super) fn registry(&self) -> Registry {
+        let config = &self.0.config;
+        let roles: Vec<_> = config.node.roles.iter().map(|role| role.as_str()).collect();
+        let (name, address) = (self.0.node.as_str(), config.server.listen.to_string());
+        Registry::new(self.0.db.clone(), self.0.clock.clone(), name, roles.join(","), address)
+    }
+
+    fn work<F, W>(&self, name: impl Into<String>, worker: F)
+    where
+        F: Fn(Self) -> W + Send + Sync + 'static,
+        W: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let app = self.clone();
+        self.0.supervisor.spawn(name, move |stop| {
+            let run = worker(app.clone());
+            async move {
+                tokio::select! {
+                    ended = run => ended,
+                    // Whatever a worker was doing is redone at the next start: messages are acknowledged after the commit.
+                    () = stop.cancelled() => Ok(()),
+                }
+            }
+        });
+    }
+
+    /// A worker that one node runs at a time; the others wait for its lease.
+    fn lead<F, W>(&self, job: &'static str, worker: F)
+    where
+        F: Fn(Self) -> W + Clone + Send + Sync + 'static,
+        W: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        self.work(job, move |app| {
+            let worker = worker.clone();
+            async move { app.0.leases.clone().lead(job, || worker(app)).await }
+        });
+    }
+
+    fn order_writer(&self) -> OrderWriter {
+        OrderWriter {
+            orders: self.0.orders.clone(),
+            broker: self.0.broker.clone(),
+            config: self.0.config.orders.clone(),
+            metrics: self.0.metrics.clone(),
+            clock: self.0.clock.clone(),
+            rng: self.0.rng.clone(),
+        }
+    }
+}
