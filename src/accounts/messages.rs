@@ -81,6 +81,19 @@ impl LoginEvent {
     }
 }
 
+/// Name of the message type in its envelope.
+pub const SESSION_CHANGE: &str = "session-change";
+
+/// Version of [`SessionChange`] that this build writes.
+pub const SESSION_CHANGE_VERSION: u32 = 1;
+
+/// Access tokens that ended before their time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionChange {
+    /// SHA-256 of the random bytes of each, as stored, in base64url. Nobody can sign in with it.
+    pub ended: Vec<String>,
+}
+
 /// Takes events and brings them to the broker in the background.
 pub struct LoginLog {
     queue: Batcher<LoginEvent>,

@@ -14,6 +14,8 @@ pub struct Metrics {
     pub renewals_put_off: Counter,
     /// Login events that never reached the broker.
     pub login_events_lost: Counter,
+    /// Sign-outs that other nodes were not told of.
+    pub sign_outs_unannounced: Counter,
 }
 
 impl Metrics {
@@ -40,6 +42,11 @@ impl Metrics {
             "login_events_lost",
             "Login events that are missing in the log, because the queue was full or the broker did not take them",
             self.login_events_lost.clone(),
+        );
+        registry.register(
+            "sign_outs_unannounced",
+            "Sign-outs that other nodes were not told of, because the broker did not take them: they find out later",
+            self.sign_outs_unannounced.clone(),
         );
     }
 }

@@ -7,6 +7,7 @@ pub mod model;
 mod password;
 mod rules;
 mod service;
+mod sign_outs;
 mod throttle;
 mod tokens;
 
@@ -17,4 +18,5 @@ pub use messages::{LoginEvent, LoginOutcome};
 pub use model::{AccessToken, Role, User, Viewer};
 pub use rules::SignUpRefusal;
 pub use service::{Accounts, AccountsError, SignInRefusal, SignedIn};
+pub use sign_outs::watch_sign_outs;
 pub use tokens::TokenHash;

@@ -12,6 +12,7 @@ use super::metrics::Metrics;
 use super::model::{AccessToken, Role, User, Viewer};
 use super::password::{HashError, Hasher, Verdict};
 use super::rules::{self, SignUpRefusal};
+use super::sign_outs::SignOuts;
 use super::throttle::{Throttle, network};
 use super::tokens::{NewToken, Tokens};
 use crate::broker::Broker;
@@ -92,6 +93,7 @@ struct Inner {
     by_account: Throttle,
     by_address: Throttle,
     log: LoginLog,
+    sign_outs: SignOuts,
     metrics: Metrics,
 }
 
@@ -117,7 +119,8 @@ impl Accounts {
             tokens: Tokens::new(&db, clock.clone(), rng.clone(), config, metrics.clone()),
             by_account: Throttle::new(config.sign_ins_per_account_per_minute, DefaultClock::default()),
             by_address: Throttle::new(config.attempts_per_address_per_minute, DefaultClock::default()),
-            log: LoginLog::new(broker, config, metrics.clone()),
+            log: LoginLog::new(broker.clone(), config, metrics.clone()),
+            sign_outs: SignOuts::new(broker, config, metrics.clone()),
             metrics,
             db,
             clock,
@@ -164,9 +167,23 @@ impl Accounts {
         result
     }
 
-    /// Ends a token: on this node at once, on others within `token_cache_ttl`. `false` when it was none.
+    /// Ends a token: on this node at once, on others as soon as they hear of it (see [`super::watch_sign_outs`]). `false`
+    /// when it was none.
     pub async fn sign_out(&self, token: &str) -> Result<bool, AccountsError> {
-        Ok(self.0.tokens.end(token).await?)
+        let ended = self.0.tokens.end(token).await?;
+        if let Some(hash) = ended {
+            self.0.sign_outs.announce(hash);
+        }
+        Ok(ended.is_some())
+    }
+
+    pub(super) fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    #[cfg(test)]
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// Whose token it is; `None` when it is malformed, unknown, expired or signed out. For every request: while the node
@@ -207,6 +224,7 @@ impl Accounts {
     pub async fn flush(&self) {
         self.0.tokens.flush().await;
         self.0.log.flush().await;
+        self.0.sign_outs.flush().await;
     }
 
     /// Makes the slice's counters part of `registry`.

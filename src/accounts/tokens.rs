@@ -124,12 +124,22 @@ impl Tokens {
         self.look_up(hash, now).await
     }
 
-    /// Ends a token, for this node at once; `false` when it was none.
-    pub async fn end(&self, token: &str) -> Result<bool, StoreError> {
-        let Some(hash) = hash_of(token) else { return Ok(false) };
+    /// Ends a token, for this node at once, and says which; `None` when it was none.
+    pub async fn end(&self, token: &str) -> Result<Option<TokenHash>, StoreError> {
+        let Some(hash) = hash_of(token) else { return Ok(None) };
         let existed = store::write!(&self.db, |conn| sql::accounts::delete_token(conn, &hash).await)?;
+        self.forget_now(hash);
+        Ok(existed.then_some(hash))
+    }
+
+    /// Takes note of a token that was ended somewhere.
+    pub fn forget_now(&self, hash: TokenHash) {
         self.forget(hash, self.clock.now());
-        Ok(existed)
+    }
+
+    /// Asks the database again about every token: sign-outs may have been missed.
+    pub fn doubt_all(&self) {
+        self.known.invalidate_all();
     }
 
     /// Removes expired tokens from the database and says how many.

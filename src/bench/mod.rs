@@ -2,11 +2,12 @@
 //! process of its own, and costs are CPU time per operation of that process: the load that shares the machine does not count.
 
 mod durable;
+pub mod gate;
 mod load;
 mod memory;
 pub mod messages;
 mod purchase;
-mod report;
+pub mod report;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -36,6 +36,8 @@ pub enum Topic {
     LoginEvents,
     /// Products, sessions and sales that changed, for every node's snapshot. Broadcast.
     CatalogChanges,
+    /// Access tokens that ended, for every node's cache. Broadcast.
+    SessionChanges,
     /// Messages that could not be handled, with the reason; kept until an operator replays or drops them.
     Failures,
 }
@@ -162,12 +164,13 @@ pub trait Consumer: Send {
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::OrderRequests,
         Self::PurchaseResults,
         Self::PaymentTimeouts,
         Self::LoginEvents,
         Self::CatalogChanges,
+        Self::SessionChanges,
         Self::Failures,
     ];
 
@@ -184,6 +187,7 @@ impl Topic {
             Self::PaymentTimeouts => "payment-timeouts",
             Self::LoginEvents => "login-events",
             Self::CatalogChanges => "catalog-changes",
+            Self::SessionChanges => "session-changes",
             Self::Failures => "failures",
         }
     }
@@ -193,7 +197,7 @@ impl Topic {
         match self {
             Self::OrderRequests => Delivery::Ordered,
             Self::PaymentTimeouts | Self::LoginEvents | Self::Failures => Delivery::Competing,
-            Self::PurchaseResults | Self::CatalogChanges => Delivery::Broadcast,
+            Self::PurchaseResults | Self::CatalogChanges | Self::SessionChanges => Delivery::Broadcast,
         }
     }
 }

@@ -76,6 +76,13 @@ impl RedisGate {
         })))
     }
 
+    /// The call that admits, as words of a command line; what follows is a buyer (16 bytes) with the key, and a quantity. For
+    /// `redis-benchmark`.
+    pub fn admit_command(&self, sale: SaleId, epoch: Epoch) -> Vec<String> {
+        let function = format!("{}_admit", server::library().name);
+        ["FCALL", &function, "1", &self.0.prefix, &sale.to_string(), &epoch.to_string()].map(str::to_owned).into()
+    }
+
     /// Starts a call of one of the library's functions.
     fn function(&self, name: &str) -> Cmd {
         wire::function(server::library().name.as_str(), name, &self.0.prefix)

@@ -40,12 +40,13 @@ const PURCHASE_ANSWERS: [&str; 15] = [
 ];
 const TICKET_OUTCOMES: [&str; 5] = ["confirmed", "sold_out", "already_bought", "sale_ended", "voided"];
 const ORDER_EVENTS: [&str; 5] = ["created", "paid", "cancelled", "expired", "refunded"];
-const TOPICS: [&str; 6] = [
+const TOPICS: [&str; 7] = [
     Topic::OrderRequests.name(),
     Topic::PurchaseResults.name(),
     Topic::PaymentTimeouts.name(),
     Topic::LoginEvents.name(),
     Topic::CatalogChanges.name(),
+    Topic::SessionChanges.name(),
     Topic::Failures.name(),
 ];
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use doorbuster::accounts::messages::{SESSION_CHANGE, SESSION_CHANGE_VERSION, SessionChange};
 use doorbuster::broker::{Failure, envelope};
 use doorbuster::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch};
 use doorbuster::orders::messages::{
@@ -31,6 +32,7 @@ fn every_sample_message_is_read_and_written_back() {
     round_trip::<PaymentTimeouts>("payment-timeouts.v1.json", TIMEOUTS, TIMEOUTS_VERSION);
     round_trip::<ResultBatch>("purchase-results.v1.json", RESULTS, RESULTS_VERSION);
     round_trip::<CatalogChange>("catalog-change.v1.json", CATALOG_CHANGE, CATALOG_CHANGE_VERSION);
+    round_trip::<SessionChange>("session-change.v1.json", SESSION_CHANGE, SESSION_CHANGE_VERSION);
     let failure = sample("failure.v1.json");
     let written: Value = serde_json::from_slice(&Failure::decode(&failure).unwrap().encode().unwrap()).unwrap();
     assert_eq!(written, serde_json::from_slice::<Value>(&failure).unwrap());
@@ -52,6 +54,7 @@ fn every_message_has_a_sample() {
         "order-requests.v1.json",
         "payment-timeouts.v1.json",
         "purchase-results.v1.json",
+        "session-change.v1.json",
     ];
     assert_eq!(names, expected);
 }

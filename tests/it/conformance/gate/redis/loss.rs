@@ -254,7 +254,7 @@ async fn mistakes_are_noticed() {
     let mistakes = [
         ("gate.trust_restarted_redis", LOSS, "what was lost reads as held"),
         ("gate.no_buyer_check", CONFORMS, "not equal"),
-        ("gate.release_without_seq_check", CONFORMS, "someone else's"),
+        ("gate.release_without_seq_check", CONFORMS, "another epoch's"),
         ("gate.release_without_seq_check", MODEL, "Test failed"),
     ];
     let tries = mistakes.map(|(mistake, test, word)| {

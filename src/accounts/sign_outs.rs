@@ -1,0 +1,113 @@
+//! A sign-out is heard by every node at once: the hash of the token that ended is broadcast, and whoever remembers the token
+//! forgets it. Should an announcement be lost, `accounts.token_cache_ttl` is how long a node goes on believing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
+
+use super::batcher::Batcher;
+use super::messages::{SESSION_CHANGE, SESSION_CHANGE_VERSION, SessionChange};
+use super::metrics::Metrics;
+use super::service::Accounts;
+use super::tokens::TokenHash;
+use crate::broker::{Broker, BrokerError, Consumer, Message, Received, Topic, envelope};
+use crate::config;
+
+/// Announcements taken from the broker at once at most.
+const BATCH: usize = 256;
+/// Tries to publish before an announcement is given up.
+const TRIES: u32 = 4;
+/// The pause after the first failed try; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Announces sign-outs in the background.
+pub struct SignOuts {
+    queue: Batcher<TokenHash>,
+    metrics: Metrics,
+}
+
+impl SignOuts {
+    /// Starts the task that publishes.
+    pub fn new(broker: Arc<dyn Broker>, config: &config::Accounts, metrics: Metrics) -> Self {
+        let counters = metrics.clone();
+        let queue =
+            Batcher::start(config.background_queue, move |ended| publish(broker.clone(), ended, counters.clone()));
+        Self { queue, metrics }
+    }
+
+    /// Tells all nodes that this token ended.
+    pub fn announce(&self, ended: TokenHash) {
+        if !self.queue.offer(ended) {
+            self.metrics.sign_outs_unannounced.inc();
+            tracing::warn!("sign-out not announced: too many wait for the broker");
+        }
+    }
+
+    /// Waits until the announcements so far are with the broker, or given up.
+    pub async fn flush(&self) {
+        self.queue.flush().await;
+    }
+}
+
+async fn publish(broker: Arc<dyn Broker>, ended: Vec<TokenHash>, metrics: Metrics) {
+    let count = ended.len() as u64;
+    let change = SessionChange { ended: ended.iter().map(|hash| BASE64URL_NOPAD.encode(hash)).collect() };
+    let mut pause = FIRST_PAUSE;
+    for attempt in 1..=TRIES {
+        // It always has a JSON form.
+        let Ok(payload) = envelope::encode(SESSION_CHANGE, SESSION_CHANGE_VERSION, &change) else { break };
+        let message = Message { key: bytes::Bytes::new(), payload, deliver_at: None };
+        let Err(error) = broker.publish(Topic::SessionChanges, vec![message]).await else { return };
+        if attempt == TRIES || matches!(error, BrokerError::Closed) {
+            tracing::warn!(%error, count, "sign-outs not announced: other nodes find out later");
+            break;
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    metrics.sign_outs_unannounced.inc_by(count);
+}
+
+/// Forgets the tokens that ended anywhere. Returns only when the broker fails. Sockets that are open find out at their next
+/// ping.
+pub async fn watch_sign_outs(accounts: &Accounts, consumer: &mut dyn Consumer) -> Result<(), BrokerError> {
+    // What was announced before this moment was not heard: ask the database about everybody once.
+    accounts.tokens().doubt_all();
+    loop {
+        match consumer.receive(BATCH, Duration::ZERO).await {
+            Ok(messages) => {
+                messages.iter().for_each(|message| follow(accounts, message));
+                if let Some(last) = messages.last() {
+                    consumer.ack(last.position).await?;
+                }
+            }
+            Err(BrokerError::Lagged(missed)) => {
+                tracing::warn!(missed, "sign-outs missed; asking the database about everybody");
+                accounts.tokens().doubt_all();
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn follow(accounts: &Accounts, message: &Received) {
+    match envelope::decode::<SessionChange>(SESSION_CHANGE, SESSION_CHANGE_VERSION, &message.payload) {
+        Ok(change) => {
+            for text in change.ended {
+                let mut hash = TokenHash::default();
+                if BASE64URL_NOPAD.decode_mut(text.as_bytes(), &mut hash) == Ok(hash.len()) {
+                    accounts.tokens().forget_now(hash);
+                }
+            }
+        }
+        // A newer node's words. Better to ask about everybody than to believe somebody who is gone.
+        Err(error) => {
+            tracing::warn!(%error, "session change unreadable; asking the database about everybody");
+            accounts.tokens().doubt_all();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

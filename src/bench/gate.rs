@@ -1,0 +1,135 @@
+//! Admissions through the gate in Redis, as the coalescer asks for them under load, against `redis-benchmark` calling the same
+//! function for one buyer at a time with 16 calls on their way per connection.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::time::Instant;
+
+use super::report::{Row, Target};
+use crate::config::{self, Config, Secret};
+use crate::gate::{Attempt, Decision, Gate as _, RedisGate, SaleTerms};
+use crate::kernel::{Clock, Rng, SaleId, UserId};
+
+/// Admissions of a round.
+const ADMISSIONS: usize = 100_000;
+/// Attempts in a call: `gate.batch`.
+const PER_CALL: usize = 64;
+/// Calls of the sale on their way.
+const IN_FLIGHT: usize = 2;
+/// Calls on their way per connection of `redis-benchmark`, and its connections.
+const PIPELINE: (&str, &str) = ("16", "50");
+
+/// Measures both in turns on the server at `url`, `redis://HOST:PORT`, each round on a sale of its own.
+pub async fn run(rounds: usize, url: &str) -> anyhow::Result<Row> {
+    let (mut product, mut baseline) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let round = Round::prepare(url).await?;
+        baseline.push(round.benchmark().await?);
+        product.push(round.gate().await?);
+        round.clear().await?;
+    }
+    let target = Target::AtLeast(1.0);
+    Ok(Row { name: "gate admissions", unit: "per s", product, baseline: Some(baseline), target })
+}
+
+struct Round {
+    address: String,
+    gate: RedisGate,
+    clock: Clock,
+    rng: Rng,
+    sales: [SaleId; 2],
+}
+
+impl Round {
+    async fn prepare(url: &str) -> anyhow::Result<Self> {
+        let (clock, rng) = (Clock::system(), Rng::system());
+        let settings = config::Gate {
+            url: Secret::new(url),
+            prefix: "doorbuster-bench".to_owned(),
+            ..Config::default_embedded().gate
+        };
+        let gate = RedisGate::open(&settings, &rng).await?;
+        let sales = [SaleId::generate(&clock, &rng), SaleId::generate(&clock, &rng)];
+        let day = Duration::from_secs(86_400);
+        for sale in sales {
+            let terms = SaleTerms {
+                sale,
+                epoch: 1,
+                version: 1,
+                starts_at: clock.now().minus(day),
+                ends_at: clock.now().plus(day),
+                limit_per_buyer: 1,
+                stock_total: u32::MAX,
+                paused: false,
+                ended: false,
+            };
+            gate.rebuild(terms, Vec::new()).await?;
+        }
+        let address = url.strip_prefix("redis://").context("a plain redis:// URL")?.trim_end_matches('/').to_owned();
+        Ok(Self { address, gate, clock, rng, sales })
+    }
+
+    /// Admissions per second.
+    async fn gate(&self) -> anyhow::Result<f64> {
+        let sale = self.sales[0];
+        let mut shares: Vec<Vec<Vec<Attempt>>> = vec![Vec::new(); IN_FLIGHT];
+        for call in 0..ADMISSIONS / PER_CALL {
+            let attempt = |n| Attempt {
+                buyer: UserId::generate(&self.clock, &self.rng),
+                key: format!("0191d2c4-5b6f-7000-8000-{:012}", call * PER_CALL + n),
+                quantity: 1,
+            };
+            shares[call % IN_FLIGHT].push((0..PER_CALL).map(attempt).collect());
+        }
+        let begun = Instant::now();
+        let tasks = shares.into_iter().map(|calls| {
+            let gate = self.gate.clone();
+            tokio::spawn(async move {
+                let mut admitted = 0;
+                for attempts in calls {
+                    let decisions = gate.admit(sale, 1, attempts).await?;
+                    admitted += decisions.iter().filter(|is| matches!(is, Decision::Admitted { .. })).count();
+                }
+                anyhow::Ok(admitted)
+            })
+        });
+        let mut admitted = 0;
+        for task in tasks.collect::<Vec<_>>() {
+            admitted += task.await??;
+        }
+        anyhow::ensure!(admitted == ADMISSIONS / PER_CALL * PER_CALL, "only {admitted} were admitted");
+        Ok(admitted as f64 / begun.elapsed().as_secs_f64())
+    }
+
+    /// Calls per second, by its own account; nearly all of its buyers are new ones.
+    async fn benchmark(&self) -> anyhow::Result<f64> {
+        let (host, port) = self.address.rsplit_once(':').unwrap_or((&self.address, "6379"));
+        let requests = ADMISSIONS.to_string();
+        let (pipeline, connections) = PIPELINE;
+        let mut command = tokio::process::Command::new("redis-benchmark");
+        command.args(["-h", host, "-p", port, "-n", &requests, "-c", connections, "-P", pipeline, "--csv"]);
+        command.args(["-r", "1000000000"]);
+        // Sixteen bytes of buyer, twelve of which it draws, and a key.
+        let field = "bnch__rand_int__0191d2c4-5b6f-7000-8000-000000000000";
+        command.args(self.gate.admit_command(self.sales[1], 1)).args([field, "1"]);
+        let output = command.stdin(Stdio::null()).output().await.context("redis-benchmark (package redis-tools)")?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        // "test","rps","avg_latency_ms",… then one line of values. The name of the test has commas and quotes of its own.
+        let rate = text.lines().last().and_then(|line| {
+            let values: Vec<&str> = line.rsplitn(8, "\",\"").collect();
+            values.get(6)?.trim_matches('"').parse().ok()
+        });
+        let admitted = self.gate.counts(self.sales[1]).await?.map_or(0, |counts| counts.seq);
+        anyhow::ensure!(admitted * 100 > ADMISSIONS as u64 * 99, "redis-benchmark admitted {admitted}: {text}");
+        rate.with_context(|| format!("redis-benchmark said: {text}"))
+    }
+
+    async fn clear(&self) -> anyhow::Result<()> {
+        for sale in self.sales {
+            self.gate.forget(sale).await?;
+        }
+        Ok(())
+    }
+}
