@@ -22,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
     config.admin_url = Secret::new(admin_url);
     config.tenant = format!("bench-{}", std::process::id());
     for tickets in [64, 128, 256] {
-        let row = messages::run(3, tickets, &config, &perf).await?;
+        let row = messages::run(2, tickets, &config, &perf).await?;
         println!(
             "{tickets} tickets in an envelope: {:.0?} orders/s, pulsar-perf {:.0?}, ratio {:.2}",
             row.product,

@@ -27,7 +27,7 @@ mod ordered;
 mod position;
 mod setup;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -78,6 +78,8 @@ struct Shared {
     /// The numbers of partitions that there were, and at the end the one that there is.
     layouts: watch::Sender<Vec<u32>>,
     groups: Mutex<HashMap<(u32, String), Group>>,
+    /// Sealed layouts, and the groups that have read them to their end.
+    drained: Mutex<HashSet<(u32, String)>>,
     tasks: TaskTracker,
     /// No calls any more.
     closed: CancellationToken,
@@ -137,6 +139,7 @@ impl PulsarBroker {
             rng,
             layouts: watch::Sender::new(Vec::new()),
             groups: Mutex::default(),
+            drained: Mutex::default(),
             tasks: TaskTracker::new(),
             closed: CancellationToken::new(),
             ended: CancellationToken::new(),
@@ -201,6 +204,16 @@ impl PulsarBroker {
             }
             self.forget_sealed();
         }
+    }
+
+    /// Waits until everything that has entered the lane of this partition is stored.
+    async fn flush(&self, place: Place, layout: u32) -> Result<Result<(), Sealed>, BrokerError> {
+        #[cfg(feature = "sabotage")]
+        if crate::kernel::sabotage::active("pulsar.forget_what_is_on_its_way") {
+            return Ok(Ok(()));
+        }
+        let flushed = self.lane(place, Some(layout))?.enter(Vec::new()).await?;
+        flushed.await.map_err(|_| BrokerError::Closed)
     }
 
     fn forget_sealed(&self) {
@@ -286,8 +299,7 @@ impl Broker for PulsarBroker {
             let layout = self.shared.newest();
             let place = self.shared.names.layout(topic, layout).partition(partition);
             // Nothing in this process is on its way any more, not even what was given up.
-            let flushed = async { self.lane(place.clone(), Some(layout))?.enter(Vec::new()).await };
-            let flushed = timeout_at(deadline, async { flushed.await?.await.map_err(|_| BrokerError::Closed) }).await;
+            let flushed = timeout_at(deadline, self.flush(place.clone(), layout)).await;
             if flushed.map_err(|_| late())?? == Err(Sealed) {
                 self.forget_sealed();
                 continue;

@@ -178,9 +178,17 @@ async fn a_killed_broker_loses_nothing() {
     let server = rig.server();
     blocking(move || server.kill("pulsar")).await;
     let killed = Instant::now();
+    let unknown = broker.publish(Topic::OrderRequests, vec![message("unknown", "99:0")]).await;
+    assert!(matches!(unknown, Err(BrokerError::Unavailable(_))), "{unknown:?}");
     let server = rig.server();
     blocking(move || server.restart("pulsar")).await;
     let up = killed.elapsed();
+    let partition = broker.partition_of(Topic::OrderRequests, b"unknown");
+    let barrier = loop {
+        if let Ok(barrier) = broker.end_position(Topic::OrderRequests, partition).await {
+            break barrier;
+        }
+    };
     let (stored, seen) = load.recovered().await;
     eprintln!("kill -9: up after {up:?}, stored again {stored:?} later, consumed again {seen:?} later");
     let delayed = take(&mut timeouts, 1).await;
@@ -188,7 +196,16 @@ async fn a_killed_broker_loses_nothing() {
     eprintln!("  delayed message {late:?} after its time");
     assert!(rig.now() >= start.plus(Duration::from_secs(15)));
     assert_eq!(texts(&delayed), ["delayed"]);
-    drop(timeouts);
+    // What was given up is stored all the same, and in front of the barrier.
+    let mut late = broker.subscribe(Topic::OrderRequests, partition, "late").await.unwrap();
+    let position = loop {
+        let next = take(&mut late, 1).await;
+        if text(&next[0]) == "99:0" {
+            break next[0].position;
+        }
+    };
+    assert!(position <= barrier, "it stood behind the barrier");
+    drop((timeouts, late));
     load.check().await;
 }
 
