@@ -26,6 +26,11 @@ demo *ARGS: setup
 services *ARGS:
     @scripts/services "$@"
 
+# The same on three nodes with PostgreSQL, Redis and Pulsar, one of them killed on the way
+[group('start')]
+demo-cluster *ARGS: setup
+    @scripts/demo-cluster "$@"
+
 # Everything CI runs, in its order
 [group('start')]
 test:

@@ -1,5 +1,7 @@
 //! The command line. Each command is one call.
 
+mod status;
+
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -51,6 +53,8 @@ pub enum Command {
     Demo(Demo),
     /// Bring the database's schema up to date.
     Migrate,
+    /// Show the nodes, who does what, and what waits.
+    Status,
     /// Print the GraphQL schema.
     Schema,
     /// Show or check the configuration.
@@ -73,6 +77,9 @@ pub struct Serve {
     /// Address and port to listen on, as `--set server.listen=…`.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
+    /// What this node does (api, writer, relay, timeouts, jobs), separated by commas; everything if absent.
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    pub roles: Vec<String>,
 }
 
 /// Options of `demo`.
@@ -93,6 +100,9 @@ pub struct Demo {
     /// Kill the server (SIGKILL) this many times while they buy, and start it again.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub kills: u32,
+    /// Nodes. Several need PostgreSQL, Redis and Pulsar: `./justw demo-cluster` brings them.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=9))]
+    pub nodes: u16,
     /// Chooses what the shoppers do.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -175,8 +185,11 @@ impl Cli {
             self.settings.set.iter().map(|assignment| Flag { name: "--set", assignment: assignment.clone() });
         let mut flags: Vec<Flag> = assigned.collect();
         match &self.command {
-            Command::Serve(Serve { listen: Some(listen) }) => {
-                flags.push(Flag { name: "--listen", assignment: format!("server.listen={listen}") });
+            Command::Serve(Serve { listen, roles }) => {
+                let listen = listen.map(|listen| ("--listen", format!("server.listen={listen}")));
+                let roles = (!roles.is_empty()).then(|| ("--roles", format!("node.roles={roles:?}")));
+                let given = listen.into_iter().chain(roles);
+                flags.extend(given.map(|(name, assignment)| Flag { name, assignment }));
             }
             Command::Demo(Demo { port: Some(port), .. }) => {
                 flags.push(Flag { name: "--port", assignment: format!("server.listen=127.0.0.1:{port}") });
@@ -194,6 +207,11 @@ impl Command {
         match self {
             Self::Serve(_) => serve(config).await,
             Self::Migrate => migrate(config).await,
+            Self::Status => {
+                let clock = Clock::system();
+                let app = App::build(config, clock.clone(), Rng::system()).await?;
+                print(&status::report(&app, &clock).await?)
+            }
             Self::Operator(OperatorCommand::Create(options)) => create_operator(config, options).await,
             Self::Failures(command) => failures(config, command).await,
             Self::Demo(options) => demo(config, options).await,
@@ -216,12 +234,25 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
 }
 
 async fn demo(config: Config, options: Demo) -> anyhow::Result<ExitCode> {
-    let address = match config.server.listen {
+    let embedded = config.store.url.scheme() == Some("sqlite");
+    anyhow::ensure!(!embedded || options.nodes == 1, "several nodes can't share an SQLite file: ./justw demo-cluster");
+    let mut addresses = vec![match config.server.listen {
         listen if listen.port() == 0 => demo::server::free_address()?,
         listen => listen,
-    };
+    }];
+    for _ in 1..options.nodes {
+        addresses.push(demo::server::free_address()?);
+    }
+    let urls = [
+        ("store.url", &config.store.url),
+        ("gate.url", &config.gate.url),
+        ("broker.url", &config.broker.url),
+        ("broker.admin_url", &config.broker.admin_url),
+    ];
+    let shared = urls.into_iter().filter(|_| !embedded);
+    let profile = shared.map(|(key, url)| (key.to_owned(), url.expose().to_owned())).collect();
     let Demo { crowd, stock, once, kills, seed, data, .. } = options;
-    let options = demo::run::Options { crowd, stock, once, kills, seed, address, data };
+    let options = demo::run::Options { crowd, stock, once, kills, seed, addresses, profile, data };
     let kept = demo::run::run(options, Clock::system(), &Rng::system()).await?;
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -346,6 +377,9 @@ mod tests {
         let config = config::Config::load(&Sources { flags, ..Sources::default() }).unwrap();
         assert_eq!(config.server.listen.to_string(), "[::1]:99");
         assert_eq!(config.hub.stock_tick.as_millis(), 5);
+        let split = parse("doorbuster serve --roles api,relay").unwrap().sources().flags;
+        let config = config::Config::load(&Sources { flags: split, ..Sources::default() }).unwrap();
+        assert_eq!(config.node.roles, [config::Role::Api, config::Role::Relay]);
         let demo = parse("doorbuster --config a.toml demo --port 0 --once").unwrap();
         assert_eq!(demo.sources().file, Some("a.toml".into()));
         let config = config::Config::load(&Sources { flags: demo.sources().flags, ..Sources::default() }).unwrap();

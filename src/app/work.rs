@@ -70,6 +70,10 @@ impl App {
         self.work("results", |app| async move {
             results::run(&app.0.orders, &*app.0.broker, &app.0.node, &app.0.metrics).await
         });
+        self.work("sign-outs", |app| async move {
+            let mut heard = app.0.broker.subscribe(Topic::SessionChanges, 0, &app.0.node).await?;
+            Ok(crate::accounts::watch_sign_outs(&app.0.accounts, &mut *heard).await?)
+        });
         self.work("stock-view", |app| async move { jobs::follow_snapshot(&app.0.sales, &app.0.hub).await });
     }
 

@@ -40,7 +40,8 @@ pub enum Fault {
 
 /// One client of the API.
 pub struct Client {
-    address: SocketAddr,
+    /// Where the nodes are; the one in use comes first.
+    addresses: Vec<SocketAddr>,
     authorization: Option<HeaderValue>,
     timeout: Duration,
     connection: Option<http1::SendRequest<Full<Bytes>>>,
@@ -60,8 +61,24 @@ pub fn body(document: &str, variables: &impl Serialize) -> Result<Bytes, Fault> 
 
 impl Client {
     /// A client that is not signed in and has no connection yet. `timeout` is how long it waits for an answer.
-    pub const fn new(address: SocketAddr, timeout: Duration) -> Self {
-        Self { address, authorization: None, timeout, connection: None }
+    pub fn new(address: SocketAddr, timeout: Duration) -> Self {
+        Self::among(vec![address], timeout)
+    }
+
+    /// A client that begins with the first of the nodes, and goes on to the next one when it can't connect.
+    pub const fn among(addresses: Vec<SocketAddr>, timeout: Duration) -> Self {
+        Self { addresses, authorization: None, timeout, connection: None }
+    }
+
+    /// The node in use.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// Turns to the next node.
+    pub fn turn_away(&mut self) {
+        self.connection = None;
+        self.addresses.rotate_left(1);
     }
 
     /// The same, signed in by an access token.
@@ -125,8 +142,14 @@ impl Client {
         Ok(bytes)
     }
 
-    async fn connect(&self) -> Result<http1::SendRequest<Full<Bytes>>, Fault> {
-        let stream = TcpStream::connect(self.address).await.map_err(|error| Fault::Connect(error.to_string()))?;
+    async fn connect(&mut self) -> Result<http1::SendRequest<Full<Bytes>>, Fault> {
+        let stream = match TcpStream::connect(self.address()).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                self.turn_away();
+                return Err(Fault::Connect(error.to_string()));
+            }
+        };
         // Small requests that wait for an answer must not wait for Nagle.
         stream.set_nodelay(true).map_err(|error| Fault::Connect(error.to_string()))?;
         let (sender, connection) =

@@ -21,8 +21,8 @@ use crate::kernel::{SaleId, TicketId, UserId};
 
 /// What the shoppers of one sale share.
 pub struct Stage {
-    /// Where the server is.
-    pub address: SocketAddr,
+    /// Where the nodes are.
+    pub addresses: Vec<SocketAddr>,
     /// What they want.
     pub sale: SaleId,
     /// How long they wait for an answer.
@@ -42,6 +42,13 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// The nodes, a different one first for each shopper.
+    pub fn addresses_for(&self, shopper: u32) -> Vec<SocketAddr> {
+        let mut addresses = self.addresses.clone();
+        addresses.rotate_left(shopper as usize % self.addresses.len());
+        addresses
+    }
+
     /// Shows a ticket to those who peek.
     pub fn post(&self, owner: UserId, ticket: TicketId) {
         self.board.lock().push((owner, ticket));
@@ -141,9 +148,10 @@ async fn account(stage: &Stage, accounts: &Accounts, seed: u64, index: u32) -> O
         Accounts::SignUp(permits) => {
             let _permit = permits.acquire().await.ok()?;
             let name = username(seed, index);
-            for pause in [0, 200, 1000, 3000] {
+            for (attempt, pause) in (0..).zip([0, 200, 1000, 3000]) {
                 sleep(Duration::from_millis(pause)).await;
-                match sign_up(stage.address, &name, PASSWORD, &format!("Shopper {index}")).await {
+                let node = stage.addresses_for(index + attempt)[0];
+                match sign_up(node, &name, PASSWORD, &format!("Shopper {index}")).await {
                     Ok(account) => return Some(account),
                     Err(error) => tracing::debug!(%error, name, "sign-up failed"),
                 }

@@ -45,22 +45,28 @@ pub struct Options {
     pub kills: u32,
     /// Chooses what the shoppers do.
     pub seed: u64,
-    /// Where the server listens.
-    pub address: SocketAddr,
+    /// Where the nodes listen.
+    pub addresses: Vec<SocketAddr>,
+    /// Settings of the profile of many nodes; none for the embedded one.
+    pub profile: Vec<(String, String)>,
     /// Where the demo's data goes; what a demo left there before is removed.
     pub data: PathBuf,
 }
 
 /// Runs the demo. Returns whether every promise was kept.
 pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bool> {
-    let launch = prepare(&options)?;
+    let launches = prepare(&options)?;
+    let launch = &launches[0];
     let password = data_encoding::BASE32_NOPAD.encode(&rng.bytes::<10>()).to_lowercase();
-    create_operator(&launch, &password)?;
-    let mut server =
-        launch.start(READY_WITHIN).await.with_context(|| format!("see {}", log_path(&options).display()))?;
-    let operator = crowd::sign_in(options.address, "operator", &password).await.context("signing in the operator")?;
+    create_operator(launch, &password)?;
+    let mut nodes = Vec::with_capacity(launches.len());
+    for launch in &launches {
+        let log = launch.log.as_deref().unwrap_or(&options.data).display();
+        nodes.push(launch.start(READY_WITHIN).await.with_context(|| format!("see {log}"))?);
+    }
+    let operator = crowd::sign_in(launch.address, "operator", &password).await.context("signing in the operator")?;
     let opens_in = Duration::from_secs(5) + Duration::from_secs(1) * (options.crowd / SIGN_UPS_PER_SECOND);
-    let mut operator = Operator::new(options.address, &operator.token);
+    let mut operator = Operator::new(launch.address, &operator.token);
     let (sale, opens_at) = seed::shop(&mut operator, opens_in, options.stock, PAY_WITHIN).await?;
     let opens = Instant::now() + opens_at.since(operator.server_time().await?);
     print_entrance(&options, &password);
@@ -68,7 +74,7 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     let tally = Arc::new(Tally::default());
     let recorder = Recorder::new(clock);
     let stage = Arc::new(Stage {
-        address: options.address,
+        addresses: options.addresses.clone(),
         sale,
         timeout: Duration::from_secs(10),
         patience: Duration::from_secs(60),
@@ -84,7 +90,7 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     tokio::select! {
         () = crowd => {}
         () = screen::watch(&tally, options.crowd, options.stock, opens) => {}
-        result = kill_now_and_then(&mut server, &options, opens) => result?,
+        result = kill_now_and_then(&mut nodes, &options, opens) => result?,
         result = tokio::signal::ctrl_c() => { result?; return Ok(false) }
     }
     screen::draw(&tally, options.crowd, options.stock, opens, false, 0);
@@ -93,24 +99,24 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     write_history(&options, &history)?;
     let facts = settle(&launch.open_database().await?, &history, SETTLE_WITHIN).await?;
     let mut verdict = Verdict::of(&history, &facts, sale, &tally, options.kills == 0);
-    verdict.server_memory = usage::memory(server.pid()).map(|(_, peak)| peak);
+    verdict.server_memory = nodes.iter().filter_map(|node| usage::memory(node.pid())).map(|(_, peak)| peak).max();
     println!("\n{verdict}");
     if !options.once {
         print_entrance(&options, &password);
         println!("The shop stays open. Ctrl-C closes it.");
         tokio::signal::ctrl_c().await?;
     }
-    server.stop(Duration::from_secs(20)).await?;
+    for node in nodes {
+        node.stop(Duration::from_secs(20)).await?;
+    }
     Ok(verdict.holds())
 }
 
-fn log_path(options: &Options) -> PathBuf {
-    options.data.join("server.log")
-}
-
 /// Settings under which thousands of shoppers from one address can sign up within seconds. Never for a real shop.
-fn prepare(options: &Options) -> anyhow::Result<Launch> {
-    for name in ["doorbuster.db", "doorbuster.db-wal", "doorbuster.db-shm", "history.jsonl", "server.log"] {
+fn prepare(options: &Options) -> anyhow::Result<Vec<Launch>> {
+    let logs: Vec<_> = (1..=options.addresses.len()).map(|number| format!("node-{number}.log")).collect();
+    let data = ["doorbuster.db", "doorbuster.db-wal", "doorbuster.db-shm", "history.jsonl"];
+    for name in data.into_iter().chain(logs.iter().map(String::as_str)) {
         match std::fs::remove_file(options.data.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("removing {name} in {}", options.data.display()));
@@ -125,9 +131,12 @@ fn prepare(options: &Options) -> anyhow::Result<Launch> {
         .set("accounts.hash_queue", "1000")
         .set("accounts.sign_ins_per_account_per_minute", "0")
         .set("accounts.attempts_per_address_per_minute", "0");
-    launch.address = options.address;
-    launch.log = Some(log_path(options));
-    Ok(launch)
+    launch.settings.extend(options.profile.iter().cloned());
+    let node = |(number, (address, log)): (usize, (&SocketAddr, &String))| {
+        let launch = Launch { address: *address, log: Some(options.data.join(log)), ..launch.clone() };
+        if options.profile.is_empty() { launch } else { launch.set("node.name", &format!("node-{}", number + 1)) }
+    };
+    Ok(options.addresses.iter().zip(&logs).enumerate().map(node).collect())
 }
 
 /// Creates the operator through the program's own command.
@@ -146,7 +155,9 @@ fn create_operator(launch: &Launch, password: &str) -> anyhow::Result<()> {
 }
 
 fn print_entrance(options: &Options, password: &str) {
-    println!("\nGraphiQL  http://{}/graphiql", options.address);
+    for address in &options.addresses {
+        println!("\nGraphiQL  http://{address}/graphiql");
+    }
     println!("operator  username operator, password {password}");
     println!("shopper   username {}, password {PASSWORD}\n", username(options.seed, 0));
 }
@@ -157,12 +168,13 @@ fn write_history(options: &Options, entries: &[history::Entry]) -> anyhow::Resul
     history::write_lines(entries, &mut file).with_context(|| format!("writing {}", path.display()))
 }
 
-/// Kills and restarts the server as often as asked, evenly over the rush; then waits for ever.
-async fn kill_now_and_then(server: &mut Server, options: &Options, opens: Instant) -> anyhow::Result<()> {
+/// Kills and restarts the nodes in turn as often as asked, evenly over the rush; then waits for ever.
+async fn kill_now_and_then(nodes: &mut [Server], options: &Options, opens: Instant) -> anyhow::Result<()> {
+    let count = nodes.len();
     for number in 0..options.kills {
         let pause = RUSH / (options.kills + 1) * (number + 1) / 2;
         tokio::time::sleep_until(opens + pause).await;
-        server.kill_and_restart(READY_WITHIN).await?;
+        nodes[(number as usize + 1) % count].kill_and_restart(READY_WITHIN).await?;
     }
     loop {
         sleep(Duration::from_secs(3600)).await;

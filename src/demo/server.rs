@@ -74,10 +74,16 @@ impl Launch {
         self.data.join("doorbuster.db")
     }
 
+    /// Where the data lives: the file in the data folder, unless the settings say otherwise.
+    fn store_url(&self) -> String {
+        let set = self.settings.iter().rev().find(|(key, _)| key == "store.url");
+        set.map_or_else(|| format!("sqlite://{}", self.database().display()), |(_, url)| url.clone())
+    }
+
     /// Opens the database beside the server, and brings it up to date.
     pub async fn open_database(&self) -> Result<Database, StoreError> {
         let mut store = config::Config::default_embedded().store;
-        store.url = config::Secret::new(format!("sqlite://{}", self.database().display()));
+        store.url = config::Secret::new(self.store_url());
         let db = Database::open(&store).await?;
         db.migrate().await?;
         Ok(db)
@@ -86,7 +92,7 @@ impl Launch {
     /// The program in the environment that these settings make, without arguments.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.env("DOORBUSTER__STORE__URL", format!("sqlite://{}", self.database().display()));
+        command.env("DOORBUSTER__STORE__URL", self.store_url());
         command.env("DOORBUSTER__SERVER__LISTEN", self.address.to_string());
         for (key, value) in &self.settings {
             command.env(format!("DOORBUSTER__{}", key.replace('.', "__").to_uppercase()), value);

@@ -50,7 +50,7 @@ impl Drop for Shopper {
 impl Shopper {
     /// A signed-in shopper.
     pub fn new(stage: Arc<Stage>, part: Part, account: Account) -> Self {
-        let client = Client::new(stage.address, stage.timeout).with_token(&account.token);
+        let client = Client::among(stage.addresses_for(part.index), stage.timeout).with_token(&account.token);
         stage.recorder.record(part.index, 0, Step::Begin { buyer: account.buyer });
         stage.tally.signed_in.fetch_add(1, Relaxed);
         Self { stage, part, account, client, socket: None, calls: 0 }
@@ -176,7 +176,7 @@ impl Shopper {
         if !self.part.double_click {
             return self.press(key, 1).await;
         }
-        let mut second = Client::new(self.stage.address, self.stage.timeout).with_token(&self.account.token);
+        let mut second = Client::new(self.client.address(), self.stage.timeout).with_token(&self.account.token);
         let request = Request::Purchase { sale: self.stage.sale, key: key.to_owned(), quantity: 1 };
         let (one, two) = (self.invoke(request.clone()), self.invoke(request));
         let (first, other) = tokio::join!(
@@ -363,11 +363,14 @@ impl Shopper {
 
     /// Opens the socket if there is none. Returns whether there is one.
     async fn has_socket(&mut self) -> bool {
-        if self.socket.is_none()
-            && let Ok(socket) = Socket::open(self.stage.address, &self.account.token, self.stage.timeout).await
-        {
-            self.stage.tally.sockets.fetch_add(1, Relaxed);
-            self.socket = Some(socket);
+        if self.socket.is_none() {
+            match Socket::open(self.client.address(), &self.account.token, self.stage.timeout).await {
+                Ok(socket) => {
+                    self.stage.tally.sockets.fetch_add(1, Relaxed);
+                    self.socket = Some(socket);
+                }
+                Err(_) => self.client.turn_away(),
+            }
         }
         self.socket.is_some()
     }

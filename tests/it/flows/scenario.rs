@@ -203,7 +203,7 @@ impl Scenario {
 impl Run {
     fn stages(&self) -> Vec<Arc<Stage>> {
         let stage = |sale: &SaleId| Stage {
-            address: self.launch.address,
+            addresses: vec![self.launch.address],
             sale: *sale,
             timeout: Duration::from_secs(5),
             patience: Duration::from_secs(60),

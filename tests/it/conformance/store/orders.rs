@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use doorbuster::broker::Topic;
-use doorbuster::broker::outbox::StoredEvent;
+use doorbuster::broker::outbox::{Scope, StoredEvent};
 use doorbuster::gate::Units;
 use doorbuster::kernel::{SaleId, UserId};
 use doorbuster::orders::messages::OrderRequest;
@@ -40,7 +40,8 @@ async fn states(place: &Place, requests: &[OrderRequest]) -> Vec<Option<OrderSta
 }
 
 async fn outbox(place: &Place) -> Vec<StoredEvent> {
-    on!(place.db(), read, |conn| sql::outbox::claim(conn, 0, 1_000).await).unwrap()
+    let scope = Scope::Own(place.db().origin().to_owned());
+    on!(place.db(), read, |conn| sql::outbox::claim(conn, &scope, 0, 1_000).await).unwrap()
 }
 
 async fn winners_and_losers_are_recorded_in_order(place: Place) {
@@ -271,7 +272,8 @@ async fn events_are_relayed_in_the_order_they_were_written(place: Place) {
     let ids = |events: &[StoredEvent]| events.iter().map(|event| event.id).collect::<Vec<_>>();
     assert_eq!(ids(&outbox(&place).await), ids(&events[20..]));
     let after = events[29].id;
-    let page = on!(place.db(), read, |conn| sql::outbox::claim(conn, after, 5).await).unwrap();
+    let scope = Scope::Own(place.db().origin().to_owned());
+    let page = on!(place.db(), read, |conn| sql::outbox::claim(conn, &scope, after, 5).await).unwrap();
     assert_eq!(ids(&page), ids(&events[30..35]));
 }
 

@@ -1,0 +1,49 @@
+//! `doorbuster status`: the nodes, who does what, and what waits.
+
+use std::fmt::Write as _;
+
+use crate::app::App;
+use crate::broker::Topic;
+use crate::kernel::{Clock, Timestamp};
+use crate::nodes::{Leases, Registry};
+use crate::orders::rebuild::WRITER;
+use crate::workers::{login_log, payment_timeouts};
+
+/// Groups whose backlog is shown.
+const GROUPS: [(Topic, &str); 3] = [
+    (Topic::OrderRequests, WRITER),
+    (Topic::PaymentTimeouts, payment_timeouts::GROUP),
+    (Topic::LoginEvents, login_log::SUBSCRIPTION),
+];
+
+/// The whole report, as tables for people.
+pub async fn report(app: &App, clock: &Clock) -> anyhow::Result<String> {
+    let now = clock.now();
+    let mut text = format!("{:<40} {:<34} {:<22} {:>10} {:>8}\n", "node", "roles", "address", "started", "seen");
+    for node in Registry::list(app.db()).await? {
+        let (started, seen) = (ago(now, node.started_at), ago(now, node.seen_at));
+        writeln!(text, "{:<40} {:<34} {:<22} {started:>10} {seen:>8}", node.name, node.roles, node.address)?;
+    }
+    writeln!(text, "\n{:<20} {:<40} {:>6}", "job", "done by", "token")?;
+    for lease in Leases::list(app.db()).await? {
+        let holder = if lease.holder.is_empty() { "nobody" } else { &lease.holder };
+        writeln!(text, "{:<20} {holder:<40} {:>6}", lease.job, lease.token)?;
+    }
+    writeln!(text, "\n{:<20} {:>10} {:>10}", "topic", "partitions", "waiting")?;
+    for (topic, group) in GROUPS {
+        let (partitions, waiting) = (app.broker().partitions(topic), app.broker().backlog(topic, group).await?);
+        writeln!(text, "{:<20} {partitions:>10} {waiting:>10}", topic.name())?;
+    }
+    writeln!(text, "{:<20} {:>10} {:>10}", Topic::Failures.name(), "", app.broker().failures(0, 1_000).await?.len())?;
+    writeln!(text, "\n{:<28} {:>6} {:<10} {:>9} {:>9}", "sale", "epoch", "state", "left", "of")?;
+    for offer in app.sales().snapshot().offers() {
+        let (sale, stock) = (&offer.sale, &offer.stock);
+        let (id, state) = (sale.id.to_string(), format!("{:?}", sale.state));
+        writeln!(text, "{id:<28} {:>6} {state:<10} {:>9} {:>9}", sale.epoch, stock.left, stock.total)?;
+    }
+    Ok(text)
+}
+
+fn ago(now: Timestamp, then: Timestamp) -> String {
+    format!("{}s ago", now.since(then).as_secs())
+}
