@@ -13,6 +13,9 @@ use crate::store::{self, Database, StoreError};
 /// How long their tokens are good.
 const GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
 
+/// Users in one transaction at most.
+const CHUNK: usize = 500;
+
 /// Adds `count` users named `<prefix>-<number>` with tokens.
 pub async fn users(
     db: &Database,
@@ -32,6 +35,9 @@ pub async fn users(
         rows.push(ReadyUser { id, username, role, token_hash: Sha256::digest(secret).into() });
         accounts.push(Account { buyer: id, token });
     }
-    store::write!(db, |conn| sql::audit::insert_ready_users(conn, &rows, now, now.plus(GOOD_FOR)).await)?;
+    for rows in rows.chunks(CHUNK) {
+        let rows = rows.to_vec();
+        store::write!(db, |conn| sql::audit::insert_ready_users(conn, &rows, now, now.plus(GOOD_FOR)).await)?;
+    }
     Ok(accounts)
 }

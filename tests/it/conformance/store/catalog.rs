@@ -81,6 +81,7 @@ async fn acts_of_two_nodes_take_turns(place: Place) {
             other => panic!("{other:?}"),
         }
     }
+    place.app.sales().refresh().await.unwrap();
     let offer = place.app.sales().find_offer(sale).await.unwrap().unwrap();
     assert_eq!((offer.sale.state, offer.sale.version), (SaleState::Paused, 3));
 }

@@ -7,8 +7,6 @@ mod orders;
 mod postgres;
 mod schema;
 
-use std::sync::Arc;
-
 use doorbuster::app::App;
 use doorbuster::catalog::{PriceInput, ProductInput};
 use doorbuster::config::{Config, Secret, Size};
@@ -159,11 +157,13 @@ pub async fn buyers(db: &Database, first: u64, count: u64) -> Vec<UserId> {
         token_hash[..8].copy_from_slice(&n.to_be_bytes());
         ReadyUser { id: UserId::from_bytes(bytes), username: format!("buyer{n}"), role: "BUYER", token_hash }
     };
-    let users: Arc<[ReadyUser]> = (first..first + count).map(user).collect();
-    let ids = users.iter().map(|user| user.id).collect();
+    let users: Vec<ReadyUser> = (first..first + count).map(user).collect();
     let until = NOW.plus(std::time::Duration::from_secs(86_400));
-    on!(db, write, |conn| sql::audit::insert_ready_users(conn, &users, NOW, until).await).unwrap();
-    ids
+    for users in users.chunks(500) {
+        let users = users.to_vec();
+        on!(db, write, |conn| sql::audit::insert_ready_users(conn, &users, NOW, until).await).unwrap();
+    }
+    users.into_iter().map(|user| user.id).collect()
 }
 
 pub async fn published(app: &App, operator: UserId, stock: i64, limit_per_buyer: i64) -> Offer {
