@@ -77,7 +77,9 @@ pub async fn watch_sign_outs(accounts: &Accounts, consumer: &mut dyn Consumer) -
     loop {
         match consumer.receive(BATCH, Duration::ZERO).await {
             Ok(messages) => {
-                messages.iter().for_each(|message| follow(accounts, message));
+                for message in &messages {
+                    follow(accounts, message);
+                }
                 if let Some(last) = messages.last() {
                     consumer.ack(last.position).await?;
                 }

@@ -67,7 +67,11 @@ impl Round {
             };
             gate.rebuild(terms, Vec::new()).await?;
         }
-        let address = url.strip_prefix("redis://").context("a plain redis:// URL")?.trim_end_matches('/').to_owned();
+        let address = url
+            .strip_prefix("redis://")
+            .context("the address of a server without TLS")?
+            .trim_end_matches('/')
+            .to_owned();
         Ok(Self { address, gate, clock, rng, sales })
     }
 

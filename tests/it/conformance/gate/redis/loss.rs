@@ -253,7 +253,7 @@ async fn mistakes_are_noticed() {
     const MODEL: &str = "conformance::gate::redis::answers_like_its_model";
     let mistakes = [
         ("gate.trust_restarted_redis", LOSS, "what was lost reads as held"),
-        ("gate.no_buyer_check", CONFORMS, "not equal"),
+        ("gate.no_buyer_check", CONFORMS, "left == right"),
         ("gate.release_without_seq_check", CONFORMS, "another epoch's"),
         ("gate.release_without_seq_check", MODEL, "Test failed"),
     ];
