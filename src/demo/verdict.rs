@@ -30,9 +30,10 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Judges a finished run.
-    pub fn of(history: &[Entry], facts: &Facts, sale: SaleId, tally: &Tally, calm: bool) -> Self {
-        let report = checker::check(Evidence { history, facts, settled: true, calm });
+    /// Judges a finished run of a sale. `evidence` is all there is of it.
+    pub fn of(evidence: Evidence<'_>, sale: SaleId, tally: &Tally) -> Self {
+        let facts = evidence.facts;
+        let report = checker::check(evidence);
         let (stock, left) = facts.sale(sale).map_or((0, 0), |sale| (sale.stock_total, sale.stock_left));
         Self {
             sold: stock - left,

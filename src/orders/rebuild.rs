@@ -13,7 +13,7 @@ use crate::store;
 pub const WRITER: &str = "order-writer";
 
 /// How often the barrier is looked at.
-const BARRIER_POLL: Duration = Duration::from_millis(5);
+const BARRIER_POLL: Duration = Duration::from_millis(20);
 
 impl Orders {
     /// Fills and opens the gate of every sale that can still be bought from or cancelled. Needs the order writer running.
@@ -64,11 +64,14 @@ impl Orders {
             return Ok(());
         }
         let broker = &self.0.broker;
-        for partition in 0..broker.partitions(Topic::OrderRequests) {
+        let mut partition = 0;
+        // Asked each time: there may be more of them meanwhile.
+        while partition < broker.partitions(Topic::OrderRequests) {
             let barrier = broker.end_position(Topic::OrderRequests, partition).await?;
             while broker.acked_through(Topic::OrderRequests, partition, WRITER).await? < barrier {
                 tokio::time::sleep(BARRIER_POLL).await;
             }
+            partition += 1;
         }
         Ok(())
     }

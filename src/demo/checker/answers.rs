@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::index::{At, Call, Index, Purchase};
-use super::{Findings, Invariant, RETURN_GRACE, rows};
+use super::{Findings, Invariant, rows};
 use crate::demo::facts::{OrderFact, SaleFact};
 use crate::demo::history::Step;
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
@@ -114,7 +114,7 @@ fn undersell(index: &Index<'_>, findings: &mut Findings) {
     for (call, purchase) in index.purchases().filter(|(call, _)| call.refusal() == Some("SOLD_OUT")) {
         let (Some(sale), Some(held)) = (facts.sale(purchase.sale), held.get(&purchase.sale)) else { continue };
         let answered = call.answer.map_or(call.invoked, |answer| answer.wall);
-        let free = sale.stock_total - held.at_most(call.invoked.minus(RETURN_GRACE), answered);
+        let free = sale.stock_total - held.at_most(call.invoked.minus(index.evidence.return_grace), answered);
         if free >= purchase.quantity.max(1) {
             let evidence = format!("{}: sold out, and {free} units were free in {}", call.place(), sale.id);
             findings.add(Invariant::NoUndersell, evidence);

@@ -108,6 +108,8 @@ pub struct Evidence<'a> {
     pub settled: bool,
     /// Whether the run had no faults.
     pub calm: bool,
+    /// How long a unit that was given back may take to be for sale again; [`RETURN_GRACE`] on one node.
+    pub return_grace: Duration,
 }
 
 /// How much of each thing happened. A check of nothing proves nothing: tests demand minimum counts.

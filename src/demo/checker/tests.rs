@@ -131,7 +131,7 @@ fn good_facts() -> Facts {
 }
 
 fn broken(story: &Story, facts: &Facts) -> Vec<Invariant> {
-    let report = check(Evidence { history: &story.0, facts, settled: true, calm: true });
+    let report = check(Evidence { history: &story.0, facts, settled: true, calm: true, return_grace: RETURN_GRACE });
     let mut found: Vec<Invariant> = report.violations.iter().map(|violation| violation.invariant).collect();
     found.dedup();
     found
@@ -156,7 +156,8 @@ fn story_breaks(invariant: Invariant, change: impl FnOnce(&mut Story)) {
 #[test]
 fn a_good_history_is_clean() {
     let (story, facts) = (good_story(), good_facts());
-    let report = check(Evidence { history: &story.0, facts: &facts, settled: true, calm: true });
+    let report =
+        check(Evidence { history: &story.0, facts: &facts, settled: true, calm: true, return_grace: RETURN_GRACE });
     assert_eq!(report.summary(), "");
     let counts = report.counts;
     assert_eq!((counts.shoppers, counts.accepted, counts.orders, counts.pushes, counts.unanswered), (1, 1, 1, 2, 0));
@@ -380,6 +381,7 @@ fn answers_and_the_gate() {
     let mut story = good_story();
     story.begin(2).buy(2, 1, 1).ok(2, 1, seen(2, QUEUED, None));
     assert_eq!(broken(&story, &facts), [Invariant::ExactGate]);
-    let report = check(Evidence { history: &story.0, facts: &facts, settled: true, calm: false });
+    let report =
+        check(Evidence { history: &story.0, facts: &facts, settled: true, calm: false, return_grace: RETURN_GRACE });
     assert_eq!(report.summary(), "");
 }

@@ -150,7 +150,13 @@ impl Scenario {
         let facts = run.settled().await;
         let entries = run.recorder.snapshot();
         let calm = kills == 0;
-        let report = checker::check(Evidence { history: &entries, facts: &facts, settled: true, calm });
+        let report = checker::check(Evidence {
+            history: &entries,
+            facts: &facts,
+            settled: true,
+            calm,
+            return_grace: checker::RETURN_GRACE,
+        });
         if !server.stop(Duration::from_secs(30)).await.unwrap() {
             run.fault(Invariant::Answered, "the server did not stop well".into());
         }
