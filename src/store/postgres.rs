@@ -23,6 +23,7 @@ pub mod types {
     pub type Id = diesel::sql_types::Uuid;
 }
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bb8::{Pool, PooledConnection, RunError};
@@ -54,7 +55,7 @@ type Pooled = PooledConnection<'static, Manager>;
 #[derive(Clone)]
 pub struct Store {
     pool: Pool<Manager>,
-    manager: Manager,
+    manager: Arc<Manager>,
     last_error: LastError,
     work_timeout: Duration,
     migration_wait: Duration,
@@ -72,6 +73,7 @@ impl Store {
             .build(manager.clone())
             .await?;
         let (work_timeout, migration_wait) = (*config.work_timeout, *config.migration_wait);
+        let manager = Arc::new(manager);
         Ok(Self { pool, manager, last_error, work_timeout, migration_wait })
     }
 
