@@ -55,7 +55,7 @@ type Pooled = PooledConnection<'static, Manager>;
 #[derive(Clone)]
 pub struct Store {
     pool: Pool<Manager>,
-    manager: Manager,
+    manager: Arc<Manager>,
     last_error: LastError,
     work_timeout: Duration,
     migration_wait: Duration,
@@ -74,7 +74,7 @@ impl Store {
             .build(manager.clone())
             .await?;
         let (work_timeout, migration_wait) = (*config.work_timeout, *config.migration_wait);
-        let origin = session::origin(config).into();
+        let (origin, manager) = (session::origin(config).into(), Arc::new(manager));
         Ok(Self { pool, manager, last_error, work_timeout, migration_wait, origin })
     }
 

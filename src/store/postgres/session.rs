@@ -39,7 +39,7 @@ pub fn origin(config: &config::Store) -> &str {
 /// Makes connections.
 #[derive(Clone)]
 pub struct Manager {
-    config: Arc<tokio_postgres::Config>,
+    config: tokio_postgres::Config,
     /// Statements for a new connection.
     setup: Arc<str>,
     connect_timeout: Duration,
@@ -70,7 +70,7 @@ impl Manager {
             config.lock_timeout.as_millis(),
             config.idle_in_transaction_timeout.as_millis(),
         );
-        Ok(Self { config: Arc::new(server), setup: setup.into(), connect_timeout: *config.connect_timeout, last_error })
+        Ok(Self { config: server, setup: setup.into(), connect_timeout: *config.connect_timeout, last_error })
     }
 
     /// A new connection.

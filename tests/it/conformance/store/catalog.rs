@@ -71,7 +71,7 @@ async fn stock_is_added_once_per_key_however_often_it_is_asked_for(place: Place)
 async fn acts_of_two_nodes_take_turns(place: Place) {
     let sale = place.sale(10, 1).await;
     let other = place.other_node().await;
-    let pause = |n: usize| if n % 2 == 0 { place.app.sales() } else { other.sales() }.sale_pause(place.operator, sale);
+    let pause = |n: usize| [place.app.sales(), other.sales()][n % 2].sale_pause(place.operator, sale);
     let answers = join_all((0..6).map(pause)).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
     let refused = answers.into_iter().filter_map(Result::err);
