@@ -14,6 +14,7 @@ mod edge;
 mod flows {
     pub mod history;
     pub mod kill_storm;
+    pub mod nodes;
     pub mod operators;
     pub mod scenario;
     pub mod shop;

@@ -4,6 +4,7 @@ pub mod proxy;
 #[allow(dead_code, reason = "each server's tests use their part")]
 pub mod servers;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use doorbuster::app::App;
@@ -23,6 +24,7 @@ pub struct Shop {
     pub app: App,
     pub operator: String,
     url: String,
+    address: SocketAddr,
     http: reqwest::Client,
     shutdown: Shutdown,
     serving: JoinHandle<()>,
@@ -45,12 +47,10 @@ impl Default for Terms {
     }
 }
 
-fn config(folder: &TempDir, extra: &str) -> Config {
-    let path = folder.path().join("shop.db");
+fn config(store: &str, extra: &str) -> Config {
     let text = format!(
-        "[store]\nurl = \"sqlite://{}\"\n[accounts]\nhash_memory = \"8KiB\"\nhash_passes = 1\n\
-         sign_ins_per_account_per_minute = 0\nattempts_per_address_per_minute = 0\n{extra}",
-        path.display()
+        "[store]\nurl = \"{store}\"\n[accounts]\nhash_memory = \"8KiB\"\nhash_passes = 1\n\
+         sign_ins_per_account_per_minute = 0\nattempts_per_address_per_minute = 0\n{extra}"
     );
     Config::from_toml(&text).unwrap()
 }
@@ -67,11 +67,18 @@ impl Shop {
     }
 
     async fn open_in(folder: TempDir, extra: &str) -> Self {
-        let app = App::build(config(&folder, extra), Clock::system(), Rng::system()).await.unwrap();
+        let store = format!("sqlite://{}", folder.path().join("shop.db").display());
+        Self::open_on(&store, folder, extra).await
+    }
+
+    /// On this database.
+    pub async fn open_on(store: &str, folder: TempDir, extra: &str) -> Self {
+        let app = App::build(config(store, extra), Clock::system(), Rng::system()).await.unwrap();
         let made = app.accounts().create_operator("operator", "password123", "Operator").await.unwrap();
         let _existed_before = made.is_err();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let base = format!("http://{address}");
         let shutdown = Shutdown::new();
         app.start();
         let serving = {
@@ -80,7 +87,7 @@ impl Shop {
         };
         let http = reqwest::Client::new();
         let url = format!("{base}/graphql");
-        let mut shop = Self { app, operator: String::new(), url, http, shutdown, serving, folder };
+        let mut shop = Self { app, operator: String::new(), url, address, http, shutdown, serving, folder };
         let ready = format!("{base}/health/ready");
         until("ready", async || shop.http.get(&ready).send().await.is_ok_and(|answer| answer.status() == 200)).await;
         shop.operator = shop.sign_in("operator").await;
@@ -89,11 +96,20 @@ impl Shop {
 
     /// Stops and starts again on the same file.
     pub async fn reopen(self) -> Self {
-        let Self { shutdown, serving, folder, app, .. } = self;
+        Self::open_in(self.stop().await, "").await
+    }
+
+    /// Stops as at a signal, whole; leaves its folder.
+    pub async fn stop(self) -> TempDir {
+        let Self { shutdown, serving, folder, .. } = self;
         shutdown.begin();
         serving.await.unwrap();
-        drop(app);
-        Self::open_in(folder, "").await
+        folder
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The whole answer.

@@ -1,0 +1,138 @@
+//! Two nodes on one PostgreSQL, one Redis and one Pulsar: what happens on one is so on the other.
+
+use std::time::Duration;
+
+use doorbuster::demo::socket::{Event, Socket, payload};
+use doorbuster::demo::wire;
+use doorbuster::nodes::Leases;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::support::servers::{FreshDatabase, pulsar, pulsar_admin, redis};
+use crate::support::{PATIENCE, Shop, Terms, until};
+
+/// The servers, with a database, keys and topics of one test's own.
+struct Cluster(FreshDatabase);
+
+impl Cluster {
+    async fn new() -> Self {
+        Self(FreshDatabase::create().await)
+    }
+
+    async fn node(&self, name: &str) -> Shop {
+        let own = self.0.name();
+        let settings = format!(
+            "[gate]\nurl = \"{}\"\nprefix = \"{own}\"\n[broker]\nurl = \"{}\"\nadmin_url = \"{}\"\ntenant = \"{own}\"\n\
+             partitions = 2\n[node]\nname = \"{name}\"\nlease = \"2s\"\n",
+            redis(),
+            pulsar(),
+            pulsar_admin()
+        );
+        Shop::open_on(&self.0.url(), tempfile::tempdir().unwrap(), &settings).await
+    }
+
+    /// Both at once, as after a power cut.
+    async fn two() -> (Self, Shop, Shop) {
+        let cluster = Self::new().await;
+        let one = cluster.node("one").await;
+        let two = cluster.node("two").await;
+        (cluster, one, two)
+    }
+}
+
+/// Waits until the sale can be bought from, and buys.
+async fn buy(shop: &Shop, buyer: &str, sale: &str, key: &str) -> String {
+    let mut ticket = Err(String::new());
+    until("open", async || {
+        ticket = shop.buy(buyer, sale, key, 1).await;
+        !ticket.as_ref().is_err_and(|code| code == "TRY_LATER" || code == "SALE_NOT_FOUND")
+    })
+    .await;
+    ticket.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_is_pushed_on_whichever_node_its_buyer_is() {
+    let (_cluster, one, two) = Cluster::two().await;
+    let sale = one.sale(&Terms::default()).await;
+    let buyer = one.buyer("alice").await;
+    let ticket = buy(&one, &buyer, &sale, "key-00001").await;
+    let mut socket = Socket::open(two.address(), &buyer, PATIENCE).await.unwrap();
+    socket.subscribe_as(1, wire::FOLLOW, &json!({ "id": ticket })).await.unwrap();
+    let mut versions = Vec::new();
+    let order = loop {
+        match timeout(PATIENCE, socket.next()).await.expect("nothing was pushed").unwrap() {
+            Event::Next(_, raw) => {
+                let seen: Value = payload(&raw).unwrap().unwrap();
+                versions.push(seen["version"].as_u64());
+                if seen["order"].is_object() {
+                    break seen["order"]["id"].clone();
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(versions.is_sorted_by(|a, b| a < b), "{versions:?}");
+    let query = "query($o: ID!) { order(id: $o) { status } }";
+    assert_eq!(two.data(Some(&buyer), query, json!({ "o": order })).await["order"]["status"], "AWAITING_PAYMENT");
+    assert_eq!(two.buy(&buyer, &sale, "key-00001", 1).await, Ok(ticket), "the key finds its ticket everywhere");
+    assert_eq!(two.buy(&buyer, &sale, "key-00002", 1).await, Err("ALREADY_BOUGHT".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_together_sell_exactly_the_stock() {
+    let (_cluster, one, two) = Cluster::two().await;
+    let sale = one.sale(&Terms { stock: 7, ..Terms::default() }).await;
+    let names: Vec<String> = (0..24).map(|n| format!("rush{n}")).collect();
+    let buyers = join_all(names.iter().map(|name| one.buyer(name))).await;
+    buy(&one, &buyers[0], &sale, "rush-key-0").await;
+    until("listed on the other node", async || two.buy(&buyers[0], &sale, "rush-key-0", 1).await.is_ok()).await;
+    let rush = buyers.iter().enumerate().map(|(n, buyer)| {
+        let node = if n.is_multiple_of(2) { &one } else { &two };
+        node.buy(buyer, &sale, "rush-key-0", 1)
+    });
+    let answers = join_all(rush).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 7, "{answers:?}");
+    assert!(answers.iter().flat_map(|answer| answer.as_ref().err()).all(|code| code == "SOLD_OUT"), "{answers:?}");
+    until("sold out on both", async || one.stock(&sale).await == 0 && two.stock(&sale).await == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_out_ends_the_token_on_every_node() {
+    let (_cluster, one, two) = Cluster::two().await;
+    let buyer = one.buyer("alice").await;
+    let who = "{ viewer { user { username } } }";
+    assert_eq!(two.data(Some(&buyer), who, json!({})).await["viewer"]["user"]["username"], "alice");
+    one.data(Some(&buyer), "mutation { userSignOut { userErrors { code } } }", json!({})).await;
+    until("forgotten", async || {
+        two.ask(Some(&buyer), who, json!({})).await["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_leaves_hands_over_its_jobs_and_the_other_sells_on() {
+    let (_cluster, one, two) = Cluster::two().await;
+    let sale = one.sale(&Terms { pay_within_seconds: 1, stock: 1, ..Terms::default() }).await;
+    let (alice, bob) = (one.buyer("alice").await, one.buyer("bob").await);
+    let db = two.app.db().clone();
+    let holders = async || {
+        let leases = Leases::list(&db).await.unwrap();
+        leases.into_iter().map(|lease| lease.holder).collect::<Vec<_>>()
+    };
+    until("someone's", async || holders().await.iter().filter(|holder| !holder.is_empty()).count() == 4).await;
+    let ticket = buy(&one, &alice, &sale, "key-00001").await;
+    one.stop().await;
+    until("taken over", async || holders().await.iter().all(|holder| holder == "two")).await;
+    assert_eq!(two.decided(&alice, &ticket).await["status"], "CONFIRMED");
+    // Nobody pays: the unit comes back, by the jobs of the node that is left.
+    let mut second = Err(String::new());
+    until("sold again", async || {
+        second = two.buy(&bob, &sale, "key-00001", 1).await;
+        second.is_ok()
+    })
+    .await;
+    let decided = timeout(Duration::from_secs(30), two.decided(&bob, &second.unwrap())).await.unwrap();
+    assert_eq!(decided["status"], "CONFIRMED");
+}
