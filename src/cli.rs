@@ -187,7 +187,7 @@ impl Cli {
         match &self.command {
             Command::Serve(Serve { listen, roles }) => {
                 let listen = listen.map(|listen| ("--listen", format!("server.listen={listen}")));
-                let roles = (!roles.is_empty()).then(|| ("--roles", format!("node.roles={roles:?}")));
+                let roles = (!roles.is_empty()).then(|| ("--roles", format!("node.roles={}", roles.join(","))));
                 let given = listen.into_iter().chain(roles);
                 flags.extend(given.map(|(name, assignment)| Flag { name, assignment }));
             }

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 use crate::demo::client::{Client, Fault};
 use crate::demo::usage::cpu_time;
 
-/// Connections that send at the same time.
-const CONNECTIONS: usize = 64;
+/// Connections that send at the same time: a rush is many buyers at once, which is what batches live on.
+const CONNECTIONS: usize = 256;
 
 /// One request.
 #[derive(Debug, Clone)]

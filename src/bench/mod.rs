@@ -34,8 +34,8 @@ pub async fn run(names: &[String]) -> anyhow::Result<bool> {
     let wanted = |name: &str| names.is_empty() || names.iter().any(|given| given == name);
     let mut rows: Vec<Row> = Vec::new();
     if wanted("purchase") || wanted("sold-out") {
-        let [accepted, sold_out] = purchase::run(ROUNDS).await.context("purchase")?;
-        rows.extend(wanted("purchase").then_some(accepted));
+        let [accepted, sold_out, written] = purchase::run(ROUNDS).await.context("purchase")?;
+        rows.extend(wanted("purchase").then_some([accepted, written]).into_iter().flatten());
         rows.extend(wanted("sold-out").then_some(sold_out));
     }
     if wanted("durable") {

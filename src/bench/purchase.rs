@@ -1,5 +1,5 @@
-//! What a purchase costs: accepted, from the HTTP request to the durable order; and refused because it is sold out. Both against
-//! a bare axum handler that reads and writes the same JSON.
+//! What a purchase costs: accepted, from the HTTP request to the durable ticket, and further to the durable order; and refused
+//! because it is sold out. All against a bare axum handler that reads and writes the same JSON.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,34 +26,44 @@ const BUY: &str = "mutation Buy($input: SalePurchaseInput!) { salePurchase(input
     ticket { id status } userErrors { code message } } }";
 const WHO: &str = "query Who { viewer { user { id } } }";
 
-/// Measures both in turns.
-pub async fn run(rounds: usize) -> anyhow::Result<[Row; 2]> {
-    let scratch = Scratch::new("purchase")?;
-    let setup = Setup::new(&scratch, rounds).await?;
+/// Measures all in turns.
+pub async fn run(rounds: usize) -> anyhow::Result<[Row; 3]> {
+    let (accepting, writing) = (Scratch::new("accepting")?, Scratch::new("writing")?);
+    // A ticket is durable before anybody decides on it: a node without the writer's role shows what that costs.
+    let accepts = Setup::new(&accepting, rounds, Writes::Tickets).await?;
+    let writes = Setup::new(&writing, rounds, Writes::Orders).await?;
     let baseline = Baseline::start().await?;
-    let (mut accepted, mut sold_out, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+    let [mut bare, mut accepted, mut sold_out, mut written] = [const { Vec::new() }; 4];
     // The first round warms up caches and is not counted.
     for round in 0..=rounds {
-        let buyers = &setup.buyers[round * SHOTS..(round + 1) * SHOTS];
+        let part = round * SHOTS..(round + 1) * SHOTS;
         let results = [
-            bare_round(&baseline, buyers).await?,
-            setup.accepted(buyers, round).await?,
-            setup.sold_out(buyers, round).await?,
+            bare_round(&baseline, &accepts.buyers[part.clone()]).await?,
+            accepts.accepted(&accepts.buyers[part.clone()], round).await?,
+            accepts.sold_out(&accepts.buyers[part.clone()], round).await?,
+            writes.accepted(&writes.buyers[part], round).await?,
         ];
         if round > 0 {
-            bare.push(results[0]);
-            accepted.push(results[1]);
-            sold_out.push(results[2]);
+            for (column, result) in [&mut bare, &mut accepted, &mut sold_out, &mut written].into_iter().zip(results) {
+                column.push(result);
+            }
         }
     }
-    let row = |name, product, target| Row {
-        name,
-        unit: "per CPU s",
-        product,
-        baseline: Some(bare.clone()),
-        target: Target::AtLeast(target),
-    };
-    Ok([row("accepted purchases", accepted, 0.45), row("sold-out answers", sold_out, 0.6)])
+    let row = |name, product, target| Row { name, unit: "per CPU s", product, baseline: Some(bare.clone()), target };
+    Ok([
+        row("accepted purchases", accepted, Target::AtLeast(0.45)),
+        row("sold-out answers", sold_out, Target::AtLeast(0.6)),
+        row("purchases written as orders", written, Target::None),
+    ])
+}
+
+/// What a server does with what it accepts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writes {
+    /// It keeps the tickets.
+    Tickets,
+    /// It also decides on them and announces the orders.
+    Orders,
 }
 
 struct Setup {
@@ -62,14 +72,19 @@ struct Setup {
     big: SaleId,
     small: SaleId,
     buyers: Arc<[Account]>,
+    writes: Writes,
 }
 
 impl Setup {
-    async fn new(scratch: &Scratch, rounds: usize) -> anyhow::Result<Self> {
-        let launch = Launch::new(&std::env::current_exe()?, scratch.path())?
+    async fn new(scratch: &Scratch, rounds: usize, writes: Writes) -> anyhow::Result<Self> {
+        let mut launch = Launch::new(&std::env::current_exe()?, scratch.path())?
             .set("accounts.token_cache", "1000000")
             .set("accounts.token_cache_ttl", "1h")
+            .set("orders.pending_after", "1h")
             .set("log.filter", "warn");
+        if writes == Writes::Tickets {
+            launch = launch.set("node.roles", "api,jobs");
+        }
         let db = launch.open_database().await?;
         let (clock, rng) = (Clock::system(), Rng::system());
         let operator = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);
@@ -84,10 +99,12 @@ impl Setup {
         let big = operator.sale(&session, &product, terms).await?;
         let small = operator.sale(&session, &product, Terms { stock: 1, ..terms }).await?;
         sleep(Duration::from_millis(700)).await;
-        let setup = Self { server, db, big, small, buyers: buyers.into() };
+        let setup = Self { server, db, big, small, buyers: buyers.into(), writes };
         let first = setup.purchases(&setup.buyers[..1], setup.small, "first")?;
         drive(setup.server.launch().address, first, b"QUEUED").await?;
-        setup.wait_for_orders(1).await?;
+        if writes == Writes::Orders {
+            setup.wait_for_orders(1).await?;
+        }
         Ok(setup)
     }
 
@@ -96,7 +113,7 @@ impl Setup {
         purchases(buyers, sale, prefix)
     }
 
-    /// Accepted purchases per CPU second of the server, writing the orders included. Each buyer has been seen before, as
+    /// Accepted purchases per CPU second of the server, writing the orders included if it does. Each buyer has been seen before, as
     /// buyers are who read the list first.
     async fn accepted(&self, buyers: &[Account], round: usize) -> anyhow::Result<f64> {
         let address = self.server.launch().address;
@@ -106,7 +123,9 @@ impl Setup {
         let shots = self.purchases(buyers, self.big, &format!("round-{round}"))?;
         let before = cpu_now(self.server.pid())?;
         let hits = drive(address, shots, b"QUEUED").await?;
-        self.wait_for_orders((round + 1) * SHOTS + 1).await?;
+        if self.writes == Writes::Orders {
+            self.wait_for_orders((round + 1) * SHOTS + 1).await?;
+        }
         let used = cpu_since(self.server.pid(), before)?;
         anyhow::ensure!(hits == buyers.len(), "only {hits} of {} purchases were accepted", buyers.len());
         Ok(hits as f64 / used)

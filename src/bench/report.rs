@@ -7,6 +7,8 @@ pub enum Target {
     AtLeast(f64),
     /// The value should be at most this.
     AtMost(f64),
+    /// For comparison only.
+    None,
 }
 
 /// One line: a value per round of each side. Without a second side the first is the value itself.
@@ -38,6 +40,7 @@ impl Row {
         match self.target {
             Target::AtLeast(least) => self.value() >= least,
             Target::AtMost(most) => self.value() <= most,
+            Target::None => true,
         }
     }
 }
@@ -65,17 +68,17 @@ pub fn print(rows: &[Row]) {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     println!("\n{cores} cores, load average {}", load.trim());
-    println!("{:<28}{:>26}{:>26}{:>9}  target", "median (least..most)", "doorbuster", "baseline", "value");
+    println!("{:<40}{:>26}{:>26}{:>9}  target", "median (least..most)", "doorbuster", "baseline", "value");
     for row in rows {
         let baseline = row.baseline.as_deref().map_or_else(|| "-".to_owned(), spread);
-        let (sign, limit) = match row.target {
-            Target::AtLeast(least) => (">=", least),
-            Target::AtMost(most) => ("<=", most),
-        };
         let met = if row.is_met() { "met" } else { "MISSED" };
+        let target = match row.target {
+            Target::AtLeast(least) => format!(">= {} {met}", number(least)),
+            Target::AtMost(most) => format!("<= {} {met}", number(most)),
+            Target::None => String::new(),
+        };
         let name = format!("{}, {}", row.name, row.unit);
-        let value = number(row.value());
-        println!("{name:<28}{:>26}{baseline:>26}{value:>9}  {sign} {} {met}", spread(&row.product), number(limit));
+        println!("{name:<40}{:>26}{baseline:>26}{:>9}  {target}", spread(&row.product), number(row.value()));
     }
 }
 
