@@ -319,7 +319,7 @@ async fn terminated_connections_heal_and_leave_nothing_behind() {
         tokio::spawn(async move {
             let mut conn = AsyncPgConnection::establish(&url).await.unwrap();
             let terminate = "SELECT COUNT(pg_terminate_backend(pid)) AS n FROM pg_stat_activity \
-                             WHERE datname = current_database() AND application_name = 'doorbuster'";
+                             WHERE datname = current_database() AND pid <> pg_backend_pid()";
             let mut terminated = 0;
             while !over.is_cancelled() {
                 terminated += diesel::sql_query(terminate).get_result::<Number>(&mut conn).await.unwrap().n;
