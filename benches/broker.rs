@@ -115,19 +115,8 @@ async fn open(path: &str) -> anyhow::Result<EmbeddedBroker> {
         ack_flush: Span(Duration::from_millis(100)),
         poll_every: Span(Duration::from_secs(1)),
         relay_batch: 256,
-        orphaned_after: Span(Duration::from_secs(2)),
         relay_sweep: Span(Duration::from_secs(5)),
-        admin_url: Secret::new(""),
-        token: Secret::new(""),
-        tenant: String::new(),
-        send_window: 64,
-        receive_queue: 64,
-        operation_timeout: Span(Duration::from_secs(10)),
-        reconnect_max: Span(Duration::from_secs(2)),
-        keep_alive: Span(Duration::from_secs(15)),
-        stall_after: Span(Duration::from_secs(30)),
-        start_timeout: Span(Duration::from_secs(60)),
-        results_kept: Span(Duration::from_secs(600)),
+        ..Config::default_embedded().broker
     };
     let db = Database::open(&store).await?;
     db.migrate().await?;

@@ -63,19 +63,8 @@ fn settings() -> config::Broker {
         ack_flush: Span(Duration::from_millis(5)),
         poll_every: Span(Duration::from_millis(2)),
         relay_batch: 10,
-        orphaned_after: Span(Duration::from_secs(2)),
         relay_sweep: Span(Duration::from_millis(20)),
-        admin_url: Secret::new(""),
-        token: Secret::new(""),
-        tenant: String::new(),
-        send_window: 64,
-        receive_queue: 64,
-        operation_timeout: Span(Duration::from_secs(10)),
-        reconnect_max: Span(Duration::from_secs(2)),
-        keep_alive: Span(Duration::from_secs(15)),
-        stall_after: Span(Duration::from_secs(30)),
-        start_timeout: Span(Duration::from_secs(60)),
-        results_kept: Span(Duration::from_secs(600)),
+        ..config::Config::default_embedded().broker
     }
 }
 

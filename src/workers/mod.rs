@@ -7,7 +7,10 @@
 //! | `payment-timeouts` | `payment-timeouts` | expires unpaid orders on time |
 //! | `login-log` | `login-events` | writes the login log |
 //! | `catalog-changes` | `catalog-changes` | refreshes the snapshot |
-//! | `outbox-relay` | the outbox | publishes events |
+//! | `sign-outs` | `session-changes` | forgets tokens that ended on another node |
+//! | `outbox-relay` | the outbox | publishes this node's events |
+//! | `orphan-relay` | the outbox | publishes what a node left behind that is no more |
+//! | `registry` | | says that this node runs |
 //! | `sweep`, `reconcile`, `purge-tokens` | the database | what a lost message would have left undone |
 
 pub mod jobs;

@@ -32,7 +32,7 @@ impl Cluster {
         Shop::open_on(&self.0.url(), tempfile::tempdir().unwrap(), &settings).await
     }
 
-    /// Both at once, as after a power cut.
+    /// A fresh one with two nodes.
     async fn two() -> (Self, Shop, Shop) {
         let cluster = Self::new().await;
         let one = cluster.node("one").await;
