@@ -15,6 +15,7 @@ pub mod kernel;
 pub mod lifecycle;
 pub mod nodes;
 pub mod orders;
+pub mod payments;
 pub mod sales;
 pub mod store;
 pub mod telemetry;

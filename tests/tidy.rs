@@ -41,7 +41,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lifecycle", &["kernel", "config", "telemetry"]),
     (
         "store",
-        &["kernel", "config", "telemetry", "accounts", "catalog", "sales", "orders", "nodes", "broker", "gate", "demo"],
+        &[
+            "kernel",
+            "config",
+            "telemetry",
+            "accounts",
+            "catalog",
+            "sales",
+            "orders",
+            "payments",
+            "nodes",
+            "broker",
+            "gate",
+            "demo",
+        ],
     ),
     ("broker", &["kernel", "config", "telemetry", "store"]),
     ("gate", &["kernel", "config", "telemetry"]),
@@ -50,7 +63,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("accounts", &["kernel", "config", "telemetry", "store", "broker"]),
     ("catalog", &["kernel", "config", "telemetry", "store", "broker"]),
     ("sales", &["kernel", "config", "telemetry", "store", "broker", "gate", "hub", "catalog"]),
-    ("orders", &["kernel", "config", "telemetry", "store", "broker", "gate", "hub", "sales", "catalog"]),
+    ("payments", &["kernel", "config", "telemetry", "store", "broker"]),
+    ("orders", &["kernel", "config", "telemetry", "store", "broker", "gate", "hub", "sales", "catalog", "payments"]),
 ];
 
 fn rust_files(folder: &str) -> Vec<PathBuf> {

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
@@ -116,6 +116,32 @@ uuid_ids! {
     AuditId = "audit";
     /// One attempt to sign in or up, in the login log.
     LoginEventId = "login";
+    /// One attempt to pay an order.
+    PaymentId = "payment";
+    /// Money going back.
+    RefundId = "refund";
+}
+
+macro_rules! numbers {
+    ($($name:ident = $letter:literal;)*) => {$(
+        impl $name {
+            /// The id as a payment gateway takes it: a letter and 32 hexadecimal digits.
+            pub fn number(self) -> String {
+                format!(concat!($letter, "{}"), HEXLOWER.encode(&self.to_bytes()))
+            }
+
+            /// The reverse of [`Self::number`]; `None` for what is not exactly that.
+            pub fn from_number(number: &str) -> Option<Self> {
+                let bytes = HEXLOWER.decode(number.strip_prefix($letter)?.as_bytes()).ok()?;
+                bytes.try_into().ok().map(Self::from_bytes)
+            }
+        }
+    )*};
+}
+
+numbers! {
+    PaymentId = "p";
+    RefundId = "r";
 }
 
 fn uuid_v7(clock: &Clock, rng: &Rng) -> Uuid {

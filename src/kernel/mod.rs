@@ -9,7 +9,9 @@ pub mod rng;
 pub mod sabotage;
 
 pub use clock::{Clock, ManualClock, Timestamp};
-pub use ids::{AuditId, Epoch, LoginEventId, OrderId, ProductId, SaleId, Seq, SessionId, TicketId, UserId};
+pub use ids::{
+    AuditId, Epoch, LoginEventId, OrderId, PaymentId, ProductId, RefundId, SaleId, Seq, SessionId, TicketId, UserId,
+};
 pub use money::{Currency, Money};
 pub use retry::Backoff;
 pub use rng::Rng;

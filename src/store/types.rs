@@ -9,7 +9,9 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Binary, Nullable, Uuid as UuidSql};
 use diesel::sqlite::Sqlite;
 
-use crate::kernel::{AuditId, LoginEventId, OrderId, ProductId, SaleId, SessionId, TicketId, Timestamp, UserId};
+use crate::kernel::{
+    AuditId, LoginEventId, OrderId, PaymentId, ProductId, RefundId, SaleId, SessionId, TicketId, Timestamp, UserId,
+};
 
 macro_rules! expression_of {
     ($rust:ty, $sql:ty) => {
@@ -119,7 +121,7 @@ macro_rules! sql_bytes {
     )*};
 }
 
-sql_uuid!(UserId, ProductId, SessionId, SaleId, AuditId, LoginEventId);
+sql_uuid!(UserId, ProductId, SessionId, SaleId, AuditId, LoginEventId, PaymentId, RefundId);
 sql_bytes!(TicketId, OrderId);
 
 expression_of!(Timestamp, BigInt);
