@@ -10,4 +10,7 @@ pub mod gateway;
 pub mod model;
 
 pub use gateway::{BadMessage, Outcome, PaymentGateway, TradeSnapshot, TradeStatus};
-pub use model::{Amount, Flag, LogEntry, Method, Payment, PaymentState, Refund, RefundCause, RefundState, Verdict};
+pub use model::{
+    Amount, Flag, LogEntry, Method, Payment, PaymentState, Refund, RefundCause, RefundState, StoredNotification,
+    Verdict,
+};

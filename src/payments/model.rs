@@ -324,6 +324,52 @@ pub struct LogEntry {
     pub detail: Option<String>,
 }
 
+impl LogEntry {
+    /// A line about a change from one state to another, or about something that changed nothing.
+    pub fn new(at: Timestamp, actor: &str, event: &str, from: Option<&str>, to: &str) -> Self {
+        Self {
+            at,
+            actor: actor.to_owned(),
+            event: event.to_owned(),
+            from: from.map(str::to_owned),
+            to: to.to_owned(),
+            code: None,
+            detail: None,
+        }
+    }
+
+    /// With the gateway's word.
+    #[must_use]
+    pub fn code(mut self, code: Option<impl Into<String>>) -> Self {
+        self.code = code.map(Into::into);
+        self
+    }
+
+    /// With more for people.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+/// A verified notification, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredNotification {
+    /// The gateway's id of the change.
+    pub id: String,
+    /// The number it is about.
+    pub number: String,
+    /// The status in the gateway's word.
+    pub status: String,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// Its parameters, masked.
+    pub masked: String,
+    /// When it was first heard.
+    pub received_at: Timestamp,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -102,5 +102,50 @@ diesel::table! {
     leases (job) { job -> Text, holder -> Text, token -> BigInt, beat -> BigInt, }
 }
 
+diesel::table! {
+    use super::super::types::*;
+    payments (id) {
+        id -> Id, order_id -> Binary, buyer_id -> Id, idempotency_key -> Text, method -> Text, amount -> BigInt,
+        currency -> Nullable<Text>, status -> Text, gateway_trade_no -> Nullable<Text>, return_url -> Nullable<Text>,
+        refund_pending -> BigInt, refunded -> BigInt, flag -> Nullable<Text>, created_at -> BigInt, expires_at -> BigInt,
+        settled_at -> Nullable<BigInt>, next_check_at -> Nullable<BigInt>, checks -> BigInt,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    refunds (id) {
+        id -> Id, payment_id -> Id, order_id -> Binary, method -> Text, amount -> BigInt, currency -> Nullable<Text>,
+        cause -> Text, reason -> Nullable<Text>, requested_by -> Nullable<Id>, idempotency_key -> Nullable<Text>,
+        status -> Text, attempts -> BigInt, last_code -> Nullable<Text>, created_at -> BigInt, tried_at -> Nullable<BigInt>,
+        next_try_at -> Nullable<BigInt>, settled_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    payment_log (id) {
+        id -> BigInt, payment_id -> Id, at -> BigInt, actor -> Text, event -> Text, from_state -> Nullable<Text>,
+        to_state -> Text, code -> Nullable<Text>, detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    refund_log (id) {
+        id -> BigInt, refund_id -> Id, at -> BigInt, actor -> Text, event -> Text, from_state -> Nullable<Text>,
+        to_state -> Text, code -> Nullable<Text>, detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    gateway_notifications (id) {
+        id -> BigInt, notify_id -> Text, number -> Text, trade_status -> Text, verdict -> Text, masked -> Text,
+        received_at -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(orders, payments, refunds);
 diesel::allow_tables_to_appear_in_same_query!(sales, products, sale_sessions, orders, users);
 diesel::allow_tables_to_appear_in_same_query!(access_tokens, users);

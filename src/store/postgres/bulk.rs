@@ -11,10 +11,10 @@ use diesel::{ExpressionMethods, QueryDsl, QueryResult};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use super::schema::{broker_messages, sales};
+use super::schema::{broker_messages, orders, payments, sales};
 use crate::broker::embedded::rows::NewMessage;
 use crate::broker::outbox::NewEvent;
-use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
+use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId};
 use crate::orders::decide::Decider;
 use crate::orders::messages::OrderRequest;
 use crate::orders::{Order, OrderState};
@@ -46,6 +46,21 @@ pub async fn insert_messages(conn: &mut Conn, messages: Arc<[NewMessage]>, now: 
 pub async fn lock_sale(conn: &mut Conn, sale: SaleId) -> Result<(), StoreError> {
     let row = sales::table.find(sale).select(sales::id).for_no_key_update();
     let _locked: Vec<SaleId> = row.load(conn).await?;
+    Ok(())
+}
+
+/// Keeps every other writer from these orders until the transaction ends. A statement of its own: what is read after it is as the
+/// last writer left it.
+pub async fn lock_orders(conn: &mut Conn, tickets: &[TicketId]) -> Result<(), StoreError> {
+    let rows = orders::table.filter(orders::id.eq_any(tickets.to_vec())).order(orders::id).select(orders::id);
+    let _locked: Vec<TicketId> = rows.for_no_key_update().load(conn).await?;
+    Ok(())
+}
+
+/// Keeps every other writer from the payment until the transaction ends. Lock its order before.
+pub async fn lock_payment(conn: &mut Conn, payment: PaymentId) -> Result<(), StoreError> {
+    let row = payments::table.find(payment).select(payments::id).for_no_key_update();
+    let _locked: Vec<PaymentId> = row.load(conn).await?;
     Ok(())
 }
 

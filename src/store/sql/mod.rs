@@ -9,4 +9,6 @@ pub mod catalog;
 pub mod nodes;
 pub mod orders;
 pub mod outbox;
+pub mod payments;
+pub mod refunds;
 pub mod sales;

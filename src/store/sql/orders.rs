@@ -6,13 +6,14 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 
-use super::super::schema::{orders, products, sales};
+use super::super::schema::{orders, payments, products, sales};
 use super::super::{Conn, bulk};
 use crate::gate::{KnownTicket, Units};
 use crate::kernel::{Currency, Epoch, Money, SaleId, TicketId, Timestamp, UserId};
 use crate::orders::decide::{Decider, SaleFacts};
 use crate::orders::messages::OrderRequest;
 use crate::orders::{Closing, ListKey, Order, OrderList, OrderPage, OrderState};
+use crate::payments::{Method, PaymentState};
 use crate::sales::StockLevel;
 use crate::store::StoreError;
 
@@ -196,8 +197,53 @@ pub async fn return_stock(conn: &mut Conn, sale: SaleId, units: u32, now: Timest
     Ok(stock_level(sale, row, now))
 }
 
+/// Keeps every other writer from the orders until the transaction ends.
+pub async fn lock(conn: &mut Conn, tickets: &[TicketId]) -> Result<(), StoreError> {
+    bulk::lock_orders(conn, tickets).await
+}
+
+/// Whether a gateway may still take money for the order.
+macro_rules! open_at_gateway {
+    () => {
+        diesel::dsl::exists(
+            payments::table.filter(
+                payments::order_id
+                    .eq(orders::id)
+                    .and(payments::status.eq(PaymentState::Pending.as_str()))
+                    .and(payments::method.eq(Method::Alipay.as_str())),
+            ),
+        )
+    };
+}
+
+/// Changes an order's state, if it is in `from`; returns it as it then is. `paid_at` and `closed_at` follow the state.
+pub async fn advance(
+    conn: &mut Conn,
+    ticket: TicketId,
+    from: OrderState,
+    to: OrderState,
+    now: Timestamp,
+) -> Result<Option<Order>, StoreError> {
+    let expected = orders::table.filter(orders::id.eq(ticket).and(orders::status.eq(from.as_str())));
+    let state = (orders::status.eq(to.as_str()), orders::version.eq(orders::version + 1));
+    let row: Option<Row> = match (from, to) {
+        (OrderState::AwaitingPayment, OrderState::Paid) => {
+            let set = (state, orders::paid_at.eq(Some(now)));
+            diesel::update(expected).set(set).returning(Row::as_returning()).get_result(conn).await.optional()?
+        }
+        (_, OrderState::Refunded) => {
+            let set = (state, orders::closed_at.eq(Some(now)));
+            diesel::update(expected).set(set).returning(Row::as_returning()).get_result(conn).await.optional()?
+        }
+        _ => diesel::update(expected).set(state).returning(Row::as_returning()).get_result(conn).await.optional()?,
+    };
+    row.map(Order::try_from).transpose()
+}
+
 /// Closes those of the orders that may be closed now, and returns them; their units are still to be given back. Left as they
-/// are: unknown ones, another buyer's, those not due, and those not unpaid any more.
+/// are: unknown ones, another buyer's, those not due, those not unpaid any more, and those for which a gateway may still take
+/// money. They are locked first, by a statement of its own: an attempt to pay that was begun before is seen, and none begins
+/// meanwhile.
 pub async fn close(
     conn: &mut Conn,
     tickets: &[TicketId],
@@ -206,8 +252,10 @@ pub async fn close(
 ) -> Result<Vec<Order>, StoreError> {
     let mut rows: Vec<Row> = Vec::new();
     for tickets in tickets.chunks(CHUNK) {
+        lock(conn, tickets).await?;
         let unpaid = orders::table
-            .filter(orders::id.eq_any(tickets.to_vec()).and(orders::status.eq(OrderState::AwaitingPayment.as_str())));
+            .filter(orders::id.eq_any(tickets.to_vec()).and(orders::status.eq(OrderState::AwaitingPayment.as_str())))
+            .filter(diesel::dsl::not(open_at_gateway!()));
         let closed = |state: OrderState| {
             (
                 orders::status.eq(state.as_str()),
@@ -236,10 +284,11 @@ pub async fn close(
     rows.into_iter().map(Order::try_from).collect()
 }
 
-/// Unpaid orders whose time is over, the longest overdue first.
+/// Unpaid orders whose time is over, the longest overdue first; without those for which a gateway may still take money.
 pub async fn overdue(conn: &mut Conn, now: Timestamp, max: usize) -> Result<Vec<TicketId>, StoreError> {
     Ok(orders::table
         .filter(orders::status.eq(OrderState::AwaitingPayment.as_str()).and(orders::pay_before.le(now)))
+        .filter(diesel::dsl::not(open_at_gateway!()))
         .order(orders::pay_before)
         .limit(max as i64)
         .select(orders::id)
@@ -307,6 +356,8 @@ pub async fn list_of_buyer(conn: &mut Conn, buyer: UserId, page: OrderPage) -> R
 /// Every ticket of a sale, as a rebuilt gate needs it.
 pub async fn known_tickets(conn: &mut Conn, sale: SaleId) -> Result<Vec<KnownTicket>, StoreError> {
     type Columns = (TicketId, UserId, Option<String>, i64, String);
+    let restocks: Option<bool> =
+        sales::table.find(sale).select(sales::returns_on_refund).first(conn).await.optional()?;
     let rows: Vec<Columns> = orders::table
         .filter(orders::sale_id.eq(sale))
         .order(orders::id)
@@ -322,6 +373,7 @@ pub async fn known_tickets(conn: &mut Conn, sale: SaleId) -> Result<Vec<KnownTic
             quantity: quantity as u32,
             units: match OrderState::parse(&status) {
                 Some(state) if state.is_live() => Units::Held,
+                Some(OrderState::Refunded) if restocks != Some(true) => Units::Gone,
                 _ => Units::Free,
             },
         })

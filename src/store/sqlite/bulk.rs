@@ -10,7 +10,7 @@ use super::schema::{broker_messages, outbox};
 use super::sql::orders::{find, find_by_key, insert};
 use crate::broker::embedded::rows::NewMessage;
 use crate::broker::outbox::NewEvent;
-use crate::kernel::{SaleId, Timestamp};
+use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp};
 use crate::orders::decide::Decider;
 use crate::orders::messages::OrderRequest;
 use crate::orders::{Order, OrderState};
@@ -59,6 +59,18 @@ pub async fn insert_events(conn: &mut Conn, events: &[NewEvent], now: Timestamp)
 /// There is one writer.
 #[allow(clippy::unnecessary_wraps, reason = "the twin of PostgreSQL's")]
 pub async fn lock_sale(_: &mut Conn, _: SaleId) -> Result<(), StoreError> {
+    Ok(())
+}
+
+/// There is one writer.
+#[allow(clippy::unnecessary_wraps, reason = "the twin of PostgreSQL's")]
+pub async fn lock_orders(_: &mut Conn, _: &[TicketId]) -> Result<(), StoreError> {
+    Ok(())
+}
+
+/// There is one writer.
+#[allow(clippy::unnecessary_wraps, reason = "the twin of PostgreSQL's")]
+pub async fn lock_payment(_: &mut Conn, _: PaymentId) -> Result<(), StoreError> {
     Ok(())
 }
 
