@@ -62,6 +62,11 @@ lint-clippy: setup
 lint-doc: setup
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items {{ features }}
 
+# Judge schema/schema.graphql: descriptions, conventions, breaking changes
+[group('check')]
+lint-schema:
+    @scripts/graphql lint
+
 # Unit, property and integration tests: ./justw test-rust gate::
 [group('check')]
 test-rust *ARGS: setup
@@ -76,6 +81,11 @@ test-doc: setup
 [group('check')]
 test-frontend: _frontend
     @scripts/frontend test
+
+# GraphQL clients that others wrote, and the examples of schema/README.md, against the real server
+[group('check')]
+test-clients: setup
+    @scripts/graphql clients {{ features }}
 
 # GraphiQL in Chromium against a running demo (DOORBUSTER_URL tests another server)
 [group('check')]

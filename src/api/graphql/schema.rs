@@ -47,7 +47,7 @@ pub fn build(services: Arc<Services>) -> ShopSchema {
 /// The schema's definition in SDL, sorted, with every description.
 pub fn sdl() -> String {
     let options = async_graphql::SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
-    let sdl = builder().finish().sdl_with_options(options);
+    let sdl = builder().finish().sdl_with_options(options.include_specified_by());
     format!("{}\n", sdl.trim_end())
 }
 
