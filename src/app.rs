@@ -18,7 +18,7 @@ use crate::api::graphql::edge::{self, AuthUnavailable, Authenticate, Edge};
 use crate::api::graphql::mutation::purchase_plan::PurchaseShortcut;
 use crate::api::graphql::schema;
 use crate::api::health::{Check, Vitals};
-use crate::api::router;
+use crate::api::{payments, router};
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::pulsar::PulsarBroker;
 use crate::broker::{Broker, Relay, Topic};
@@ -30,6 +30,7 @@ use crate::lifecycle::{Backoff, Shutdown, Supervisor, WorkerStatus};
 use crate::nodes::Leases;
 use crate::orders::publisher::publisher;
 use crate::orders::{Orders, Parts};
+use crate::payments::PaymentGateway;
 use crate::sales::{self, Sales};
 use crate::store::Database;
 use crate::telemetry::Metrics;
@@ -103,7 +104,12 @@ impl App {
             relay: relay.clone(),
             hub: hub.clone(),
             sales: sales.clone(),
+            gateway: open_payments(&config.payments)?,
+            payments: config.payments.clone(),
+            refunds_due: Arc::default(),
+            checks_due: Arc::default(),
             clock: clock.clone(),
+            rng: rng.clone(),
             metrics: metrics.clone(),
         });
         sales.refresh().await?;
@@ -176,7 +182,7 @@ impl App {
         let edge = self.edge(shutdown.soft().clone());
         self.0.metrics.register(|registry| edge.meters().register(registry));
         let _ = self.0.edge.set(edge.clone());
-        let mut others = assets::pictures();
+        let mut others = assets::pictures().merge(payments::routes(self.0.orders.clone()));
         if server.graphiql {
             others = others.merge(assets::graphiql());
         }
@@ -291,6 +297,12 @@ async fn open_gate(config: &config::Gate, clock: &Clock, rng: &Rng) -> anyhow::R
     } else {
         Arc::new(RedisGate::open(config, rng).await?)
     })
+}
+
+/// The payment gateway, if one is configured.
+#[allow(clippy::unnecessary_wraps, reason = "keys may not be readable")]
+fn open_payments(_config: &config::Payments) -> anyhow::Result<Option<Arc<dyn PaymentGateway>>> {
+    Ok(None)
 }
 
 #[async_trait]

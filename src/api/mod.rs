@@ -4,4 +4,5 @@ pub mod assets;
 pub mod baseline;
 pub mod graphql;
 pub mod health;
+pub mod payments;
 pub mod router;

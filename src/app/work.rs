@@ -8,7 +8,7 @@ use crate::broker::Topic;
 use crate::config::Role;
 use crate::nodes::Registry;
 use crate::workers::order_writer::OrderWriter;
-use crate::workers::{jobs, login_log, payment_timeouts, results};
+use crate::workers::{jobs, login_log, payment_timeouts, payments, results};
 
 /// Nodes that were silent for this long are not listed any more.
 const FORGET_NODES_AFTER: Duration = Duration::from_secs(3600);
@@ -84,6 +84,8 @@ impl App {
             Ok(login_log::run(consumer, broker, db, app.0.clock.clone(), app.0.metrics.clone()).await?)
         });
         self.lead("sweep", |app| async move { jobs::sweep(&app.0.orders, &app.0.config).await });
+        self.lead("payment-checks", |app| async move { payments::check(&app.0.orders, &app.0.config).await });
+        self.lead("refunds", |app| async move { payments::refund(&app.0.orders, &app.0.config).await });
         self.lead("purge-tokens", |app| async move { jobs::purge_tokens(&app.0.accounts, &app.0.config).await });
         self.lead("reconcile", |app| async move {
             if !app.0.gates_open.load(Ordering::SeqCst) {

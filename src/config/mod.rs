@@ -15,6 +15,7 @@ mod layers;
 mod log;
 mod node;
 mod orders;
+mod payments;
 mod sales;
 pub mod schema;
 mod secret;
@@ -39,6 +40,7 @@ pub use layers::{Flag, Layers, Sources};
 pub use log::{Log, LogFormat};
 pub use node::{Node, Role};
 pub use orders::Orders;
+pub use payments::Payments;
 pub use sales::Sales;
 pub use secret::Secret;
 pub use server::Server;
@@ -66,6 +68,8 @@ pub struct Config {
     pub sales: Sales,
     /// The order writer, expiry, reconciliation.
     pub orders: Orders,
+    /// The gateway, and how long money may be under way.
+    pub payments: Payments,
     /// The HTTP server.
     pub server: Server,
     /// Limits of documents, operations and sockets.
@@ -102,6 +106,7 @@ impl Config {
         self.broker.validate(check);
         self.accounts.validate(check);
         self.sales.validate(check);
+        self.payments.validate(check);
         self.graphql.validate(check);
         self.log.validate(check);
         self.validate_across(check);

@@ -1,5 +1,6 @@
 //! Cancelling and expiring: one conditional function, reached by the buyer, the delayed message and the sweep. Units go
-//! back to the stock in the same transaction, and by the event to the gate.
+//! back to the stock in the same transaction, and by the event to the gate. An order for which the payment gateway may still take
+//! money is passed over here: `attempts.rs` asks and closes there first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use super::record::result_event;
 use super::{Closing, Order, OrderState, Orders, OrdersError};
 use crate::hub::events::ResultEvent;
-use crate::kernel::{OrderId, SaleId, TicketId, Timestamp, UserId};
+use crate::kernel::{OrderId, PaymentId, SaleId, TicketId, Timestamp, UserId};
 use crate::store;
 
 /// What came of a buyer's wish to cancel.
@@ -17,8 +18,26 @@ pub enum Cancelled {
     Done(Arc<Order>),
     /// It can't be: it is paid, refunded or expired.
     Refused(Arc<Order>),
+    /// The payment gateway must agree and gives no clear answer now.
+    TryLater(Arc<Order>),
     /// There is no such order of this buyer.
     NotFound,
+}
+
+/// Attempts to pay that end with their order.
+#[derive(Default)]
+struct Ended {
+    attempts: Vec<PaymentId>,
+    actor: &'static str,
+}
+
+impl Closing {
+    const fn actor(self) -> &'static str {
+        match self {
+            Self::Expiry { .. } => "expiry",
+            Self::Buyer(_) => "buyer",
+        }
+    }
 }
 
 impl Orders {
@@ -30,9 +49,17 @@ impl Orders {
                 self.return_once_more(order).await?;
             }
         }
-        let found = self.find(order.ticket()).await?.filter(|order| order.buyer == buyer);
+        let own = async || Ok::<_, OrdersError>(self.find(order.ticket()).await?.filter(|order| order.buyer == buyer));
+        let mut found = own().await?;
+        if found.as_ref().is_some_and(|order| order.state == OrderState::AwaitingPayment) {
+            if let Some(attempts) = self.shut_attempts(order).await? {
+                self.close_with(order, Closing::Buyer(buyer), &attempts).await?;
+            }
+            found = own().await?;
+        }
         Ok(match found {
             Some(order) if order.state == OrderState::Cancelled => Cancelled::Done(order),
+            Some(order) if order.state == OrderState::AwaitingPayment => Cancelled::TryLater(order),
             Some(order) if order.state.refusal().is_none() => Cancelled::Refused(order),
             _ => Cancelled::NotFound,
         })
@@ -60,9 +87,42 @@ impl Orders {
         now
     }
 
+    /// Closes the order together with attempts for which the gateway takes no money any more.
+    pub(super) async fn close_with(
+        &self,
+        order: OrderId,
+        closing: Closing,
+        attempts: &[PaymentId],
+    ) -> Result<(), OrdersError> {
+        let ended = Ended { attempts: attempts.to_vec(), actor: closing.actor() };
+        self.close_all(vec![order.ticket()], closing, ended).await?;
+        Ok(())
+    }
+
     async fn close(&self, tickets: Vec<TicketId>, closing: Closing) -> Result<Vec<Order>, OrdersError> {
+        self.close_all(tickets, closing, Ended::default()).await
+    }
+
+    async fn close_all(
+        &self,
+        tickets: Vec<TicketId>,
+        closing: Closing,
+        ended: Ended,
+    ) -> Result<Vec<Order>, OrdersError> {
         let now = self.0.clock.now();
+        // A page that is open somewhere can begin a trade until its time is over: after that, once more.
+        let wait = (*self.0.payments.check_after, *self.0.payments.late_check_after);
+        let attempts_closed = ended.attempts.len() as u64;
         let closed = store::write!(&self.0.db, |conn| {
+            if let [ticket] = tickets.as_slice()
+                && !ended.attempts.is_empty()
+            {
+                sql::orders::lock(conn, &tickets).await?;
+                let pay_before = sql::orders::find(conn, *ticket).await?.map_or(now, |order| order.pay_before);
+                let check_at = Some(now.plus(wait.0).max(pay_before.plus(wait.1)));
+                let detail = "the gateway takes no money for it";
+                sql::settle::close_attempts(conn, &ended.attempts, ended.actor, detail, check_at, now).await?;
+            }
             let closed = sql::orders::close(conn, &tickets, closing, now).await?;
             let mut by_sale = BTreeMap::<SaleId, Vec<Order>>::new();
             for order in &closed {
@@ -78,6 +138,9 @@ impl Orders {
             }
             Ok(closed)
         })?;
+        if attempts_closed > 0 {
+            self.0.metrics.payments.add("closed", attempts_closed);
+        }
         if !closed.is_empty() {
             let event = if matches!(closing, Closing::Expiry { .. }) { "expired" } else { "cancelled" };
             self.0.metrics.orders.add(event, closed.len() as u64);

@@ -2,7 +2,7 @@
 
 use super::{Order, OrderState, Orders, OrdersError, Ticket};
 use crate::hub::events::ResultEvent;
-use crate::kernel::{TicketId, UserId};
+use crate::kernel::{SaleId, TicketId, UserId};
 use crate::store;
 
 impl Orders {
@@ -15,7 +15,11 @@ impl Orders {
             if order.version == Ticket::DECIDED {
                 decided.push(order.ticket);
             }
-            if let Some(restock) = release_of(order) {
+            if let Some(release) = release_of(order) {
+                let restock = match release {
+                    Release::Units(restock) => restock,
+                    Release::AsTheSaleSays => self.restocks(order.sale()).await?,
+                };
                 released.push((order.ticket, order.buyer, restock));
             }
         }
@@ -24,6 +28,12 @@ impl Orders {
         let told = self.tell_gate(decided, released).await;
         self.0.hub.apply(events);
         told
+    }
+
+    /// Whether refunded units of the sale are sold again. It never changes once the sale is published.
+    pub(super) async fn restocks(&self, sale: SaleId) -> Result<bool, OrdersError> {
+        let offer = self.0.sales.find_offer(sale).await?;
+        Ok(offer.is_some_and(|offer| offer.sale.returns_on_refund))
     }
 
     async fn tell_gate(
@@ -55,18 +65,25 @@ impl Orders {
     }
 }
 
-/// Whether the gate lets go of the ticket's buyer and, if so, whether its units are free again.
-const fn release_of(order: &Order) -> Option<bool> {
+/// What the gate lets go of.
+enum Release {
+    /// The buyer and, if so, the units.
+    Units(bool),
+    /// The buyer, and the units if the sale sells refunded ones again.
+    AsTheSaleSays,
+}
+
+/// Whether the gate lets go of the ticket's buyer, and what becomes of its units.
+const fn release_of(order: &Order) -> Option<Release> {
     match order.state {
         OrderState::AwaitingPayment | OrderState::Paid | OrderState::Refunding => None,
         // The gate had promised a unit that does not exist.
-        OrderState::RefusedSoldOut => Some(false),
-        // Whether refunded units are sold again is the sale's choice; the stock event tells how it went.
-        OrderState::Refunded => Some(false),
+        OrderState::RefusedSoldOut => Some(Release::Units(false)),
+        OrderState::Refunded => Some(Release::AsTheSaleSays),
         OrderState::Cancelled
         | OrderState::Expired
         | OrderState::RefusedAlreadyBought
         | OrderState::RefusedSaleEnded
-        | OrderState::Voided => Some(true),
+        | OrderState::Voided => Some(Release::Units(true)),
     }
 }

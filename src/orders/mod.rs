@@ -1,23 +1,40 @@
 //! From an admitted ticket to an order, and what becomes of it. Read in this order: [`purchase`] (sale, gate, broker, ticket),
 //! [`record`] (the order writer's transaction), [`close`] (cancel and expire), [`rebuild`] and [`reconcile`] (keeping the
-//! gate true).
+//! gate true); and of money: [`pay`] (begin), [`settle`] (what the gateway says), [`attempts`] (asking it), [`refund`] and
+//! [`returns`] (money going back), [`ledger`] (looking up).
 //!
 //! Invariants: live units never exceed the stock; a published ticket gets exactly one row; a buyer has at most one live order
 //! per sale; a key belongs to one ticket for ever; units go back exactly once.
 
+pub mod attempts;
 pub mod close;
 pub mod decide;
 pub mod effects;
+pub mod ledger;
 pub mod messages;
 pub mod model;
+pub mod pay;
 pub mod publisher;
 pub mod purchase;
 pub mod rebuild;
 pub mod reconcile;
 pub mod record;
+pub mod refund;
+pub mod returns;
 pub mod service;
+pub mod settle;
 
 pub use close::Cancelled;
+pub use ledger::PaymentFile;
 pub use model::{Closing, Order, OrderState, Refusal, Ticket};
+pub use pay::{Begun, PayRefusal, PayRequest};
 pub use purchase::{PurchaseRefusal, PurchaseRequest};
+pub use refund::{OperatorRefund, RefundRefusal, RefundRequest};
 pub use service::{ListKey, OrderList, OrderPage, Orders, OrdersError, Parts};
+
+/// Where fault tests let the process die: `DOORBUSTER_SABOTAGE=pay.after_commit`, say.
+#[allow(clippy::missing_const_for_fn, reason = "does something in fault tests")]
+fn fail_point(_point: &str) {
+    #[cfg(feature = "sabotage")]
+    crate::kernel::sabotage::crash_at(_point);
+}

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use super::publisher::Publisher;
 use super::{Order, OrderState, Ticket};
 use crate::broker::outbox::Relay;
 use crate::broker::{Broker, BrokerError};
+use crate::config;
 use crate::gate::Coalescer;
 use crate::gate::{Gate, GateError, PendingTicket};
 use crate::hub::Hub;
-use crate::kernel::{Clock, OrderId, SaleId, TicketId, Timestamp, UserId};
+use crate::kernel::{Clock, OrderId, Rng, SaleId, TicketId, Timestamp, UserId};
+use crate::payments::PaymentGateway;
 use crate::sales::Sales;
 use crate::store::{self, Database, StoreError};
 use crate::telemetry::Metrics;
@@ -50,8 +54,18 @@ pub struct Parts {
     pub hub: Hub,
     /// What is on sale.
     pub sales: Sales,
+    /// Where money is paid; `None`: only without a gateway.
+    pub gateway: Option<Arc<dyn PaymentGateway>>,
+    /// `[payments]`
+    pub payments: config::Payments,
+    /// Wakes the worker that brings refunds further.
+    pub refunds_due: Arc<Notify>,
+    /// Wakes the worker that asks for payments.
+    pub checks_due: Arc<Notify>,
     /// Time.
     pub clock: Clock,
+    /// Ids, and jitter of back-off.
+    pub rng: Rng,
     /// Counts.
     pub metrics: Metrics,
 }

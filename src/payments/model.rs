@@ -294,6 +294,39 @@ impl Refund {
         self.id.number()
     }
 
+    /// The refund of all of a payment that is not kept.
+    pub fn of_surplus(payment: &Payment, cause: RefundCause, now: Timestamp) -> Self {
+        Self::requested(Self::id_of_surplus(payment.id), payment, payment.amount, cause, now)
+    }
+
+    /// A new refund, to be sent at once.
+    pub const fn requested(
+        id: RefundId,
+        payment: &Payment,
+        amount: Amount,
+        cause: RefundCause,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            payment: payment.id,
+            order: payment.order,
+            method: payment.method,
+            amount,
+            cause,
+            reason: None,
+            requested_by: None,
+            key: None,
+            state: RefundState::Requested,
+            attempts: 0,
+            last_code: None,
+            created_at: now,
+            tried_at: None,
+            next_try_at: Some(now),
+            settled_at: None,
+        }
+    }
+
     /// The refund of a payment that is not kept: always the same one, however often the payment is heard of.
     pub fn id_of_surplus(payment: PaymentId) -> RefundId {
         let mut hash = Sha256::new();

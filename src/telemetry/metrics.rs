@@ -40,6 +40,22 @@ const PURCHASE_ANSWERS: [&str; 15] = [
 ];
 const TICKET_OUTCOMES: [&str; 5] = ["confirmed", "sold_out", "already_bought", "sale_ended", "voided"];
 const ORDER_EVENTS: [&str; 5] = ["created", "paid", "cancelled", "expired", "refunded"];
+const PAYMENT_EVENTS: [&str; 6] = ["begun", "succeeded", "surplus", "closed", "flagged", "unknown"];
+const REFUND_EVENTS: [&str; 5] = ["requested", "succeeded", "failed", "postponed", "mismatch"];
+const NOTIFICATIONS: [&str; 12] = [
+    "accepted",
+    "duplicate",
+    "stale",
+    "refund_notice",
+    "unknown_payment",
+    "wrong_method",
+    "amount_mismatch",
+    "flagged",
+    "malformed",
+    "bad_signature",
+    "wrong_app",
+    "wrong_seller",
+];
 const TOPICS: [&str; 7] = [
     Topic::OrderRequests.name(),
     Topic::PurchaseResults.name(),
@@ -68,6 +84,12 @@ pub struct Inner {
     pub tickets_decided: Counters,
     /// What happened to orders: `created`, `paid`, `cancelled`, `expired`, `refunded`.
     pub orders: Counters,
+    /// What happened to payments; `unknown` counts questions that the gateway did not answer clearly.
+    pub payments: Counters,
+    /// What happened to refunds; `postponed` counts tries without a clear answer.
+    pub refunds: Counters,
+    /// Notifications of gateways by what they came to, the forged ones too.
+    pub notifications: Counters,
     /// One call of the gate.
     pub gate: Seconds,
     /// Units by which the gate and the orders differ, all sales together: `positive` (missing in the gate), `negative`.
@@ -103,6 +125,9 @@ impl Metrics {
             ticket_decision: add.seconds("ticket_decision_seconds", "From admission to decision"),
             tickets_decided: add.counters("tickets_decided", "Tickets decided", "outcome", &TICKET_OUTCOMES),
             orders: add.counters("orders", "What happened to orders", "event", &ORDER_EVENTS),
+            payments: add.counters("payments", "What happened to payments", "event", &PAYMENT_EVENTS),
+            refunds: add.counters("refunds", "What happened to refunds", "event", &REFUND_EVENTS),
+            notifications: add.counters("notifications", "Notifications of gateways", "verdict", &NOTIFICATIONS),
             gate: add.seconds("gate_seconds", "One call of the gate"),
             gate_drift: add.gauges(
                 "gate_drift_units",

@@ -5,6 +5,8 @@
 //! | `order-writer` (one per partition) | `order-requests` | decides tickets |
 //! | `results` | `purchase-results` | tells the gate and the hub |
 //! | `payment-timeouts` | `payment-timeouts` | expires unpaid orders on time |
+//! | `payment-checks` | the database | asks the payment gateway for what did not come by itself |
+//! | `refunds` | the database | sends money back, and asks until it is there |
 //! | `login-log` | `login-events` | writes the login log |
 //! | `catalog-changes` | `catalog-changes` | refreshes the snapshot |
 //! | `sign-outs` | `session-changes` | forgets tokens that ended on another node |
@@ -17,4 +19,5 @@ pub mod jobs;
 pub mod login_log;
 pub mod order_writer;
 pub mod payment_timeouts;
+pub mod payments;
 pub mod results;

@@ -8,11 +8,13 @@ use super::context::Services;
 use super::mutation::accounts::AccountsMutation;
 use super::mutation::catalog::CatalogMutation;
 use super::mutation::orders::OrdersMutation;
+use super::mutation::payments::PaymentsMutation;
 use super::mutation::sale_acts::SaleActsMutation;
 use super::mutation::sales::SalesMutation;
 use super::query::accounts::AccountsQuery;
 use super::query::node::{Node, NodeQuery};
 use super::query::orders::OrdersQuery;
+use super::query::payments::PaymentsQuery;
 use super::query::sales::SalesQuery;
 use super::subscription::orders::OrdersSubscription;
 use super::subscription::sales::SalesSubscription;
@@ -20,11 +22,18 @@ use super::types::user_error::UserError;
 
 /// What can be asked for.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, SalesQuery, AccountsQuery, OrdersQuery);
+pub struct Query(NodeQuery, SalesQuery, AccountsQuery, OrdersQuery, PaymentsQuery);
 
 /// What can be done.
 #[derive(MergedObject, Default)]
-pub struct Mutation(AccountsMutation, OrdersMutation, CatalogMutation, SalesMutation, SaleActsMutation);
+pub struct Mutation(
+    AccountsMutation,
+    OrdersMutation,
+    PaymentsMutation,
+    CatalogMutation,
+    SalesMutation,
+    SaleActsMutation,
+);
 
 /// What can be watched.
 #[derive(MergedSubscription, Default)]

@@ -79,6 +79,12 @@ pub async fn raise_revision(conn: &mut Conn) -> Result<u64, StoreError> {
 
 /// Writes the act down and raises the revision; returns the new one.
 pub async fn record(conn: &mut Conn, audit: &Audit) -> Result<u64, StoreError> {
+    write_down(conn, audit).await?;
+    raise_revision(conn).await
+}
+
+/// Writes down an act that changes nothing that nodes remember.
+pub async fn write_down(conn: &mut Conn, audit: &Audit) -> Result<(), StoreError> {
     diesel::insert_into(audit_log::table)
         .values((
             audit_log::id.eq(audit.id),
@@ -90,7 +96,7 @@ pub async fn record(conn: &mut Conn, audit: &Audit) -> Result<u64, StoreError> {
         ))
         .execute(conn)
         .await?;
-    raise_revision(conn).await
+    Ok(())
 }
 
 /// The newest acts on a subject, newest first.

@@ -12,3 +12,4 @@ pub mod outbox;
 pub mod payments;
 pub mod refunds;
 pub mod sales;
+pub mod settle;

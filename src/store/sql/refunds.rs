@@ -171,6 +171,15 @@ pub async fn postpone(conn: &mut Conn, id: RefundId, next: Timestamp, code: Opti
     Ok(())
 }
 
+/// The payment's refunds that the gateway was asked for are to be looked at at once.
+pub async fn hurry(conn: &mut Conn, payment: PaymentId, now: Timestamp) -> Result<(), StoreError> {
+    let asked = refunds::table
+        .filter(refunds::payment_id.eq(payment))
+        .filter(refunds::status.eq(RefundState::Processing.as_str()));
+    diesel::update(asked).set(refunds::next_try_at.eq(Some(now))).execute(conn).await?;
+    Ok(())
+}
+
 /// Ends a refund that is still open; whether it was.
 pub async fn settle(
     conn: &mut Conn,

@@ -4,6 +4,7 @@ pub mod accounts;
 mod act;
 pub mod catalog;
 pub mod orders;
+pub mod payments;
 pub mod purchase_plan;
 pub mod sale_acts;
 pub mod sales;

@@ -134,6 +134,8 @@ pub enum OrderCancelErrorCode {
     OrderNotFound,
     /// The order is paid, refunded or expired.
     OrderNotCancellable,
+    /// A payment of it is under way and the payment gateway gives no clear answer now. Nothing has changed; try again shortly.
+    TryLater,
 }
 
 user_error! {
@@ -186,6 +188,11 @@ impl OrdersMutation {
             Cancelled::Refused(order) => {
                 let error =
                     OrderCancelUserError::whole(Code::OrderNotCancellable, "This order can't be cancelled any more.");
+                OrderCancelPayload { order: Some(Order(order)), user_errors: vec![error] }
+            }
+            Cancelled::TryLater(order) => {
+                let message = "A payment of this order is under way. Please try again in a moment.";
+                let error = OrderCancelUserError::whole(Code::TryLater, message);
                 OrderCancelPayload { order: Some(Order(order)), user_errors: vec![error] }
             }
             Cancelled::NotFound => {

@@ -3,4 +3,5 @@
 pub mod accounts;
 pub mod node;
 pub mod orders;
+pub mod payments;
 pub mod sales;

@@ -4,13 +4,14 @@ use async_graphql::{Context, ID, Interface, Object, Result};
 
 use super::orders::{find_order, find_ticket};
 use crate::api::graphql::context::ContextExt as _;
-use crate::api::graphql::error::{Code, accounts_fault, store_fault};
+use crate::api::graphql::error::{Code, accounts_fault, orders_fault, store_fault};
 use crate::api::graphql::loaders::ProductLoader;
 use crate::api::graphql::types::accounts::User;
 use crate::api::graphql::types::catalog::ProductObject;
 use crate::api::graphql::types::orders::{Order, PurchaseTicket};
+use crate::api::graphql::types::payments::{Payment, Refund};
 use crate::api::graphql::types::sales::{SaleObject, SaleSessionObject, visible};
-use crate::kernel::{OrderId, ProductId, SaleId, SessionId, TicketId, UserId};
+use crate::kernel::{OrderId, PaymentId, ProductId, RefundId, SaleId, SessionId, TicketId, UserId};
 
 /// An object with an id of its own.
 #[derive(Interface)]
@@ -29,6 +30,10 @@ pub enum Node {
     Order(Order),
     /// A user.
     User(User),
+    /// A payment.
+    Payment(Payment),
+    /// A refund.
+    Refund(Refund),
 }
 
 /// Queries of any object.
@@ -87,6 +92,16 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         OrderId::PREFIX => {
             let Ok(order) = id.parse() else { return Ok(None) };
             find_order(ctx, order).await?.map(|order| Node::Order(Order(order)))
+        }
+        PaymentId::PREFIX => {
+            let (Ok(payment), Some(viewer)) = (id.parse(), ctx.viewer()) else { return Ok(None) };
+            let found = services.orders.payment_of_buyer(viewer.id, payment).await;
+            found.map_err(|error| orders_fault(&error))?.map(|payment| Node::Payment(Payment(payment)))
+        }
+        RefundId::PREFIX => {
+            let (Ok(refund), Some(viewer)) = (id.parse(), ctx.viewer()) else { return Ok(None) };
+            let found = services.orders.refund_of_buyer(viewer.id, refund).await;
+            found.map_err(|error| orders_fault(&error))?.map(|refund| Node::Refund(Refund(refund)))
         }
         UserId::PREFIX => {
             let (Ok(user), Some(viewer)) = (id.parse(), ctx.viewer()) else { return Ok(None) };

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod catalog;
 pub mod connection;
 pub mod orders;
+pub mod payments;
 pub mod sales;
 pub mod scalars;
 pub mod stock;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
 use super::connection::{Page, PageArgs, Position, connection};
+use super::payments::{Payment, Refund};
 use super::sales::SaleObject;
 use super::scalars::{DateTime, Money};
 use crate::api::graphql::context::ContextExt as _;
@@ -249,6 +250,18 @@ impl Order {
     /// When it was cancelled, expired or refunded.
     async fn closed_at(&self) -> Option<DateTime> {
         self.0.closed_at.map(DateTime)
+    }
+
+    /// All attempts to pay it, the oldest first. At most one of them is `SUCCEEDED`.
+    async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
+        let found = ctx.services().orders.payments_of(self.0.ticket.order()).await;
+        Ok(found.map_err(|error| orders_fault(&error))?.into_iter().map(Payment).collect())
+    }
+
+    /// All money of it that goes or went back, the oldest first.
+    async fn refunds(&self, ctx: &Context<'_>) -> Result<Vec<Refund>> {
+        let found = ctx.services().orders.refunds_of(self.0.ticket.order()).await;
+        Ok(found.map_err(|error| orders_fault(&error))?.into_iter().map(Refund).collect())
     }
 
     /// Grows with each change. Of two pictures of an order the one with the higher version is newer.

@@ -3,6 +3,7 @@
 use crate::api::graphql::mutation::accounts::{UserSignInUserError, UserSignOutUserError, UserSignUpUserError};
 use crate::api::graphql::mutation::catalog::{ProductCreateUserError, ProductUpdateUserError};
 use crate::api::graphql::mutation::orders::{OrderCancelUserError, SalePurchaseUserError};
+use crate::api::graphql::mutation::payments::{OrderPayUserError, OrderRefundUserError, PaymentRefundUserError};
 use crate::api::graphql::mutation::sale_acts::{
     SaleEndUserError, SalePauseUserError, SalePublishUserError, SaleResumeUserError, SaleStockAddUserError,
 };
@@ -57,7 +58,10 @@ pub enum UserError {
     UserSignIn(UserSignInUserError),
     UserSignOut(UserSignOutUserError),
     SalePurchase(SalePurchaseUserError),
+    OrderPay(OrderPayUserError),
     OrderCancel(OrderCancelUserError),
+    OrderRefund(OrderRefundUserError),
+    PaymentRefund(PaymentRefundUserError),
     ProductCreate(ProductCreateUserError),
     ProductUpdate(ProductUpdateUserError),
     SaleSessionCreate(SaleSessionCreateUserError),

@@ -1,0 +1,77 @@
+//! An order's money, for operators.
+
+use async_graphql::{Context, ID, Object, Result};
+
+use crate::api::graphql::context::ContextExt as _;
+use crate::api::graphql::error::orders_fault;
+use crate::api::graphql::types::orders::Order;
+use crate::api::graphql::types::payments::{PaymentLookup, PaymentRecord, RefundRecord, StuckPayments};
+use crate::kernel::{OrderId, PaymentId, RefundId};
+
+/// Queries of payments.
+#[derive(Default)]
+pub struct PaymentsQuery;
+
+#[Object]
+impl PaymentsQuery {
+    /// Operators: the payments and refunds of an order with their logs, by the order's id, or by an id or number of a payment of it. Null when
+    /// there is none. Looking is audited.
+    async fn payment_lookup(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The order's or a payment's id, or what the gateway knows a payment by.")] id: ID,
+    ) -> Result<Option<PaymentLookup>> {
+        let operator = ctx.require_operator()?;
+        let orders = &ctx.services().orders;
+        let fault = |error| orders_fault(&error);
+        let payment = id.parse::<PaymentId>().ok().or_else(|| PaymentId::from_number(&id));
+        let order = match (id.parse::<OrderId>(), payment) {
+            (Ok(order), _) => Some(order),
+            (_, Some(payment)) => orders.payment(payment).await.map_err(fault)?.map(|payment| payment.order),
+            _ => None,
+        };
+        let Some(id) = order else { return Ok(None) };
+        let Some(order) = orders.order(id).await.map_err(fault)? else { return Ok(None) };
+        orders.audit_look(operator.id, "payment.lookup", id.to_string()).await.map_err(fault)?;
+        let payments = orders.payments_of(id).await.map_err(fault)?;
+        let refunds = orders.refunds_of(id).await.map_err(fault)?;
+        Ok(Some(PaymentLookup {
+            order: Order(order),
+            payments: payments.into_iter().map(PaymentRecord).collect(),
+            refunds: refunds.into_iter().map(RefundRecord).collect(),
+        }))
+    }
+
+    /// Operators: payments and refunds that somebody should look at. Looking is audited.
+    async fn stuck_payments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many of each at most; the page size when absent.")] first: Option<i32>,
+    ) -> Result<StuckPayments> {
+        let operator = ctx.require_operator()?;
+        let services = ctx.services();
+        let limits = &services.config.graphql;
+        let first = first.map_or(limits.page_default, |first| first.max(0) as usize).min(limits.page_max);
+        let fault = |error| orders_fault(&error);
+        services.orders.audit_look(operator.id, "payment.stuck", String::new()).await.map_err(fault)?;
+        let (payments, refunds) = services.orders.stuck(first).await.map_err(fault)?;
+        Ok(StuckPayments {
+            payments: payments.into_iter().map(PaymentRecord).collect(),
+            refunds: refunds.into_iter().map(RefundRecord).collect(),
+        })
+    }
+
+    /// Operators: where a refund stands, by its id or by what the gateway knows it by. Null when there is none. Looking is audited.
+    async fn refund_lookup(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The refund's id, or what the gateway knows it by.")] id: ID,
+    ) -> Result<Option<RefundRecord>> {
+        let operator = ctx.require_operator()?;
+        let Some(id) = id.parse::<RefundId>().ok().or_else(|| RefundId::from_number(&id)) else { return Ok(None) };
+        let orders = &ctx.services().orders;
+        orders.audit_look(operator.id, "refund.lookup", id.to_string()).await.map_err(|error| orders_fault(&error))?;
+        let found = orders.any_refund(id).await.map_err(|error| orders_fault(&error))?;
+        Ok(found.map(RefundRecord))
+    }
+}

@@ -1,0 +1,89 @@
+//! Where the payment gateway and returning browsers come: `POST /payments/alipay/notify` and `GET /payments/alipay/return`.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, RawQuery, State};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use crate::orders::Orders;
+use crate::payments::{Payment, PaymentState};
+
+/// Bytes of a notification at most; real ones have about two thousand.
+const NOTIFICATION_MAX: usize = 16 * 1024;
+
+/// Bytes of a returning browser's query string at most.
+const QUERY_MAX: usize = 8 * 1024;
+
+/// The routes.
+pub fn routes(orders: Orders) -> Router {
+    Router::new()
+        .route("/payments/alipay/notify", post(notify).layer(DefaultBodyLimit::max(NOTIFICATION_MAX)))
+        .route("/payments/alipay/return", get(come_back))
+        .with_state(orders)
+}
+
+/// Answers exactly `success` once the notification is durably recorded; anything else makes the gateway send it again.
+async fn notify(State(orders): State<Orders>, headers: HeaderMap, body: Bytes) -> Response {
+    let form = "application/x-www-form-urlencoded";
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.get(..form.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(form)) {
+        return answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, "failure");
+    }
+    match orders.notified(&body).await {
+        Ok(true) => answer(StatusCode::OK, "success"),
+        Ok(false) => answer(StatusCode::OK, "failure"),
+        Err(error) => {
+            tracing::warn!(%error, "notification not recorded; it comes again");
+            answer(StatusCode::SERVICE_UNAVAILABLE, "failure")
+        }
+    }
+}
+
+fn answer(status: StatusCode, word: &'static str) -> Response {
+    (status, [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "no-store")], word).into_response()
+}
+
+/// A browser comes back from the cashier: on to where the buyer wanted to go, or a small page.
+async fn come_back(State(orders): State<Orders>, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    if query.len() > QUERY_MAX {
+        return page(StatusCode::BAD_REQUEST, "This address is not valid.");
+    }
+    match orders.returned(&query).await {
+        Ok(Some(payment)) => onward(&payment),
+        Ok(None) => page(StatusCode::BAD_REQUEST, "This address is not valid."),
+        Err(error) => {
+            tracing::warn!(%error, "browser came back while payments can't be looked up");
+            page(StatusCode::SERVICE_UNAVAILABLE, PROCESSING)
+        }
+    }
+}
+
+const PROCESSING: &str = "Your payment is being processed. You can close this page; your order shows when it is paid.";
+
+fn onward(payment: &Payment) -> Response {
+    if let Some(Ok(url)) = payment.return_url.as_deref().map(HeaderValue::from_str) {
+        return (StatusCode::SEE_OTHER, [(LOCATION, url), (CACHE_CONTROL, HeaderValue::from_static("no-store"))])
+            .into_response();
+    }
+    let words = match payment.state {
+        PaymentState::Succeeded => "Your order is paid. Thank you!",
+        PaymentState::Surplus => {
+            "Your order could not take this payment any more. The money is on its way back to you."
+        }
+        PaymentState::Closed | PaymentState::Failed => "This payment was not made.",
+        PaymentState::Pending => PROCESSING,
+    };
+    page(StatusCode::OK, words)
+}
+
+fn page(status: StatusCode, words: &'static str) -> Response {
+    let html = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Payment</title>\
+         <meta name=\"viewport\" content=\"width=device-width\"><p>{words}</p></html>"
+    );
+    (status, [(CACHE_CONTROL, "no-store")], Html(html)).into_response()
+}

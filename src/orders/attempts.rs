@@ -1,0 +1,168 @@
+//! Attempts whose outcome is not known: the gateway is asked, and attempts of orders that are over are closed there before the order
+//! is closed here.
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use super::{Closing, Orders, OrdersError};
+use crate::kernel::{Backoff, OrderId, PaymentId, Timestamp};
+use crate::payments::gateway::Closed;
+use crate::payments::{Method, Outcome, Payment, PaymentState, TradeStatus, Verdict};
+use crate::store;
+
+/// What asking came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// The gateway has a final answer, and it is applied.
+    Settled,
+    /// Not paid: the gateway has no trade (yet).
+    Absent,
+    /// Not paid: the trade waits.
+    Waiting,
+    /// No clear answer.
+    Unknown,
+}
+
+impl Orders {
+    /// Asks for the payments that are due, so that none depends on its notification. Returns how many there were.
+    pub async fn check_payments(&self, max: usize) -> Result<usize, OrdersError> {
+        let now = self.0.clock.now();
+        let due = store::read!(&self.0.db, |conn| sql::payments::due(conn, now, max).await)?;
+        let count = due.len();
+        let mut checks = stream::iter(due.into_iter().map(|payment| async move { self.check(&payment).await }))
+            .buffer_unordered(self.0.payments.concurrency);
+        let mut failed = None;
+        while let Some(checked) = checks.next().await {
+            failed = failed.or(checked.err());
+        }
+        failed.map_or(Ok(count), Err)
+    }
+
+    /// Brings one payment as far as the gateway's answers allow.
+    async fn check(&self, payment: &Payment) -> Result<(), OrdersError> {
+        let asked = self.ask(payment).await?;
+        let now = self.0.clock.now();
+        if asked == Asked::Settled {
+            return Ok(());
+        }
+        if payment.state != PaymentState::Pending {
+            return self.check_late(payment, asked, now).await;
+        }
+        let over = now >= payment.expires_at || !self.awaits_payment(payment.order).await?;
+        if !over {
+            return self.ask_later(payment, now).await;
+        }
+        match self.shut(payment, asked).await? {
+            Asked::Absent | Asked::Waiting => {
+                self.close_with(payment.order, Closing::Expiry { due_by: now }, &[payment.id]).await
+            }
+            // Applied meanwhile.
+            Asked::Settled => Ok(()),
+            Asked::Unknown if now >= payment.expires_at.plus(*self.0.payments.close_within) => {
+                let number = payment.number();
+                tracing::error!(number, "the gateway does not answer: the order expires, later money goes back");
+                self.close_with(payment.order, Closing::Expiry { due_by: now }, &[payment.id]).await
+            }
+            Asked::Unknown => self.ask_later(payment, now).await,
+        }
+    }
+
+    /// A payment that is closed here: is it unpaid at the gateway for good?
+    async fn check_late(&self, payment: &Payment, asked: Asked, now: Timestamp) -> Result<(), OrdersError> {
+        let last = payment.expires_at.plus(*self.0.payments.late_check_after);
+        let asked = if asked == Asked::Waiting { self.shut(payment, asked).await? } else { asked };
+        match asked {
+            Asked::Unknown => self.ask_later(payment, now).await,
+            Asked::Absent if now < last => self.schedule(payment.id, Some(last), 0).await,
+            Asked::Settled | Asked::Absent | Asked::Waiting => self.schedule(payment.id, None, payment.checks).await,
+        }
+    }
+
+    /// Asks where the trade stands and applies a final answer.
+    pub(super) async fn ask(&self, payment: &Payment) -> Result<Asked, OrdersError> {
+        let Some(gateway) = &self.0.gateway else { return Ok(Asked::Unknown) };
+        match gateway.query(&payment.number()).await {
+            Outcome::Succeeded(snapshot) => match snapshot.status {
+                TradeStatus::Absent => Ok(Asked::Absent),
+                TradeStatus::Waiting => Ok(Asked::Waiting),
+                TradeStatus::Paid | TradeStatus::Closed => {
+                    let verdict = self.apply_trade(snapshot, "query", None).await?;
+                    if payment.state != PaymentState::Pending {
+                        self.schedule(payment.id, None, payment.checks).await?;
+                    } else if verdict != Verdict::Accepted {
+                        self.ask_later(payment, self.0.clock.now()).await?;
+                    }
+                    Ok(Asked::Settled)
+                }
+            },
+            unclear => Ok(self.unclear(payment, &unclear)),
+        }
+    }
+
+    /// Sees to it that the gateway takes no money for the attempt any more. `Absent` and `Waiting` mean that it is so, as far as the
+    /// gateway can say: a page that is open somewhere can still begin a trade until its time is over.
+    async fn shut(&self, payment: &Payment, asked: Asked) -> Result<Asked, OrdersError> {
+        let Some(gateway) = &self.0.gateway else { return Ok(Asked::Unknown) };
+        if asked != Asked::Waiting {
+            return Ok(asked);
+        }
+        match gateway.close(&payment.number()).await {
+            Outcome::Succeeded(Closed::Closed) => Ok(Asked::Waiting),
+            Outcome::Succeeded(Closed::Absent) => Ok(Asked::Absent),
+            // It was paid, or closed, since it was asked for.
+            Outcome::Succeeded(Closed::NotWaiting) => match self.ask(payment).await? {
+                Asked::Settled => Ok(Asked::Settled),
+                _ => Ok(Asked::Unknown),
+            },
+            unclear => Ok(self.unclear(payment, &unclear)),
+        }
+    }
+
+    fn unclear<T: std::fmt::Debug>(&self, payment: &Payment, outcome: &Outcome<T>) -> Asked {
+        self.0.metrics.payments.count("unknown");
+        let number = payment.number();
+        if matches!(outcome, Outcome::Misconfigured { .. }) {
+            tracing::error!(number, ?outcome, "the gateway does not accept this shop");
+        } else {
+            tracing::warn!(number, ?outcome, "the gateway gave no clear answer");
+        }
+        Asked::Unknown
+    }
+
+    /// Before the buyer's own order is closed: asks and closes at the gateway. The attempts that may be closed with the order; `None`
+    /// when the gateway gave no clear answer.
+    pub(super) async fn shut_attempts(&self, order: OrderId) -> Result<Option<Vec<PaymentId>>, OrdersError> {
+        let attempts = store::read!(&self.0.db, |conn| sql::payments::of_order(conn, order).await)?;
+        let open = |payment: &Payment| payment.state == PaymentState::Pending && payment.method == Method::Alipay;
+        let mut shut = Vec::new();
+        for payment in attempts.into_iter().filter(open) {
+            let asked = self.ask(&payment).await?;
+            match self.shut(&payment, asked).await? {
+                Asked::Absent | Asked::Waiting => shut.push(payment.id),
+                Asked::Settled => {}
+                Asked::Unknown => return Ok(None),
+            }
+        }
+        Ok(Some(shut))
+    }
+
+    async fn awaits_payment(&self, order: OrderId) -> Result<bool, OrdersError> {
+        let found = self.find(order.ticket()).await?;
+        Ok(found.is_some_and(|order| order.state == super::OrderState::AwaitingPayment))
+    }
+
+    async fn ask_later(&self, payment: &Payment, now: Timestamp) -> Result<(), OrdersError> {
+        let (first, max) = (*self.0.payments.check_after, *self.0.payments.check_max);
+        let ceiling = first.saturating_mul(1 << payment.checks.min(16)).min(max.max(first));
+        let mut next = now.plus(Backoff::new(self.0.rng.clone(), ceiling, ceiling).next_wait());
+        if now < payment.expires_at {
+            next = next.min(payment.expires_at);
+        }
+        self.schedule(payment.id, Some(next), payment.checks.saturating_add(1)).await
+    }
+
+    async fn schedule(&self, id: PaymentId, at: Option<Timestamp>, checks: u32) -> Result<(), OrdersError> {
+        store::write!(&self.0.db, |conn| sql::payments::schedule(conn, id, at, checks).await)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! Looking up payments and refunds: buyers their own, operators all with their logs.
+
+use super::{Order, Orders, OrdersError};
+use crate::catalog::Audit;
+use crate::kernel::{AuditId, OrderId, PaymentId, RefundId, UserId};
+use crate::payments::gateway::Returned;
+use crate::payments::{LogEntry, Payment, PaymentState, Refund, StoredNotification};
+use crate::store;
+
+/// Lines of a log, or stuck rows, shown at most.
+const LINES_MAX: usize = 500;
+
+/// All that is known of a payment.
+#[derive(Debug, Clone)]
+pub struct PaymentFile {
+    /// The payment.
+    pub payment: Payment,
+    /// Its log, the oldest line first.
+    pub log: Vec<LogEntry>,
+    /// What the gateway told of it by itself.
+    pub notifications: Vec<StoredNotification>,
+}
+
+impl Orders {
+    /// All attempts to pay an order, the oldest first.
+    pub async fn payments_of(&self, order: OrderId) -> Result<Vec<Payment>, OrdersError> {
+        Ok(store::read!(&self.0.db, |conn| sql::payments::of_order(conn, order).await)?)
+    }
+
+    /// All refunds of an order, the oldest first.
+    pub async fn refunds_of(&self, order: OrderId) -> Result<Vec<Refund>, OrdersError> {
+        Ok(store::read!(&self.0.db, |conn| sql::refunds::of_order(conn, order).await)?)
+    }
+
+    /// A payment of one's own order.
+    pub async fn payment_of_buyer(&self, buyer: UserId, id: PaymentId) -> Result<Option<Payment>, OrdersError> {
+        Ok(self.payment(id).await?.filter(|payment| payment.buyer == buyer))
+    }
+
+    /// A refund of one's own order.
+    pub async fn refund_of_buyer(&self, buyer: UserId, id: RefundId) -> Result<Option<Refund>, OrdersError> {
+        let Some(refund) = self.any_refund(id).await? else { return Ok(None) };
+        Ok(self.payment_of_buyer(buyer, refund.payment).await?.map(|_| refund))
+    }
+
+    /// Any payment.
+    pub async fn payment(&self, id: PaymentId) -> Result<Option<Payment>, OrdersError> {
+        Ok(store::read!(&self.0.db, |conn| sql::payments::find(conn, id).await)?)
+    }
+
+    /// Any refund.
+    pub async fn any_refund(&self, id: RefundId) -> Result<Option<Refund>, OrdersError> {
+        Ok(store::read!(&self.0.db, |conn| sql::refunds::find(conn, id).await)?)
+    }
+
+    /// Any order, for operators.
+    pub async fn order(&self, id: OrderId) -> Result<Option<std::sync::Arc<Order>>, OrdersError> {
+        Ok(self.find(id.ticket()).await?.filter(|order| order.state.refusal().is_none()))
+    }
+
+    /// A payment with its log and the notifications about it.
+    pub async fn payment_file(&self, payment: Payment) -> Result<PaymentFile, OrdersError> {
+        let (id, number) = (payment.id, payment.number());
+        let log = store::read!(&self.0.db, |conn| sql::payments::log_of(conn, id, LINES_MAX).await)?;
+        let notifications =
+            store::read!(&self.0.db, |conn| sql::payments::notifications_of(conn, &number, LINES_MAX).await)?;
+        Ok(PaymentFile { payment, log, notifications })
+    }
+
+    /// A refund's log, the oldest line first.
+    pub async fn refund_log(&self, id: RefundId) -> Result<Vec<LogEntry>, OrdersError> {
+        Ok(store::read!(&self.0.db, |conn| sql::refunds::log_of(conn, id, LINES_MAX).await)?)
+    }
+
+    /// What a person should look at, the oldest first, the first `max` of each: flagged payments and those pending for too long,
+    /// and refunds open for too long.
+    pub async fn stuck(&self, max: usize) -> Result<(Vec<Payment>, Vec<Refund>), OrdersError> {
+        let since = self.0.clock.now().minus(*self.0.payments.stuck_after);
+        let max = max.min(LINES_MAX);
+        let payments = store::read!(&self.0.db, |conn| sql::payments::stuck(conn, since, max).await)?;
+        let refunds = store::read!(&self.0.db, |conn| sql::refunds::stuck(conn, since, max).await)?;
+        Ok((payments, refunds))
+    }
+
+    /// Writes down that an operator looked at what is a buyer's.
+    pub async fn audit_look(&self, operator: UserId, act: &'static str, subject: String) -> Result<(), OrdersError> {
+        let id = AuditId::generate(&self.0.clock, &self.0.rng);
+        let audit = Audit { id, operator, act, subject, detail: serde_json::Value::Null, at: self.0.clock.now() };
+        Ok(store::write!(&self.0.db, |conn| sql::catalog::write_down(conn, &audit).await)?)
+    }
+
+    /// A browser that came back from the gateway, with the query string that it brought: the payment as it is once the gateway was
+    /// asked; `None` when the string is not the gateway's, or about nothing of ours. The string itself never makes anything paid.
+    pub async fn returned(&self, query: &str) -> Result<Option<Payment>, OrdersError> {
+        let Some(gateway) = &self.0.gateway else { return Ok(None) };
+        let Returned { number, amount } = match gateway.verify_return(query) {
+            Ok(returned) => returned,
+            Err(error) => {
+                self.refuse(error);
+                return Ok(None);
+            }
+        };
+        let Some(id) = PaymentId::from_number(&number) else { return Ok(None) };
+        let Some(payment) = self.payment(id).await? else { return Ok(None) };
+        if amount.is_some() && amount != payment.amount.money() {
+            return Ok(None);
+        }
+        if payment.state == PaymentState::Pending {
+            self.ask(&payment).await?;
+            return self.payment(id).await;
+        }
+        Ok(Some(payment))
+    }
+
+    /// Waits until payments may be due to be asked for.
+    pub async fn checks_due(&self) {
+        self.0.checks_due.notified().await;
+    }
+
+    /// Waits until refunds may be due.
+    pub async fn refunds_due(&self) {
+        self.0.refunds_due.notified().await;
+    }
+}

@@ -1,0 +1,246 @@
+//! Beginning to pay. The attempt's row, with its number, is committed before anybody hears the number.
+
+use std::sync::Arc;
+
+use super::{Order, OrderState, Orders, OrdersError};
+use crate::kernel::{OrderId, PaymentId, Timestamp, UserId};
+use crate::payments::gateway::{PageError, PageRequest};
+use crate::payments::{Amount, LogEntry, Method, Payment, PaymentState};
+use crate::store::{self, StoreError};
+
+/// A wish to pay.
+#[derive(Debug, Clone)]
+pub struct PayRequest {
+    /// The order; `None` when what was sent is no order's id.
+    pub order: Option<OrderId>,
+    /// How.
+    pub method: Method,
+    /// The client's key for this wish.
+    pub key: String,
+    /// Where the browser should go afterwards.
+    pub return_url: Option<String>,
+}
+
+/// An attempt to pay that has begun.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    /// The order as it is now.
+    pub order: Arc<Order>,
+    /// The attempt as it is now.
+    pub payment: Payment,
+    /// Where to send the browser, as long as it can pay there.
+    pub redirect_url: Option<String>,
+}
+
+/// Why nothing has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PayRefusal {
+    /// The buyer has no such order.
+    OrderNotFound,
+    /// It is paid, refunded or closed.
+    NotPayable,
+    /// The time to pay is over.
+    TooLate,
+    /// The shop or the sale does not take this method.
+    MethodUnavailable,
+    /// The method does not take this currency or amount.
+    AmountNotTaken,
+    /// Not 8 to 64 of `A-Z a-z 0-9 _ -`.
+    KeyInvalid,
+    /// The key was used for something else.
+    KeyReused,
+    /// Not an address that browsers may be sent to.
+    ReturnUrlInvalid,
+    /// Too many attempts for this order.
+    TooManyAttempts,
+    /// Fewer points than it costs.
+    PointsInsufficient,
+}
+
+type Answer<T> = Result<Result<T, PayRefusal>, OrdersError>;
+
+impl Orders {
+    /// Begins to pay one's own order. The same key and input give the same attempt for ever.
+    pub async fn pay(&self, buyer: UserId, request: PayRequest) -> Answer<Begun> {
+        if !super::purchase::is_key(&request.key) {
+            return Ok(Err(PayRefusal::KeyInvalid));
+        }
+        if request.return_url.as_deref().is_some_and(|url| !self.may_return_to(url)) {
+            return Ok(Err(PayRefusal::ReturnUrlInvalid));
+        }
+        let Some(order) = request.order else { return Ok(Err(PayRefusal::OrderNotFound)) };
+        match request.method {
+            Method::Alipay => self.pay_with_alipay(buyer, order, request).await,
+            Method::Points => self.pay_with_points(buyer, order, request).await,
+        }
+    }
+
+    /// Points settle at once, by the coordinator of reservations.
+    #[allow(clippy::unused_self, reason = "the method's place")]
+    async fn pay_with_points(&self, _: UserId, _: OrderId, _: PayRequest) -> Answer<Begun> {
+        Ok(Err(PayRefusal::MethodUnavailable))
+    }
+
+    async fn pay_with_alipay(&self, buyer: UserId, order: OrderId, request: PayRequest) -> Answer<Begun> {
+        let (return_url, key) = (request.return_url, request.key);
+        let known = {
+            let key = key.clone();
+            store::read!(&self.0.db, |conn| sql::payments::find_by_key(conn, buyer, &key).await)?
+        };
+        if let Some(known) = known {
+            return self.repeat(buyer, order, Method::Alipay, return_url.as_deref(), known).await;
+        }
+        let found = self.find(order.ticket()).await?;
+        let Some(found) = found.filter(|found| found.buyer == buyer && found.state.refusal().is_none()) else {
+            return Ok(Err(PayRefusal::OrderNotFound));
+        };
+        let payment = self.new_attempt(&found, Method::Alipay, Amount::Money(found.total()), key, return_url);
+        // What the gateway would not take is refused before anything is written.
+        if let Err(refusal) = self.page_of(&found, &payment) {
+            return Ok(Err(refusal));
+        }
+        match self.begin(payment.clone()).await {
+            Ok(Ok(begun)) => self.begun(begun),
+            Ok(Err(refusal)) => Ok(Err(refusal)),
+            // The same key at the same moment: one of them is written.
+            Err(OrdersError::Store(StoreError::Conflict { .. })) => {
+                let key = payment.key.clone();
+                let known = store::read!(&self.0.db, |conn| sql::payments::find_by_key(conn, buyer, &key).await)?;
+                match known {
+                    Some(known) => {
+                        self.repeat(buyer, order, Method::Alipay, payment.return_url.as_deref(), known).await
+                    }
+                    None => Ok(Err(PayRefusal::NotPayable)),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A new attempt for the order, not written down yet.
+    pub(super) fn new_attempt(
+        &self,
+        order: &Order,
+        method: Method,
+        amount: Amount,
+        key: String,
+        return_url: Option<String>,
+    ) -> Payment {
+        let now = self.0.clock.now();
+        Payment {
+            id: PaymentId::generate(&self.0.clock, &self.0.rng),
+            order: order.ticket.order(),
+            buyer: order.buyer,
+            key,
+            method,
+            amount,
+            state: PaymentState::Pending,
+            gateway_trade_no: None,
+            return_url,
+            refund_pending: 0,
+            refunded: 0,
+            flag: None,
+            created_at: now,
+            expires_at: order.pay_before,
+            settled_at: None,
+            next_check_at: (method == Method::Alipay)
+                .then(|| now.plus(*self.0.payments.check_after).min(order.pay_before)),
+            checks: 0,
+        }
+    }
+
+    /// Writes the attempt down, if the order can still be paid. The order's row is locked: it is not closed meanwhile, and who closes
+    /// it afterwards finds the attempt.
+    async fn begin(&self, payment: Payment) -> Answer<(Arc<Order>, Payment)> {
+        let (clock, attempts_max) = (self.0.clock.clone(), self.0.payments.attempts_max);
+        let begun: Result<(Order, Payment), PayRefusal> = store::write!(&self.0.db, |conn| {
+            let ticket = payment.order.ticket();
+            sql::orders::lock(conn, &[ticket]).await?;
+            let Some(order) = sql::orders::find(conn, ticket).await? else {
+                return Ok(Err(PayRefusal::OrderNotFound));
+            };
+            // As late as possible: waiting for the lock takes time too.
+            let now = clock.now();
+            if let Err(refusal) = payable(&order, now) {
+                return Ok(Err(refusal));
+            }
+            if sql::payments::of_order(conn, payment.order).await?.len() >= attempts_max {
+                return Ok(Err(PayRefusal::TooManyAttempts));
+            }
+            sql::payments::insert(conn, &payment).await?;
+            let entry = LogEntry::new(now, "buyer", "begun", None, payment.state.as_str());
+            sql::payments::log(conn, payment.id, &entry).await?;
+            super::fail_point("pay.before_commit");
+            Ok(Ok((order, payment)))
+        })?;
+        super::fail_point("pay.after_commit");
+        Ok(begun.map(|(order, payment)| {
+            self.0.metrics.payments.count("begun");
+            (Arc::new(order), payment)
+        }))
+    }
+
+    /// The answer to a key that is known.
+    pub(super) async fn repeat(
+        &self,
+        buyer: UserId,
+        order: OrderId,
+        method: Method,
+        return_url: Option<&str>,
+        known: Payment,
+    ) -> Answer<Begun> {
+        let same = known.order == order && known.method == method && known.return_url.as_deref() == return_url;
+        if !same {
+            return Ok(Err(PayRefusal::KeyReused));
+        }
+        match self.find(order.ticket()).await?.filter(|found| found.buyer == buyer) {
+            Some(found) => self.begun((found, known)),
+            None => Ok(Err(PayRefusal::OrderNotFound)),
+        }
+    }
+
+    fn begun(&self, (order, payment): (Arc<Order>, Payment)) -> Answer<Begun> {
+        let open = payment.state == PaymentState::Pending && payment.method == Method::Alipay;
+        let redirect_url = if open { self.page_of(&order, &payment).ok() } else { None };
+        Ok(Ok(Begun { order, payment, redirect_url }))
+    }
+
+    /// The page where the attempt is paid. It depends on what is stored alone, so asking again gives the same one.
+    fn page_of(&self, order: &Order, payment: &Payment) -> Result<String, PayRefusal> {
+        let gateway = self.0.gateway.as_ref().ok_or(PayRefusal::MethodUnavailable)?;
+        let amount = payment.amount.money().ok_or(PayRefusal::AmountNotTaken)?;
+        let request = PageRequest {
+            number: payment.number(),
+            amount,
+            subject: format!("{} {}", order.product_name, order.number()),
+            at: payment.created_at,
+            expires_at: payment.expires_at,
+        };
+        gateway.page_url(&request).map_err(|error| match error {
+            PageError::Currency | PageError::Amount => PayRefusal::AmountNotTaken,
+        })
+    }
+
+    /// Browsers are sent only to the shop's own pages: who makes a link must not choose where it leads.
+    fn may_return_to(&self, url: &str) -> bool {
+        let config = &self.0.payments;
+        let origins = config.return_origins.iter().chain([&config.public_url]);
+        let plain = url.len() <= 2_048 && url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        let own_path = url.starts_with('/') && !url.starts_with("//");
+        plain && own_path
+            || plain
+                && origins.filter(|origin| !origin.is_empty()).any(|origin| {
+                    let rest = url.strip_prefix(origin.trim_end_matches('/'));
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
+                })
+    }
+}
+
+/// Whether the order can be paid now.
+pub(super) fn payable(order: &Order, now: Timestamp) -> Result<(), PayRefusal> {
+    match order.state {
+        OrderState::AwaitingPayment if now < order.pay_before => Ok(()),
+        OrderState::AwaitingPayment | OrderState::Expired => Err(PayRefusal::TooLate),
+        _ => Err(PayRefusal::NotPayable),
+    }
+}

@@ -1,0 +1,251 @@
+//! Money goes back: the gateway is asked under the refund's own number and with its own amount, and asked again until the outcome is
+//! known. Safe to run twice: the gateway pays a number once, and the outcome is written down once.
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use super::record::result_event;
+use super::{Order, OrderState, Orders, OrdersError};
+use crate::hub::events::ResultEvent;
+use crate::kernel::{Backoff, Money, Timestamp};
+use crate::payments::gateway::RefundFound;
+use crate::payments::{Flag, LogEntry, Method, Outcome, PaymentGateway, Refund, RefundState};
+use crate::store;
+
+/// The gateway has our number with another amount: a defect, never a reason to change state.
+const DISCORDANT: &str = "ACQ.DISCORDANT_REPEAT_REQUEST";
+
+/// What is known after a try.
+enum Tried {
+    /// The money is back.
+    Back,
+    /// The gateway refused for good.
+    Refused(String),
+    /// Ask again after this long.
+    Later(std::time::Duration, String),
+    /// The gateway knows something else under our number.
+    Mismatch(String),
+}
+
+impl Orders {
+    /// Brings the refunds further that are due. Returns how many there were.
+    pub async fn drive_refunds(&self, max: usize) -> Result<usize, OrdersError> {
+        let Some(gateway) = &self.0.gateway else { return Ok(0) };
+        let now = self.0.clock.now();
+        let due = store::read!(&self.0.db, |conn| sql::refunds::due(conn, Method::Alipay, now, max).await)?;
+        let count = due.len();
+        let drive = |refund: Refund| async move { self.drive(&**gateway, &refund).await };
+        let mut drives = stream::iter(due.into_iter().map(drive)).buffer_unordered(self.0.payments.concurrency);
+        let mut failed = None;
+        while let Some(driven) = drives.next().await {
+            failed = failed.or(driven.err());
+        }
+        failed.map_or(Ok(count), Err)
+    }
+
+    async fn drive(&self, gateway: &dyn PaymentGateway, refund: &Refund) -> Result<(), OrdersError> {
+        let Amounts { money, number, refund_number } = match Amounts::of(refund) {
+            Some(amounts) => amounts,
+            None => return Ok(()),
+        };
+        if let Some(at) = self.too_soon(refund).await? {
+            return self.postpone(refund, at, None).await;
+        }
+        // Asked before: perhaps it is done.
+        if refund.attempts > 0 {
+            match gateway.query_refund(&number, &refund_number).await {
+                Outcome::Succeeded(RefundFound::NotFound) => {}
+                Outcome::Succeeded(RefundFound::Done(paid)) => return self.end(refund, found(paid, money)).await,
+                unclear => return self.end(refund, self.unclear_refund(refund, &unclear)).await,
+            }
+        }
+        let now = self.0.clock.now();
+        if !self.begin_try(refund, now).await? {
+            return Ok(());
+        }
+        super::fail_point("refund.before_call");
+        let reason = refund.reason.as_deref().unwrap_or_else(|| refund.cause.as_str());
+        let answer = gateway.refund(&number, &refund_number, money, reason).await;
+        super::fail_point("refund.after_call");
+        let tried = match answer {
+            Outcome::Succeeded(()) => Tried::Back,
+            Outcome::Rejected { code } if code == DISCORDANT => Tried::Mismatch(code),
+            Outcome::Rejected { code } => self.refused(gateway, refund, code).await,
+            Outcome::Pending { code } => Tried::Later(*self.0.payments.refund_check_after, code),
+            unclear => self.unclear_refund(refund, &unclear),
+        };
+        self.end(refund, tried).await
+    }
+
+    /// A no is definite if the number never reached the gateway before, or if it says no again after it said that it does not know
+    /// the number: an earlier try could still be under way.
+    async fn refused(&self, gateway: &dyn PaymentGateway, refund: &Refund, code: String) -> Tried {
+        let Some(Amounts { money, number, refund_number }) = Amounts::of(refund) else {
+            return Tried::Mismatch(code);
+        };
+        match gateway.query_refund(&number, &refund_number).await {
+            Outcome::Succeeded(RefundFound::Done(paid)) => found(paid, money),
+            Outcome::Succeeded(RefundFound::NotFound) => {
+                let again = refund.last_code.as_deref() == Some(code.as_str());
+                if refund.attempts == 0 || again {
+                    Tried::Refused(code)
+                } else {
+                    Tried::Later(*self.0.payments.refund_check_after, code)
+                }
+            }
+            unclear => self.unclear_refund(refund, &unclear),
+        }
+    }
+
+    fn unclear_refund<T: std::fmt::Debug>(&self, refund: &Refund, outcome: &Outcome<T>) -> Tried {
+        let config = &self.0.payments;
+        let (number, max) = (refund.number(), *config.refund_retry_max);
+        if let Outcome::Misconfigured { reason } = outcome {
+            tracing::error!(number, reason, "the gateway does not accept this shop");
+            return Tried::Later(max, reason.clone());
+        }
+        tracing::warn!(number, ?outcome, "the gateway gave no clear answer about a refund");
+        let first = *config.refund_check_after;
+        let ceiling = first.saturating_mul(1 << refund.attempts.min(16)).min(max.max(first));
+        let wait = Backoff::new(self.0.rng.clone(), ceiling, ceiling).next_wait();
+        let code = match outcome {
+            Outcome::Pending { code } | Outcome::Rejected { code } => code.clone(),
+            _ => "UNKNOWN".to_owned(),
+        };
+        Tried::Later(wait.max(first), code)
+    }
+
+    /// Alipay wants some seconds between two refunds of a payment.
+    async fn too_soon(&self, refund: &Refund) -> Result<Option<Timestamp>, OrdersError> {
+        let asked = refund.clone();
+        let last = store::read!(&self.0.db, |conn| sql::refunds::last_try_of_others(conn, &asked).await)?;
+        let from = last.map(|last| last.plus(*self.0.payments.refund_spacing));
+        Ok(from.filter(|from| *from > self.0.clock.now()))
+    }
+
+    /// The gateway is about to be asked. Whether nobody else is.
+    async fn begin_try(&self, refund: &Refund, now: Timestamp) -> Result<bool, OrdersError> {
+        let refund = refund.clone();
+        let next = now.plus(*self.0.payments.refund_check_after);
+        let spacing = *self.0.payments.refund_spacing;
+        Ok(store::write!(&self.0.db, |conn| {
+            // Two refunds of a payment take turns by its lock.
+            sql::payments::lock(conn, refund.payment).await?;
+            let last = sql::refunds::last_try_of_others(conn, &refund).await?;
+            if last.is_some_and(|last| last.plus(spacing) > now) {
+                return Ok(false);
+            }
+            let begun = sql::refunds::begin_try(conn, &refund, now, next).await?;
+            if begun {
+                let (from, to) = (refund.state.as_str(), RefundState::Processing.as_str());
+                sql::refunds::log(conn, refund.id, &LogEntry::new(now, "worker", "asked", Some(from), to)).await?;
+            }
+            Ok(begun)
+        })?)
+    }
+
+    async fn end(&self, refund: &Refund, tried: Tried) -> Result<(), OrdersError> {
+        match tried {
+            Tried::Back => self.end_refund(refund, RefundState::Succeeded, None, "worker").await,
+            Tried::Refused(code) => {
+                let number = refund.number();
+                tracing::error!(number, code, "the gateway refused a refund: somebody must look");
+                self.end_refund(refund, RefundState::Failed, Some(code), "worker").await
+            }
+            Tried::Later(wait, code) => {
+                self.0.metrics.refunds.count("postponed");
+                self.postpone(refund, self.0.clock.now().plus(wait), Some(code)).await
+            }
+            Tried::Mismatch(code) => self.mismatch(refund, code).await,
+        }
+    }
+
+    async fn postpone(&self, refund: &Refund, at: Timestamp, code: Option<String>) -> Result<(), OrdersError> {
+        let refund = refund.clone();
+        let now = self.0.clock.now();
+        store::write!(&self.0.db, |conn| {
+            sql::refunds::postpone(conn, refund.id, at, code.as_deref()).await?;
+            if code.is_some() && code != refund.last_code {
+                let state = RefundState::Processing.as_str();
+                let entry = LogEntry::new(now, "worker", "postponed", Some(state), state).code(code);
+                sql::refunds::log(conn, refund.id, &entry).await?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// A defect: state stays, a person must look.
+    async fn mismatch(&self, refund: &Refund, detail: String) -> Result<(), OrdersError> {
+        self.0.metrics.refunds.count("mismatch");
+        let number = refund.number();
+        tracing::error!(number, detail, "the gateway has another refund under this number");
+        let (refund, now) = (refund.clone(), self.0.clock.now());
+        let next = now.plus(*self.0.payments.refund_retry_max);
+        store::write!(&self.0.db, |conn| {
+            sql::payments::lock(conn, refund.payment).await?;
+            if let Some(payment) = sql::payments::find(conn, refund.payment).await? {
+                let detail = format!("refund {number}: {detail}");
+                sql::settle::flag(conn, &payment, Flag::RefundMismatch, "worker", detail, now).await?;
+            }
+            sql::refunds::postpone(conn, refund.id, next, Some("MISMATCH")).await
+        })?;
+        Ok(())
+    }
+
+    /// Writes the end of a refund down: payment, order, units, logs and events in one transaction. Doing it again changes nothing.
+    pub(super) async fn end_refund(
+        &self,
+        refund: &Refund,
+        to: RefundState,
+        code: Option<String>,
+        actor: &'static str,
+    ) -> Result<(), OrdersError> {
+        let ticket = refund.order.ticket();
+        let restocks = self.restocks(ticket.sale).await?;
+        let (refund, now) = (refund.clone(), self.0.clock.now());
+        let changed: Option<Order> = store::write!(&self.0.db, |conn| {
+            sql::orders::lock(conn, &[ticket]).await?;
+            sql::payments::lock(conn, refund.payment).await?;
+            let changed = sql::settle::end_refund(conn, &refund, to, code.as_deref(), actor, now).await?;
+            if let Some(order) = &changed {
+                let mut events = vec![ResultEvent::Order(order.clone())];
+                if order.state == OrderState::Refunded && restocks {
+                    let stock = sql::orders::return_stock(conn, order.sale(), order.quantity, now).await?;
+                    events.push(ResultEvent::Stock(stock));
+                }
+                sql::outbox::append(conn, &[result_event(order.sale(), events)?], now).await?;
+            }
+            super::fail_point("refund.before_end");
+            Ok(changed)
+        })?;
+        super::fail_point("refund.after_end");
+        self.0.metrics.refunds.count(if to == RefundState::Succeeded { "succeeded" } else { "failed" });
+        if changed.as_ref().is_some_and(|order| order.state == OrderState::Refunded) {
+            self.0.metrics.orders.count("refunded");
+        }
+        if changed.is_some() {
+            self.0.relay.wake();
+        }
+        Ok(())
+    }
+}
+
+/// What the gateway is asked with.
+struct Amounts {
+    money: Money,
+    number: String,
+    refund_number: String,
+}
+
+impl Amounts {
+    fn of(refund: &Refund) -> Option<Self> {
+        let money = refund.amount.money()?;
+        Some(Self { money, number: refund.payment.number(), refund_number: refund.number() })
+    }
+}
+
+/// The gateway says that so much went back under our number.
+fn found(paid: Money, wanted: Money) -> Tried {
+    if paid == wanted { Tried::Back } else { Tried::Mismatch(format!("{paid} instead of {wanted}")) }
+}
