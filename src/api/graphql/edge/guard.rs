@@ -4,6 +4,8 @@
 //! document once (aliases, root fields, expanded fields, depth, cost) with each fragment measured a single time, and
 //! runs before the validator. Both are linear in the length of the text.
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod measure;
 mod scan;
 

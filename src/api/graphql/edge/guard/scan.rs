@@ -116,6 +116,7 @@ fn string_end(bytes: &[u8], from: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::graphql::edge::guard::fuzzing::slow_count;
     use crate::api::graphql::edge::testing::limits;
     use proptest::prelude::*;
 
@@ -123,70 +124,6 @@ mod tests {
         let limits = Limits { bytes: usize::MAX, tokens: usize::MAX, nesting: usize::MAX, ..limits() };
         let scan = scan(text, &limits).unwrap();
         (scan.tokens, scan.nesting)
-    }
-
-    /// The same count by other means: cut off what the specification's lexer would, one token at a time.
-    fn slow_count(text: &str) -> (usize, usize) {
-        let (mut rest, mut tokens, mut open, mut deepest) = (text, 0, 0_usize, 0);
-        loop {
-            rest = rest.trim_start_matches([' ', '\t', '\n', '\r', ',', '\u{feff}']);
-            let Some(first) = rest.chars().next() else { return (tokens, deepest) };
-            if first == '#' {
-                rest = rest.split_once(['\n', '\r']).map_or("", |(_, after)| after);
-                continue;
-            }
-            tokens += match first {
-                '"' | '.' => 1,
-                // The fast count sees bytes: a character that begins no token is as many as it has bytes.
-                _ if !first.is_ascii() => first.len_utf8(),
-                _ => 1,
-            };
-            match first {
-                '{' | '[' | '(' => open += 1,
-                '}' | ']' | ')' => open = open.saturating_sub(1),
-                _ => {}
-            }
-            deepest = deepest.max(open);
-            let length = token_length(rest, first);
-            rest = &rest[length..];
-        }
-    }
-
-    fn token_length(rest: &str, first: char) -> usize {
-        if let Some(body) = rest.strip_prefix("\"\"\"") {
-            let masked = body.replace("\\\"\"\"", "\u{1}\u{1}\u{1}\u{1}");
-            return masked.find("\"\"\"").map_or(rest.len(), |end| end + 6);
-        }
-        if let Some(body) = rest.strip_prefix('"') {
-            let line = body.split(['\n', '\r']).next().unwrap_or_default();
-            let mut escaped = false;
-            for (at, c) in line.char_indices() {
-                match (escaped, c) {
-                    (true, _) => escaped = false,
-                    (false, '\\') => escaped = true,
-                    (false, '"') => return 1 + at + 1,
-                    _ => {}
-                }
-            }
-            return 1 + line.len();
-        }
-        if rest.starts_with("...") {
-            return 3;
-        }
-        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if word(first) && !first.is_ascii_digit() {
-            return rest.find(|c| !word(c)).unwrap_or(rest.len());
-        }
-        if first.is_ascii_digit() || first == '-' {
-            let chars: Vec<char> = rest.chars().collect();
-            let more = (1..chars.len()).find(|&at| match chars[at] {
-                '.' => !chars.get(at + 1).is_some_and(char::is_ascii_digit),
-                '+' | '-' => !matches!(chars[at - 1], 'e' | 'E'),
-                c => !word(c),
-            });
-            return more.unwrap_or(chars.len());
-        }
-        first.len_utf8()
     }
 
     #[test]
