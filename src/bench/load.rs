@@ -23,6 +23,16 @@ pub struct Shot {
 
 /// Sends all shots and returns how many answers contained `wanted`.
 pub async fn drive(address: SocketAddr, shots: Vec<Shot>, wanted: &'static [u8]) -> Result<usize, Fault> {
+    drive_at(address, "/graphql", shots, wanted).await
+}
+
+/// The same at another path.
+pub async fn drive_at(
+    address: SocketAddr,
+    path: &'static str,
+    shots: Vec<Shot>,
+    wanted: &'static [u8],
+) -> Result<usize, Fault> {
     let share = shots.len().div_ceil(CONNECTIONS).max(1);
     let mut workers = JoinSet::new();
     for chunk in shots.chunks(share) {
@@ -32,7 +42,7 @@ pub async fn drive(address: SocketAddr, shots: Vec<Shot>, wanted: &'static [u8])
             let mut hits = 0;
             for shot in chunk {
                 client = client.with_token(&shot.token);
-                let answer = client.post("/graphql", shot.body).await?;
+                let answer = client.post(path, shot.body).await?;
                 let hit = answer.windows(wanted.len()).any(|window| window == wanted);
                 if !hit && hits == 0 {
                     let text = String::from_utf8_lossy(&answer).into_owned();

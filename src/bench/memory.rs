@@ -13,6 +13,7 @@ use super::{Baseline, Scratch};
 use crate::demo::ready;
 use crate::demo::seed::{Operator, Terms};
 use crate::demo::server::{Launch, Server};
+use crate::demo::shopper::Account;
 use crate::demo::socket::{self, Event, Socket};
 use crate::demo::{usage, wire};
 use crate::kernel::{Clock, Rng, SaleId};
@@ -21,6 +22,8 @@ use crate::kernel::{Clock, Rng, SaleId};
 const SOCKETS: usize = 4_000;
 /// Sockets that are opened before the first measurement, so that pools and tables have their size.
 const FIRST: usize = 200;
+/// Buyers and units of a stage.
+const BUYERS: u32 = 200;
 
 /// An idle server's memory in MB, some seconds after its start.
 pub async fn idle(rounds: usize) -> anyhow::Result<Row> {
@@ -82,7 +85,7 @@ async fn raw() -> anyhow::Result<f64> {
 
 async fn subscribed(name: &str) -> anyhow::Result<f64> {
     let scratch = Scratch::new(name)?;
-    let (server, sale, token) = shop(&scratch).await?;
+    let Stage { server, sale, token, .. } = stage(&scratch, 1).await?;
     let mut sockets = Vec::new();
     let mut before = 0.0;
     for number in 0..FIRST + SOCKETS {
@@ -94,7 +97,8 @@ async fn subscribed(name: &str) -> anyhow::Result<f64> {
     Ok((steady(server.pid()).await? - before) / SOCKETS as f64)
 }
 
-async fn follow(address: SocketAddr, token: &str, sale: SaleId) -> anyhow::Result<Socket> {
+/// A socket that has its first payload of the sale's stock.
+pub async fn follow(address: SocketAddr, token: &str, sale: SaleId) -> anyhow::Result<Socket> {
     let mut socket = Socket::open(address, token, Duration::from_secs(10)).await?;
     socket.subscribe_as(1, wire::STOCK, &json!({ "saleIds": [sale] })).await?;
     match socket.next().await? {
@@ -103,17 +107,34 @@ async fn follow(address: SocketAddr, token: &str, sale: SaleId) -> anyhow::Resul
     }
 }
 
-async fn shop(scratch: &Scratch) -> anyhow::Result<(Server, SaleId, String)> {
+/// A shop that is open for measurements.
+pub struct Stage {
+    /// Its server.
+    pub server: Server,
+    /// The first sale.
+    pub sale: SaleId,
+    /// The operator's.
+    pub token: String,
+    /// Who may buy.
+    pub buyers: Vec<Account>,
+}
+
+/// Opens a shop with so many open sales.
+pub async fn stage(scratch: &Scratch, sales: usize) -> anyhow::Result<Stage> {
     let launch = Launch::new(&std::env::current_exe()?, scratch.path())?.set("log.filter", "warn");
     let db = launch.open_database().await?;
     let (clock, rng) = (Clock::system(), Rng::system());
     let account = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);
+    let buyers = ready::users(&db, &clock, &rng, "buyer", BUYERS, false).await?;
     let server = launch.start(Duration::from_secs(60)).await?;
     let mut operator = Operator::new(launch.address, &account.token);
     let opens = operator.server_time().await?.plus(Duration::from_millis(10));
     let session = operator.session("bench", opens, opens.plus(Duration::from_secs(7200))).await?;
     let product = operator.product("Lamp", "Light", "A lamp.", "/pictures/lamp.svg", "20.00").await?;
-    let terms = Terms { price: "10.00", stock: 100, limit_per_buyer: 1, pay_within: Duration::from_secs(3600) };
+    let terms = Terms { price: "10.00", stock: BUYERS, limit_per_buyer: 1, pay_within: Duration::from_secs(3600) };
     let sale = operator.sale(&session, &product, terms).await?;
-    Ok((server, sale, account.token))
+    for _ in 1..sales {
+        operator.sale(&session, &product, terms).await?;
+    }
+    Ok(Stage { server, sale, token: account.token, buyers })
 }

@@ -2,6 +2,7 @@
 //! process of its own, and costs are CPU time per operation of that process: the load that shares the machine does not count.
 
 mod durable;
+mod edge;
 pub mod gate;
 mod load;
 mod memory;
@@ -24,14 +25,21 @@ use report::Row;
 const ROUNDS: usize = 5;
 
 /// The benchmarks, by name.
-pub const NAMES: [&str; 5] = ["purchase", "sold-out", "durable", "idle", "socket"];
+pub const NAMES: [&str; 9] =
+    ["purchase", "sold-out", "durable", "idle", "socket", "list", "handshake", "fan-out", "edge"];
+
+/// What `edge` stands for.
+const EDGE: [&str; 6] = ["purchase", "sold-out", "list", "handshake", "fan-out", "socket"];
 
 /// Runs the named benchmarks, or all, and prints the table. Returns whether every target was met.
 pub async fn run(names: &[String]) -> anyhow::Result<bool> {
     for name in names {
         anyhow::ensure!(NAMES.contains(&name.as_str()), "no benchmark {name}; there are {}", NAMES.join(", "));
     }
-    let wanted = |name: &str| names.is_empty() || names.iter().any(|given| given == name);
+    let wanted = |name: &str| {
+        let is_named = |given: &String| given == name || (given == "edge" && EDGE.contains(&name));
+        names.is_empty() || names.iter().any(is_named)
+    };
     let mut rows: Vec<Row> = Vec::new();
     if wanted("purchase") || wanted("sold-out") {
         let [accepted, sold_out, written] = purchase::run(ROUNDS).await.context("purchase")?;
@@ -40,6 +48,15 @@ pub async fn run(names: &[String]) -> anyhow::Result<bool> {
     }
     if wanted("durable") {
         rows.push(durable::run(ROUNDS).await.context("durable")?);
+    }
+    if wanted("list") {
+        rows.push(edge::list(ROUNDS).await.context("list")?);
+    }
+    if wanted("handshake") {
+        rows.push(edge::handshakes(ROUNDS).await.context("handshake")?);
+    }
+    if wanted("fan-out") {
+        rows.push(edge::fan_out(ROUNDS).await.context("fan-out")?);
     }
     if wanted("idle") {
         rows.push(memory::idle(ROUNDS).await.context("idle")?);
