@@ -233,6 +233,9 @@ impl App {
         let parts = edge::Parts {
             auth: Arc::new(self.clone()),
             config: config.graphql.clone(),
+            access: config.access.clone(),
+            limits: config.limits.clone(),
+            trusted: edge::trusted::compiled_in(),
             body_max: *config.server.body_max,
             read_timeout: *config.server.read_timeout,
             rng: self.0.rng.clone(),

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
+use crate::api::graphql::edge::trusted;
 use crate::api::graphql::schema;
 use crate::app::App;
 use crate::bench;
@@ -57,6 +58,13 @@ pub enum Command {
     Status,
     /// Print the GraphQL schema.
     Schema,
+    /// Print the manifest of the documents in these folders.
+    #[command(hide = true)]
+    Documents {
+        /// Folders of `.graphql` files.
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+    },
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -172,6 +180,9 @@ impl Cli {
         match self.command {
             Command::Config(command) => config_command(&command, &layers),
             Command::Schema => print(&schema::sdl()),
+            Command::Documents { folders } => {
+                print(&format!("{}\n", serde_json::to_string_pretty(&trusted::collect(&folders)?)?))
+            }
             command => match layers.config() {
                 Ok(config) => command.run(config).await,
                 Err(errors) => Ok(refuse(&errors)),
@@ -216,7 +227,7 @@ impl Command {
             Self::Failures(command) => failures(config, command).await,
             Self::Demo(options) => demo(config, options).await,
             Self::Bench(options) => bench(options).await,
-            Self::Schema | Self::Config(_) => anyhow::bail!("not part of this build"),
+            Self::Schema | Self::Documents { .. } | Self::Config(_) => anyhow::bail!("not part of this build"),
         }
     }
 }

@@ -8,7 +8,7 @@ mod password;
 mod rules;
 mod service;
 mod sign_outs;
-mod throttle;
+pub mod throttle;
 mod tokens;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How often one account or one address may try.
+//! How often one account, one user or one address may try.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hash};
@@ -27,8 +27,12 @@ pub struct Throttle<C: Clock = DefaultClock> {
 impl<C: Clock + Clone> Throttle<C> {
     /// Limits each key to `per_minute` attempts; 0 means no limit.
     pub fn new(per_minute: u32, clock: C) -> Self {
-        let limiter = NonZeroU32::new(per_minute)
-            .map(|limit| Limiter::dashmap_with_clock(Quota::per_minute(limit), clock.clone()));
+        Self::of(NonZeroU32::new(per_minute).map(Quota::per_minute), clock)
+    }
+
+    /// Limits each key to this quota; none means no limit.
+    pub fn of(quota: Option<Quota>, clock: C) -> Self {
+        let limiter = quota.map(|quota| Limiter::dashmap_with_clock(quota, clock.clone()));
         Self { limiter, hasher: RandomState::new(), clock }
     }
 

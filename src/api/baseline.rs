@@ -148,7 +148,10 @@ async fn feed(State(feed): State<Feed>, upgrade: WebSocketUpgrade) -> Response {
 
 /// Tells all sockets of the feed.
 async fn publish(State(feed): State<Feed>) {
-    let payload = r#"{"id":"1","type":"next","payload":{"data":{"it":{"saleId":"sale_00000000000000000000000000","stockRemaining":100,"version":7}}}}"#;
+    let payload = concat!(
+        r#"{"id":"1","type":"next","payload":{"data":{"it":"#,
+        r#"{"saleId":"sale_00000000000000000000000000","stockRemaining":100,"version":7}}}}"#
+    );
     feed.send_replace(payload.to_owned().into());
 }
 

@@ -15,8 +15,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::any;
-use http::header::{REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
-use http::{HeaderValue, Request};
+use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use http::{HeaderName, HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -42,11 +42,19 @@ const STREAMS_MAX: u32 = 200;
 /// Bytes of a request's head.
 const HEAD_MAX: usize = 32 * 1024;
 
+const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// The content policy of what is no page.
+const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
+
 /// All routes: the GraphQL endpoint, health and metrics, and what else the process serves (pages, callbacks).
 pub fn router(edge: Edge, vitals: Arc<dyn Vitals>, others: Router, body_max: usize) -> Router {
     let rest = health::routes(vitals).merge(others).layer(DefaultBodyLimit::max(body_max)).layer(map_response(protect));
-    // The endpoint sets its own headers and limits: no layer on the hot path.
-    Router::new().route("/graphql", any(endpoint)).with_state(edge).merge(rest)
+    // The endpoint sets its own headers and limits: no layer on the hot path, unless other sites may call.
+    let cors = edge.cors();
+    let graphql = Router::new().route("/graphql", any(endpoint)).with_state(edge);
+    let graphql = if let Some(cors) = cors { graphql.layer(cors) } else { graphql };
+    graphql.merge(rest)
 }
 
 /// Headers for pages; those that a route has set itself stay.
@@ -54,6 +62,8 @@ async fn protect(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
     headers.entry(X_FRAME_OPTIONS).or_insert(HeaderValue::from_static("DENY"));
+    headers.entry(CROSS_ORIGIN_OPENER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(NOTHING));
     headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
     response
 }

@@ -5,6 +5,17 @@ use serde::Deserialize;
 
 use super::{Check, Size, Span};
 
+/// Which HTTP statuses answers have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum Statuses {
+    /// What the audits of `graphql-http` 1.23 check.
+    #[serde(rename = "audit-1.23")]
+    Audit,
+    /// The draft of GraphQL over HTTP of August 2026: 422, 294, and the same for both media types.
+    #[serde(rename = "draft-2026-08")]
+    Draft,
+}
+
 /// Limits of documents, operations and sockets.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +47,13 @@ pub struct Graphql {
     /// Parsed documents remembered; 0 remembers none.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub document_cache: u64,
+    /// Documents that clients registered by their hash, remembered; 0 remembers none.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub persisted_cache: u64,
+    /// Only documents that were compiled in are executed, but for operators.
+    pub trusted_only: bool,
+    /// HTTP statuses.
+    pub statuses: Statuses,
     /// How long a query or mutation may run.
     #[schemars(extend("x-min" = "10ms", "x-max" = "10m"))]
     pub execution_timeout: Span,

@@ -198,7 +198,10 @@ impl Layers {
         let value = match self.defaults[section][key] {
             Value::Integer(_) => text.trim().parse().map(Value::Integer).map_err(|_| "a whole number"),
             Value::Boolean(_) => text.trim().parse().map(Value::Boolean).map_err(|_| "`true` or `false`"),
-            Value::Array(_) => Ok(text.split(',').map(|item| Value::from(item.trim())).collect::<Vec<_>>().into()),
+            Value::Array(_) => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Ok(items.map(Value::from).collect::<Vec<_>>().into())
+            }
             _ => Ok(Value::String(text.to_owned())),
         };
         match value {

@@ -4,6 +4,7 @@
 //! derived: the layers (`layers.rs`: default < file < environment < flags), the checks (`check.rs`), the JSON Schema
 //! (`schema.rs`). All problems are reported at once, each with the place that it comes from.
 
+mod access;
 mod accounts;
 mod broker;
 mod check;
@@ -12,7 +13,9 @@ mod gate;
 mod graphql;
 mod hub;
 mod layers;
+mod limits;
 mod log;
+mod network;
 mod node;
 mod orders;
 mod payments;
@@ -30,14 +33,17 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use access::{Access, AddressHeader};
 pub use accounts::Accounts;
 pub use broker::Broker;
 use check::Check;
 pub use gate::Gate;
-pub use graphql::Graphql;
+pub use graphql::{Graphql, Statuses};
 pub use hub::Hub;
 pub use layers::{Flag, Layers, Sources};
+pub use limits::Limits;
 pub use log::{Log, LogFormat};
+pub use network::Network;
 pub use node::{Node, Role};
 pub use orders::Orders;
 pub use payments::Payments;
@@ -74,6 +80,10 @@ pub struct Config {
     pub server: Server,
     /// Limits of documents, operations and sockets.
     pub graphql: Graphql,
+    /// Browsers, proxies, and where requests come from.
+    pub access: Access,
+    /// How often, and how much at once.
+    pub limits: Limits,
     /// The fan-out to subscriptions.
     pub hub: Hub,
     /// What is logged, and how.
@@ -108,6 +118,8 @@ impl Config {
         self.sales.validate(check);
         self.payments.validate(check);
         self.graphql.validate(check);
+        self.access.validate(check);
+        self.limits.validate(check);
         self.log.validate(check);
         self.validate_across(check);
     }

@@ -50,7 +50,12 @@ pub struct RequestInfo {
     pub address: IpAddr,
     /// Its id in the log and in the answer's headers.
     pub request_id: String,
+    /// The version that who resumes an event stream has seen.
+    pub known_version: Option<u32>,
 }
+
+/// Where a resolver tells the edge the token of who was signed in, or nothing for who was signed out.
+pub const SESSION: &str = "doorbuster-session-token";
 
 /// Shorthands for resolvers.
 pub trait ContextExt {

@@ -1,8 +1,13 @@
 //! The GraphQL edge over real sockets, in front of a small schema of its own.
 
+mod access;
 mod audit;
+mod documents;
 mod http;
+mod limits;
 mod server;
+mod session;
 mod sse;
+mod statuses;
 mod support;
 mod ws;

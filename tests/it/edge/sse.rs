@@ -73,6 +73,16 @@ async fn shutdown_ends_the_stream_without_complete() {
 }
 
 #[tokio::test]
+async fn events_have_the_ids_that_a_stream_is_resumed_from() {
+    let server = start().await;
+    let next = |n: u32| format!("event: next\nid: {n}\ndata: {{\"data\":{{\"versions\":{n}}}}}\n\n");
+    assert_eq!(all(&server, "subscription { versions(to: 2) }").await, next(1) + &next(2) + COMPLETE);
+    let request = Client::new().post(server.url()).json(&json!({"query": "subscription { versions(to: 3) }"}));
+    let resumed = request.header(ACCEPT, "text/event-stream").header("last-event-id", "2").send().await.unwrap();
+    assert_eq!(resumed.text().await.unwrap(), next(3) + COMPLETE);
+}
+
+#[tokio::test]
 async fn streams_are_capped() {
     let server = start_with(|config| config.graphql.sockets_max = 1).await;
     let first = open(&server, "subscription { silence }").await;

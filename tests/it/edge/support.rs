@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use axum::Router;
 use doorbuster::accounts::{Role, Viewer};
 use doorbuster::api::graphql::context::ContextExt as _;
-use doorbuster::api::graphql::edge::{AuthUnavailable, Authenticate, Edge, Parts, SlotReporter};
+use doorbuster::api::graphql::edge::{
+    AuthUnavailable, Authenticate, Edge, Parts, SlotReporter, VersionReporter, trusted,
+};
 use doorbuster::api::graphql::error::Code;
 use doorbuster::api::health::{Check, Vitals};
 use doorbuster::api::router::{router, serve};
@@ -40,6 +42,12 @@ pub struct State {
     /// How many items of `flood` were asked for.
     pub flooded: AtomicUsize,
 }
+
+/// A document that the server trusts.
+pub const TRUSTED: &str = "query Role { role }";
+
+/// One that it would, if it fitted the schema.
+pub const UNFIT: &str = "{ nope }";
 
 pub struct Query;
 
@@ -75,6 +83,12 @@ impl Query {
 
     async fn big(&self, bytes: usize) -> String {
         "x".repeat(bytes)
+    }
+
+    /// Signs in with this token, or out with none.
+    async fn session(&self, ctx: &Context<'_>, token: String) -> bool {
+        ctx.insert_http_header(doorbuster::api::graphql::context::SESSION, token);
+        true
     }
 
     async fn address(&self, ctx: &Context<'_>) -> String {
@@ -124,6 +138,17 @@ impl Drop for Alive {
 impl Subscriptions {
     async fn count(&self, to: i32) -> impl Stream<Item = i32> {
         stream::iter(1..=to)
+    }
+
+    /// Versions from the one that is known already.
+    async fn versions(&self, ctx: &Context<'_>, to: u32) -> impl Stream<Item = u32> {
+        let reporter = ctx.data_opt::<VersionReporter>().cloned();
+        let known = ctx.request().known_version.unwrap_or(0);
+        stream::iter(known + 1..=to).inspect(move |version| {
+            if let Some(reporter) = &reporter {
+                reporter.set(*version);
+            }
+        })
     }
 
     async fn silence(&self, ctx: &Context<'_>) -> impl Stream<Item = i32> {
@@ -240,6 +265,9 @@ pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
         Parts {
             auth: Arc::new(Tokens::default()),
             config: config.graphql.clone(),
+            access: config.access.clone(),
+            limits: config.limits.clone(),
+            trusted: [TRUSTED, UNFIT].map(|text| (trusted::id(text), text.to_owned())).into(),
             body_max: *config.server.body_max,
             read_timeout: *config.server.read_timeout,
             rng: Rng::seeded(1),

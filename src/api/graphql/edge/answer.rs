@@ -1,11 +1,15 @@
 //! Answers as bytes. What an error may say is decided here: errors with a code go out as they are, the executor's own
 //! complaints about input become `BAD_USER_INPUT`, and anything else is a fault of ours that only the log describes.
 
+use std::fmt;
+
 use async_graphql::{Response, ServerError, Value};
 use bytes::Bytes;
+use http::HeaderMap;
 use serde::Serialize;
 
 use super::refusal::{Cause, ERRORS_MAX, Refusal, code_of, error};
+use crate::api::graphql::context::SESSION;
 use crate::api::graphql::error::Code;
 
 /// Room for most answers.
@@ -18,6 +22,28 @@ pub struct Answer {
     pub body: Bytes,
     /// The code of the first error, if there is one and it is one of ours.
     pub code: Option<Code>,
+    /// Whether it has errors beside its data.
+    pub partial: bool,
+    /// Whether somebody was signed in or out.
+    pub session: Option<Session>,
+}
+
+/// What an operation did with the sign-in of who sent it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Session {
+    /// Signed in with this token.
+    Begun(String),
+    /// Signed out.
+    Ended,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Begun(_) => "Begun(…)",
+            Self::Ended => "Ended",
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -38,7 +64,7 @@ impl Answer {
         response.errors.truncate(ERRORS_MAX);
         if nothing_ran && !response.errors.is_empty() {
             response.errors.iter_mut().filter(|error| code_of(error).is_none()).for_each(blame_input);
-            return Err(Refusal { cause: Cause::Document, errors: response.errors, retry_after: None });
+            return Err(Refusal::of_errors(Cause::Document, response.errors));
         }
         for error in response.errors.iter_mut().filter(|error| code_of(error).is_none()) {
             if is_about_input(error) { blame_input(error) } else { mask(error, request_id) }
@@ -48,8 +74,19 @@ impl Answer {
             data: Some(&response.data),
             extensions: (!response.extensions.is_empty()).then_some(&response.extensions),
         });
-        Ok(Self { body, code: response.errors.first().and_then(code_of).and_then(Code::parse) })
+        Ok(Self {
+            body,
+            code: response.errors.first().and_then(code_of).and_then(Code::parse),
+            partial: !response.errors.is_empty(),
+            session: session(&response.http_headers),
+        })
     }
+}
+
+/// Resolvers tell it by a header that never leaves as such.
+fn session(headers: &HeaderMap) -> Option<Session> {
+    let token = headers.get(SESSION)?.to_str().ok()?;
+    Some(if token.is_empty() { Session::Ended } else { Session::Begun(token.to_owned()) })
 }
 
 impl Refusal {

@@ -13,13 +13,16 @@ use async_graphql::{Name, Positioned, Request, Response, ServerError, Value, Var
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use moka::sync::Cache;
+use sha2::{Digest as _, Sha256};
 
 use super::engine::Engine;
 use super::guard::{self, Limits, Measure, Measurer};
-use super::params::Params;
+use super::load::Class;
+use super::params::{Hash, Params, Source};
 use super::refusal::{Cause, ERRORS_MAX, Refusal, error};
 use super::shared;
 use super::shortcut::{Plan, Shortcut};
+use super::trusted::{Manifest, Trusted};
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
 use crate::config;
@@ -27,11 +30,15 @@ use crate::config;
 /// No operation has this name: asking for it validates a document and executes nothing.
 const NO_OPERATION: &str = "\0";
 
-/// The documents known to be good, keyed by their text. The cache keeps what is asked for often (TinyLFU): a stranger
-/// who sends many different documents once does not push out the ones in use.
+/// The documents known to be good, keyed by their text and by their hash. The caches keep what is asked for often (TinyLFU):
+/// a stranger who sends many different documents once does not push out the ones in use. Trusted documents are never
+/// pushed out.
 pub struct Documents {
     engine: Arc<dyn Engine>,
     known: Cache<Arc<str>, Arc<Document>>,
+    registered: Cache<Hash, Arc<Document>>,
+    trusted: Trusted<Arc<Document>>,
+    trusted_only: bool,
     limits: Limits,
     shared: &'static [&'static str],
     shortcut: Option<Arc<dyn Shortcut>>,
@@ -50,6 +57,8 @@ pub struct Prepared {
     document: Arc<Document>,
     index: usize,
     variables: Variables,
+    /// What the client wants to know about the operation's size.
+    measure: Option<Measure>,
 }
 
 /// What is known about one operation of a document.
@@ -57,6 +66,8 @@ pub struct Operation {
     name: Option<Name>,
     /// Its kind.
     pub kind: OperationType,
+    /// What it is to the shop.
+    pub class: Class,
     measure: Measure,
     /// Whether its answers are the same for everyone.
     shared: bool,
@@ -66,44 +77,110 @@ pub struct Operation {
 
 impl Documents {
     /// Remembers as many documents as the configuration says. `shared` names the subscription fields whose answers are
-    /// the same for everyone.
+    /// the same for everyone. Of `trusted`, those that do not fit the schema are left out.
     pub fn new(
         engine: Arc<dyn Engine>,
         limits: Limits,
         shared: &'static [&'static str],
         shortcut: Option<Arc<dyn Shortcut>>,
+        trusted: &Manifest,
         config: &config::Graphql,
     ) -> Self {
-        let known = Cache::new(config.document_cache);
-        Self { engine, known, limits, shared, shortcut, introspection: config.introspection }
+        let mut documents = Self {
+            engine,
+            known: Cache::new(config.document_cache),
+            registered: Cache::new(config.persisted_cache),
+            trusted: Trusted::default(),
+            trusted_only: config.trusted_only,
+            limits,
+            shared,
+            shortcut,
+            introspection: config.introspection,
+        };
+        for (id, text) in trusted {
+            match documents.check(text) {
+                Ok(document) => documents.trusted.insert(id, text, document),
+                Err(refusal) => tracing::error!(id, error = refusal.message(), "trusted document left out"),
+            }
+        }
+        documents
     }
 
-    /// The document of this text, if it is good.
-    fn load(&self, text: &str) -> Result<Arc<Document>, Refusal> {
-        if let Some(document) = self.known.get(text) {
+    /// The document, if it is good and may be sent by who sends it.
+    fn find(&self, source: &Source, may_send_any: bool) -> Result<Arc<Document>, Refusal> {
+        match source {
+            Source::Id(id) => self.trusted.by_id(id).cloned().ok_or_else(not_persisted),
+            Source::Hash(hash) => {
+                // What an operator registered is not trusted for that.
+                let registered = || self.registered.get(hash).filter(|_| may_send_any || !self.trusted_only);
+                self.trusted.by_hash(hash).cloned().or_else(registered).ok_or_else(not_persisted)
+            }
+            Source::Text(text) => self.load(text, may_send_any),
+            Source::Registered(text, hash) => {
+                if Hash::from(Sha256::digest(text)) != *hash {
+                    let message = "`extensions.persistedQuery.sha256Hash` is not the hash of `query`.";
+                    return Err(Refusal::new(Cause::IllFormed, Code::BadUserInput, message));
+                }
+                let document = self.load(text, may_send_any)?;
+                self.registered.insert(*hash, document.clone());
+                Ok(document)
+            }
+        }
+    }
+
+    /// The document of this text.
+    fn load(&self, text: &str, may_send_any: bool) -> Result<Arc<Document>, Refusal> {
+        if self.trusted_only && !may_send_any {
+            return self.trusted.by_text(text).cloned().ok_or_else(untrusted);
+        }
+        if let Some(document) = self.known.get(text).or_else(|| self.trusted.by_text(text).cloned()) {
             return Ok(document);
         }
-        guard::scan(text, &self.limits)?;
-        let parsed = parse_query(text).map_err(|error| unparsable(&error))?;
-        let operations = self.operations(&parsed)?;
-        self.validate(&parsed)?;
-        let document = Arc::new(Document { text: text.into(), parsed, operations });
+        let document = self.check(text)?;
         self.known.insert(document.text.clone(), document.clone());
         Ok(document)
     }
 
-    /// The operation that the parameters ask for, if it may run.
-    pub fn prepare(&self, params: Params) -> Result<Prepared, Refusal> {
-        let document = self.load(&params.query)?;
+    /// Parses, measures and validates.
+    fn check(&self, text: &str) -> Result<Arc<Document>, Refusal> {
+        guard::scan(text, &self.limits)?;
+        let parsed = parse_query(text).map_err(|error| unparsable(&error))?;
+        let operations = self.operations(&parsed)?;
+        self.validate(&parsed)?;
+        Ok(Arc::new(Document { text: text.into(), parsed, operations }))
+    }
+
+    /// The operation that the parameters ask for, if it may run. `may_send_any`: documents that are not trusted, too.
+    pub fn prepare(&self, params: Params, may_send_any: bool) -> Result<Prepared, Refusal> {
+        let document = self.find(&params.document, may_send_any)?;
         let index = document.find(params.operation_name.as_deref())?;
-        let prepared = Prepared { document, index, variables: params.variables };
+        let mut prepared = Prepared { document, index, variables: params.variables, measure: None };
         prepared.check_variables()?;
-        if prepared.operation().measure.varies {
+        let mut measure = prepared.operation().measure;
+        if measure.varies {
             let document = &prepared.document.parsed;
             let mut measurer = Measurer::new(document, Some(&prepared.variables), &self.limits);
-            measurer.measure(&prepared.definition().node)?;
+            measure = measurer.measure(&prepared.definition().node)?;
         }
+        prepared.measure = params.cost.then_some(measure);
         Ok(prepared)
+    }
+
+    /// What an answer says about an operation's size, with the limits in force.
+    pub fn cost(&self, measure: &Measure) -> Value {
+        let limits = &self.limits;
+        let sizes = [
+            ("cost", measure.cost, limits.cost),
+            ("fields", measure.fields, limits.fields),
+            ("depth", measure.depth, limits.depth),
+            ("rootFields", measure.root_fields, limits.root_fields),
+        ];
+        let size = |of: usize, limit: usize| {
+            Value::Object(
+                [(Name::new("requested"), of.into()), (Name::new("limit"), limit.into())].into_iter().collect(),
+            )
+        };
+        Value::Object(sizes.into_iter().map(|(name, of, limit)| (Name::new(name), size(of, limit))).collect())
     }
 
     fn operations(&self, parsed: &ExecutableDocument) -> Result<Vec<Operation>, Refusal> {
@@ -116,6 +193,7 @@ impl Documents {
             operations.push(Operation {
                 name: name.cloned(),
                 kind: definition.node.ty,
+                class: class(definition.node.ty, &measure),
                 measure,
                 shared: is_shared(&definition.node, self.shared),
                 plan: self.shortcut.as_ref().and_then(|shortcut| shortcut.plan(&definition.node)),
@@ -179,6 +257,11 @@ impl Prepared {
         &self.document.operations[self.index]
     }
 
+    /// What the answer is to say about the operation's size, if the client asked.
+    pub fn measure(&self) -> Option<Measure> {
+        self.measure
+    }
+
     /// The answer by a way around the executor, if there is one for this request.
     pub fn shortcut(&self, info: &RequestInfo) -> Option<BoxFuture<'static, Response>> {
         self.operation().plan.as_ref()?.run(&self.variables, info)
@@ -217,7 +300,7 @@ impl Prepared {
         };
         let variables = self.definition().node.variable_definitions.iter();
         let errors: Vec<_> = variables.filter(lacks_value).take(ERRORS_MAX).map(complaint).collect();
-        if errors.is_empty() { Ok(()) } else { Err(Refusal { cause: Cause::Document, errors, retry_after: None }) }
+        if errors.is_empty() { Ok(()) } else { Err(Refusal::of_errors(Cause::Document, errors)) }
     }
 
     fn definition(&self) -> &Positioned<OperationDefinition> {
@@ -229,9 +312,29 @@ impl Prepared {
     }
 }
 
+/// Clients know it by its message, and send the text along.
+fn not_persisted() -> Refusal {
+    Refusal::new(Cause::Document, Code::PersistedQueryNotFound, "PersistedQueryNotFound")
+}
+
+fn untrusted() -> Refusal {
+    let message = "This server executes trusted documents only. Send the `documentId` of one.";
+    Refusal::new(Cause::Forbidden, Code::Forbidden, message)
+}
+
 fn unparsable(error: &ParseError) -> Refusal {
     let error = ServerError { locations: error.positions().collect(), ..ServerError::new(error.to_string(), None) };
-    Refusal::of(Cause::Document, Code::GraphqlParseFailed, vec![error])
+    Refusal::of(Cause::Unparsable, Code::GraphqlParseFailed, vec![error])
+}
+
+fn class(kind: OperationType, measure: &Measure) -> Class {
+    match kind {
+        OperationType::Mutation if measure.once > 0 => Class::Purchase,
+        OperationType::Mutation => Class::Change,
+        // What is on a page, or on as many as a variable says, or the schema.
+        _ if measure.cost > measure.fields || measure.varies || measure.introspects => Class::List,
+        _ => Class::Query,
+    }
 }
 
 /// Whether the operation is a subscription to one of the shared fields and nothing else.

@@ -1,13 +1,15 @@
 //! GraphQL over HTTP: one request, one answer.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 
 use async_graphql::parser::types::OperationType;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -20,6 +22,7 @@ use super::refusal::{Cause, Refusal};
 use super::{Edge, sse, ws};
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
+use crate::config::Statuses;
 
 /// Names a request in the log and in its answer.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -58,16 +61,18 @@ impl Edge {
         if !is_get && !media::is_json(&parts.headers) {
             return Err(content_type());
         }
-        let info = self.identify(parts, request_id).await?;
+        let address = self.0.addresses.of(parts);
+        self.0.rates.request(address)?;
+        let info = self.identify(parts, address, request_id).await?;
         let params = if is_get {
             Params::from_uri(&parts.uri)?
         } else {
             Params::from_json(&self.read(body, &parts.headers).await?)?
         };
         if media == Media::EventStream {
-            return sse::stream(self, params, info, is_get);
+            return sse::stream(self, params, info, &parts.headers, is_get);
         }
-        let prepared = self.prepare(params)?;
+        let prepared = self.prepare(params, &info)?;
         match prepared.operation().kind {
             OperationType::Mutation if is_get => return Err(mutation_by_get()),
             OperationType::Subscription => return Err(subscription()),
@@ -75,14 +80,19 @@ impl Edge {
         }
         let answer = self.run(prepared, info).await?;
         self.meters().operation(Transport::Http, answer.code.map(Code::as_str));
-        Ok(respond(StatusCode::OK, media, answer.body))
+        let status = if answer.partial { partial(self.0.config.statuses) } else { StatusCode::OK };
+        let mut response = respond(status, media, answer.body);
+        if let Some(cookie) = self.0.access.set_cookie(&parts.headers, answer.session.as_ref()) {
+            response.headers_mut().insert(SET_COOKIE, cookie);
+        }
+        Ok(response)
     }
 
     pub(super) fn refuse(&self, refusal: &Refusal, media: Option<Media>) -> Response {
         self.meters().operation(Transport::Http, refusal.code());
         // What can't be streamed or was not acceptable is plain JSON.
         let media = media.filter(|media| *media != Media::EventStream).unwrap_or(Media::Json);
-        let mut response = respond(refusal.cause.status(media), media, refusal.body());
+        let mut response = respond(refusal.cause.status(media, self.0.config.statuses), media, refusal.body());
         let headers = response.headers_mut();
         if let Some(allow) = refusal.cause.allow() {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
@@ -90,24 +100,35 @@ impl Edge {
         if let Some(seconds) = refusal.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }
+        if let Some(exhausted) = refusal.exhausted {
+            exhausted.write(headers);
+        }
         if refusal.cause == Cause::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }
 
-    /// Who sent the request: nobody without a token, refused with one that is nobody's.
-    pub(super) async fn identify(&self, parts: &Parts, request_id: String) -> Result<RequestInfo, Refusal> {
-        let token = bearer(&parts.headers)?;
+    /// Who sent the request: nobody without a token, refused with one that is nobody's. A browser sends its cookie whatever
+    /// has become of it: there, one that is nobody's is as none.
+    async fn identify(&self, parts: &Parts, address: IpAddr, request_id: String) -> Result<RequestInfo, Refusal> {
+        let bearer = bearer(&parts.headers)?;
+        let cookie = if bearer.is_none() { self.0.access.cookie(&parts.headers) } else { None };
+        self.0.access.check(parts, cookie.is_some())?;
+        let mut token = bearer.or(cookie);
         let viewer = match token {
             None => None,
-            Some(token) => match self.0.auth.viewer(token).await {
-                Ok(Some(viewer)) => Some(viewer),
+            Some(text) => match self.0.auth.viewer(text).await {
+                Ok(None) if cookie.is_some() => {
+                    token = None;
+                    None
+                }
                 Ok(None) => return Err(not_signed_in()),
+                Ok(viewer) => viewer,
                 Err(_) => return Err(unavailable()),
             },
         };
-        Ok(RequestInfo { viewer, token: token.map(Into::into), address: address(parts), request_id })
+        Ok(RequestInfo { viewer, token: token.map(Into::into), address, request_id, known_version: None })
     }
 
     async fn read(&self, body: Body, headers: &HeaderMap) -> Result<Bytes, Refusal> {
@@ -129,10 +150,12 @@ impl Edge {
     }
 }
 
-/// Where the request came from, as the server that accepted the connection noted.
-pub fn address(parts: &Parts) -> IpAddr {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip())
+/// The status of an answer with errors beside its data.
+fn partial(profile: Statuses) -> StatusCode {
+    match profile {
+        Statuses::Audit => StatusCode::OK,
+        Statuses::Draft => StatusCode::from_u16(294).unwrap_or(StatusCode::OK),
+    }
 }
 
 /// An answer with the headers that all answers have.
@@ -142,7 +165,7 @@ pub fn respond(status: StatusCode, media: Media, body: impl Into<Body>) -> Respo
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media.content_type());
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(VARY, HeaderValue::from_static("accept, authorization"));
+    headers.insert(VARY, HeaderValue::from_static("accept, authorization, cookie"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -27,12 +27,18 @@ struct Closing {
     code: u16,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Shed {
+    class: &'static str,
+}
+
 /// The edge's counters.
 #[derive(Debug, Clone, Default)]
 pub struct Meters {
     operations: Family<Outcome, Counter>,
     closed: Family<Closing, Counter>,
     delivered: Counter,
+    shed: Family<Shed, Counter>,
 }
 
 impl Meters {
@@ -42,6 +48,7 @@ impl Meters {
         edge.register("operations", "Operations by transport and error code (OK: none)", self.operations.clone());
         edge.register("sockets_closed", "Sockets closed by the server, by close code", self.closed.clone());
         edge.register("delivered", "Payloads sent to sockets and event streams", self.delivered.clone());
+        edge.register("shed", "Operations turned away because of overload, by class", self.shed.clone());
     }
 
     /// An operation was answered or begun (`code` is `None`), or refused.
@@ -52,6 +59,11 @@ impl Meters {
     /// The server closed a socket.
     pub fn closed(&self, code: u16) {
         self.closed.get_or_create(&Closing { code }).inc();
+    }
+
+    /// An operation of this class was turned away because of overload.
+    pub fn shed(&self, class: &'static str) {
+        self.shed.get_or_create(&Shed { class }).inc();
     }
 
     /// A payload was sent.

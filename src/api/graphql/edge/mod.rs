@@ -1,10 +1,13 @@
 //! The edge of the GraphQL endpoint: HTTP, WebSocket (`graphql-transport-ws`) and Server-Sent Events on one path, in
 //! front of async-graphql, which executes. It knows no type of the schema.
 //!
-//! A request goes through [`media`] and [`auth`], [`params`], [`guard`] and [`documents`] (parsed, measured, validated,
-//! remembered), and is then executed ([`engine`]) and answered ([`answer`], [`refusal`]). Streams are [`operation`]s
-//! polled by [`ws`] or [`sse`], woken by the [`wheel`], and [`shared`] where their answers are the same for everyone.
+//! A request goes through [`media`], [`address`], [`rates`], [`auth`] and [`access`], [`params`], [`guard`] and [`documents`]
+//! (parsed, measured, validated, remembered; or [`trusted`] from the start), and is then let in ([`load`]), executed
+//! ([`engine`]) and answered ([`answer`], [`refusal`]). Streams are [`operation`]s polled by [`ws`] or [`sse`], woken by the
+//! [`wheel`], and [`shared`] where their answers are the same for everyone.
 
+mod access;
+mod address;
 pub mod answer;
 pub mod auth;
 pub mod baseline;
@@ -12,33 +15,41 @@ pub mod documents;
 pub mod engine;
 pub mod guard;
 mod http;
+mod load;
 pub mod media;
 pub mod meters;
 mod operation;
 mod params;
+mod rates;
 pub mod refusal;
 pub mod shared;
 pub mod shortcut;
 mod sse;
 #[cfg(test)]
 mod testing;
+pub mod trusted;
 mod wheel;
 mod ws;
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::HeaderMap;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{ObjectType, Response, Schema, SubscriptionType};
+use async_graphql::{ObjectType, Response, Schema, SubscriptionType, Value};
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::FutureExt as _;
+use governor::clock::DefaultClock;
 use tokio::task::AbortHandle;
 use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower_http::cors::CorsLayer;
 
+use crate::accounts::Role;
+use crate::accounts::throttle::network;
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
 use crate::config;
@@ -46,25 +57,36 @@ use crate::kernel::Rng;
 
 pub use self::http::endpoint;
 pub use auth::{AuthUnavailable, Authenticate};
+pub use operation::VersionReporter;
 pub use shared::SlotReporter;
 
+use access::Access;
+use address::Addresses;
 use answer::Answer;
 use documents::{Documents, Prepared};
 use engine::Engine;
 use guard::Limits;
+use load::{Class, Load};
 use meters::Meters;
 use params::Params;
+use rates::Rates;
 use refusal::{Cause, Refusal};
 use shared::Shared;
 use shortcut::Shortcut;
-use wheel::Wheel;
+use wheel::{NoPlace, Place, Wheel};
 
 /// What an [`Edge`] is made of, besides the schema.
 pub struct Parts {
     /// Knows whose tokens are.
     pub auth: Arc<dyn Authenticate>,
-    /// Limits.
+    /// Limits of documents and operations.
     pub config: config::Graphql,
+    /// Who may call, and how.
+    pub access: config::Access,
+    /// How often, and how much at once.
+    pub limits: config::Limits,
+    /// Documents that are always known.
+    pub trusted: trusted::Manifest,
     /// Bytes of a request's body.
     pub body_max: usize,
     /// How long a body may take to arrive.
@@ -93,9 +115,13 @@ struct Inner {
     documents: Documents,
     shared: Arc<Shared>,
     wheel: Arc<Wheel>,
+    access: Access,
+    addresses: Addresses,
+    rates: Rates,
+    load: Arc<Load>,
     meters: Meters,
     tasks: TaskTracker,
-    turning: AbortHandle,
+    running: [AbortHandle; 2],
     config: config::Graphql,
     body_max: usize,
     read_timeout: Duration,
@@ -104,7 +130,7 @@ struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.turning.abort();
+        self.running.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -119,17 +145,24 @@ impl Edge {
         let engine: Arc<dyn Engine> = Arc::new(schema);
         let Parts { config, shared_fields, once_fields, .. } = parts;
         let limits = Limits::new(&config, once_fields);
-        let wheel = Wheel::new(config.sockets_max);
+        let wheel = Wheel::new(config.sockets_max, parts.limits.streams_per_address);
         let turning = tokio::spawn(wheel.clone().turn(*config.ping_every, parts.close_over, parts.shutdown));
+        let load = Load::new(&parts.limits);
+        let adapting = tokio::spawn(load.clone().adapt());
+        let trusted = &parts.trusted;
         Self(Arc::new(Inner {
-            documents: Documents::new(engine.clone(), limits, shared_fields, parts.shortcut, &config),
+            documents: Documents::new(engine.clone(), limits, shared_fields, parts.shortcut, trusted, &config),
             shared: Shared::new(engine.clone()),
             engine,
             auth: parts.auth,
             wheel,
+            access: Access::new(&parts.access),
+            addresses: Addresses::new(&parts.access),
+            rates: Rates::new(&parts.limits, &DefaultClock::default()),
+            load,
             meters: Meters::default(),
             tasks: TaskTracker::new(),
-            turning: turning.abort_handle(),
+            running: [turning.abort_handle(), adapting.abort_handle()],
             config,
             body_max: parts.body_max,
             read_timeout: parts.read_timeout,
@@ -159,16 +192,28 @@ impl Edge {
         self.0.tasks.wait().await;
     }
 
+    /// Lets browsers know who may call, where somebody may.
+    pub fn cors(&self) -> Option<CorsLayer> {
+        self.0.access.cors()
+    }
+
     /// Runs a query or mutation to its answer. A mutation runs to its end even when nobody waits for it any more.
     async fn run(&self, prepared: Prepared, info: RequestInfo) -> Result<Answer, Refusal> {
         let request_id = info.request_id.clone();
-        let kind = prepared.operation().kind;
+        let (kind, class) = (prepared.operation().kind, prepared.operation().class);
+        let cost = prepared.measure().map(|measure| self.0.documents.cost(&measure));
+        let permit = self.0.load.enter(class).ok_or_else(|| self.overloaded(class))?;
         let limit = *self.0.config.execution_timeout;
         if let Some(answer) = prepared.shortcut(&info) {
             let finished = tokio::time::timeout(limit, AssertUnwindSafe(answer).catch_unwind()).await;
-            return finish(finished, &request_id, kind);
+            drop(permit);
+            return finish(finished, cost, &request_id, kind);
         }
         let execution = AssertUnwindSafe(self.0.engine.execute(prepared.request().data(info))).catch_unwind();
+        let execution = async move {
+            let _permit = permit;
+            execution.await
+        };
         let finished = if kind == OperationType::Mutation {
             let task = self.0.tasks.spawn(execution);
             // The task catches its own panics; what is left is the runtime going down.
@@ -176,7 +221,27 @@ impl Edge {
         } else {
             tokio::time::timeout(limit, execution).await
         };
-        finish(finished, &request_id, kind)
+        finish(finished, cost, &request_id, kind)
+    }
+
+    fn overloaded(&self, class: Class) -> Refusal {
+        self.meters().shed(class.as_str());
+        // Spread out, so that those who were turned away do not come back together.
+        let seconds = 1 + u32::from(self.0.rng.bytes::<1>()[0] % 3);
+        let message = "The server has more to do than it can do in time. Please try again shortly.";
+        Refusal::retry(Cause::Unavailable, Code::Unavailable, message, seconds)
+    }
+
+    /// A place for a stream from this address.
+    fn join(&self, address: IpAddr) -> Result<Place, Refusal> {
+        let counted = (!self.0.rates.is_unlimited(address)).then(|| network(address));
+        self.0.wheel.join(counted).map_err(|no_place| match no_place {
+            NoPlace::Full => busy(),
+            NoPlace::Address => {
+                let message = "Too many open connections from your address. Close one first.";
+                Refusal::retry(Cause::RateLimited, Code::RateLimited, message, 2)
+            }
+        })
     }
 
     /// The client's id for the request if it is a plain one, or a new one.
@@ -188,8 +253,12 @@ impl Edge {
         }
     }
 
-    fn prepare(&self, params: Params) -> Result<Prepared, Refusal> {
-        self.0.documents.prepare(params)
+    /// What is to be executed, if who asks may ask so often. Every transport and every shortcut goes through here.
+    fn prepare(&self, params: Params, info: &RequestInfo) -> Result<Prepared, Refusal> {
+        let is_operator = info.viewer.is_some_and(|viewer| viewer.role == Role::Operator);
+        let prepared = self.0.documents.prepare(params, is_operator)?;
+        self.0.rates.operation(info, prepared.operation().class == Class::Purchase)?;
+        Ok(prepared)
     }
 
     fn engine(&self) -> &Arc<dyn Engine> {
@@ -204,11 +273,17 @@ impl Edge {
 /// The answer to an execution that ended, panicked or took too long.
 fn finish(
     finished: Result<std::thread::Result<Response>, Elapsed>,
+    cost: Option<Value>,
     request_id: &str,
     kind: OperationType,
 ) -> Result<Answer, Refusal> {
     match finished {
-        Ok(Ok(response)) => Answer::new(response, request_id),
+        Ok(Ok(mut response)) => {
+            if let Some(cost) = cost {
+                response.extensions.insert("cost".into(), cost);
+            }
+            Answer::new(response, request_id)
+        }
         Ok(Err(_)) => Err(panicked(request_id)),
         Err(_) => Err(late(request_id, kind)),
     }

@@ -5,7 +5,9 @@ use http::StatusCode;
 
 use super::guard::{Exceeded, Unfit};
 use super::media::Media;
+use super::rates::Exhausted;
 use crate::api::graphql::error::Code;
+use crate::config::Statuses;
 
 /// Errors in one answer at most; the rest would help nobody.
 pub const ERRORS_MAX: usize = 10;
@@ -13,9 +15,13 @@ pub const ERRORS_MAX: usize = 10;
 /// Why a request is not executed. Decides the HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// The body is not JSON, or its parameters have the wrong types.
+    /// The body is not JSON.
     Malformed,
-    /// The document can't be parsed, does not fit the schema, or its operation or variables can't be used.
+    /// The parameters are missing or have the wrong types.
+    IllFormed,
+    /// The document can't be parsed.
+    Unparsable,
+    /// The document does not fit the schema, or its operation or variables can't be used.
     Document,
     /// The document is over a limit of size.
     DocumentSize,
@@ -25,6 +31,10 @@ pub enum Cause {
     SlowBody,
     /// The token is nobody's.
     Unauthenticated,
+    /// Who asks may not, or another site's page asked in their name.
+    Forbidden,
+    /// Too many requests.
+    RateLimited,
     /// A method that this address does not know.
     Method,
     /// A mutation by GET.
@@ -40,21 +50,41 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The status for an answer of this media type. As the audits of `graphql-http` 1.23 want it: a request error in
-    /// a document is 200 for clients of the older `application/json`.
-    pub fn status(self, media: Media) -> StatusCode {
+    /// The statuses for `application/json` and for the newer media type as the audits of `graphql-http` 1.23 want them,
+    /// and for both in the draft of August 2026.
+    const fn statuses(self) -> (u16, u16, u16) {
         match self {
-            Self::Document if media == Media::Json => StatusCode::OK,
-            Self::Malformed | Self::Document => StatusCode::BAD_REQUEST,
-            Self::DocumentSize | Self::BodySize => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Method | Self::MutationByGet => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-            Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Malformed => (400, 400, 400),
+            Self::IllFormed => (400, 400, 422),
+            Self::Unparsable => (200, 400, 400),
+            Self::Document => (200, 400, 422),
+            Self::DocumentSize | Self::BodySize => (413, 413, 413),
+            Self::SlowBody => (408, 408, 408),
+            Self::Unauthenticated => (401, 401, 401),
+            Self::Forbidden => (403, 403, 403),
+            Self::RateLimited => (429, 429, 429),
+            Self::Method | Self::MutationByGet => (405, 405, 405),
+            Self::NotAcceptable => (406, 406, 406),
+            Self::ContentType => (415, 415, 415),
+            Self::Unavailable => (503, 503, 503),
+            Self::Internal => (500, 500, 500),
         }
+    }
+
+    /// The status for an answer of this media type.
+    pub fn status(self, media: Media, profile: Statuses) -> StatusCode {
+        let (json, newer, draft) = self.statuses();
+        let status = match (profile, media) {
+            (Statuses::Draft, _) => draft,
+            (Statuses::Audit, Media::Json) => json,
+            (Statuses::Audit, _) => newer,
+        };
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Whether the request was understood as one, and only what it asks for is wrong: streams answer it in their own way.
+    pub fn is_of_document(self) -> bool {
+        matches!(self, Self::Document | Self::Unparsable)
     }
 
     /// The `Allow` header that goes with the status.
@@ -76,19 +106,21 @@ pub struct Refusal {
     pub errors: Vec<ServerError>,
     /// When to come again, in seconds.
     pub retry_after: Option<u32>,
+    /// The limit of rates that it is over.
+    pub exhausted: Option<Exhausted>,
 }
 
 impl Refusal {
     /// With one error.
     pub fn new(cause: Cause, code: Code, message: impl Into<String>) -> Self {
-        Self { cause, errors: vec![error(code, message, None)], retry_after: None }
+        Self::of_errors(cause, vec![error(code, message, None)])
     }
 
     /// With one error that says when to come again.
     pub fn retry(cause: Cause, code: Code, message: impl Into<String>, after_seconds: u32) -> Self {
         let mut error = error(code, message, None);
         error.extensions.get_or_insert_default().set("retryAfterSeconds", after_seconds);
-        Self { cause, errors: vec![error], retry_after: Some(after_seconds) }
+        Self { retry_after: Some(after_seconds), ..Self::of_errors(cause, vec![error]) }
     }
 
     /// The code of its first error, if it is one of ours.
@@ -107,7 +139,12 @@ impl Refusal {
         for error in &mut errors {
             error.extensions.get_or_insert_default().set("code", code.as_str());
         }
-        Self { cause, errors, retry_after: None }
+        Self::of_errors(cause, errors)
+    }
+
+    /// With these errors, which have codes.
+    pub fn of_errors(cause: Cause, errors: Vec<ServerError>) -> Self {
+        Self { cause, errors, retry_after: None, exhausted: None }
     }
 }
 
@@ -145,6 +182,29 @@ impl From<Unfit> for Refusal {
                 Code::GraphqlValidationFailed,
                 format!("Cannot spread fragment \"{name}\" within itself."),
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_draft_tells_apart_what_the_audits_do_not() {
+        use Media::{GraphqlResponse, Json};
+        for (cause, audit, draft) in [
+            (Cause::Malformed, (400, 400), 400),
+            (Cause::IllFormed, (400, 400), 422),
+            (Cause::Unparsable, (200, 400), 400),
+            (Cause::Document, (200, 400), 422),
+            (Cause::MutationByGet, (405, 405), 405),
+            (Cause::RateLimited, (429, 429), 429),
+            (Cause::Unavailable, (503, 503), 503),
+        ] {
+            let status = |media, profile| cause.status(media, profile).as_u16();
+            assert_eq!((status(Json, Statuses::Audit), status(GraphqlResponse, Statuses::Audit)), audit, "{cause:?}");
+            assert_eq!((status(Json, Statuses::Draft), status(GraphqlResponse, Statuses::Draft)), (draft, draft));
         }
     }
 }

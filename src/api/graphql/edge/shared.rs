@@ -119,6 +119,7 @@ impl Shared {
             token: None,
             address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             request_id: "shared".into(),
+            known_version: None,
         };
         let stream = self.engine.stream(request.data(info).data(reporter.clone()));
         let driver = tokio::spawn(drive(Ending(Arc::downgrade(&group)), stream, reporter));

@@ -10,16 +10,16 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::Stream;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use super::Edge;
 use super::http::{mutation_by_get, respond};
 use super::media::Media;
 use super::meters::{Meters, Transport};
 use super::operation::{Event, Running};
 use super::params::Params;
-use super::refusal::{Cause, Refusal};
+use super::refusal::Refusal;
 use super::wheel::{CLOSE, Place, TICK};
-use super::{Edge, busy};
 use crate::api::graphql::context::RequestInfo;
 
 /// What an `EventSource` understands as the end: some ignore an event without a data line.
@@ -28,18 +28,29 @@ const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
 /// Keeps proxies from taking a quiet stream for a dead one.
 const KEEP_ALIVE: &[u8] = b":\n\n";
 
+/// The id of the last event that the client has seen.
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
 /// Begins a stream.
-pub fn stream(edge: &Edge, params: Params, info: RequestInfo, is_get: bool) -> Result<Response, Refusal> {
-    let place = edge.0.wheel.join().ok_or_else(busy)?;
-    let state = match edge.prepare(params) {
+pub fn stream(
+    edge: &Edge,
+    params: Params,
+    mut info: RequestInfo,
+    headers: &HeaderMap,
+    is_get: bool,
+) -> Result<Response, Refusal> {
+    let place = edge.join(info.address)?;
+    // Ids are versions; another server's, or a wrong one, is as none.
+    info.known_version = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()?.parse().ok());
+    let state = match edge.prepare(params, &info) {
         Ok(prepared) if is_get && prepared.operation().kind == OperationType::Mutation => return Err(mutation_by_get()),
         Ok(prepared) => {
             edge.meters().operation(Transport::EventStream, None);
-            State::Running(Running::start(edge, prepared, info, place.seat()))
+            State::Running(Running::start_versioned(edge, prepared, info, place.seat()))
         }
-        Err(refusal) if refusal.cause == Cause::Document => {
+        Err(refusal) if refusal.cause.is_of_document() => {
             edge.meters().operation(Transport::EventStream, refusal.code());
-            State::Last(next(&refusal.body()))
+            State::Last(next(&refusal.body(), None))
         }
         Err(refusal) => return Err(refusal),
     };
@@ -79,10 +90,10 @@ impl Stream for Events {
             State::Running(running) => match running.poll_event(cx) {
                 Poll::Pending if raised & TICK != 0 => Bytes::from_static(KEEP_ALIVE),
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Event::Next(body)) => next(&body),
+                Poll::Ready(Event::Next(body)) => next(&body, running.version()),
                 Poll::Ready(Event::Error(errors)) => {
                     this.state = State::Complete;
-                    next(&[b"{\"errors\":", &errors[..], b"}"].concat())
+                    next(&[b"{\"errors\":", &errors[..], b"}"].concat(), None)
                 }
                 Poll::Ready(Event::Complete) => {
                     this.state = State::Ended;
@@ -106,6 +117,8 @@ impl Stream for Events {
 }
 
 /// JSON has no line breaks of its own outside strings, and escapes those within: one data line always holds it.
-fn next(json: &[u8]) -> Bytes {
-    [b"event: next\ndata: ", json, b"\n\n"].concat().into()
+/// With a version, whoever connects again with it as `Last-Event-ID` gets what is newer.
+fn next(json: &[u8], version: Option<u32>) -> Bytes {
+    let id = version.map(|version| format!("id: {version}\n")).unwrap_or_default();
+    [b"event: next\n", id.as_bytes(), b"data: ", json, b"\n\n"].concat().into()
 }

@@ -2,6 +2,9 @@
 //! slices at shutdown, so that their clients do not come back all at once.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::task::Waker;
@@ -57,7 +60,19 @@ pub struct Wheel {
     next: AtomicUsize,
     open: AtomicUsize,
     max: usize,
+    per_address: usize,
+    /// Streams of each address that has any.
+    addresses: Mutex<HashMap<IpAddr, usize>>,
     closing: AtomicBool,
+}
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPlace {
+    /// The server has enough, or is shutting down.
+    Full,
+    /// This address has enough.
+    Address,
 }
 
 /// A stream's place on the wheel, until dropped.
@@ -65,17 +80,20 @@ pub struct Wheel {
 pub struct Place {
     wheel: Arc<Wheel>,
     key: usize,
+    address: Option<IpAddr>,
     seat: Arc<Seat>,
 }
 
 impl Wheel {
-    /// For `max` streams.
-    pub fn new(max: usize) -> Arc<Self> {
+    /// For `max` streams, `per_address` of them from one address; 0 for as many as there are.
+    pub fn new(max: usize, per_address: usize) -> Arc<Self> {
         Arc::new(Self {
             slots: (0..SLOTS).map(|_| Mutex::default()).collect(),
             next: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             max,
+            per_address,
+            addresses: Mutex::default(),
             closing: AtomicBool::new(false),
         })
     }
@@ -101,15 +119,22 @@ impl Wheel {
         }
     }
 
-    /// A place for one more stream; `None` when there are too many, or the server is shutting down.
-    pub fn join(self: &Arc<Self>) -> Option<Place> {
+    /// A place for one more stream, of this address if it is to be counted.
+    pub fn join(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Place, NoPlace> {
         if self.closing.load(Ordering::SeqCst) {
-            return None;
+            return Err(NoPlace::Full);
         }
         let key = self.next.fetch_add(1, Ordering::Relaxed);
         if self.open.fetch_add(1, Ordering::Relaxed) >= self.max {
             self.open.fetch_sub(1, Ordering::Relaxed);
-            return None;
+            return Err(NoPlace::Full);
+        }
+        let address = address.filter(|_| self.per_address > 0);
+        if let Some(address) = address
+            && !self.count_in(address)
+        {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            return Err(NoPlace::Address);
         }
         let seat = Arc::<Seat>::default();
         self.slots[key % SLOTS].lock().insert(key, seat.clone());
@@ -117,12 +142,38 @@ impl Wheel {
             // The sweep may have passed this slot already.
             seat.raise(CLOSE);
         }
-        Some(Place { wheel: self.clone(), key, seat })
+        Ok(Place { wheel: self.clone(), key, address, seat })
+    }
+
+    fn count_in(&self, address: IpAddr) -> bool {
+        let mut addresses = self.addresses.lock();
+        let count = addresses.entry(address).or_default();
+        let fits = *count < self.per_address;
+        *count += usize::from(fits);
+        fits
+    }
+
+    fn count_out(&self, address: IpAddr) {
+        let mut addresses = self.addresses.lock();
+        if let Entry::Occupied(mut entry) = addresses.entry(address) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+        shrink(&mut addresses);
     }
 
     /// Open streams.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+}
+
+/// Gives memory back when most have left.
+fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+    if map.capacity() > SHRINK_ABOVE && map.len() < map.capacity() / 4 {
+        map.shrink_to_fit();
     }
 }
 
@@ -141,10 +192,11 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut slot = self.wheel.slots[self.key % SLOTS].lock();
         slot.remove(&self.key);
-        if slot.capacity() > SHRINK_ABOVE && slot.len() < slot.capacity() / 4 {
-            slot.shrink_to_fit();
-        }
+        shrink(&mut slot);
         drop(slot);
+        if let Some(address) = self.address {
+            self.wheel.count_out(address);
+        }
         self.wheel.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

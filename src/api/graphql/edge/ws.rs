@@ -10,9 +10,11 @@ use futures_util::SinkExt as _;
 use http::request::Parts;
 use http::{Method, header};
 
+use super::Edge;
+use super::access::foreign;
 use super::auth::bearer;
-use super::http::address;
-use super::{Edge, busy};
+use super::refusal::Refusal;
+use super::wheel::Place;
 use crate::api::graphql::context::RequestInfo;
 use session::Session;
 
@@ -34,12 +36,10 @@ pub async fn handshake(edge: &Edge, parts: &mut Parts, request_id: String) -> Re
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    let token = match bearer(&parts.headers) {
-        Ok(token) => token.map(Into::into),
+    let (place, info) = match admit(edge, parts, request_id) {
+        Ok(admitted) => admitted,
         Err(refusal) => return edge.refuse(&refusal, None),
     };
-    let Some(place) = edge.0.wheel.join() else { return edge.refuse(&busy(), None) };
-    let info = RequestInfo { viewer: None, token, address: address(parts), request_id };
     let config = &edge.0.config;
     upgrade = upgrade
         .protocols([PROTOCOL])
@@ -58,6 +58,19 @@ pub async fn handshake(edge: &Edge, parts: &mut Parts, request_id: String) -> Re
         }
         drop(alive);
     })
+}
+
+/// A place for the socket. Browsers open sockets for pages of any site and send cookies along, without asking first: so the
+/// origin is looked at, whoever is signed in.
+fn admit(edge: &Edge, parts: &Parts, request_id: String) -> Result<(Place, RequestInfo), Refusal> {
+    let address = edge.0.addresses.of(parts);
+    edge.0.rates.request(address)?;
+    if !edge.0.access.origin_is_known(parts) {
+        return Err(foreign());
+    }
+    let token = bearer(&parts.headers)?.or_else(|| edge.0.access.cookie(&parts.headers)).map(Into::into);
+    let place = edge.join(address)?;
+    Ok((place, RequestInfo { viewer: None, token, address, request_id, known_version: None }))
 }
 
 async fn refuse_protocol(mut socket: WebSocket) {

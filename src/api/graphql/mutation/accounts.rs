@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, InputObject, Object, Result, SimpleObject};
 
 use crate::accounts::{SignInRefusal, SignUpRefusal, SignedIn};
-use crate::api::graphql::context::ContextExt as _;
+use crate::api::graphql::context::{ContextExt as _, SESSION};
 use crate::api::graphql::error::accounts_fault;
 use crate::api::graphql::types::accounts::{AccessToken, User};
 use crate::api::graphql::types::user_error::user_error;
@@ -135,11 +135,14 @@ impl AccountsMutation {
         let accounts = &ctx.services().accounts;
         let result = accounts.sign_up(&username, &password, &display_name, ctx.request().address).await;
         Ok(match result.map_err(|error| accounts_fault(&error))? {
-            Ok(SignedIn { user, access_token }) => UserSignUpPayload {
-                user: Some(User(user)),
-                access_token: Some(AccessToken(access_token)),
-                ..UserSignUpPayload::default()
-            },
+            Ok(SignedIn { user, access_token }) => {
+                ctx.insert_http_header(SESSION, access_token.token.as_str());
+                UserSignUpPayload {
+                    user: Some(User(user)),
+                    access_token: Some(AccessToken(access_token)),
+                    ..UserSignUpPayload::default()
+                }
+            }
             Err(refusals) => UserSignUpPayload {
                 user_errors: refusals.into_iter().map(Into::into).collect(),
                 ..UserSignUpPayload::default()
@@ -156,11 +159,14 @@ impl AccountsMutation {
         let UserSignInInput { username, password } = input;
         let result = ctx.services().accounts.sign_in(&username, &password, ctx.request().address).await;
         Ok(match result.map_err(|error| accounts_fault(&error))? {
-            Ok(SignedIn { user, access_token }) => UserSignInPayload {
-                user: Some(User(user)),
-                access_token: Some(AccessToken(access_token)),
-                ..UserSignInPayload::default()
-            },
+            Ok(SignedIn { user, access_token }) => {
+                ctx.insert_http_header(SESSION, access_token.token.as_str());
+                UserSignInPayload {
+                    user: Some(User(user)),
+                    access_token: Some(AccessToken(access_token)),
+                    ..UserSignInPayload::default()
+                }
+            }
             Err(refusal) => UserSignInPayload {
                 user_errors: vec![UserSignInUserError::whole(refusal.into(), refusal.message())],
                 ..UserSignInPayload::default()
@@ -176,6 +182,7 @@ impl AccountsMutation {
         // Read first: once the token is gone, failing to would leave the sender in doubt.
         let user = accounts.user(viewer.id).await.map_err(|error| accounts_fault(&error))?;
         Ok(if accounts.sign_out(token).await.map_err(|error| accounts_fault(&error))? {
+            ctx.insert_http_header(SESSION, "");
             UserSignOutPayload { user: user.map(User), user_errors: Vec::new() }
         } else {
             let message = "This sign-in has ended already.";

@@ -133,7 +133,7 @@ mod tests {
         app.sales().sale_publish(operator.id, sale.sale.id).await.unwrap();
         let services = Services { catalog: Arc::new(Down), ..app.services() };
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let info = RequestInfo { viewer: None, token: None, address, request_id: "test".into() };
+        let info = RequestInfo { viewer: None, token: None, address, request_id: "test".into(), known_version: None };
         let query =
             format!("{{ sale(id: \"{}\") {{ price {{ amount }} stockTotal product {{ name }} }} }}", sale.sale.id);
         let answer = schema::build(Arc::new(services)).execute(Request::new(query).data(info)).await;

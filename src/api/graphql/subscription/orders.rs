@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Result, Subscription};
+use futures_util::StreamExt as _;
 use futures_util::stream::{self, Stream};
 
 use crate::api::graphql::context::ContextExt as _;
+use crate::api::graphql::edge::VersionReporter;
 use crate::api::graphql::error::{Code, orders_fault};
 use crate::api::graphql::types::orders::{Order, PurchaseTicket};
 use crate::kernel::{OrderId, TicketId};
@@ -31,14 +33,14 @@ impl OrdersSubscription {
         let mut watch = orders.hub().watch(id);
         let present = orders.ticket_of_buyer(viewer.id, id).await.map_err(|error| orders_fault(&error))?;
         let present = present.ok_or_else(|| no_such("ticket"))?;
-        let known = after_version.unwrap_or(0);
+        let known = known_version(ctx, after_version);
         let queued = present.decision.is_none();
         let first = (present.version() > known).then_some(PurchaseTicket(present));
         let decision = async move {
             (queued && known < Ticket::DECIDED).then_some(())?;
             Some(PurchaseTicket(Ticket::decided(watch.newer_than(Ticket::QUEUED).await)))
         };
-        Ok(first_then(first, decision))
+        Ok(first_then(first, decision).inspect(report(ctx, |ticket: &PurchaseTicket| ticket.0.version())))
     }
 
     /// One's own order: its present state, then each change; it completes after the final one.
@@ -54,7 +56,7 @@ impl OrdersSubscription {
         let watch = orders.hub().watch(id.ticket());
         let present = orders.order_of_buyer(viewer.id, id).await.map_err(|error| orders_fault(&error))?;
         let present = present.ok_or_else(|| no_such("order"))?;
-        let known = after_version.unwrap_or(0);
+        let known = known_version(ctx, after_version);
         let start = Some((watch, known, Some(present)));
         Ok(stream::unfold(start, |state| async move {
             let (mut watch, known, present) = state?;
@@ -64,7 +66,8 @@ impl OrdersSubscription {
             };
             let next = next_state(&newest, watch);
             (newest.version > known).then_some((Order(newest), next))
-        }))
+        })
+        .inspect(report(ctx, |order: &Order| order.0.version)))
     }
 }
 
@@ -74,8 +77,22 @@ fn next_state(sent: &orders::Order, watch: crate::hub::OrderWatch) -> Watching {
     (!sent.state.is_final()).then_some((watch, sent.version, None))
 }
 
+/// What is known already: by the argument, or by the event that the client resumes from.
+fn known_version(ctx: &Context<'_>, after: Option<u32>) -> u32 {
+    after.max(ctx.request().known_version).unwrap_or(0)
+}
+
+/// Tells the transport the version of each item, where it wants to know.
+fn report<T>(ctx: &Context<'_>, version: fn(&T) -> u32) -> impl FnMut(&T) + use<T> {
+    let versions = ctx.data_opt::<VersionReporter>().cloned();
+    move |item| {
+        if let Some(versions) = &versions {
+            versions.set(version(item));
+        }
+    }
+}
+
 fn first_then<T>(first: Option<T>, then: impl Future<Output = Option<T>>) -> impl Stream<Item = T> {
-    use futures_util::StreamExt as _;
     stream::iter(first).chain(stream::once(then).filter_map(|item| async move { item }))
 }
 

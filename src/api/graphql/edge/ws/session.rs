@@ -227,8 +227,9 @@ impl Session {
             Ok(params) => params,
             Err(refusal) => return self.close(frames::BAD_MESSAGE, refusal.message()),
         };
+        let counted = self.edge.0.rates.request(self.info.address);
         let prepared = if self.operations.len() < self.edge.0.config.operations_per_socket {
-            self.edge.prepare(params)
+            counted.and_then(|()| self.edge.prepare(params, &self.info))
         } else {
             Err(too_many())
         };

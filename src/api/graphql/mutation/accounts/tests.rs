@@ -39,7 +39,13 @@ impl Shop {
             Some(token) => self.app.accounts().viewer(token).await.unwrap(),
             None => None,
         };
-        let info = RequestInfo { viewer, token: token.map(str::to_owned), address: HOME, request_id: "test".into() };
+        let info = RequestInfo {
+            viewer,
+            token: token.map(str::to_owned),
+            address: HOME,
+            request_id: "test".into(),
+            known_version: None,
+        };
         self.execute(info, document).await
     }
 
@@ -119,7 +125,8 @@ async fn a_sign_out_that_was_overtaken_says_so() {
     let viewer = shop.app.accounts().viewer(&token).await.unwrap();
     assert!(shop.app.accounts().sign_out(&token).await.unwrap());
     // This request was authenticated before the other one ended the token.
-    let info = RequestInfo { viewer, token: Some(token), address: HOME, request_id: "test".into() };
+    let info =
+        RequestInfo { viewer, token: Some(token), address: HOME, request_id: "test".into(), known_version: None };
     let late = shop.execute(info, SIGN_OUT).await;
     let expected = serde_json::json!({ "user": null, "userErrors": [{ "code": "ALREADY_SIGNED_OUT", "field": null }] });
     assert_eq!(late["data"]["userSignOut"], expected, "{late}");

@@ -1,0 +1,216 @@
+//! What browsers need: cookies that scripts can't read, and that pages of other sites can't use.
+//!
+//! A browser sends cookies by itself, whoever's page asks. So a request that is signed in by cookie counts only if it can't
+//! have come from another site unasked: its origin is ours or listed, and it has a content type or a header for which the
+//! browser asks first (CORS preflight), or the browser says that the page is ours (`Sec-Fetch-Site`).
+
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::answer::Session;
+use super::http::REQUEST_ID;
+use super::refusal::{Cause, Refusal};
+use super::sse::LAST_EVENT_ID;
+use crate::api::graphql::error::Code;
+use crate::config;
+
+/// Asks for a sign-in to set the cookie: `doorbuster-session: cookie`.
+const WANTS_COOKIE: HeaderName = HeaderName::from_static("doorbuster-session");
+
+/// Any of these, with any value, makes browsers ask before they send a request to another site.
+const FORCES_PREFLIGHT: [HeaderName; 4] = [
+    HeaderName::from_static("graphql-require-preflight"),
+    HeaderName::from_static("apollo-require-preflight"),
+    HeaderName::from_static("x-apollo-operation-name"),
+    WANTS_COOKIE,
+];
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Browsers keep a cookie for at most 400 days. When the sign-in ends is the server's to say.
+const COOKIE_SECONDS: u32 = 400 * 24 * 3600;
+
+/// How long a browser may remember what it was allowed.
+const PREFLIGHT_AGE: Duration = Duration::from_secs(3600);
+
+/// Who may call from a browser, and how.
+pub struct Access {
+    origins: Vec<String>,
+    secure: bool,
+    require_preflight: bool,
+}
+
+impl Access {
+    /// As configured.
+    pub fn new(config: &config::Access) -> Self {
+        Self {
+            origins: config.origins.clone(),
+            secure: config.cookie_secure,
+            require_preflight: config.require_preflight,
+        }
+    }
+
+    /// Tells browsers which other sites' pages may call; nothing where none may.
+    pub fn cors(&self) -> Option<CorsLayer> {
+        let origins: Vec<HeaderValue> = self.origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+        let [preflight @ .., _] = FORCES_PREFLIGHT;
+        let asked =
+            [header::CONTENT_TYPE, header::AUTHORIZATION, header::ACCEPT, WANTS_COOKIE, REQUEST_ID, LAST_EVENT_ID];
+        let shown = [header::RETRY_AFTER, REQUEST_ID, super::rates::POLICY, super::rates::STATE];
+        (!origins.is_empty()).then(|| {
+            CorsLayer::new()
+                .allow_origin(AllowOrigin::list(origins))
+                .allow_credentials(true)
+                .allow_methods([Method::GET, Method::POST])
+                .allow_headers(asked.into_iter().chain(preflight).collect::<Vec<_>>())
+                .expose_headers(shown)
+                .max_age(PREFLIGHT_AGE)
+        })
+    }
+
+    /// Whether the request came from no page, a page of this server, or one of a listed site.
+    pub fn origin_is_known(&self, parts: &Parts) -> bool {
+        let Some(origin) = parts.headers.get(header::ORIGIN) else { return true };
+        let Ok(origin) = origin.to_str() else { return false };
+        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.or(parts.uri.authority().map(http::uri::Authority::as_str));
+        let ours = origin.split_once("://").zip(host).is_some_and(|((_, site), host)| site.eq_ignore_ascii_case(host));
+        ours || self.origins.iter().any(|known| known == origin)
+    }
+
+    /// The token in the sign-in cookie.
+    pub fn cookie<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(name, _)| *name == self.cookie_name()).map(|(_, token)| token).filter(|token| !token.is_empty())
+    }
+
+    /// Refuses what a page of another site may have sent in somebody's name.
+    pub fn check(&self, parts: &Parts, by_cookie: bool) -> Result<(), Refusal> {
+        if by_cookie && !self.origin_is_known(parts) {
+            return Err(foreign());
+        }
+        // A POST has a content type for which browsers ask first, or is not taken.
+        if parts.method == Method::POST || !(by_cookie || self.require_preflight) {
+            return Ok(());
+        }
+        let has = |name: &HeaderName| parts.headers.get(name).is_some_and(|value| !value.is_empty());
+        let site = parts.headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
+        let is_ours = matches!(site, Some(b"same-origin" | b"none"));
+        if is_ours || FORCES_PREFLIGHT.iter().any(has) { Ok(()) } else { Err(unasked()) }
+    }
+
+    /// The cookie to set after an operation that signed somebody in or out.
+    pub fn set_cookie(&self, headers: &HeaderMap, session: Option<&Session>) -> Option<HeaderValue> {
+        let (token, seconds) = match session? {
+            Session::Begun(token) if wants_cookie(headers) => (token.as_str(), COOKIE_SECONDS),
+            Session::Ended if self.cookie(headers).is_some() => ("", 0),
+            Session::Begun(_) | Session::Ended => return None,
+        };
+        let name = self.cookie_name();
+        let secure = if self.secure { "; Secure" } else { "" };
+        let cookie = format!("{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+        HeaderValue::try_from(cookie).ok()
+    }
+
+    fn cookie_name(&self) -> &'static str {
+        // The prefix has browsers refuse cookies of this name that another host of the domain set.
+        if self.secure { "__Host-doorbuster" } else { "doorbuster" }
+    }
+}
+
+fn wants_cookie(headers: &HeaderMap) -> bool {
+    headers.get(WANTS_COOKIE).is_some_and(|value| value == "cookie")
+}
+
+/// The answer to a page of another site.
+pub fn foreign() -> Refusal {
+    let message =
+        "Pages of this origin may not call this server in somebody's name (access.origins lists those that may).";
+    Refusal::new(Cause::Forbidden, Code::Forbidden, message)
+}
+
+fn unasked() -> Refusal {
+    let message = "Another site's page could have sent this. Add the header GraphQL-Require-Preflight with any value.";
+    Refusal::new(Cause::Forbidden, Code::Forbidden, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn access() -> Access {
+        Access { origins: vec!["https://shop.example".into()], secure: true, require_preflight: false }
+    }
+
+    fn parts(method: Method, headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::builder().method(method).uri("/graphql").header("host", "api.example:8080");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn only_our_own_and_listed_origins_are_known() {
+        for (origin, known) in [
+            (None, true),
+            (Some("http://api.example:8080"), true),
+            (Some("https://shop.example"), true),
+            (Some("https://evil.example"), false),
+            (Some("https://shop.example.evil.example"), false),
+            (Some("http://shop.example"), false),
+            (Some("null"), false),
+        ] {
+            let headers: Vec<_> = origin.iter().map(|origin| ("origin", *origin)).collect();
+            assert_eq!(access().origin_is_known(&parts(Method::GET, &headers)), known, "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_counts_only_when_another_site_could_not_have_sent_it() {
+        for (method, headers, fine) in [
+            (Method::POST, &[][..], true),
+            (Method::POST, &[("origin", "https://shop.example")], true),
+            (Method::POST, &[("origin", "https://evil.example")], false),
+            (Method::GET, &[], false),
+            (Method::GET, &[("sec-fetch-site", "cross-site")], false),
+            (Method::GET, &[("sec-fetch-site", "same-site")], false),
+            (Method::GET, &[("sec-fetch-site", "same-origin")], true),
+            (Method::GET, &[("apollo-require-preflight", "true")], true),
+            (Method::GET, &[("x-apollo-operation-name", "")], false),
+            (Method::GET, &[("graphql-require-preflight", "1"), ("origin", "https://evil.example")], false),
+        ] {
+            let parts = parts(method.clone(), headers);
+            assert_eq!(access().check(&parts, true).is_ok(), fine, "{method} {headers:?}");
+            assert!(access().check(&parts, false).is_ok(), "without a cookie: {method} {headers:?}");
+        }
+        let strict = Access { require_preflight: true, ..access() };
+        assert!(strict.check(&parts(Method::GET, &[]), false).is_err());
+    }
+
+    #[test]
+    fn the_cookie_is_found_among_others_and_set_when_asked_for() {
+        let cookie = |line: &str| access().cookie(&parts(Method::GET, &[("cookie", line)]).headers).map(str::to_owned);
+        assert_eq!(cookie("a=b; __Host-doorbuster=doorbuster_x; c=d").as_deref(), Some("doorbuster_x"));
+        assert_eq!(cookie("doorbuster=x"), None);
+        assert_eq!(cookie("__Host-doorbuster="), None);
+
+        let asked = parts(Method::POST, &[("doorbuster-session", "cookie")]).headers;
+        let begun = Session::Begun("doorbuster_x".into());
+        let set = access().set_cookie(&asked, Some(&begun)).unwrap();
+        assert_eq!(
+            set.to_str().unwrap(),
+            "__Host-doorbuster=doorbuster_x; Path=/; Max-Age=34560000; HttpOnly; SameSite=Lax; Secure"
+        );
+        assert_eq!(access().set_cookie(&HeaderMap::new(), Some(&begun)), None);
+        assert_eq!(access().set_cookie(&asked, Some(&Session::Ended)), None);
+        let had = parts(Method::POST, &[("cookie", "__Host-doorbuster=x")]).headers;
+        let cleared = access().set_cookie(&had, Some(&Session::Ended)).unwrap();
+        assert!(cleared.to_str().unwrap().starts_with("__Host-doorbuster=; Path=/; Max-Age=0"));
+    }
+}
