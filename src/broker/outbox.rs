@@ -207,6 +207,10 @@ impl Inner {
                 None => groups.push((event.topic.clone(), vec![event])),
             }
         }
+        #[cfg(feature = "sabotage")]
+        if !groups.is_empty() {
+            crate::kernel::sabotage::pause("relay.slow").await;
+        }
         let published = join_all(groups.iter().map(|(topic, events)| self.publish(topic, events))).await;
         let mut failure = None;
         for ((_, events), result) in groups.iter().zip(published) {

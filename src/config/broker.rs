@@ -75,6 +75,10 @@ pub struct Broker {
     /// The longest wait between two tries to connect (Pulsar).
     #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
     pub reconnect_max: Span,
+    /// How long tickets may wait for brokers that store nothing; after that, until something is stored, a purchase is
+    /// answered "try later" at once (Pulsar).
+    #[schemars(extend("x-min" = "1ms", "x-max" = "1h"))]
+    pub refuse_after: Span,
     /// How often each connection is asked for a sign of life (Pulsar).
     #[schemars(extend("x-min" = "100ms", "x-max" = "5m"))]
     pub keep_alive: Span,

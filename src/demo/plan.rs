@@ -40,6 +40,25 @@ pub struct Habits {
     pub persistent: u32,
 }
 
+impl Habits {
+    /// Somebody who presses once and waits.
+    pub const fn none() -> Self {
+        Self {
+            watch_stock: 0,
+            double_click: 0,
+            impatient: 0,
+            wrong_quantity: 0,
+            second_key: 0,
+            replay: 0,
+            drop_socket: 0,
+            cancel: 0,
+            buy_again: 0,
+            peek: 0,
+            persistent: 0,
+        }
+    }
+}
+
 impl Default for Habits {
     fn default() -> Self {
         Self {

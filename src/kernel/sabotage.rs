@@ -20,3 +20,10 @@ pub fn crash_at(point: &str) {
         std::process::abort();
     }
 }
+
+/// Stands still for a moment if the name is chosen. No mistake by itself: it lets a kill find the process at this point.
+pub async fn pause(name: &str) {
+    if active(name) {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
+}

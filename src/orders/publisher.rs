@@ -87,9 +87,7 @@ fn message_of((sale, requests): (&SaleId, &OrderRequests)) -> Result<Message, En
 /// One message per sale, so that each goes to its sale's partition; one publish for all of them.
 async fn send(broker: Arc<dyn Broker>, batch: Vec<Waiting>) {
     #[cfg(feature = "sabotage")]
-    if crate::kernel::sabotage::active("publisher.slow") {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    }
+    crate::kernel::sabotage::pause("publisher.slow").await;
     let mut by_sale = BTreeMap::<SaleId, OrderRequests>::new();
     let mut receipts = Vec::with_capacity(batch.len());
     for Waiting { request, receipt } in batch {

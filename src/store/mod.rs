@@ -80,6 +80,11 @@ impl Database {
         }
     }
 
+    /// Whether other processes may write to it too.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
     /// Whether rows that take their ids from a sequence become visible in the order of their ids. On PostgreSQL the
     /// transaction with the smaller id may commit later.
     pub const fn commits_in_order(&self) -> bool {

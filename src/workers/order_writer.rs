@@ -42,11 +42,11 @@ impl OrderWriter {
         loop {
             let received = consumer.receive(MESSAGES_MAX, *self.config.writer_linger).await?;
             #[cfg(feature = "sabotage")]
-            if crate::kernel::sabotage::active("writer.slow") {
-                tokio::time::sleep(Duration::from_millis(300)).await;
-            }
+            crate::kernel::sabotage::pause("writer.slow").await;
             if let Some(last) = received.last().map(|message| message.position) {
                 self.handle(received).await?;
+                #[cfg(feature = "sabotage")]
+                crate::kernel::sabotage::pause("writer.slow_ack").await;
                 consumer.ack(last).await?;
             }
         }

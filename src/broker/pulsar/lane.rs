@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::pulsar::producer::Message as Outgoing;
 use ::pulsar::{Producer, ProducerOptions, TokioExecutor};
@@ -27,11 +28,35 @@ const OVERHEAD: usize = 256;
 
 /// Where publishers enter.
 pub(super) struct Lane {
+    /// Whether whoever publishes is somebody who waits for an answer.
+    waited_for: bool,
+    /// How long they may still enter when nothing can be stored. After that they are told at once to come again: a queue of
+    /// those who have given up long since would only delay those who come back.
+    refuse_after: Duration,
+    trouble: Arc<Trouble>,
     /// Taken in the order of asking: so the order of publishing is the order of entering.
     turn: Mutex<()>,
     room: Arc<Semaphore>,
     size: usize,
     jobs: mpsc::UnboundedSender<Job>,
+}
+
+/// Since when nothing can be stored.
+#[derive(Default)]
+struct Trouble(parking_lot::Mutex<Option<Instant>>);
+
+impl Trouble {
+    fn begins(&self, at: Instant) {
+        self.0.lock().get_or_insert(at);
+    }
+
+    fn ends(&self) {
+        *self.0.lock() = None;
+    }
+
+    fn lasts(&self) -> Duration {
+        self.0.lock().map(|since| since.elapsed()).unwrap_or_default()
+    }
 }
 
 /// The topic was sealed: what was not stored yet never will be. Or the lane has ended.
@@ -50,7 +75,9 @@ impl Lane {
     pub(super) fn start(shared: &Arc<Shared>, place: Place, layout: Option<u32>) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
         let size = (*shared.config.publish_queue).min(Semaphore::MAX_PERMITS).min(u32::MAX as usize);
+        let trouble = Arc::<Trouble>::default();
         let driver = Driver {
+            trouble: trouble.clone(),
             shared: shared.clone(),
             place,
             layout,
@@ -60,7 +87,9 @@ impl Lane {
         };
         let ended = shared.ended.clone();
         shared.tasks.spawn(async move { ended.run_until_cancelled(Box::pin(driver.run())).await });
-        Self { turn: Mutex::new(()), room: Arc::new(Semaphore::new(size)), size, jobs: sender }
+        let room = Arc::new(Semaphore::new(size));
+        let (waited_for, refuse_after) = (layout.is_some(), *shared.config.refuse_after);
+        Self { waited_for, refuse_after, trouble, turn: Mutex::new(()), room, size, jobs: sender }
     }
 
     /// Enters the lane when there is room; the receiver learns when the messages are stored. Without messages: when
@@ -69,6 +98,9 @@ impl Lane {
         &self,
         messages: Vec<Message>,
     ) -> Result<oneshot::Receiver<Result<(), Sealed>>, BrokerError> {
+        if self.waited_for && !messages.is_empty() && self.trouble.lasts() > self.refuse_after {
+            return Err(BrokerError::Unavailable("the brokers do not store anything at present".into()));
+        }
         let _turn = self.turn.lock().await;
         let bytes: usize = messages.iter().map(|message| message.payload.len() + message.key.len() + OVERHEAD).sum();
         let mut room = None;
@@ -99,6 +131,7 @@ enum End {
 }
 
 struct Driver {
+    trouble: Arc<Trouble>,
     shared: Arc<Shared>,
     place: Place,
     layout: Option<u32>,
@@ -136,6 +169,7 @@ impl Driver {
     }
 
     fn failed(&mut self, reason: &str) {
+        self.trouble.begins(Instant::now());
         self.backoff.failed();
         tracing::warn!(topic = self.place.url(), reason, "messages not stored yet");
     }
@@ -157,9 +191,10 @@ impl Driver {
     #[allow(clippy::large_futures, reason = "the client's are; a box for each message would cost more")]
     async fn serve(&mut self, mut producer: Producer<TokioExecutor>) -> End {
         let limit = *self.shared.config.operation_timeout * 2;
+        let refuse_after = *self.shared.config.refuse_after;
         let mut receipts = FuturesOrdered::new();
         // How much of `waiting` is under way, when something last moved, whether more may come.
-        let (mut sent, mut moved, mut open) = (0, Instant::now(), true);
+        let (mut sent, mut moved, mut open, mut late) = (0, Instant::now(), true, false);
         loop {
             while sent < self.waiting.len() && receipts.len() < self.shared.config.send_window {
                 if let Step::Send(message) = &self.waiting[sent] {
@@ -182,6 +217,8 @@ impl Driver {
                         self.waiting.pop_front();
                         sent -= 1;
                         moved = Instant::now();
+                        late = false;
+                        self.trouble.ends();
                         self.backoff.succeeded();
                     }
                     Err(error) => return End::Failed(error.to_string()),
@@ -195,6 +232,10 @@ impl Driver {
                         None => open = false,
                     }
                 },
+                () = tokio::time::sleep_until(moved + refuse_after), if !receipts.is_empty() && !late => {
+                    late = true;
+                    self.trouble.begins(moved);
+                }
                 () = tokio::time::sleep_until(moved + limit), if !receipts.is_empty() => return End::Stuck,
             }
         }

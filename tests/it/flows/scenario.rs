@@ -1,6 +1,7 @@
 //! A run against the real program: seeded shops and shoppers, kills at planned instants, and the checker at the end.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use doorbuster::demo::tally::Tally;
 use doorbuster::demo::verdict::settle;
 use doorbuster::kernel::{Clock, Rng, SaleId};
 use doorbuster::orders::OrderState;
+use tempfile::TempDir;
 use tokio::time::{Instant, sleep, sleep_until};
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -46,8 +48,14 @@ pub struct Scenario {
     pub settings: Vec<(&'static str, &'static str)>,
     /// A deliberate mistake, in builds that have them.
     pub sabotage: Option<&'static str>,
+    /// Pauses, in builds that have deliberate mistakes: not wrong, but what makes a fault find its moment.
+    pub pauses: Option<&'static str>,
     /// Whether to stop as soon as something is wrong.
     pub until_wrong: bool,
+    /// Whether nothing is done to the servers that the crowd may notice.
+    pub calm: bool,
+    /// How long a unit that was given back may take to be for sale again.
+    pub return_grace: Duration,
 }
 
 impl Default for Scenario {
@@ -63,7 +71,10 @@ impl Default for Scenario {
             habits: Habits { cancel: 25, persistent: 10, ..Habits::default() },
             settings: Vec::new(),
             sabotage: None,
+            pauses: None,
             until_wrong: false,
+            calm: true,
+            return_grace: checker::RETURN_GRACE,
         }
     }
 }
@@ -103,92 +114,81 @@ pub fn kill_plan(scenario: &Scenario) -> Vec<Duration> {
     (0..scenario.kills.max(1)).map(|_| least + Duration::from_micros(rng.below(span.max(1)))).collect()
 }
 
-struct Run {
+/// A run that goes on: nodes that sell, and a crowd that buys.
+pub struct Run {
     scenario: Scenario,
-    launch: Launch,
-    recorder: Recorder,
+    launches: Vec<Launch>,
+    /// In the order of the launches.
+    pub nodes: Vec<Server>,
+    /// What the crowd did and saw so far.
+    pub recorder: Recorder,
     sales: Vec<SaleId>,
+    stream: Option<Stream>,
+    /// Accounts that are kept for the end.
+    late: Vec<Account>,
     at_once: Vec<Violation>,
     checked: usize,
+    kills: u32,
+}
+
+/// One run at a time: a crowd and its servers fill a small machine, and two of each would only time out.
+pub async fn stage() -> tokio::sync::MutexGuard<'static, ()> {
+    static STAGE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    STAGE.lock().await
 }
 
 impl Scenario {
-    /// Plays it.
-    pub async fn run(self) -> Outcome {
-        // One at a time: a crowd and its server fill a small machine, and two of each would only time out.
-        static STAGE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-        let _stage = STAGE.lock().await;
-        let folder = tempfile::tempdir().unwrap();
-        let (launch, operator, buyers) = self.prepare(folder.path()).await;
-        let mut server = launch.start(READY_WITHIN).await.unwrap();
-        let sales = self.open_shop(&launch, &operator).await;
-        let recorder = Recorder::new(Clock::system());
-        let mut run = Run { scenario: self, launch, recorder, sales, at_once: Vec::new(), checked: 0 };
+    const fn is_calm(&self) -> bool {
+        self.calm && self.kills == 0
+    }
 
-        let stages = run.stages();
-        let habits = run.scenario.habits;
-        let (seed, per_second) = (run.scenario.seed, run.scenario.per_second);
-        let mop_up = run.scenario.stock as usize * run.scenario.sales + 20;
-        let (late, early) = buyers.split_at(mop_up);
-        let stream = Stream::start(stages, seed, per_second, 300, habits, early.to_vec().into(), 0);
-        let mut kills = 0;
+    /// Plays it on one node.
+    pub async fn run(self) -> Outcome {
+        let _stage = stage().await;
+        let folder = tempfile::tempdir().unwrap();
+        let launch = self.launch(folder.path());
+        let mut run = Run::begin(self, vec![launch]).await;
         for pause in kill_plan(&run.scenario) {
             sleep(pause).await;
             if run.scenario.kills > 0 {
-                run.kill(&mut server, kills).await;
-                kills += 1;
+                run.kill(0).await;
             }
             if run.is_decided() {
                 break;
             }
         }
-        let sent = stream.finish().await;
-        if !run.is_decided() {
-            run.wait_until_returned().await;
-            run.mop_up(late, sent).await;
-        }
-        let facts = run.settled().await;
-        let entries = run.recorder.snapshot();
-        let calm = kills == 0;
-        let report = checker::check(Evidence {
-            history: &entries,
-            facts: &facts,
-            settled: true,
-            calm,
-            return_grace: checker::RETURN_GRACE,
-        });
-        if !server.stop(Duration::from_secs(30)).await.unwrap() {
-            run.fault(Invariant::Answered, "the server did not stop well".into());
-        }
-        let mut outcome = Outcome { report, at_once: run.at_once, kills, kept: None };
-        if run.scenario.sabotage.is_none() && !outcome.faults().is_empty() {
-            let mut file = std::io::BufWriter::new(std::fs::File::create(folder.path().join("history.jsonl")).unwrap());
-            write_lines(&entries, &mut file).unwrap();
-            outcome.kept = Some(folder.keep());
-        }
-        outcome
+        run.end(folder).await
     }
 
-    async fn prepare(&self, folder: &Path) -> (Launch, Account, Vec<Account>) {
+    /// How a node of this scenario is started, with its data and its log in the folder.
+    pub fn launch(&self, folder: &Path) -> Launch {
         let program = std::env::var_os("DOORBUSTER_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_doorbuster").into());
         let mut launch = Launch::new(Path::new(&program), folder).unwrap();
         launch.log = Some(folder.join("server.log"));
         for (key, value) in &self.settings {
             launch = launch.set(key, value);
         }
-        if let Some(name) = self.sabotage {
+        if let Some(name) = self.sabotage.or(self.pauses) {
             launch.environment.push(("DOORBUSTER_SABOTAGE".into(), name.into()));
         }
+        launch
+    }
+
+    /// The accounts of an operator, of the crowd, and of those who come at the end.
+    async fn accounts(&self, launch: &Launch) -> (Account, Vec<Account>, Vec<Account>) {
         let db = launch.open_database().await.unwrap();
         let (clock, rng) = (Clock::system(), Rng::system());
         // A restart takes about as long as a load phase; should they run out, the stream just ends earlier.
         let seconds = (self.load.1.as_secs_f64() + 1.0) * f64::from(self.kills.max(1)) + 5.0;
-        let count = (seconds * f64::from(self.per_second)) as u32 + self.stock * self.sales as u32 + 20;
+        let late = self.stock * self.sales as u32 + 20;
+        let count = (seconds * f64::from(self.per_second)) as u32 + late;
         let operator = ready::users(&db, &clock, &rng, "operator", 1, true).await.unwrap().remove(0);
-        let buyers = ready::users(&db, &clock, &rng, "buyer", count, false).await.unwrap();
-        (launch, operator, buyers)
+        let mut buyers = ready::users(&db, &clock, &rng, "buyer", count, false).await.unwrap();
+        let early = buyers.split_off(late as usize);
+        (operator, early, buyers)
     }
 
+    /// A shop whose sales have just begun.
     async fn open_shop(&self, launch: &Launch, operator: &Account) -> Vec<SaleId> {
         let mut operator = Operator::new(launch.address, &operator.token);
         let starts_at = operator.server_time().await.unwrap().plus(Duration::from_millis(500));
@@ -207,10 +207,68 @@ impl Scenario {
 }
 
 impl Run {
+    /// Starts the nodes and sends the crowd. The first node is there before the others start.
+    pub async fn begin(scenario: Scenario, launches: Vec<Launch>) -> Self {
+        let (operator, early, late) = scenario.accounts(&launches[0]).await;
+        let mut nodes = Vec::new();
+        for launch in &launches {
+            nodes.push(launch.start(READY_WITHIN).await.unwrap());
+        }
+        let sales = scenario.open_shop(&launches[0], &operator).await;
+        let mut run = Self {
+            scenario,
+            launches,
+            nodes,
+            recorder: Recorder::new(Clock::system()),
+            sales,
+            stream: None,
+            late,
+            at_once: Vec::new(),
+            checked: 0,
+            kills: 0,
+        };
+        let Scenario { seed, per_second, habits, .. } = run.scenario;
+        run.stream = Some(Stream::start(run.stages(), seed, per_second, 300, habits, early.into(), 0));
+        run
+    }
+
+    /// Ends the load, lets everything settle, and checks.
+    pub async fn end(mut self, folder: TempDir) -> Outcome {
+        let sent = match self.stream.take() {
+            Some(stream) => stream.finish().await,
+            None => 0,
+        };
+        if !self.is_decided() {
+            self.wait_until_returned().await;
+            self.mop_up(sent).await;
+        }
+        let facts = self.settled().await;
+        let entries = self.recorder.snapshot();
+        let (calm, return_grace) = (self.scenario.is_calm(), self.scenario.return_grace);
+        let report = checker::check(Evidence { history: &entries, facts: &facts, settled: true, calm, return_grace });
+        for node in std::mem::take(&mut self.nodes) {
+            if !node.stop(Duration::from_secs(30)).await.unwrap() {
+                self.fault(Invariant::Answered, "a server did not stop well".into());
+            }
+        }
+        let mut outcome = Outcome { report, at_once: self.at_once, kills: self.kills, kept: None };
+        if self.scenario.sabotage.is_none() && !outcome.faults().is_empty() {
+            let mut file = std::io::BufWriter::new(std::fs::File::create(folder.path().join("history.jsonl")).unwrap());
+            write_lines(&entries, &mut file).unwrap();
+            outcome.kept = Some(folder.keep());
+        }
+        outcome
+    }
+
     fn stages(&self) -> Vec<Arc<Stage>> {
-        let stage = |sale: &SaleId| Stage {
-            addresses: vec![self.launch.address],
-            sale: *sale,
+        let addresses: Vec<_> = self.launches.iter().map(|launch| launch.address).collect();
+        self.sales.iter().map(|sale| Arc::new(self.stage_on(*sale, addresses.clone()))).collect()
+    }
+
+    fn stage_on(&self, sale: SaleId, addresses: Vec<SocketAddr>) -> Stage {
+        Stage {
+            addresses,
+            sale,
             timeout: Duration::from_secs(5),
             patience: Duration::from_secs(60),
             persistence: Duration::from_secs(3),
@@ -218,19 +276,43 @@ impl Run {
             recorder: self.recorder.clone(),
             tally: Arc::new(Tally::default()),
             board: parking_lot::Mutex::default(),
-        };
-        self.sales.iter().map(stage).map(Arc::new).collect()
+        }
+    }
+
+    /// Waits until a shopper of each node buys and hears what became of it. Returns how long that took.
+    pub async fn until_sold_on_each_node(&mut self) -> Duration {
+        let begun = Instant::now();
+        let mut shoppers = tokio::task::JoinSet::new();
+        for launch in &self.launches {
+            let stage = Arc::new(self.stage_on(self.sales[0], vec![launch.address]));
+            let first = 2_000_000 + self.late.len() as u32;
+            let buyer = self.late.pop().expect("an account");
+            let rush = Rush {
+                seed: self.scenario.seed,
+                first,
+                count: 1,
+                over: Duration::from_millis(1),
+                habits: Habits::none(),
+                accounts: Accounts::Ready(vec![buyer].into()),
+                opens: Instant::now(),
+            };
+            shoppers.spawn(crowd::rush(stage, rush));
+        }
+        shoppers.join_all().await;
+        begun.elapsed()
     }
 
     async fn facts(&self) -> Facts {
-        let db = self.launch.open_database().await.unwrap();
+        let db = self.launches[0].open_database().await.unwrap();
         Facts::read(&db).await.unwrap()
     }
 
-    /// Kills the server, looks at the rows it left, starts it again, and looks whether everything that had been accepted
-    /// is recorded as soon as the server says that it is ready.
-    async fn kill(&mut self, server: &mut Server, number: u32) {
-        server.kill().unwrap();
+    /// Kills a node, looks at the rows it left, starts it again, and looks whether everything that had been accepted
+    /// is recorded; on one node, as soon as it says that it is ready.
+    pub async fn kill(&mut self, node: usize) {
+        let number = self.kills;
+        self.kills += 1;
+        self.nodes[node].kill().unwrap();
         let accepted: HashSet<_> = {
             let entries = self.recorder.snapshot();
             let new = entries[self.checked..].iter().filter_map(ticket_of).collect();
@@ -238,13 +320,26 @@ impl Run {
             new
         };
         self.look(&format!("after kill {number}")).await;
-        *server = self.launch.start(READY_WITHIN).await.unwrap();
+        self.nodes[node] = self.launches[node].start(READY_WITHIN).await.unwrap();
         let facts = self.look(&format!("after restart {number}")).await;
+        if self.launches.len() > 1 {
+            // The others' tickets are still on their way.
+            return;
+        }
         let rows: HashSet<_> = facts.orders.iter().map(|order| order.id).collect();
         for lost in accepted.difference(&rows) {
             let evidence = format!("after restart {number}: {lost} was accepted and is nowhere");
             self.fault(Invariant::AcceptedIsRecorded, evidence);
         }
+    }
+
+    /// Stops a node as an operator would (SIGTERM), and starts it again.
+    pub async fn restart(&mut self, node: usize) {
+        let stopped = self.nodes.remove(node).stop(Duration::from_secs(30)).await.unwrap();
+        if !stopped {
+            self.fault(Invariant::Answered, format!("node {node} did not stop well"));
+        }
+        self.nodes.insert(node, self.launches[node].start(READY_WITHIN).await.unwrap());
     }
 
     async fn look(&mut self, when: &str) -> Facts {
@@ -282,9 +377,10 @@ impl Run {
     }
 
     /// Demand that is greater than the stock, when nothing else is on its way: everything must be sold.
-    async fn mop_up(&mut self, late: &[Account], sent: u32) {
+    async fn mop_up(&mut self, sent: u32) {
         // The promise allows a returned unit this long to get back to the gate.
         sleep(checker::RETURN_GRACE).await;
+        let late = std::mem::take(&mut self.late);
         let each = late.len() / self.sales.len();
         let mut first = sent + 1_000_000;
         let mut rushes = tokio::task::JoinSet::new();
@@ -310,7 +406,7 @@ impl Run {
     }
 
     async fn settled(&self) -> Facts {
-        let db = self.launch.open_database().await.unwrap();
+        let db = self.launches[0].open_database().await.unwrap();
         settle(&db, &self.recorder.snapshot(), self.settle_within()).await.unwrap()
     }
 }

@@ -68,6 +68,7 @@ fn settings(url: &str, admin_url: &str) -> config::Broker {
         receive_queue: 64,
         operation_timeout: Span(Duration::from_secs(10)),
         reconnect_max: Span(Duration::from_secs(1)),
+        refuse_after: Span(Duration::from_secs(1)),
         keep_alive: Span(Duration::from_secs(5)),
         stall_after: Span(Duration::from_secs(10)),
         start_timeout: Span(Duration::from_secs(60)),

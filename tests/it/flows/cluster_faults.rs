@@ -1,0 +1,285 @@
+//! Two nodes on servers of their own, a crowd, and a fault in the middle of it: every promise holds, and buying goes on.
+//!
+//! `DOORBUSTER_FAULTS` chooses the faults by their names (`F8,F11`), or `all` of them; unless set, those that are marked.
+
+use std::future::Future;
+use std::time::Duration;
+
+use doorbuster::broker::pulsar::PulsarBroker;
+use doorbuster::broker::{Broker as _, Message, Topic};
+use doorbuster::config::{Config, Secret};
+use doorbuster::demo::history::{Entry, Step};
+use doorbuster::demo::plan::Habits;
+use doorbuster::kernel::{Clock, Rng};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::{Instant, sleep};
+
+use super::scenario::{Run, Scenario, stage};
+use crate::support::proxy::{Network, Proxy};
+use crate::support::servers::{FreshDatabase, OwnServers, execute};
+
+/// What is done to a run, and how it is called.
+struct Fault {
+    name: &'static str,
+    what: &'static str,
+    /// Whether it is tried at each change, not only when asked for.
+    each_change: bool,
+    /// A pause inside the nodes, where the fault is to find them.
+    pause: Option<&'static str>,
+}
+
+const fn fault(name: &'static str, what: &'static str, each_change: bool, pause: Option<&'static str>) -> Fault {
+    Fault { name, what, each_change, pause }
+}
+
+const FAULTS: [Fault; 19] = [
+    fault("F1", "node killed between admission and publishing", true, Some("publisher.slow")),
+    fault("F2", "node killed after publishing, before the answer", false, Some("purchase.slow_answer")),
+    fault("F3", "node killed before the writer's commit", false, Some("writer.slow")),
+    fault("F4", "node killed after the commit, before the acknowledgement", true, Some("writer.slow_ack")),
+    fault("F5", "node killed after the commit, before the outbox is relayed", false, Some("relay.slow")),
+    fault("F6", "Pulsar killed, back after 5 s", true, None),
+    fault("F7", "Pulsar away for a minute", false, None),
+    fault("F8", "Redis killed, back empty", true, None),
+    fault("F9", "Redis back with an old dump", false, None),
+    fault("F11", "PostgreSQL killed, back at once", true, None),
+    fault("F12", "all PostgreSQL sessions terminated, again and again", false, None),
+    fault("F13-cut", "no connections to Redis and PostgreSQL for 3 s", false, None),
+    fault("F13-half-open", "connections to Redis and PostgreSQL dead without a word", false, None),
+    fault("F13-slow", "500 ms to Redis and PostgreSQL for 5 s", false, None),
+    fault("F13-reset", "connections to Redis and PostgreSQL reset, again and again", false, None),
+    fault("F18", "messages that nobody can read", false, None),
+    fault("F23", "node stands still for 6 s", true, None),
+    fault("F24", "a lock on the orders for 4 s", false, None),
+    fault("SIGTERM", "node stopped in the middle of the rush, and started again", true, None),
+];
+
+/// Two nodes with a database, keys and topics of one fault's own.
+struct Cluster<'a> {
+    servers: &'a OwnServers,
+    database: FreshDatabase,
+    redis: Proxy,
+    postgres: Proxy,
+}
+
+impl<'a> Cluster<'a> {
+    async fn new(servers: &'a OwnServers) -> Self {
+        let database = FreshDatabase::create_on(&servers.find("DOORBUSTER_TEST_POSTGRES")).await;
+        let redis = Proxy::before(&servers.find("DOORBUSTER_TEST_REDIS")).await;
+        let postgres = Proxy::before(&database.url()).await;
+        Self { servers, database, redis, postgres }
+    }
+
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("store.url", self.postgres.url()),
+            ("gate.url", self.redis.url()),
+            ("gate.prefix", self.database.name().to_owned()),
+            ("broker.url", self.servers.find("DOORBUSTER_TEST_PULSAR")),
+            ("broker.admin_url", self.servers.find("DOORBUSTER_TEST_PULSAR_ADMIN")),
+            ("broker.tenant", self.database.name().to_owned()),
+            ("broker.partitions", "2".to_owned()),
+            ("node.lease", "2s".to_owned()),
+        ]
+    }
+
+    async fn begin(&self, scenario: Scenario, folder: &std::path::Path) -> Run {
+        let launches = ["one", "two"].map(|name| {
+            let mut launch = scenario.launch(folder).set("node.name", name);
+            for (key, value) in self.settings() {
+                launch = launch.set(key, &value);
+            }
+            launch.log = Some(folder.join(format!("{name}.log")));
+            launch
+        });
+        Run::begin(scenario, launches.into()).await
+    }
+
+    /// Something that only this test's PostgreSQL hears.
+    async fn tell_postgres(&self, statements: &str) {
+        execute(&self.servers.find("DOORBUSTER_TEST_POSTGRES"), statements).await;
+    }
+
+    /// Does it, and returns when it is over.
+    async fn strike(&self, name: &str, run: &mut Run) {
+        let away = Duration::from_secs;
+        match name {
+            "F1" | "F2" | "F3" | "F4" | "F5" => {
+                run.kill(1).await;
+                run.kill(0).await;
+            }
+            "F6" => self.without("pulsar", away(5)).await,
+            "F7" => self.without("pulsar", away(60)).await,
+            "F8" => self.servers.wipe("redis"),
+            "F9" => self.old_dump().await,
+            "F11" => self.without("postgres", away(0)).await,
+            "F12" => self.terminate_sessions().await,
+            "F13-cut" => self.network(Network::Cut, away(3)).await,
+            "F13-half-open" => self.network(Network::HalfOpen, away(1)).await,
+            "F13-slow" => self.network(Network::Slow(Duration::from_millis(500)), away(5)).await,
+            "F13-reset" => {
+                repeated(20, Duration::from_millis(100), async || {
+                    self.redis.reset();
+                    self.postgres.reset();
+                })
+                .await;
+            }
+            "F18" => self.garbage().await,
+            "F23" => {
+                let node = Pid::from_raw(run.nodes[1].pid() as i32).unwrap();
+                kill_process(node, Signal::STOP).unwrap();
+                sleep(away(6)).await;
+                kill_process(node, Signal::CONT).unwrap();
+            }
+            "F24" => {
+                let lock = "BEGIN; LOCK TABLE orders; SELECT pg_sleep(4); COMMIT";
+                execute(&self.database.url(), lock).await;
+            }
+            "SIGTERM" => run.restart(1).await,
+            other => panic!("there is no fault {other}"),
+        }
+    }
+
+    async fn without(&self, server: &str, away: Duration) {
+        self.servers.kill(server);
+        sleep(away).await;
+        self.servers.restart(server);
+    }
+
+    async fn old_dump(&self) {
+        let dump = self.servers.set().join("redis/dump.rdb");
+        let redis = self.servers.find("DOORBUSTER_TEST_REDIS");
+        let client = redis::Client::open(redis).unwrap();
+        let mut conn = client.get_multiplexed_async_connection().await.unwrap();
+        redis::cmd("SAVE").exec_async(&mut conn).await.unwrap();
+        let old = std::fs::read(&dump).unwrap();
+        sleep(Duration::from_secs(1)).await;
+        self.servers.kill("redis");
+        std::fs::write(&dump, old).unwrap();
+        self.servers.restart("redis");
+    }
+
+    async fn terminate_sessions(&self) {
+        let statement = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
+            self.database.name()
+        );
+        repeated(20, Duration::from_millis(100), async || self.tell_postgres(&statement).await).await;
+    }
+
+    async fn network(&self, network: Network, lasts: Duration) {
+        self.redis.set(network);
+        self.postgres.set(network);
+        sleep(lasts).await;
+        self.redis.set(Network::Fine);
+        self.postgres.set(Network::Fine);
+    }
+
+    /// Into every partition, between the tickets.
+    async fn garbage(&self) {
+        let mut config = Config::default_embedded().broker;
+        let settings = self.settings();
+        let value = |key: &str| settings.iter().find(|(name, _)| *name == key).unwrap().1.clone();
+        config.url = Secret::new(value("broker.url"));
+        config.admin_url = Secret::new(value("broker.admin_url"));
+        config.tenant = value("broker.tenant");
+        let broker = PulsarBroker::open(&config, "garbage", Clock::system(), Rng::system()).await.unwrap();
+        for number in 0..20_u8 {
+            let payload = vec![number; 64].into();
+            let message = Message { key: vec![number].into(), payload, deliver_at: None };
+            broker.publish(Topic::OrderRequests, vec![message]).await.unwrap();
+        }
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while broker.failures(0, 100).await.unwrap().len() < 20 {
+            assert!(Instant::now() < deadline, "not all of them were parked");
+            sleep(Duration::from_millis(50)).await;
+        }
+        broker.close().await;
+    }
+}
+
+async fn repeated<F: Future<Output = ()>>(times: u32, pause: Duration, act: impl Fn() -> F) {
+    for _ in 0..times {
+        act().await;
+        sleep(pause).await;
+    }
+}
+
+/// Returned units come back to the gate by events: while Pulsar is away, and for as long as it takes to start, they don't.
+fn return_grace(fault: &str) -> Duration {
+    Duration::from_secs(match fault {
+        "F6" => 60,
+        "F7" => 150,
+        _ => 20,
+    })
+}
+
+/// Returns a line for the table, and what was wrong.
+async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::new(servers).await;
+    let scenario = Scenario {
+        stock: 60,
+        per_second: 30,
+        load: (Duration::from_secs(60), Duration::from_secs(60)),
+        habits: Habits { impatient: 0, cancel: 25, persistent: 10, ..Habits::default() },
+        pauses: fault.pause,
+        calm: false,
+        return_grace: return_grace(fault.name),
+        ..Scenario::default()
+    };
+    let mut run = cluster.begin(scenario, folder.path()).await;
+    sleep(Duration::from_secs(2)).await;
+    cluster.strike(fault.name, &mut run).await;
+    let recovered = run.until_sold_on_each_node().await;
+    let recorder = run.recorder.clone();
+    let outcome = run.end(folder).await;
+    let counts = &outcome.report.counts;
+    let mut faults = outcome.faults();
+    // A run in which nothing happens proves nothing.
+    if counts.accepted < 30 || counts.orders < 30 || counts.fully_sold != 2 {
+        faults = format!("{faults}\ntoo little happened: {counts:?}");
+    }
+    if fault.name == "SIGTERM" {
+        // Who knocks while the node is away goes to the other one. Who was let in is answered.
+        let history = recorder.snapshot();
+        let lost = |entry: &&Entry| matches!(&entry.step, Step::Unknown { why } if !why.starts_with("cannot connect"));
+        for entry in history.iter().filter(lost) {
+            faults = format!("{faults}\na request without an answer: {entry:?}");
+        }
+    }
+    let line = format!(
+        "{:14} {:62} {:5.1} s, {} accepted, {} unknown, {} epochs",
+        fault.name,
+        fault.what,
+        recovered.as_secs_f64(),
+        counts.accepted,
+        counts.unknown,
+        counts.epochs
+    );
+    (line, faults)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promises_survive_faults_of_nodes_servers_and_network() {
+    let chosen = std::env::var("DOORBUSTER_FAULTS").ok();
+    let wanted = |fault: &&Fault| match chosen.as_deref() {
+        None => fault.each_change,
+        Some("all") => true,
+        Some(names) => names.split(',').any(|name| name == fault.name),
+    };
+    let faults: Vec<_> = FAULTS.iter().filter(wanted).collect();
+    assert!(!faults.is_empty(), "no fault is called {chosen:?}");
+    let _stage = stage().await;
+    let servers = OwnServers::up("postgres,redis,pulsar");
+    let mut wrong = String::new();
+    for fault in faults {
+        let (line, faults) = play(&servers, fault).await;
+        println!("{line}");
+        if !faults.is_empty() {
+            println!("{faults}");
+            wrong.push_str(&format!("{line}\n{faults}\n"));
+        }
+    }
+    assert_eq!(wrong, "");
+}
