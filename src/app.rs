@@ -89,15 +89,7 @@ impl App {
         metrics.register(|registry| accounts.register_metrics(registry));
         let relay = Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
         let orphans = Relay::of_orphans(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
-        let sales = Sales::new(sales::Parts {
-            db: db.clone(),
-            broker: broker.clone(),
-            gate: gate.clone(),
-            relay: relay.clone(),
-            clock: clock.clone(),
-            rng: rng.clone(),
-            config: config.sales.clone(),
-        })?;
+        let sales = Sales::new(sales_parts(&config, &db, &broker, &gate, &relay, &clock, &rng))?;
         let (points, tcc) = points_of(&config, &db, &clock, &rng, &metrics, &node);
         let (publisher, publishing) = publisher(broker.clone(), &config.broker);
         let orders = Orders::new(Parts {
@@ -113,6 +105,7 @@ impl App {
             payments: config.payments.clone(),
             refunds_due: Arc::default(),
             checks_due: Arc::default(),
+            tcc: tcc.clone(),
             clock: clock.clone(),
             rng: rng.clone(),
             metrics: metrics.clone(),
@@ -296,6 +289,26 @@ fn node_name(config: &config::Node, rng: &Rng) -> String {
     let plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '-';
     let host: String = host.chars().filter(plain).take(40).collect();
     format!("{host}-{}", data_encoding::HEXLOWER.encode(&rng.bytes::<4>()))
+}
+
+fn sales_parts(
+    config: &Config,
+    db: &Database,
+    broker: &Arc<dyn Broker>,
+    gate: &Arc<dyn Gate>,
+    relay: &Relay,
+    clock: &Clock,
+    rng: &Rng,
+) -> sales::Parts {
+    sales::Parts {
+        db: db.clone(),
+        broker: broker.clone(),
+        gate: gate.clone(),
+        relay: relay.clone(),
+        clock: clock.clone(),
+        rng: rng.clone(),
+        config: config.sales.clone(),
+    }
 }
 
 /// Points, and who coordinates the transactions that they take part in.
