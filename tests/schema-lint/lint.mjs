@@ -97,12 +97,21 @@ function unannounced() {
   )
 }
 
+// The page about the schema has every code of the errors that are not the payloads'.
+function undocumentedCodes() {
+  const codes = readFileSync(`${root}src/api/graphql/error.rs`, 'utf8').match(/=> "[A-Z_]+"/g) ?? []
+  const page = readFileSync(`${root}schema/README.md`, 'utf8')
+  if (codes.length === 0) return ['no codes found in src/api/graphql/error.rs']
+  return codes.map((code) => code.slice(4, -1)).filter((code) => !page.includes('`' + code + '`'))
+}
+
 report('valid (graphql-js validateSchema)', validateSchema(schema).map(String))
 for (const { kind, described, all, missing } of coverage(schema)) {
   report(`descriptions: ${kind}`, missing, `${described} of ${all} (${((100 * described) / all).toFixed(1)} %)`)
 }
 report('deprecations have a reason and a date', undated(schema))
 report('@graphql-eslint', await eslint())
+report('error codes that schema/README.md omits', undocumentedCodes())
 report(`graphql-schema-linter (${rules.length} rules)`, schemaLinter())
 report('breaking changes that CHANGELOG.md omits', unannounced())
 process.exit(failed ? 1 : 0)
