@@ -31,8 +31,10 @@ use crate::nodes::Leases;
 use crate::orders::publisher::publisher;
 use crate::orders::{Orders, Parts};
 use crate::payments::PaymentGateway;
+use crate::points::{self, Points};
 use crate::sales::{self, Sales};
 use crate::store::Database;
+use crate::tcc::{self, Coordinator};
 use crate::telemetry::Metrics;
 use crate::workers::{login_log, payment_timeouts};
 
@@ -55,6 +57,8 @@ struct Inner {
     accounts: Accounts,
     sales: Sales,
     orders: Orders,
+    points: Points,
+    tcc: Coordinator,
     relay: Relay,
     orphans: Relay,
     metrics: Metrics,
@@ -85,15 +89,8 @@ impl App {
         metrics.register(|registry| accounts.register_metrics(registry));
         let relay = Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
         let orphans = Relay::of_orphans(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
-        let sales = Sales::new(sales::Parts {
-            db: db.clone(),
-            broker: broker.clone(),
-            gate: gate.clone(),
-            relay: relay.clone(),
-            clock: clock.clone(),
-            rng: rng.clone(),
-            config: config.sales.clone(),
-        })?;
+        let sales = Sales::new(sales_parts(&config, &db, &broker, &gate, &relay, &clock, &rng))?;
+        let (points, tcc) = points_of(&config, &db, &clock, &rng, &metrics, &node);
         let (publisher, publishing) = publisher(broker.clone(), &config.broker);
         let orders = Orders::new(Parts {
             db: db.clone(),
@@ -108,6 +105,7 @@ impl App {
             payments: config.payments.clone(),
             refunds_due: Arc::default(),
             checks_due: Arc::default(),
+            tcc: tcc.clone(),
             clock: clock.clone(),
             rng: rng.clone(),
             metrics: metrics.clone(),
@@ -130,6 +128,8 @@ impl App {
             accounts,
             sales,
             orders,
+            points,
+            tcc,
             relay,
             orphans,
             metrics,
@@ -164,6 +164,16 @@ impl App {
     /// Buying.
     pub fn orders(&self) -> &Orders {
         &self.0.orders
+    }
+
+    /// Loyalty points.
+    pub fn points(&self) -> &Points {
+        &self.0.points
+    }
+
+    /// Global transactions.
+    pub fn tcc(&self) -> &Coordinator {
+        &self.0.tcc
     }
 
     /// This node's name.
@@ -224,6 +234,7 @@ impl App {
             catalog: Arc::new(self.0.sales.clone()),
             stock: Arc::new(self.0.hub.clone()),
             orders: self.0.orders.clone(),
+            points: self.0.points.clone(),
         }
     }
 
@@ -278,6 +289,56 @@ fn node_name(config: &config::Node, rng: &Rng) -> String {
     let plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '-';
     let host: String = host.chars().filter(plain).take(40).collect();
     format!("{host}-{}", data_encoding::HEXLOWER.encode(&rng.bytes::<4>()))
+}
+
+fn sales_parts(
+    config: &Config,
+    db: &Database,
+    broker: &Arc<dyn Broker>,
+    gate: &Arc<dyn Gate>,
+    relay: &Relay,
+    clock: &Clock,
+    rng: &Rng,
+) -> sales::Parts {
+    sales::Parts {
+        db: db.clone(),
+        broker: broker.clone(),
+        gate: gate.clone(),
+        relay: relay.clone(),
+        clock: clock.clone(),
+        rng: rng.clone(),
+        config: config.sales.clone(),
+    }
+}
+
+/// Points, and who coordinates the transactions that they take part in.
+fn points_of(
+    config: &Config,
+    db: &Database,
+    clock: &Clock,
+    rng: &Rng,
+    metrics: &Metrics,
+    node: &str,
+) -> (Points, Coordinator) {
+    let (shop, points_db, config_points) = (db.clone(), db.clone(), config.points.clone());
+    let (clock, rng) = (clock.clone(), rng.clone());
+    let points = Points::new(points::Parts {
+        shop,
+        db: points_db,
+        clock: clock.clone(),
+        rng: rng.clone(),
+        config: config_points,
+    });
+    let tcc = Coordinator::new(tcc::Parts {
+        db: db.clone(),
+        participants: vec![Arc::new(points.clone())],
+        clock,
+        rng,
+        metrics: metrics.clone(),
+        config: config.tcc.clone(),
+        node: node.to_owned(),
+    });
+    (points, tcc)
 }
 
 async fn open_broker(

@@ -50,6 +50,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "sales",
             "orders",
             "payments",
+            "points",
+            "tcc",
             "nodes",
             "broker",
             "gate",
@@ -63,8 +65,26 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("accounts", &["kernel", "config", "telemetry", "store", "broker"]),
     ("catalog", &["kernel", "config", "telemetry", "store", "broker"]),
     ("sales", &["kernel", "config", "telemetry", "store", "broker", "gate", "hub", "catalog"]),
+    ("tcc", &["kernel", "config", "telemetry", "store"]),
+    ("points", &["kernel", "config", "telemetry", "store", "catalog", "tcc"]),
     ("payments", &["kernel", "config", "telemetry", "store", "broker"]),
-    ("orders", &["kernel", "config", "telemetry", "store", "broker", "gate", "hub", "sales", "catalog", "payments"]),
+    (
+        "orders",
+        &[
+            "kernel",
+            "config",
+            "telemetry",
+            "store",
+            "broker",
+            "gate",
+            "hub",
+            "sales",
+            "catalog",
+            "payments",
+            "points",
+            "tcc",
+        ],
+    ),
 ];
 
 fn rust_files(folder: &str) -> Vec<PathBuf> {

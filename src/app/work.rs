@@ -83,6 +83,7 @@ impl App {
             let (broker, db) = (app.0.broker.clone(), app.0.db.clone());
             Ok(login_log::run(consumer, broker, db, app.0.clock.clone(), app.0.metrics.clone()).await?)
         });
+        self.work("global-transactions", |app| async move { Ok(app.0.tcc.recover(&app.0.orders).await?) });
         self.lead("sweep", |app| async move { jobs::sweep(&app.0.orders, &app.0.config).await });
         self.lead("payment-checks", |app| async move { payments::check(&app.0.orders, &app.0.config).await });
         self.lead("refunds", |app| async move { payments::refund(&app.0.orders, &app.0.config).await });

@@ -19,11 +19,13 @@ mod network;
 mod node;
 mod orders;
 mod payments;
+mod points;
 mod sales;
 pub mod schema;
 mod secret;
 mod server;
 mod store;
+mod tcc;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -47,10 +49,12 @@ pub use network::Network;
 pub use node::{Node, Role};
 pub use orders::Orders;
 pub use payments::Payments;
+pub use points::Points;
 pub use sales::Sales;
 pub use secret::Secret;
 pub use server::Server;
 pub use store::Store;
+pub use tcc::Tcc;
 pub use units::{Size, Span};
 
 /// Every key with its default, and its documentation.
@@ -76,6 +80,10 @@ pub struct Config {
     pub orders: Orders,
     /// The gateway, and how long money may be under way.
     pub payments: Payments,
+    /// Loyalty points.
+    pub points: Points,
+    /// Global transactions.
+    pub tcc: Tcc,
     /// The HTTP server.
     pub server: Server,
     /// Limits of documents, operations and sockets.
@@ -117,6 +125,7 @@ impl Config {
         self.accounts.validate(check);
         self.sales.validate(check);
         self.payments.validate(check);
+        self.tcc.validate(check);
         self.graphql.validate(check);
         self.access.validate(check);
         self.limits.validate(check);

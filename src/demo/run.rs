@@ -119,6 +119,9 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     Ok(verdict.holds())
 }
 
+/// Points that a shopper of the demo begins with: enough for a few of its products.
+const WELCOME: &str = "5000";
+
 /// Settings under which thousands of shoppers from one address can sign up within seconds. Never for a real shop.
 fn prepare(options: &Options) -> anyhow::Result<Vec<Launch>> {
     let logs: Vec<_> = (1..=options.addresses.len()).map(|number| format!("node-{number}.log")).collect();
@@ -137,7 +140,8 @@ fn prepare(options: &Options) -> anyhow::Result<Vec<Launch>> {
         .set("accounts.hash_passes", "1")
         .set("accounts.hash_queue", "1000")
         .set("accounts.sign_ins_per_account_per_minute", "0")
-        .set("accounts.attempts_per_address_per_minute", "0");
+        .set("accounts.attempts_per_address_per_minute", "0")
+        .set("points.welcome", WELCOME);
     launch.settings.extend(options.profile.iter().cloned());
     let node = |(number, (address, log)): (usize, (&SocketAddr, &String))| {
         let launch = Launch { address: *address, log: Some(options.data.join(log)), ..launch.clone() };

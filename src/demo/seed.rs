@@ -108,7 +108,7 @@ impl Operator {
         let input = json!({
             "sessionId": session, "productId": product,
             "price": { "amount": terms.price, "currencyCode": "CNY" },
-            "stock": terms.stock, "limitPerBuyer": terms.limit_per_buyer,
+            "pointsPrice": points_price(terms.price), "stock": terms.stock, "limitPerBuyer": terms.limit_per_buyer,
             "payWithinSeconds": terms.pay_within.as_secs(), "returnsOnRefund": true,
         });
         let id = self.act("saleCreate", "SaleCreateInput", "sale", input).await?;
@@ -159,4 +159,10 @@ pub async fn shop(
     }
     let sale = crowds.ok_or_else(|| Fault::Malformed("no sale".into()))?;
     Ok((sale, opens))
+}
+
+/// Ten points for each whole unit of money.
+fn points_price(price: &str) -> i64 {
+    let whole = price.split('.').next().and_then(|whole| whole.parse::<i64>().ok());
+    (whole.unwrap_or_default() * 10).max(1)
 }

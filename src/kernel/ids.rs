@@ -120,6 +120,10 @@ uuid_ids! {
     PaymentId = "payment";
     /// Money going back.
     RefundId = "refund";
+    /// One movement of loyalty points.
+    TransferId = "points";
+    /// A global transaction: work in several databases that is done in all of them or in none.
+    Xid = "tx";
 }
 
 macro_rules! numbers {

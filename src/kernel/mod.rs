@@ -10,7 +10,8 @@ pub mod sabotage;
 
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use ids::{
-    AuditId, Epoch, LoginEventId, OrderId, PaymentId, ProductId, RefundId, SaleId, Seq, SessionId, TicketId, UserId,
+    AuditId, Epoch, LoginEventId, OrderId, PaymentId, ProductId, RefundId, SaleId, Seq, SessionId, TicketId,
+    TransferId, UserId, Xid,
 };
 pub use money::{Currency, Money};
 pub use retry::Backoff;

@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod messages;
 pub mod model;
 pub mod pay;
+pub mod points;
 pub mod publisher;
 pub mod purchase;
 pub mod rebuild;

@@ -7,6 +7,7 @@ use crate::kernel::{OrderId, PaymentId, Timestamp, UserId};
 use crate::payments::gateway::{PageError, PageRequest};
 use crate::payments::{Amount, LogEntry, Method, Payment, PaymentState};
 use crate::store::{self, StoreError};
+use crate::tcc::Transaction;
 
 /// A wish to pay.
 #[derive(Debug, Clone)]
@@ -53,6 +54,8 @@ pub enum PayRefusal {
     ReturnUrlInvalid,
     /// Too many attempts for this order.
     TooManyAttempts,
+    /// The sale takes no points.
+    NotForPoints,
     /// Fewer points than it costs.
     PointsInsufficient,
 }
@@ -75,12 +78,6 @@ impl Orders {
         }
     }
 
-    /// Points settle at once, by the coordinator of reservations.
-    #[allow(clippy::unused_self, reason = "the method's place")]
-    async fn pay_with_points(&self, _: UserId, _: OrderId, _: PayRequest) -> Answer<Begun> {
-        Ok(Err(PayRefusal::MethodUnavailable))
-    }
-
     async fn pay_with_alipay(&self, buyer: UserId, order: OrderId, request: PayRequest) -> Answer<Begun> {
         let (return_url, key) = (request.return_url, request.key);
         let known = {
@@ -99,7 +96,7 @@ impl Orders {
         if let Err(refusal) = self.page_of(&found, &payment) {
             return Ok(Err(refusal));
         }
-        match self.begin(payment.clone()).await {
+        match self.begin(payment.clone(), None).await {
             Ok(Ok(begun)) => self.begun(begun),
             Ok(Err(refusal)) => Ok(Err(refusal)),
             // The same key at the same moment: one of them is written.
@@ -151,7 +148,12 @@ impl Orders {
 
     /// Writes the attempt down, if the order can still be paid. The order's row is locked: it is not closed meanwhile, and who closes
     /// it afterwards finds the attempt.
-    async fn begin(&self, payment: Payment) -> Answer<(Arc<Order>, Payment)> {
+    /// `transaction` is the one that will settle it, if one will.
+    pub(super) async fn begin(
+        &self,
+        payment: Payment,
+        transaction: Option<Transaction>,
+    ) -> Answer<(Arc<Order>, Payment)> {
         let (clock, attempts_max) = (self.0.clock.clone(), self.0.payments.attempts_max);
         let begun: Result<(Order, Payment), PayRefusal> = store::write!(&self.0.db, |conn| {
             let ticket = payment.order.ticket();
@@ -170,6 +172,9 @@ impl Orders {
             sql::payments::insert(conn, &payment).await?;
             let entry = LogEntry::new(now, "buyer", "begun", None, payment.state.as_str());
             sql::payments::log(conn, payment.id, &entry).await?;
+            if let Some(transaction) = &transaction {
+                sql::tcc::begin(conn, transaction).await?;
+            }
             super::fail_point("pay.before_commit");
             Ok(Ok((order, payment)))
         })?;

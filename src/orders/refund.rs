@@ -130,7 +130,7 @@ impl Orders {
             key: request.key,
             audit: None,
         };
-        self.intend(wish).await
+        self.carry_out(wish).await
     }
 
     /// Sends all or a part of a payment back, whatever became of its order. Audited.
@@ -149,7 +149,15 @@ impl Orders {
             key: request.key,
             audit: Some(AuditId::generate(&self.0.clock, &self.0.rng)),
         };
-        self.intend(wish).await
+        self.carry_out(wish).await
+    }
+
+    /// Writes the wish down; points go back at once, money by a worker.
+    async fn carry_out(&self, wish: Wish) -> Answer<(Arc<Order>, Refund)> {
+        match self.intend(wish).await? {
+            Ok(intended) => Ok(Ok(self.with_points_returned(intended).await?)),
+            Err(refusal) => Ok(Err(refusal)),
+        }
     }
 
     async fn intend(&self, wish: Wish) -> Answer<(Arc<Order>, Refund)> {

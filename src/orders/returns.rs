@@ -30,7 +30,8 @@ enum Tried {
 impl Orders {
     /// Brings the refunds further that are due. Returns how many there were.
     pub async fn drive_refunds(&self, max: usize) -> Result<usize, OrdersError> {
-        let Some(gateway) = &self.0.gateway else { return Ok(0) };
+        let points = self.drive_point_refunds(max).await?;
+        let Some(gateway) = &self.0.gateway else { return Ok(points) };
         let now = self.0.clock.now();
         let due = store::read!(&self.0.db, |conn| sql::refunds::due(conn, Method::Alipay, now, max).await)?;
         let count = due.len();

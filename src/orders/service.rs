@@ -16,6 +16,7 @@ use crate::kernel::{Clock, OrderId, Rng, SaleId, TicketId, Timestamp, UserId};
 use crate::payments::PaymentGateway;
 use crate::sales::Sales;
 use crate::store::{self, Database, StoreError};
+use crate::tcc::Coordinator;
 use crate::telemetry::Metrics;
 
 /// Something that orders need does not work now; whether anything changed is unknown.
@@ -62,6 +63,8 @@ pub struct Parts {
     pub refunds_due: Arc<Notify>,
     /// Wakes the worker that asks for payments.
     pub checks_due: Arc<Notify>,
+    /// Coordinates what is paid with points.
+    pub tcc: Coordinator,
     /// Time.
     pub clock: Clock,
     /// Ids, and jitter of back-off.

@@ -146,6 +146,53 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use super::super::types::*;
+    points_accounts (user_id) { user_id -> Id, posted -> BigInt, reserved -> BigInt, opened_at -> BigInt, }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    points_reservations (xid, branch) {
+        xid -> Id, branch -> BigInt, user_id -> Id, kind -> Text, amount -> BigInt, of_xid -> Nullable<Id>,
+        of_branch -> Nullable<BigInt>, returned -> BigInt, state -> Text, reason -> Nullable<Text>, subject -> Text,
+        created_at -> BigInt, resolved_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    points_transfers (id) {
+        id -> Id, kind -> Text, reference -> Nullable<Text>, xid -> Nullable<Id>, branch -> Nullable<BigInt>,
+        operator_id -> Nullable<Id>, reason -> Nullable<Text>, subject -> Nullable<Text>, at -> BigInt,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    points_entries (transfer_id, account_id, amount) {
+        transfer_id -> Id, account_id -> Id, amount -> BigInt, against_id -> Id, opposite -> BigInt, at -> BigInt,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    global_transactions (xid) {
+        xid -> Id, kind -> Text, args -> Text, state -> Text, reason -> Nullable<Text>,
+        last_error -> Nullable<Text>, deadline -> BigInt,
+        next_run_at -> BigInt, attempts -> BigInt, lease_owner -> Text, lease_until -> BigInt, created_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    branch_transactions (xid, branch) {
+        xid -> Id, branch -> BigInt, participant -> Text, args -> Text, state -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(points_entries, points_transfers);
 diesel::allow_tables_to_appear_in_same_query!(orders, payments, refunds);
 diesel::allow_tables_to_appear_in_same_query!(sales, products, sale_sessions, orders, users);
 diesel::allow_tables_to_appear_in_same_query!(access_tokens, users);

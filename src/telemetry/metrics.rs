@@ -56,6 +56,7 @@ const NOTIFICATIONS: [&str; 12] = [
     "wrong_app",
     "wrong_seller",
 ];
+const GLOBAL_TRANSACTION_EVENTS: [&str; 6] = ["begun", "confirmed", "cancelled", "postponed", "overdue", "breach"];
 const TOPICS: [&str; 7] = [
     Topic::OrderRequests.name(),
     Topic::PurchaseResults.name(),
@@ -90,6 +91,9 @@ pub struct Inner {
     pub refunds: Counters,
     /// Notifications of gateways by what they came to, the forged ones too.
     pub notifications: Counters,
+    /// What happened to global transactions: `begun`, `confirmed`, `cancelled`, `postponed` (trouble; it will be tried again), `overdue`
+    /// (trouble for so long that a person should look), `breach` (what must never happen).
+    pub global_transactions: Counters,
     /// One call of the gate.
     pub gate: Seconds,
     /// Units by which the gate and the orders differ, all sales together: `positive` (missing in the gate), `negative`.
@@ -128,6 +132,12 @@ impl Metrics {
             payments: add.counters("payments", "What happened to payments", "event", &PAYMENT_EVENTS),
             refunds: add.counters("refunds", "What happened to refunds", "event", &REFUND_EVENTS),
             notifications: add.counters("notifications", "Notifications of gateways", "verdict", &NOTIFICATIONS),
+            global_transactions: add.counters(
+                "global_transactions",
+                "What happened to global transactions",
+                "event",
+                &GLOBAL_TRANSACTION_EVENTS,
+            ),
             gate: add.seconds("gate_seconds", "One call of the gate"),
             gate_drift: add.gauges(
                 "gate_drift_units",

@@ -12,6 +12,7 @@
 //! | `sign-outs` | `session-changes` | forgets tokens that ended on another node |
 //! | `outbox-relay` | the outbox | publishes this node's events |
 //! | `orphan-relay` | the outbox | publishes what a node left behind that is no more |
+//! | `global-transactions` | the database | ends what was left undecided or half done between orders and points |
 //! | `registry` | | says that this node runs |
 //! | `sweep`, `reconcile`, `purge-tokens` | the database | what a lost message would have left undone |
 

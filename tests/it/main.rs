@@ -17,6 +17,7 @@ mod flows {
     pub mod kill_storm;
     pub mod nodes;
     pub mod operators;
+    pub mod points;
     pub mod scenario;
     pub mod shop;
     pub mod storage_faults;

@@ -11,6 +11,7 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::kernel::Clock;
 use crate::orders::Orders;
+use crate::points::Points;
 use crate::sales::{Offer, Sales, StockLevel, StockView};
 
 /// The services that resolvers call. One per process, in the schema's data.
@@ -29,6 +30,8 @@ pub struct Services {
     pub stock: Arc<dyn StockView>,
     /// Buying.
     pub orders: Orders,
+    /// Loyalty points.
+    pub points: Points,
 }
 
 impl Services {

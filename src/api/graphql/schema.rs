@@ -9,6 +9,7 @@ use super::mutation::accounts::AccountsMutation;
 use super::mutation::catalog::CatalogMutation;
 use super::mutation::orders::OrdersMutation;
 use super::mutation::payments::PaymentsMutation;
+use super::mutation::points::PointsMutation;
 use super::mutation::sale_acts::SaleActsMutation;
 use super::mutation::sales::SalesMutation;
 use super::query::accounts::AccountsQuery;
@@ -33,6 +34,7 @@ pub struct Mutation(
     CatalogMutation,
     SalesMutation,
     SaleActsMutation,
+    PointsMutation,
 );
 
 /// What can be watched.

@@ -11,10 +11,11 @@ use diesel::{ExpressionMethods, QueryDsl, QueryResult};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use super::schema::{broker_messages, orders, payments, sales};
+use super::schema::{broker_messages, global_transactions, orders, payments, sales};
+use super::sql::tcc::open_transaction;
 use crate::broker::embedded::rows::NewMessage;
 use crate::broker::outbox::NewEvent;
-use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId};
+use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId, Xid};
 use crate::orders::decide::Decider;
 use crate::orders::messages::OrderRequest;
 use crate::orders::{Order, OrderState};
@@ -299,4 +300,19 @@ impl QueryFragment<Pg> for InsertEvents {
         out.push_sql(") WITH ORDINALITY AS event (topic, key, payload, deliver_at, place) ORDER BY place");
         Ok(())
     }
+}
+
+/// Global transactions that are due and under nobody's lease, the longest due first; those that another instance is taking just now are left out.
+pub async fn lock_due_transactions(conn: &mut Conn, now: Timestamp, max: usize) -> Result<Vec<Xid>, StoreError> {
+    Ok(global_transactions::table
+        .filter(open_transaction())
+        .filter(global_transactions::next_run_at.le(now))
+        .filter(global_transactions::lease_until.le(now))
+        .order(global_transactions::next_run_at)
+        .limit(max as i64)
+        .select(global_transactions::xid)
+        .for_update()
+        .skip_locked()
+        .load(conn)
+        .await?)
 }

@@ -83,7 +83,7 @@ pub async fn record(conn: &mut Conn, audit: &Audit) -> Result<u64, StoreError> {
     raise_revision(conn).await
 }
 
-/// Writes down an act that changes nothing that nodes remember.
+/// Writes down an act that changes nothing that nodes remember; once.
 pub async fn write_down(conn: &mut Conn, audit: &Audit) -> Result<(), StoreError> {
     diesel::insert_into(audit_log::table)
         .values((
@@ -94,6 +94,7 @@ pub async fn write_down(conn: &mut Conn, audit: &Audit) -> Result<(), StoreError
             audit_log::detail.eq(audit.detail.to_string()),
             audit_log::at.eq(audit.at),
         ))
+        .on_conflict_do_nothing()
         .execute(conn)
         .await?;
     Ok(())

@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use diesel::{ExpressionMethods, RunQueryDsl};
+use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
 
 use super::Conn;
-use super::schema::{broker_messages, outbox};
+use super::schema::{broker_messages, global_transactions, outbox};
 use super::sql::orders::{find, find_by_key, insert};
+use super::sql::tcc::open_transaction;
 use crate::broker::embedded::rows::NewMessage;
 use crate::broker::outbox::NewEvent;
-use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp};
+use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, Xid};
 use crate::orders::decide::Decider;
 use crate::orders::messages::OrderRequest;
 use crate::orders::{Order, OrderState};
@@ -116,4 +117,16 @@ async fn refuse(conn: &mut Conn, mut order: Order) -> Result<Option<Order>, Stor
         return Ok(Some(order));
     }
     Err(StoreError::Conflict { constraint: format!("orders of ticket {}", order.ticket) })
+}
+
+/// Global transactions that are due and under nobody's lease, the longest due first.
+pub async fn lock_due_transactions(conn: &mut Conn, now: Timestamp, max: usize) -> Result<Vec<Xid>, StoreError> {
+    let due = global_transactions::table
+        .filter(open_transaction())
+        .filter(global_transactions::next_run_at.le(now))
+        .filter(global_transactions::lease_until.le(now))
+        .order(global_transactions::next_run_at)
+        .limit(max as i64)
+        .select(global_transactions::xid);
+    Ok(diesel_async::RunQueryDsl::load(due, conn).await?)
 }

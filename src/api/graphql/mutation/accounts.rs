@@ -136,6 +136,10 @@ impl AccountsMutation {
         let result = accounts.sign_up(&username, &password, &display_name, ctx.request().address).await;
         Ok(match result.map_err(|error| accounts_fault(&error))? {
             Ok(SignedIn { user, access_token }) => {
+                // Whoever has no account yet gets it, with the same points, when it is first looked at.
+                if let Err(error) = ctx.services().points.open(user.id).await {
+                    tracing::warn!(%error, user = %user.id, "points account not opened at sign-up");
+                }
                 ctx.insert_http_header(SESSION, access_token.token.as_str());
                 UserSignUpPayload {
                     user: Some(User(user)),

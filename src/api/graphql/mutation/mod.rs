@@ -5,6 +5,7 @@ mod act;
 pub mod catalog;
 pub mod orders;
 pub mod payments;
+pub mod points;
 pub mod purchase_plan;
 pub mod sale_acts;
 pub mod sales;

@@ -39,8 +39,10 @@ pub enum OrderPayErrorCode {
     MethodUnavailable,
     /// The method does not take this currency or amount.
     AmountNotTaken,
-    /// Fewer points than the order costs.
-    PointsInsufficient,
+    /// The sale takes no points.
+    NotForPoints,
+    /// The buyer can spend fewer points than the order costs.
+    InsufficientPoints,
     /// The key is too short, too long, or has other characters.
     IdempotencyKeyInvalid,
     /// The key was used before for something else.
@@ -83,7 +85,10 @@ impl From<PayRefusal> for OrderPayUserError {
             PayRefusal::AmountNotTaken => {
                 Self::about(Code::AmountNotTaken, "This method does not take the order's currency or amount.", "method")
             }
-            PayRefusal::PointsInsufficient => Self::whole(Code::PointsInsufficient, "You have too few points."),
+            PayRefusal::NotForPoints => {
+                Self::about(Code::NotForPoints, "This order can't be paid with points.", "method")
+            }
+            PayRefusal::PointsInsufficient => Self::whole(Code::InsufficientPoints, "You have too few points."),
             PayRefusal::KeyInvalid => {
                 let message = "The key must be 8 to 64 characters of A-Z a-z 0-9 _ -.";
                 Self::about(Code::IdempotencyKeyInvalid, message, "idempotencyKey")

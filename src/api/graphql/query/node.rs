@@ -10,8 +10,9 @@ use crate::api::graphql::types::accounts::User;
 use crate::api::graphql::types::catalog::ProductObject;
 use crate::api::graphql::types::orders::{Order, PurchaseTicket};
 use crate::api::graphql::types::payments::{Payment, Refund};
+use crate::api::graphql::types::points::PointsEntry;
 use crate::api::graphql::types::sales::{SaleObject, SaleSessionObject, visible};
-use crate::kernel::{OrderId, PaymentId, ProductId, RefundId, SaleId, SessionId, TicketId, UserId};
+use crate::kernel::{OrderId, PaymentId, ProductId, RefundId, SaleId, SessionId, TicketId, TransferId, UserId};
 
 /// An object with an id of its own.
 #[derive(Interface)]
@@ -28,6 +29,8 @@ pub enum Node {
     Ticket(PurchaseTicket),
     /// An order.
     Order(Order),
+    /// A line of the viewer's points account.
+    PointsEntry(PointsEntry),
     /// A user.
     User(User),
     /// A payment.
@@ -110,6 +113,11 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
             }
             let found = services.accounts.user(user).await.map_err(|error| accounts_fault(&error))?;
             found.map(|user| Node::User(User(user)))
+        }
+        TransferId::PREFIX => {
+            let (Ok(transfer), Some(viewer)) = (id.parse(), ctx.viewer()) else { return Ok(None) };
+            let found = services.points.entry(viewer.id, transfer).await.map_err(|error| store_fault(&error))?;
+            found.map(|entry| Node::PointsEntry(PointsEntry(entry)))
         }
         _ => None,
     })

@@ -4,6 +4,7 @@ use async_graphql::{Context, Enum, ID, Object, Result};
 
 use super::connection::PageArgs;
 use super::orders::{OrderConnection, OrderStatus, list_orders};
+use super::points::{PointsAccount, account_of};
 use super::scalars::DateTime;
 use crate::accounts::{self, Role};
 use crate::api::graphql::context::ContextExt as _;
@@ -74,6 +75,11 @@ impl Viewer {
         let user = ctx.services().accounts.user(self.id).await.map_err(|error| accounts_fault(&error))?;
         // Users are never removed, but a database may be put back to an older state under a running node.
         user.map(User).ok_or_else(|| Code::Unauthenticated.error("Please sign in first."))
+    }
+
+    /// One's own loyalty points.
+    async fn points(&self, ctx: &Context<'_>) -> Result<PointsAccount> {
+        account_of(ctx, self.id).await
     }
 
     /// One's own orders, newest first.

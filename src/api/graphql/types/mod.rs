@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod connection;
 pub mod orders;
 pub mod payments;
+pub mod points;
 pub mod sales;
 pub mod scalars;
 pub mod stock;

@@ -4,6 +4,7 @@ use crate::api::graphql::mutation::accounts::{UserSignInUserError, UserSignOutUs
 use crate::api::graphql::mutation::catalog::{ProductCreateUserError, ProductUpdateUserError};
 use crate::api::graphql::mutation::orders::{OrderCancelUserError, SalePurchaseUserError};
 use crate::api::graphql::mutation::payments::{OrderPayUserError, OrderRefundUserError, PaymentRefundUserError};
+use crate::api::graphql::mutation::points::PointsGrantUserError;
 use crate::api::graphql::mutation::sale_acts::{
     SaleEndUserError, SalePauseUserError, SalePublishUserError, SaleResumeUserError, SaleStockAddUserError,
 };
@@ -72,4 +73,5 @@ pub enum UserError {
     SaleResume(SaleResumeUserError),
     SaleEnd(SaleEndUserError),
     SaleStockAdd(SaleStockAddUserError),
+    PointsGrant(PointsGrantUserError),
 }

@@ -1,0 +1,274 @@
+//! Orders and loyalty points: paying with them and giving them back, each a global transaction whose commit point is the order's own
+//! transition. The payment's id is the transaction's; so its debit is found again when it is given back.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::pay::{Begun, PayRefusal, PayRequest, payable};
+use super::record::result_event;
+use super::{Order, OrderState, Orders, OrdersError};
+use crate::hub::events::ResultEvent;
+use crate::kernel::{OrderId, PaymentId, UserId, Xid};
+use crate::payments::{Amount, LogEntry, Method, Payment, PaymentState, Refund, RefundState};
+use crate::points::{Direction, Hold, INSUFFICIENT, PARTICIPANT};
+use crate::store::{self, StoreError};
+use crate::tcc::{Attempt, BranchKey, Initiator, Transaction};
+
+/// Paying an order; its arguments name the payment.
+const PAY: &str = "order.pay";
+/// Giving a payment back; its arguments name the refund.
+const REFUND: &str = "order.refund";
+
+type Answer<T> = Result<Result<T, PayRefusal>, OrdersError>;
+
+/// The debit by which the order was paid.
+fn debit_of(payment: PaymentId) -> BranchKey {
+    BranchKey { xid: Xid::from_bytes(payment.to_bytes()), branch: 1 }
+}
+
+impl Orders {
+    /// Pays one's own order with points, now or not at all. The same key and input give the same answer for ever.
+    pub(super) async fn pay_with_points(&self, buyer: UserId, order: OrderId, request: PayRequest) -> Answer<Begun> {
+        let key = request.key.clone();
+        let known = store::read!(&self.0.db, |conn| sql::payments::find_by_key(conn, buyer, &key).await)?;
+        if let Some(known) = known {
+            return self.repeat_with_points(buyer, order, &request, known).await;
+        }
+        let found = self.find(order.ticket()).await?;
+        let Some(found) = found.filter(|found| found.buyer == buyer && found.state.refusal().is_none()) else {
+            return Ok(Err(PayRefusal::OrderNotFound));
+        };
+        let Some(price) = found.points_price else { return Ok(Err(PayRefusal::NotForPoints)) };
+        let points = u64::from(price) * u64::from(found.quantity);
+        let PayRequest { key, return_url, .. } = request.clone();
+        let payment = self.new_attempt(&found, Method::Points, Amount::Points(points), key, return_url);
+        let hold = Hold { user: buyer, points: points as i64, direction: Direction::Debit, subject: order.to_string() };
+        let args = json!({ "payment": payment.id }).to_string();
+        let transaction = self.0.tcc.open(debit_of(payment.id).xid, PAY, args, vec![(PARTICIPANT, hold.encode())]);
+        self.0.tcc.pass("before_begin").await;
+        match self.begin(payment.clone(), Some(transaction.clone())).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(refusal)) => return Ok(Err(refusal)),
+            // The same key at the same moment: one of them is written.
+            Err(OrdersError::Store(StoreError::Conflict { .. })) => {
+                let key = payment.key;
+                let known = store::read!(&self.0.db, |conn| sql::payments::find_by_key(conn, buyer, &key).await)?;
+                return match known {
+                    Some(known) => self.repeat_with_points(buyer, order, &request, known).await,
+                    None => Ok(Err(PayRefusal::NotPayable)),
+                };
+            }
+            Err(error) => return Err(error),
+        }
+        self.0.tcc.pass("after_begin").await;
+        self.finish_with_points(payment, transaction).await
+    }
+
+    async fn repeat_with_points(
+        &self,
+        buyer: UserId,
+        order: OrderId,
+        request: &PayRequest,
+        known: Payment,
+    ) -> Answer<Begun> {
+        let failed = known.state == PaymentState::Failed;
+        let answer = self.repeat(buyer, order, Method::Points, request.return_url.as_deref(), known).await?;
+        Ok(answer.and_then(|begun| if failed { Err(PayRefusal::PointsInsufficient) } else { Ok(begun) }))
+    }
+
+    /// Try, the commit point, Confirm.
+    async fn finish_with_points(&self, payment: Payment, transaction: Transaction) -> Answer<Begun> {
+        let tcc = &self.0.tcc;
+        match tcc.attempt(&transaction, self).await? {
+            Attempt::Ready => {}
+            Attempt::Rejected(_) => return Ok(Err(PayRefusal::PointsInsufficient)),
+            Attempt::TooLate => return Ok(Err(self.why_not(payment.order).await?)),
+        }
+        tcc.pass("before_decide").await;
+        let decided = self.decide_payment(&payment, &transaction).await;
+        tcc.pass("after_decide").await;
+        if !tcc.conclude(transaction, decided, self).await? {
+            return Ok(Err(self.why_not(payment.order).await?));
+        }
+        self.0.metrics.payments.count("succeeded");
+        self.0.metrics.orders.count("paid");
+        self.0.relay.wake();
+        self.0.checks_due.notify_one();
+        let id = payment.id;
+        let payment = store::read!(&self.0.db, |conn| sql::payments::find(conn, id).await)?;
+        let order = match &payment {
+            Some(payment) => self.find(payment.order.ticket()).await?,
+            None => None,
+        };
+        match (order, payment) {
+            (Some(order), Some(payment)) => Ok(Ok(Begun { order, payment, redirect_url: None })),
+            _ => Err(StoreError::Internal("a payment is gone".into()).into()),
+        }
+    }
+
+    async fn why_not(&self, order: OrderId) -> Result<PayRefusal, OrdersError> {
+        let found = self.find(order.ticket()).await?;
+        let refusal = found.and_then(|order| payable(&order, self.0.clock.now()).err());
+        Ok(refusal.unwrap_or(PayRefusal::NotPayable))
+    }
+
+    /// The commit point: the order is paid, and the transaction is decided, or neither.
+    async fn decide_payment(&self, payment: &Payment, transaction: &Transaction) -> Result<bool, StoreError> {
+        let (id, ticket, xid) = (payment.id, payment.order.ticket(), transaction.xid);
+        let (clock, retry_at) = (self.0.clock.clone(), self.0.tcc.retry_at());
+        store::write!(&self.0.db, |conn| {
+            sql::orders::lock(conn, &[ticket]).await?;
+            sql::payments::lock(conn, id).await?;
+            // As late as possible: waiting for the locks takes time too.
+            let now = clock.now();
+            let order = sql::orders::find(conn, ticket).await?;
+            if !order.is_some_and(|order| payable(&order, now).is_ok()) {
+                return Ok(false);
+            }
+            let (from, to) = (PaymentState::Pending, PaymentState::Succeeded);
+            if !sql::payments::advance(conn, id, from, to, None, now).await? {
+                return Ok(false);
+            }
+            let entry = LogEntry::new(now, "points", "settled", Some(from.as_str()), to.as_str());
+            sql::payments::log(conn, id, &entry).await?;
+            let paid = sql::orders::advance(conn, ticket, OrderState::AwaitingPayment, OrderState::Paid, now).await?;
+            let paid = paid.ok_or_else(|| StoreError::Internal("a locked row changed".into()))?;
+            sql::payments::hurry_others(conn, ticket.order(), id, now).await?;
+            let event = result_event(ticket.sale, vec![ResultEvent::Order(paid)])?;
+            sql::outbox::append(conn, &[event], now).await?;
+            sql::tcc::decide(conn, xid, now, retry_at).await?;
+            Ok(true)
+        })
+    }
+
+    /// Gives points back for the refunds that are due. Returns how many there were.
+    pub(super) async fn drive_point_refunds(&self, max: usize) -> Result<usize, OrdersError> {
+        let now = self.0.clock.now();
+        let due = store::read!(&self.0.db, |conn| sql::refunds::due(conn, Method::Points, now, max).await)?;
+        for refund in &due {
+            self.return_points(refund).await?;
+        }
+        Ok(due.len())
+    }
+
+    /// Gives points back at once, if nobody else is at it. What does not work now is tried again, as another transaction: it can't be
+    /// refused for good.
+    pub(super) async fn return_points(&self, refund: &Refund) -> Result<(), OrdersError> {
+        let Some(payment) = self.begin_return(refund).await? else { return Ok(()) };
+        let xid = Xid::generate(&self.0.clock, &self.0.rng);
+        let hold = Hold {
+            user: payment.buyer,
+            points: refund.amount.units() as i64,
+            direction: Direction::Credit { of: debit_of(payment.id) },
+            subject: payment.order.to_string(),
+        };
+        let args = json!({ "refund": refund.id }).to_string();
+        let transaction = self.0.tcc.open(xid, REFUND, args, vec![(PARTICIPANT, hold.encode())]);
+        let begun = transaction.clone();
+        store::write!(&self.0.db, |conn| sql::tcc::begin(conn, &begun).await)?;
+        self.0.tcc.pass("refund_after_begin").await;
+        match self.0.tcc.attempt(&transaction, self).await? {
+            Attempt::Ready => {}
+            Attempt::Rejected(reason) => {
+                // An earlier try that died holds them until its deadline.
+                tracing::warn!(refund = %refund.id, reason, "points can't be given back yet");
+                return Ok(());
+            }
+            Attempt::TooLate => return Ok(()),
+        }
+        self.0.tcc.pass("refund_before_decide").await;
+        let decided = self.decide_refund(refund, &transaction).await;
+        self.0.tcc.pass("refund_after_decide").await;
+        if self.0.tcc.conclude(transaction, decided, self).await? {
+            self.0.metrics.refunds.count("succeeded");
+            self.0.relay.wake();
+        }
+        Ok(())
+    }
+
+    /// Marks the refund as being worked on, until it is due again. `None`: somebody else does.
+    async fn begin_return(&self, refund: &Refund) -> Result<Option<Payment>, OrdersError> {
+        let (refund, now) = (refund.clone(), self.0.clock.now());
+        let next = now.plus(*self.0.payments.refund_check_after);
+        Ok(store::write!(&self.0.db, |conn| {
+            if !sql::refunds::begin_try(conn, &refund, now, next).await? {
+                return Ok(None);
+            }
+            let (from, to) = (refund.state.as_str(), RefundState::Processing.as_str());
+            sql::refunds::log(conn, refund.id, &LogEntry::new(now, "points", "asked", Some(from), to)).await?;
+            sql::payments::find(conn, refund.payment).await
+        })?)
+    }
+
+    /// The commit point: the refund has succeeded, the order and its units follow, and the transaction is decided; or none of it.
+    async fn decide_refund(&self, refund: &Refund, transaction: &Transaction) -> Result<bool, StoreError> {
+        let ticket = refund.order.ticket();
+        let restocks = self.restocks(ticket.sale).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let (refund, xid, now) = (refund.clone(), transaction.xid, self.0.clock.now());
+        let retry_at = self.0.tcc.retry_at();
+        store::write!(&self.0.db, |conn| {
+            sql::orders::lock(conn, &[ticket]).await?;
+            sql::payments::lock(conn, refund.payment).await?;
+            let open = sql::refunds::find(conn, refund.id).await?.is_some_and(|refund| !refund.state.is_final());
+            if !open {
+                return Ok(false);
+            }
+            let to = RefundState::Succeeded;
+            if let Some(order) = sql::settle::end_refund(conn, &refund, to, None, "points", now).await? {
+                let mut events = vec![ResultEvent::Order(order.clone())];
+                if order.state == OrderState::Refunded && restocks {
+                    let stock = sql::orders::return_stock(conn, order.sale(), order.quantity, now).await?;
+                    events.push(ResultEvent::Stock(stock));
+                }
+                sql::outbox::append(conn, &[result_event(order.sale(), events)?], now).await?;
+            }
+            sql::tcc::decide(conn, xid, now, retry_at).await?;
+            Ok(true)
+        })
+    }
+
+    /// The refund and its order once the points of a fresh one are back, or as they are.
+    pub(super) async fn with_points_returned(
+        &self,
+        (order, refund): (Arc<Order>, Refund),
+    ) -> Result<(Arc<Order>, Refund), OrdersError> {
+        if refund.method != Method::Points || refund.state != RefundState::Requested {
+            return Ok((order, refund));
+        }
+        // It is written down: what does not work now, the worker does.
+        if let Err(error) = self.return_points(&refund).await {
+            tracing::warn!(refund = %refund.id, %error, "points not given back yet");
+        }
+        let id = refund.id;
+        let now = store::read!(&self.0.db, |conn| sql::refunds::find(conn, id).await)?.unwrap_or(refund);
+        Ok((self.find(order.ticket).await?.unwrap_or(order), now))
+    }
+}
+
+/// What is left of a transaction that was cancelled.
+#[async_trait]
+impl Initiator for Orders {
+    async fn cancelled(&self, transaction: &Transaction) -> Result<(), StoreError> {
+        if transaction.kind != PAY {
+            // A refund stands; it is tried again when it is due.
+            return Ok(());
+        }
+        let args: serde_json::Value =
+            serde_json::from_str(&transaction.args).map_err(|error| StoreError::Internal(error.to_string()))?;
+        let id: Option<PaymentId> = args["payment"].as_str().and_then(|id| id.parse().ok());
+        let id = id.ok_or_else(|| StoreError::Internal("a transaction without a payment".into()))?;
+        let rejected = transaction.reason.as_deref() == Some(INSUFFICIENT);
+        let (now, reason) = (self.0.clock.now(), transaction.reason.clone());
+        store::write!(&self.0.db, |conn| {
+            let from = PaymentState::Pending;
+            let to = if rejected { PaymentState::Failed } else { PaymentState::Closed };
+            if sql::payments::advance(conn, id, from, to, None, now).await? {
+                let entry = LogEntry::new(now, "points", "settled", Some(from.as_str()), to.as_str());
+                sql::payments::log(conn, id, &LogEntry { detail: reason, ..entry }).await?;
+            }
+            Ok(())
+        })
+    }
+}
