@@ -136,7 +136,7 @@ impl PaymentGateway for Alipay {
 
     async fn refund(&self, number: &str, refund_number: &str, amount: Money, reason: &str) -> Outcome<()> {
         #[derive(Serialize)]
-        struct Refund<'a> {
+        struct Business<'a> {
             out_trade_no: &'a str,
             refund_amount: String,
             out_request_no: &'a str,
@@ -146,7 +146,7 @@ impl PaymentGateway for Alipay {
         if amount.currency != Currency::Cny {
             return Outcome::Rejected { code: "currency".to_owned() };
         }
-        let business = Refund {
+        let business = Business {
             out_trade_no: number,
             refund_amount: amount_text(amount.minor),
             out_request_no: refund_number,

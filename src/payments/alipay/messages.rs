@@ -56,13 +56,11 @@ pub fn notification(merchant: &Merchant, form: &[u8]) -> Result<Notification, Ba
         return Err(BadMessage::Malformed);
     }
     let refunded = ["refund_fee", "gmt_refund", "out_biz_no"].iter().any(|name| parameters.get(name).is_some());
-    let refund = match refunded {
-        true => Some(RefundFacts {
-            number: parameters.get("out_biz_no").map(str::to_owned),
-            total: money(&parameters, "refund_fee")?,
-        }),
-        false => None,
+    let facts = || {
+        let number = parameters.get("out_biz_no").map(str::to_owned);
+        Ok(RefundFacts { number, total: money(&parameters, "refund_fee")? })
     };
+    let refund = refunded.then(facts).transpose()?;
     let snapshot = TradeSnapshot {
         number: field("out_trade_no")?.to_owned(),
         gateway_trade_no: Some(field("trade_no")?.to_owned()),

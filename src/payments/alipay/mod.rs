@@ -15,6 +15,7 @@ pub mod envelope;
 pub mod keys;
 pub mod merchant;
 pub mod messages;
+pub mod settings;
 #[cfg(test)]
 mod tests;
 pub mod wire;
@@ -22,3 +23,4 @@ pub mod wire;
 pub use client::Alipay;
 pub use keys::{KeyError, SigningKey, VerifyingKey};
 pub use merchant::{Merchant, MerchantError, SANDBOX_APP_ID};
+pub use settings::Settings;
