@@ -35,8 +35,8 @@ content = "&".join(f"{name}={request[name]}" for name in sorted(request))
 assert sdk._sign(content) == sign, "a request's signature"
 
 # An answer with plain strings: this SDK miscounts braces inside of strings.
-missing = sdk.client_api("alipay.trade.query", {"out_trade_no": "fzlee1"})
+missing = sdk.server_api("alipay.trade.query", {"out_trade_no": "fzlee1"})
 assert missing["sub_code"] == "ACQ.TRADE_NOT_EXIST", missing
-paid = sdk.client_api("alipay.trade.query", {"out_trade_no": case["paid"]})
+paid = sdk.server_api("alipay.trade.query", {"out_trade_no": case["paid"]})
 assert paid["trade_status"] == "TRADE_SUCCESS", paid
 print("ok")

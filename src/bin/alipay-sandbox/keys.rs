@@ -32,7 +32,7 @@ impl Keys {
     }
 
     /// The files that a shop needs: the merchant's private key, the gateway's public key.
-    pub fn files(&self, folder: &Path) -> (PathBuf, PathBuf) {
+    pub fn files(folder: &Path) -> (PathBuf, PathBuf) {
         let whole = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
         (whole.join("app_private.pem"), whole.join("alipay_public.pem"))
     }

@@ -87,7 +87,7 @@ async fn main() -> anyhow::Result<()> {
     };
     let listener = tokio::net::TcpListener::bind(options.listen).await?;
     let base = format!("http://{}", listener.local_addr()?);
-    let files = keys.files(&options.keys);
+    let files = Keys::files(&options.keys);
     let sandbox = Arc::new(Sandbox {
         notifier: Notifier::new(options.speed)?,
         keys,

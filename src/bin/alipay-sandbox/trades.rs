@@ -38,6 +38,7 @@ pub struct Refund {
 }
 
 /// One trade; `out_trade_no` names it.
+#[expect(clippy::struct_field_names, reason = "the protocol's names")]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trade {

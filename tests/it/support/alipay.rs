@@ -28,9 +28,9 @@ impl Drop for Sandbox {
 }
 
 impl Sandbox {
-    /// Starts it; notifications are repeated ten thousand times faster than in life.
+    /// Starts it; notifications are repeated a hundred thousand times faster than in life.
     pub fn start() -> Self {
-        Self::start_with(&["--speed", "10000"])
+        Self::start_with(&["--speed", "100000"])
     }
 
     /// With these arguments.
