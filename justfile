@@ -21,6 +21,11 @@ setup: _cc _protoc _frontend
 demo *ARGS: setup
     cargo run --release -- demo "$@"
 
+# A payment gateway that moves no money: ./justw sandbox --speed 100
+[group('start')]
+sandbox *ARGS: setup
+    cargo run --release --bin alipay-sandbox -- "$@"
+
 # PostgreSQL, Redis and Pulsar for development: ./justw services up|down|status|env, kill|restart|pause|resume|wipe NAME
 [group('start')]
 services *ARGS:

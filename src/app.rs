@@ -30,7 +30,7 @@ use crate::lifecycle::{Backoff, Shutdown, Supervisor, WorkerStatus};
 use crate::nodes::Leases;
 use crate::orders::publisher::publisher;
 use crate::orders::{Orders, Parts};
-use crate::payments::PaymentGateway;
+use crate::payments::{PaymentGateway, alipay};
 use crate::points::{self, Points};
 use crate::sales::{self, Sales};
 use crate::store::Database;
@@ -101,7 +101,7 @@ impl App {
             relay: relay.clone(),
             hub: hub.clone(),
             sales: sales.clone(),
-            gateway: open_payments(&config.payments)?,
+            gateway: open_payments(&config.payments, &clock)?,
             payments: config.payments.clone(),
             refunds_due: Arc::default(),
             checks_due: Arc::default(),
@@ -364,9 +364,25 @@ async fn open_gate(config: &config::Gate, clock: &Clock, rng: &Rng) -> anyhow::R
 }
 
 /// The payment gateway, if one is configured.
-#[allow(clippy::unnecessary_wraps, reason = "keys may not be readable")]
-fn open_payments(_config: &config::Payments) -> anyhow::Result<Option<Arc<dyn PaymentGateway>>> {
-    Ok(None)
+fn open_payments(config: &config::Payments, clock: &Clock) -> anyhow::Result<Option<Arc<dyn PaymentGateway>>> {
+    if !config.has_alipay() {
+        return Ok(None);
+    }
+    // One of the two is given: the settings were checked.
+    let text = |value: &config::Secret, file: &str| match file {
+        "" => Ok(value.expose().to_owned()),
+        file => std::fs::read_to_string(file).with_context(|| format!("reading {file}")),
+    };
+    let settings = alipay::Settings {
+        gateway_url: &config.alipay_url,
+        app_id: &config.alipay_app_id,
+        seller_id: &config.alipay_seller_id,
+        private_key: &text(&config.alipay_private_key, &config.alipay_private_key_file)?,
+        public_keys: &text(&config.alipay_public_key, &config.alipay_public_key_file)?,
+        public_url: &config.public_url,
+        timeout: *config.request_timeout,
+    };
+    Ok(Some(Arc::new(settings.open(clock.clone()).context("[payments]")?)))
 }
 
 #[async_trait]

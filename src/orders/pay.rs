@@ -97,7 +97,7 @@ impl Orders {
             return Ok(Err(refusal));
         }
         match self.begin(payment.clone(), None).await {
-            Ok(Ok(begun)) => self.begun(begun),
+            Ok(Ok(begun)) => Ok(Ok(self.begun(begun))),
             Ok(Err(refusal)) => Ok(Err(refusal)),
             // The same key at the same moment: one of them is written.
             Err(OrdersError::Store(StoreError::Conflict { .. })) => {
@@ -199,15 +199,15 @@ impl Orders {
             return Ok(Err(PayRefusal::KeyReused));
         }
         match self.find(order.ticket()).await?.filter(|found| found.buyer == buyer) {
-            Some(found) => self.begun((found, known)),
+            Some(found) => Ok(Ok(self.begun((found, known)))),
             None => Ok(Err(PayRefusal::OrderNotFound)),
         }
     }
 
-    fn begun(&self, (order, payment): (Arc<Order>, Payment)) -> Answer<Begun> {
+    fn begun(&self, (order, payment): (Arc<Order>, Payment)) -> Begun {
         let open = payment.state == PaymentState::Pending && payment.method == Method::Alipay;
         let redirect_url = if open { self.page_of(&order, &payment).ok() } else { None };
-        Ok(Ok(Begun { order, payment, redirect_url }))
+        Begun { order, payment, redirect_url }
     }
 
     /// The page where the attempt is paid. It depends on what is stored alone, so asking again gives the same one.
@@ -232,12 +232,11 @@ impl Orders {
         let origins = config.return_origins.iter().chain([&config.public_url]);
         let plain = url.len() <= 2_048 && url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
         let own_path = url.starts_with('/') && !url.starts_with("//");
-        plain && own_path
-            || plain
-                && origins.filter(|origin| !origin.is_empty()).any(|origin| {
-                    let rest = url.strip_prefix(origin.trim_end_matches('/'));
-                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
-                })
+        let own_origin = origins.filter(|origin| !origin.is_empty()).any(|origin| {
+            let rest = url.strip_prefix(origin.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
+        });
+        plain && (own_path || own_origin)
     }
 }
 

@@ -124,7 +124,7 @@ impl Orders {
             // As late as possible: waiting for the locks takes time too.
             let now = clock.now();
             let order = sql::orders::find(conn, ticket).await?;
-            if !order.is_some_and(|order| payable(&order, now).is_ok()) {
+            if order.is_none_or(|order| payable(&order, now).is_err()) {
                 return Ok(false);
             }
             let (from, to) = (PaymentState::Pending, PaymentState::Succeeded);

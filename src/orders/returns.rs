@@ -45,10 +45,7 @@ impl Orders {
     }
 
     async fn drive(&self, gateway: &dyn PaymentGateway, refund: &Refund) -> Result<(), OrdersError> {
-        let Amounts { money, number, refund_number } = match Amounts::of(refund) {
-            Some(amounts) => amounts,
-            None => return Ok(()),
-        };
+        let Some(Amounts { money, number, refund_number }) = Amounts::of(refund) else { return Ok(()) };
         if let Some(at) = self.too_soon(refund).await? {
             return self.postpone(refund, at, None).await;
         }

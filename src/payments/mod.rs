@@ -6,6 +6,7 @@
 //! in; an intent is committed before the gateway hears of it, and is asked for again under the same number and amount until its
 //! outcome is known; only a definite answer moves money's state; logs are never changed.
 
+pub mod alipay;
 pub mod gateway;
 pub mod model;
 

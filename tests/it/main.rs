@@ -22,4 +22,5 @@ mod flows {
     pub mod shop;
     pub mod storage_faults;
 }
+mod money;
 mod support;

@@ -60,7 +60,7 @@ async fn tcc_17_recovery_races_with_the_commit_point(rig: Rig) {
         expiring.await.unwrap().unwrap();
         match paid {
             Paid::Yes => {
-                assert_eq!((rig.order(&order).await.as_deref(), rig.sums(user).await), (Some("paid"), (70, 0)))
+                assert_eq!((rig.order(&order).await.as_deref(), rig.sums(user).await), (Some("paid"), (70, 0)));
             }
             Paid::Lost => assert_eq!((rig.order(&order).await, rig.sums(user).await), (None, (100, 0))),
             other => panic!("{other:?}"),

@@ -1,0 +1,52 @@
+//! The four keys: the merchant's pair and the gateway's. A shop needs the merchant's private and the gateway's public one.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use doorbuster::payments::alipay::{SANDBOX_APP_ID, SigningKey, VerifyingKey};
+
+/// The one application that the sandbox knows.
+pub const APP_ID: &str = SANDBOX_APP_ID;
+/// Its seller.
+pub const SELLER_ID: &str = "2088000000000001";
+/// The one buyer.
+pub const BUYER_ID: &str = "2088000000000002";
+
+/// What the gateway signs and verifies with.
+pub struct Keys {
+    /// Signs answers and messages.
+    pub gateway: SigningKey,
+    /// Verifies the merchant's requests.
+    pub merchant: VerifyingKey,
+    /// A key that nobody knows, for faults.
+    pub stranger: SigningKey,
+}
+
+impl Keys {
+    /// Reads the keys in the folder, and makes those that are missing.
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        let merchant = pair(folder, "app")?;
+        let gateway = pair(folder, "alipay")?;
+        Ok(Self { gateway, merchant: merchant.public()?, stranger: SigningKey::generate()? })
+    }
+
+    /// The files that a shop needs: the merchant's private key, the gateway's public key.
+    pub fn files(folder: &Path) -> (PathBuf, PathBuf) {
+        let whole = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        (whole.join("app_private.pem"), whole.join("alipay_public.pem"))
+    }
+}
+
+fn pair(folder: &Path, name: &str) -> anyhow::Result<SigningKey> {
+    let (private, public) = (folder.join(format!("{name}_private.pem")), folder.join(format!("{name}_public.pem")));
+    let key = if private.exists() {
+        SigningKey::parse(&std::fs::read_to_string(&private)?).with_context(|| private.display().to_string())?
+    } else {
+        let key = SigningKey::generate()?;
+        std::fs::write(&private, key.to_sandbox_pem()?)?;
+        key
+    };
+    std::fs::write(&public, key.public()?.to_sandbox_pem()?)?;
+    Ok(key)
+}

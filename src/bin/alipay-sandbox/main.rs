@@ -1,0 +1,127 @@
+//! `alipay-sandbox`: a gateway for development and tests that speaks Alipay's "v2" protocol as production does. Nothing of it is
+//! linked into the server; both use the same core (`doorbuster::payments::alipay`).
+//!
+//! Trades live in memory, or in a file with `--state`. What is under way to a shop (notifications) is forgotten at the end.
+
+mod admin;
+mod cashier;
+mod faults;
+mod gateway;
+mod keys;
+mod notify;
+mod trades;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::routing::{any, get, post};
+use clap::Parser;
+use doorbuster::kernel::{Clock, Rng};
+use parking_lot::Mutex;
+use serde_json::json;
+
+use faults::Faults;
+use keys::Keys;
+use notify::Notifier;
+use trades::Trades;
+
+/// A gateway that speaks Alipay's protocol, for development and tests. No money moves.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    /// Where it listens; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:9280")]
+    listen: SocketAddr,
+    /// The folder with the keys; what is missing there is made.
+    #[arg(long, default_value = "data/alipay-sandbox")]
+    keys: PathBuf,
+    /// How many times faster than in life notifications are repeated (4, 10, 10 minutes, 1, 2, 6, 15 hours).
+    #[arg(long, default_value_t = 1.0)]
+    speed: f64,
+    /// A file that keeps the trades.
+    #[arg(long)]
+    state: Option<PathBuf>,
+}
+
+/// Everything that a request may need.
+struct Sandbox {
+    keys: Keys,
+    trades: Mutex<Trades>,
+    faults: Mutex<Faults>,
+    notifier: Notifier,
+    clock: Clock,
+    rng: Rng,
+    base: String,
+    state: Option<PathBuf>,
+}
+
+impl Sandbox {
+    /// Keeps the trades in the file, if there is one. The file is whole at any moment.
+    fn save(&self) {
+        let Some(path) = &self.state else { return };
+        let written = serde_json::to_vec(&*self.trades.lock()).map_err(std::io::Error::other).and_then(|text| {
+            let beside = path.with_extension("new");
+            std::fs::write(&beside, text)?;
+            std::fs::rename(&beside, path)
+        });
+        if let Err(error) = written {
+            eprintln!("alipay-sandbox: the state could not be written: {error}");
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    anyhow::ensure!(options.speed.is_finite() && options.speed > 0.0, "--speed must be above 0");
+    let keys = Keys::open(&options.keys)?;
+    let trades = match &options.state {
+        Some(path) if path.exists() => {
+            let text = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+            serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?
+        }
+        _ => Trades::default(),
+    };
+    let listener = tokio::net::TcpListener::bind(options.listen).await?;
+    let base = format!("http://{}", listener.local_addr()?);
+    let files = Keys::files(&options.keys);
+    let sandbox = Arc::new(Sandbox {
+        notifier: Notifier::new(options.speed)?,
+        keys,
+        trades: Mutex::new(trades),
+        faults: Mutex::default(),
+        clock: Clock::system(),
+        rng: Rng::system(),
+        base: base.clone(),
+        state: options.state,
+    });
+    // One line for programs: where it is, and what a shop's [payments] section needs.
+    println!(
+        "{}",
+        json!({
+            "listening": base, "alipay_url": format!("{base}/gateway.do"),
+            "alipay_app_id": keys::APP_ID, "alipay_seller_id": keys::SELLER_ID,
+            "alipay_private_key_file": files.0, "alipay_public_key_file": files.1,
+        })
+    );
+    axum::serve(listener, routes(sandbox)).await?;
+    Ok(())
+}
+
+fn routes(sandbox: Arc<Sandbox>) -> Router {
+    Router::new()
+        .route("/", get(cashier::front))
+        .route("/gateway.do", any(gateway::serve))
+        .route("/cashier/{number}", get(cashier::show).post(cashier::act))
+        .route("/bill/{day}", get(admin::bill))
+        .route("/sandbox/trades", get(admin::trades))
+        .route("/sandbox/trades/{number}", get(admin::trade))
+        .route("/sandbox/trades/{number}/{act}", post(admin::act))
+        .route("/sandbox/refunds", get(admin::refunds))
+        .route("/sandbox/notifications", get(admin::notifications))
+        .route("/sandbox/faults", get(admin::faults).put(admin::set_faults).delete(admin::clear_faults))
+        .with_state(sandbox)
+}

@@ -1,0 +1,225 @@
+//! Trades and their refunds, with the gateway's rules. Amounts are whole fen. Knows nothing of the wire.
+
+use std::collections::BTreeMap;
+
+use doorbuster::kernel::{Rng, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Where a trade stands, in the protocol's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    WaitBuyerPay,
+    TradeSuccess,
+    TradeFinished,
+    TradeClosed,
+}
+
+impl Status {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WaitBuyerPay => "WAIT_BUYER_PAY",
+            Self::TradeSuccess => "TRADE_SUCCESS",
+            Self::TradeFinished => "TRADE_FINISHED",
+            Self::TradeClosed => "TRADE_CLOSED",
+        }
+    }
+}
+
+/// Money that went back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refund {
+    pub out_request_no: String,
+    pub amount: i64,
+    pub at: Timestamp,
+    /// How often it was asked for again.
+    pub repeats: u32,
+}
+
+/// One trade; `out_trade_no` names it.
+#[expect(clippy::struct_field_names, reason = "the protocol's names")]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trade {
+    pub out_trade_no: String,
+    pub trade_no: String,
+    pub total: i64,
+    pub subject: String,
+    pub status: Status,
+    pub expires_at: Option<Timestamp>,
+    pub notify_url: Option<String>,
+    pub return_url: Option<String>,
+    pub passback_params: Option<String>,
+    pub created_at: Timestamp,
+    pub paid_at: Option<Timestamp>,
+    pub closed_at: Option<Timestamp>,
+    pub refunds: Vec<Refund>,
+}
+
+impl Trade {
+    /// Refunded over all.
+    pub fn refunded(&self) -> i64 {
+        self.refunds.iter().map(|refund| refund.amount).sum()
+    }
+}
+
+/// What a page asks for.
+pub struct Wanted {
+    pub out_trade_no: String,
+    pub total: i64,
+    pub subject: String,
+    pub expires_at: Option<Timestamp>,
+    pub notify_url: Option<String>,
+    pub return_url: Option<String>,
+    pub passback_params: Option<String>,
+}
+
+/// What a refund came to.
+pub struct Refunded {
+    pub trade: Trade,
+    /// Whether money moved now.
+    pub moved: bool,
+    pub out_request_no: String,
+}
+
+/// A sub code of the gateway.
+pub type No = &'static str;
+
+/// All trades by `out_trade_no`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Trades(BTreeMap<String, Trade>);
+
+impl Trades {
+    pub fn all(&self) -> impl Iterator<Item = &Trade> {
+        self.0.values()
+    }
+
+    /// The trade of this number or, with precedence, of the gateway's number. An overdue one is closed first.
+    pub fn find(
+        &mut self,
+        out_trade_no: Option<&str>,
+        trade_no: Option<&str>,
+        now: Timestamp,
+    ) -> Result<&mut Trade, No> {
+        let trade = match trade_no {
+            Some(trade_no) => self.0.values_mut().find(|trade| trade.trade_no == trade_no),
+            None => self.0.get_mut(out_trade_no.ok_or("ACQ.INVALID_PARAMETER")?),
+        };
+        let trade = trade.ok_or("ACQ.TRADE_NOT_EXIST")?;
+        if trade.status == Status::WaitBuyerPay && trade.expires_at.is_some_and(|end| end <= now) {
+            trade.status = Status::TradeClosed;
+            trade.closed_at = trade.expires_at;
+        }
+        Ok(trade)
+    }
+
+    /// The buyer opens the page: the trade begins to exist, or is found again.
+    pub fn open(&mut self, wanted: Wanted, now: Timestamp, rng: &Rng) -> Result<Trade, No> {
+        if let Ok(trade) = self.find(Some(&wanted.out_trade_no), None, now) {
+            return match trade.status {
+                _ if trade.total != wanted.total || trade.subject != wanted.subject => Err("ACQ.CONTEXT_INCONSISTENT"),
+                Status::WaitBuyerPay => Ok(trade.clone()),
+                Status::TradeSuccess | Status::TradeFinished => Err("ACQ.TRADE_HAS_SUCCESS"),
+                Status::TradeClosed => Err("ACQ.TRADE_HAS_CLOSE"),
+            };
+        }
+        if wanted.expires_at.is_some_and(|end| end <= now) {
+            return Err("ACQ.NOW_TIME_AFTER_EXPIRE_TIME_ERROR");
+        }
+        let day = doorbuster::payments::alipay::wire::time_text(now)[..10].replace('-', "");
+        let trade = Trade {
+            trade_no: format!("{day}2200{:016}", u64::from_le_bytes(rng.bytes()) % 10_u64.pow(16)),
+            out_trade_no: wanted.out_trade_no,
+            total: wanted.total,
+            subject: wanted.subject,
+            status: Status::WaitBuyerPay,
+            expires_at: wanted.expires_at,
+            notify_url: wanted.notify_url,
+            return_url: wanted.return_url,
+            passback_params: wanted.passback_params,
+            created_at: now,
+            paid_at: None,
+            closed_at: None,
+            refunds: Vec::new(),
+        };
+        self.0.insert(trade.out_trade_no.clone(), trade.clone());
+        Ok(trade)
+    }
+
+    /// The buyer pays.
+    pub fn pay(&mut self, number: &str, now: Timestamp) -> Result<Trade, No> {
+        let trade = self.find(Some(number), None, now)?;
+        match trade.status {
+            Status::WaitBuyerPay => {
+                trade.status = Status::TradeSuccess;
+                trade.paid_at = Some(now);
+                Ok(trade.clone())
+            }
+            Status::TradeSuccess | Status::TradeFinished => Err("ACQ.TRADE_HAS_SUCCESS"),
+            Status::TradeClosed => Err("ACQ.TRADE_HAS_CLOSE"),
+        }
+    }
+
+    /// An unpaid trade ends.
+    pub fn close(&mut self, out_trade_no: Option<&str>, trade_no: Option<&str>, now: Timestamp) -> Result<Trade, No> {
+        let trade = self.find(out_trade_no, trade_no, now)?;
+        if trade.status != Status::WaitBuyerPay {
+            return Err("ACQ.TRADE_STATUS_ERROR");
+        }
+        trade.status = Status::TradeClosed;
+        trade.closed_at = Some(now);
+        Ok(trade.clone())
+    }
+
+    /// The time in which a paid trade can be refunded is over.
+    pub fn finish(&mut self, number: &str, now: Timestamp) -> Result<Trade, No> {
+        let trade = self.find(Some(number), None, now)?;
+        if trade.status != Status::TradeSuccess {
+            return Err("ACQ.TRADE_STATUS_ERROR");
+        }
+        trade.status = Status::TradeFinished;
+        Ok(trade.clone())
+    }
+
+    /// Money goes back. A number that was used says what it said; with another amount it is refused.
+    pub fn refund(
+        &mut self,
+        (out_trade_no, trade_no): (Option<&str>, Option<&str>),
+        out_request_no: Option<&str>,
+        amount: i64,
+        broke: bool,
+        now: Timestamp,
+    ) -> Result<Refunded, No> {
+        let trade = self.find(out_trade_no, trade_no, now)?;
+        if out_request_no.is_none() && amount != trade.total {
+            return Err("ACQ.INVALID_PARAMETER");
+        }
+        let out_request_no = out_request_no.unwrap_or(&trade.out_trade_no).to_owned();
+        if let Some(known) = trade.refunds.iter_mut().find(|refund| refund.out_request_no == out_request_no) {
+            if known.amount != amount {
+                return Err("ACQ.DISCORDANT_REPEAT_REQUEST");
+            }
+            known.repeats += 1;
+            return Ok(Refunded { trade: trade.clone(), moved: false, out_request_no });
+        }
+        match trade.status {
+            Status::WaitBuyerPay => return Err("ACQ.TRADE_STATUS_ERROR"),
+            Status::TradeFinished => return Err("ACQ.TRADE_HAS_FINISHED"),
+            Status::TradeClosed => return Err("ACQ.TRADE_HAS_CLOSE"),
+            Status::TradeSuccess => {}
+        }
+        if amount <= 0 || trade.refunded().checked_add(amount).is_none_or(|sum| sum > trade.total) {
+            return Err("ACQ.REFUND_AMT_NOT_EQUAL_TOTAL");
+        }
+        if broke {
+            return Err("ACQ.SELLER_BALANCE_NOT_ENOUGH");
+        }
+        trade.refunds.push(Refund { out_request_no: out_request_no.clone(), amount, at: now, repeats: 0 });
+        if trade.refunded() == trade.total {
+            trade.status = Status::TradeClosed;
+            trade.closed_at = Some(now);
+        }
+        Ok(Refunded { trade: trade.clone(), moved: true, out_request_no })
+    }
+}

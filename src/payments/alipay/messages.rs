@@ -1,0 +1,92 @@
+//! Messages that come to us: notifications, and the browser on its way back.
+//!
+//! The rule is the vendor's "V1": everything but `sign` and `sign_type`, empty values left out. What the sender says about the
+//! algorithm is not believed: it is RSA2, or the message is refused. The parameters that were verified are those that are read.
+
+use super::answers::trade_status;
+use super::merchant::Merchant;
+use super::wire::{Parameters, masked, parse_amount};
+use crate::kernel::{Currency, Money};
+use crate::payments::gateway::{BadMessage, Notification, RefundFacts, Returned, TradeSnapshot};
+
+/// Bytes of a message at most.
+pub const MESSAGE_MAX: usize = 64 * 1024;
+/// Parameters that name persons.
+const PERSONAL: &[&str] = &["buyer_id", "buyer_open_id", "buyer_logon_id", "buyer_user_id", "seller_email"];
+/// Parameters that say nothing without the signature, or too much of a person.
+const LEFT_OUT: &[&str] = &["sign", "sign_type", "fund_bill_list", "voucher_detail_list"];
+
+/// Reads a message and checks signature, application and seller.
+fn verified(merchant: &Merchant, form: &[u8]) -> Result<Parameters, BadMessage> {
+    if form.is_empty() || form.len() > MESSAGE_MAX {
+        return Err(BadMessage::Malformed);
+    }
+    let parameters = Parameters::parse(form).map_err(|_| BadMessage::Malformed)?;
+    if !parameters.get("charset").is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8")) {
+        return Err(BadMessage::Malformed);
+    }
+    if parameters.get("sign_type") != Some("RSA2") {
+        return Err(BadMessage::Signature);
+    }
+    let sign = parameters.get("sign").ok_or(BadMessage::Signature)?;
+    let text = parameters.canonical(&["sign", "sign_type"]);
+    if !merchant.alipay_keys.iter().any(|key| key.verifies(&text, sign)) {
+        return Err(BadMessage::Signature);
+    }
+    if parameters.get("app_id") != Some(&merchant.app_id) {
+        return Err(BadMessage::App);
+    }
+    if parameters.get("seller_id") != Some(&merchant.seller_id) {
+        return Err(BadMessage::Seller);
+    }
+    Ok(parameters)
+}
+
+fn money(parameters: &Parameters, name: &str) -> Result<Option<Money>, BadMessage> {
+    let Some(text) = parameters.get(name) else { return Ok(None) };
+    let minor = parse_amount(text).ok_or(BadMessage::Malformed)?;
+    Ok(Some(Money { minor, currency: Currency::Cny }))
+}
+
+/// Checks the body of a notification. Which payment it is about, and whether the amount is right, is for who keeps the payments.
+pub fn notification(merchant: &Merchant, form: &[u8]) -> Result<Notification, BadMessage> {
+    let parameters = verified(merchant, form)?;
+    let field = |name| parameters.get(name).ok_or(BadMessage::Malformed);
+    if field("notify_type")? != "trade_status_sync" {
+        return Err(BadMessage::Malformed);
+    }
+    let refunded = ["refund_fee", "gmt_refund", "out_biz_no"].iter().any(|name| parameters.get(name).is_some());
+    let facts = || {
+        let number = parameters.get("out_biz_no").map(str::to_owned);
+        Ok(RefundFacts { number, total: money(&parameters, "refund_fee")? })
+    };
+    let refund = refunded.then(facts).transpose()?;
+    let snapshot = TradeSnapshot {
+        number: field("out_trade_no")?.to_owned(),
+        gateway_trade_no: Some(field("trade_no")?.to_owned()),
+        status: trade_status(field("trade_status")?).ok_or(BadMessage::Malformed)?,
+        amount: Some(money(&parameters, "total_amount")?.ok_or(BadMessage::Malformed)?),
+        refund,
+    };
+    Ok(Notification {
+        id: field("notify_id")?.to_owned(),
+        status: field("trade_status")?.to_owned(),
+        snapshot,
+        masked: masked_text(&parameters),
+    })
+}
+
+/// Checks the query string of a browser that comes back.
+pub fn returned(merchant: &Merchant, query: &str) -> Result<Returned, BadMessage> {
+    let parameters = verified(merchant, query.as_bytes())?;
+    let number = parameters.get("out_trade_no").ok_or(BadMessage::Malformed)?.to_owned();
+    Ok(Returned { number, amount: money(&parameters, "total_amount")? })
+}
+
+fn masked_text(parameters: &Parameters) -> String {
+    let mut shown = Parameters::default();
+    for (name, value) in parameters.iter().filter(|(name, _)| !LEFT_OUT.contains(name)) {
+        shown.set(name, if PERSONAL.contains(&name) { masked(value) } else { value.to_owned() });
+    }
+    shown.canonical(&[])
+}
