@@ -239,11 +239,8 @@ impl Coordinator {
         initiator: &dyn Initiator,
     ) -> Result<GlobalState, StoreError> {
         let confirm = transaction.state == GlobalState::Confirming;
-        let done = if confirm {
-            self.confirm_all(&transaction).await
-        } else {
-            self.cancel_all(&transaction, initiator).await
-        };
+        let done =
+            if confirm { self.confirm_all(&transaction).await } else { self.cancel_all(&transaction, initiator).await };
         if let Err(failure) = done {
             self.postpone(&transaction, &failure).await?;
             return Ok(transaction.state);

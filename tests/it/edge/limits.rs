@@ -109,14 +109,13 @@ async fn sockets_of_one_address_are_capped_and_come_free_again() {
 async fn under_load_purchases_go_first() {
     let server =
         Arc::new(start_with(|config| (config.limits.concurrency_min, config.limits.concurrency_max) = (4, 4)).await);
-    let begun = async || {
+    let begun = || {
         let server = server.clone();
-        let later = tokio::spawn(async move { post(&server, None, "x", "mutation { bumpLater }").await });
-        later
+        tokio::spawn(async move { post(&server, None, "x", "mutation { bumpLater }").await })
     };
     let mut waiting = Vec::new();
     for _ in 0..3 {
-        waiting.push(begun().await);
+        waiting.push(begun());
         server.state.started.notified().await;
     }
     for (query, fits) in [
