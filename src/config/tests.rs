@@ -116,7 +116,8 @@ fn unknown_names_are_refused_with_the_place_and_the_nearest_one() {
             "config:3:3: unknown key `lisen` in [server]; did you mean `listen`?",
             "config:4:2: unknown section [gaet]; did you mean [gate]?",
             "config:7:2: unknown section [empty]; \
-             there are node, store, gate, broker, accounts, sales, orders, payments, server, graphql, access, limits, hub, log",
+             there are node, store, gate, broker, accounts, sales, orders, payments, points, tcc, server, graphql, access, \
+             limits, hub, log",
             "config:9:1: unknown key `readers` in [hub]; `readers` belongs to [store]",
         ]
     );
@@ -187,7 +188,7 @@ fn contradictions_are_refused() {
         ("[server]\nbody_max = \"16KiB\"", "graphql.document_max, server.body_max: "),
         ("[server]\nconnections_max = 100", "graphql.sockets_max, server.connections_max: "),
         ("[broker]\npublish_timeout = \"7s\"", "orders.pending_after, broker.publish_timeout: "),
-        ("[graphql]\nexecution_timeout = \"5s\"", "graphql.execution_timeout, broker.publish_timeout: "),
+        ("[graphql]\nexecution_timeout = \"3s\"", "graphql.execution_timeout, broker.publish_timeout: "),
         ("[sales]\ntime_zone = \"Asia/Peking\"", "sales.time_zone: must be an IANA time zone"),
         ("[log]\nfilter = \"inof\"", "log.filter: `inof` is not a level"),
         ("[log]\nfilter = \"doorbuster=loud\"", "log.filter: is not a filter: "),

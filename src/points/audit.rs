@@ -22,8 +22,8 @@ pub struct Finding {
     pub detail: String,
 }
 
-/// Every breach of the invariants of points; none is how it must be. `shop` has the global transactions, `points` the accounts. Transactions
-/// that have not ended are no breach; `settled` says that there must be none of them.
+/// Every breach of the invariants of points; none is how it must be. `shop` has the global transactions, `points` the
+/// accounts. Transactions that have not ended are no breach; `settled` says that there must be none of them.
 pub async fn check(shop: &Database, points: &Database, settled: bool) -> Result<Vec<Finding>, StoreError> {
     let mut findings = store::read!(points, |conn| sql::ledger::breaches(conn).await)?;
     let mut after = None;

@@ -302,7 +302,8 @@ impl QueryFragment<Pg> for InsertEvents {
     }
 }
 
-/// Global transactions that are due and under nobody's lease, the longest due first; those that another instance is taking just now are left out.
+/// Global transactions that are due and under nobody's lease, the longest due first; those that another instance is taking
+/// just now are left out.
 pub async fn lock_due_transactions(conn: &mut Conn, now: Timestamp, max: usize) -> Result<Vec<Xid>, StoreError> {
     Ok(global_transactions::table
         .filter(open_transaction())

@@ -184,7 +184,8 @@ async fn waits_for_a_lock(rig: &Rig) {
                         #[diesel(sql_type = diesel::sql_types::BigInt)]
                         n: i64,
                     }
-                    let query = "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+                    let query = "SELECT COUNT(*) AS n FROM pg_stat_activity \
+                                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
                     let rows: Vec<Count> = diesel_async::RunQueryDsl::load(diesel::sql_query(query), conn).await?;
                     Ok(rows[0].n)
                 })

@@ -87,7 +87,8 @@ async fn an_order_is_paid_and_given_back() {
     }
     assert_eq!(shop.points_of(&buyer).await, (100, 0));
     until("the unit is sold again", async || shop.stock(&sale).await == stock + 1).await;
-    let entries = "{ viewer { points { entries(first: 2) { totalCount nodes { id kind points order { id } } pageInfo { hasNextPage } } } } }";
+    let entries = "{ viewer { points { entries(first: 2) {
+        totalCount nodes { id kind points order { id } } pageInfo { hasNextPage } } } } }";
     let listed = shop.data(Some(&buyer), entries, json!({})).await["viewer"]["points"]["entries"].clone();
     let kinds: Vec<_> = listed["nodes"].as_array().unwrap().iter().map(|entry| entry["kind"].clone()).collect();
     assert_eq!((kinds, &listed["totalCount"]), (vec![json!("REFUND"), json!("PAYMENT")], &json!(3)), "{listed}");

@@ -14,8 +14,8 @@ pub struct PaymentsQuery;
 
 #[Object]
 impl PaymentsQuery {
-    /// Operators: the payments and refunds of an order with their logs, by the order's id, or by an id or number of a payment of it. Null when
-    /// there is none. Looking is audited.
+    /// Operators: the payments and refunds of an order with their logs, by the order's id, or by an id or number of a payment
+    /// of it. Null when there is none. Looking is audited.
     async fn payment_lookup(
         &self,
         ctx: &Context<'_>,
