@@ -121,7 +121,7 @@ async fn a_node_that_leaves_hands_over_its_jobs_and_the_other_sells_on() {
         let leases = Leases::list(&db).await.unwrap();
         leases.into_iter().map(|lease| lease.holder).collect::<Vec<_>>()
     };
-    until("someone's", async || holders().await.iter().filter(|holder| !holder.is_empty()).count() == 4).await;
+    until("someone's", async || holders().await.iter().filter(|holder| !holder.is_empty()).count() == 6).await;
     let ticket = buy(&one, &alice, &sale, "key-00001").await;
     one.stop().await;
     until("taken over", async || holders().await.iter().all(|holder| holder == "two")).await;

@@ -30,7 +30,7 @@ fn store(path: &str) -> config::Store {
         readers: 2,
         writer_queue: 1_000,
         writer_batch: 100,
-        busy_timeout: Span(Duration::from_millis(50)),
+        busy_timeout: Span(Duration::from_millis(500)),
         ..Config::default_embedded().store
     }
 }
