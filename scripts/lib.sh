@@ -49,5 +49,13 @@ apt_without_start() {
   return "$status"
 }
 
+# python_venv FOLDER: an empty private Python there.
+python_venv() {
+  has python3 || apt_install python3 || die "Python 3.10 or newer is needed. $(apt_hint python3 python3-venv)"
+  rm -rf "$1"
+  python3 -m venv "$1" 2>/dev/null || { apt_install python3-venv && python3 -m venv --clear "$1"; } ||
+    die "Python's venv is needed. $(apt_hint python3-venv)"
+}
+
 # `want` for a person, from the distribution's packages.
 apt_hint() { printf 'On Debian or Ubuntu: sudo apt-get install %s' "$*"; }

@@ -140,6 +140,24 @@ impl<'a> Cluster<'a> {
         }
     }
 
+    fn connections(&self) -> [u64; 2] {
+        [self.redis.connections(), self.postgres.connections()]
+    }
+
+    /// Whether the fault left its trace, where it is not certain by itself: bytes that were swallowed, connections made
+    /// again, gates that had to be rebuilt.
+    fn was_struck(&self, name: &str, before: [u64; 2], epochs: u64) -> bool {
+        match name {
+            "F8" | "F9" => epochs >= 4,
+            "F13-half-open" => self.redis.swallowed() > 0 && self.postgres.swallowed() > 0,
+            "F12" | "F13-cut" | "F13-reset" => {
+                let now = self.connections();
+                now[1] > before[1] && (name == "F12" || now[0] > before[0])
+            }
+            _ => true,
+        }
+    }
+
     async fn without(&self, server: &str, away: Duration) {
         self.servers.kill(server);
         sleep(away).await;
@@ -230,12 +248,16 @@ async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
     };
     let mut run = cluster.begin(scenario, folder.path()).await;
     sleep(Duration::from_secs(2)).await;
+    let connections = cluster.connections();
     cluster.strike(fault.name, &mut run).await;
     let recovered = run.until_sold_on_each_node().await;
     let recorder = run.recorder.clone();
     let outcome = run.end(folder).await;
     let counts = &outcome.report.counts;
     let mut faults = outcome.faults();
+    if !cluster.was_struck(fault.name, connections, counts.epochs) {
+        faults = format!("{faults}\nthe fault did not happen");
+    }
     // A run in which nothing happens proves nothing.
     if counts.accepted < 30 || counts.orders < 30 || counts.fully_sold != 2 {
         faults = format!("{faults}\ntoo little happened: {counts:?}");
