@@ -201,6 +201,7 @@ impl<'a> Cluster<'a> {
         config.url = Secret::new(value("broker.url"));
         config.admin_url = Secret::new(value("broker.admin_url"));
         config.tenant = value("broker.tenant");
+        config.partitions = value("broker.partitions").parse().unwrap();
         let broker = PulsarBroker::open(&config, "garbage", Clock::system(), Rng::system()).await.unwrap();
         for number in 0..20_u8 {
             let payload = vec![number; 64].into();
@@ -243,6 +244,10 @@ async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
         habits: Habits { impatient: 0, cancel: 25, persistent: 10, ..Habits::default() },
         pauses: fault.pause,
         calm: false,
+        // Longer than the slowest of these runs takes to sell everything once more at the end.
+        pay_within: Duration::from_secs(3),
+        // Shoppers outlast every fault: who comes back is to be served.
+        patience: return_grace(fault.name).max(Duration::from_secs(60)),
         return_grace: return_grace(fault.name),
         ..Scenario::default()
     };

@@ -36,6 +36,8 @@ pub struct Scenario {
     pub load: (Duration, Duration),
     /// Sales that run at once.
     pub sales: usize,
+    /// How long shoppers go on trying to get an answer.
+    pub patience: Duration,
     /// Units of each.
     pub stock: u32,
     /// How long an order waits for its payment.
@@ -65,6 +67,7 @@ impl Default for Scenario {
             kills: 0,
             load: (Duration::from_secs(3), Duration::from_secs(3)),
             sales: 2,
+            patience: Duration::from_secs(60),
             stock: 30,
             pay_within: Duration::from_secs(1),
             per_second: 120,
@@ -270,7 +273,7 @@ impl Run {
             addresses,
             sale,
             timeout: Duration::from_secs(5),
-            patience: Duration::from_secs(60),
+            patience: self.scenario.patience,
             persistence: Duration::from_secs(3),
             browse: false,
             recorder: self.recorder.clone(),
