@@ -1,5 +1,6 @@
 //! The command line. Each command is one call.
 
+mod payments;
 mod status;
 
 use std::io::Write as _;
@@ -12,12 +13,12 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::api::graphql::edge::trusted;
 use crate::api::graphql::schema;
-use crate::app::App;
+use crate::app::{App, Observer};
 use crate::bench;
 use crate::config::{self, Config, ConfigErrors, Flag, Layers, Sources};
 use crate::demo;
 use crate::kernel::{Clock, Rng};
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{Shutdown, allow_open_files};
 use crate::store::Database;
 use crate::telemetry::init_logging;
 
@@ -71,6 +72,9 @@ pub enum Command {
     /// Manage the accounts of operators.
     #[command(subcommand)]
     Operator(OperatorCommand),
+    /// Check the books of payments, refunds and points.
+    #[command(subcommand)]
+    Payments(payments::PaymentsCommand),
     /// Show or replay messages that could not be handled.
     #[command(subcommand)]
     Failures(FailuresCommand),
@@ -166,8 +170,11 @@ pub enum FailuresCommand {
 /// Options of `bench`.
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Which benchmarks to run (purchase, sold-out, durable, idle, socket); all of them if none is named.
+    /// Which benchmarks to run (`purchase`, `durable`, `points`, …); all of them if none is named, but those of `cluster`, which need
+    /// servers.
     pub names: Vec<String>,
+    #[command(flatten)]
+    servers: bench::Servers,
     /// Be the server that others are compared with.
     #[arg(long, value_name = "ADDRESS:PORT", hide = true)]
     pub baseline: Option<SocketAddr>,
@@ -184,7 +191,8 @@ impl Cli {
                 print(&format!("{}\n", serde_json::to_string_pretty(&trusted::collect(&folders)?)?))
             }
             command => match layers.config() {
-                Ok(config) => command.run(config).await,
+                // Of all commands together the future is too large for the stack of those who call.
+                Ok(config) => Box::pin(command.run(config)).await,
                 Err(errors) => Ok(refuse(&errors)),
             },
         }
@@ -220,11 +228,12 @@ impl Command {
             Self::Migrate => migrate(config).await,
             Self::Status => {
                 let clock = Clock::system();
-                let app = App::build(config, clock.clone(), Rng::system()).await?;
-                print(&status::report(&app, &clock).await?)
+                let seen = Observer::look(&config, &clock, &Rng::system()).await?;
+                print(&status::report(&seen, &clock).await?)
             }
             Self::Operator(OperatorCommand::Create(options)) => create_operator(config, options).await,
             Self::Failures(command) => failures(config, command).await,
+            Self::Payments(command) => payments::run(config, command).await,
             Self::Demo(options) => demo(config, options).await,
             Self::Bench(options) => bench(options).await,
             Self::Schema | Self::Documents { .. } | Self::Config(_) => anyhow::bail!("not part of this build"),
@@ -236,12 +245,25 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let shutdown = Shutdown::new();
     shutdown.obey_signals(*config.server.shutdown_timeout)?;
     let listen = config.server.listen;
+    warn_of_few_files(config.server.connections_max);
     let app = App::build(config, Clock::system(), Rng::system()).await?;
     let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     app.start();
     app.serve(listener, &shutdown).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A connection that the system has no file for waits until another one ends.
+fn warn_of_few_files(connections_max: usize) {
+    let files = allow_open_files();
+    if files.is_some_and(|files| files < connections_max as u64) {
+        tracing::warn!(
+            ?files,
+            connections_max,
+            "the system lets this process open fewer files than server.connections_max"
+        );
+    }
 }
 
 async fn demo(config: Config, options: Demo) -> anyhow::Result<ExitCode> {
@@ -273,7 +295,7 @@ async fn bench(options: Bench) -> anyhow::Result<ExitCode> {
         bench::child(address).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let met = bench::run(&options.names).await?;
+    let met = bench::run(&options.names, &options.servers).await?;
     Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -80,10 +80,13 @@ fn onward(payment: &Payment) -> Response {
     page(StatusCode::OK, words)
 }
 
+const STYLE: &str = "body{font:18px/1.5 system-ui,sans-serif;margin:0;display:grid;place-items:center;min-height:100vh;\
+background:#f4f5f7;color:#1f2933}main{max-width:32em;margin:1em;padding:2em;background:#fff;border-radius:12px}";
+
 fn page(status: StatusCode, words: &'static str) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Payment</title>\
-         <meta name=\"viewport\" content=\"width=device-width\"><p>{words}</p></html>"
+         <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style><main>{words}</main></html>"
     );
     (status, [(CACHE_CONTROL, "no-store")], Html(html)).into_response()
 }

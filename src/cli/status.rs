@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::app::App;
+use crate::app::Observer;
 use crate::broker::Topic;
 use crate::kernel::{Clock, Timestamp};
 use crate::nodes::{Leases, Registry};
@@ -17,26 +17,32 @@ const GROUPS: [(Topic, &str); 3] = [
 ];
 
 /// The whole report, as tables for people.
-pub async fn report(app: &App, clock: &Clock) -> anyhow::Result<String> {
+pub async fn report(seen: &Observer, clock: &Clock) -> anyhow::Result<String> {
+    let Observer { db, broker, snapshot } = seen;
     let now = clock.now();
     let mut text = format!("{:<40} {:<34} {:<22} {:>10} {:>8}\n", "node", "roles", "address", "started", "seen");
-    for node in Registry::list(app.db()).await? {
+    for node in Registry::list(db).await? {
         let (started, seen) = (ago(now, node.started_at), ago(now, node.seen_at));
         writeln!(text, "{:<40} {:<34} {:<22} {started:>10} {seen:>8}", node.name, node.roles, node.address)?;
     }
     writeln!(text, "\n{:<20} {:<40} {:>6}", "job", "done by", "token")?;
-    for lease in Leases::list(app.db()).await? {
+    for lease in Leases::list(db).await? {
         let holder = if lease.holder.is_empty() { "nobody" } else { &lease.holder };
         writeln!(text, "{:<20} {holder:<40} {:>6}", lease.job, lease.token)?;
     }
     writeln!(text, "\n{:<20} {:>10} {:>10}", "topic", "partitions", "waiting")?;
     for (topic, group) in GROUPS {
-        let (partitions, waiting) = (app.broker().partitions(topic), app.broker().backlog(topic, group).await?);
+        let (partitions, waiting) = (broker.partitions(topic), broker.backlog(topic, group).await?);
         writeln!(text, "{:<20} {partitions:>10} {waiting:>10}", topic.name())?;
     }
-    writeln!(text, "{:<20} {:>10} {:>10}", Topic::Failures.name(), "", app.broker().failures(0, 1_000).await?.len())?;
+    writeln!(text, "{:<20} {:>10} {:>10}", Topic::Failures.name(), "", broker.failures(0, 1_000).await?.len())?;
+    writeln!(text, "\n{:<34} {:<60} {:>10}", "partition", "read by", "waiting")?;
+    for share in broker.shares(Topic::OrderRequests, WRITER).await? {
+        let reader = share.reader.as_deref().unwrap_or("-");
+        writeln!(text, "{:<34} {reader:<60} {:>10}", share.partition, share.waiting)?;
+    }
     writeln!(text, "\n{:<28} {:>6} {:<10} {:>9} {:>9}", "sale", "epoch", "state", "left", "of")?;
-    for offer in app.sales().snapshot().offers() {
+    for offer in snapshot.offers() {
         let (sale, stock) = (&offer.sale, &offer.stock);
         let (id, state) = (sale.id.to_string(), format!("{:?}", sale.state));
         writeln!(text, "{id:<28} {:>6} {state:<10} {:>9} {:>9}", sale.epoch, stock.left, stock.total)?;

@@ -1,16 +1,20 @@
 //! From an admitted ticket to an order, and what becomes of it. Read in this order: [`purchase`] (sale, gate, broker, ticket),
 //! [`record`] (the order writer's transaction), [`close`] (cancel and expire), [`rebuild`] and [`reconcile`] (keeping the
 //! gate true); and of money: [`pay`] (begin), [`settle`] (what the gateway says), [`attempts`] (asking it), [`refund`] and
-//! [`returns`] (money going back), [`ledger`] (looking up).
+//! [`returns`] (money going back), [`ledger`] (looking up), [`bills`] (the gateway's
+//! word on each day), [`looked_at`] (what operators close), [`audit`] (whether all of it is right).
 //!
 //! Invariants: live units never exceed the stock; a published ticket gets exactly one row; a buyer has at most one live order
 //! per sale; a key belongs to one ticket for ever; units go back exactly once.
 
 pub mod attempts;
+pub mod audit;
+pub mod bills;
 pub mod close;
 pub mod decide;
 pub mod effects;
 pub mod ledger;
+pub mod looked_at;
 pub mod messages;
 pub mod model;
 pub mod pay;
@@ -27,6 +31,7 @@ pub mod settle;
 
 pub use close::Cancelled;
 pub use ledger::PaymentFile;
+pub use looked_at::LookRefusal;
 pub use model::{Closing, Order, OrderState, Refusal, Ticket};
 pub use pay::{Begun, PayRefusal, PayRequest};
 pub use purchase::{PurchaseRefusal, PurchaseRequest};

@@ -80,17 +80,11 @@ impl Orders {
 
     async fn pay_with_alipay(&self, buyer: UserId, order: OrderId, request: PayRequest) -> Answer<Begun> {
         let (return_url, key) = (request.return_url, request.key);
-        let known = {
-            let key = key.clone();
-            store::read!(&self.0.db, |conn| sql::payments::find_by_key(conn, buyer, &key).await)?
-        };
+        let (known, found) = self.attempt_and_order(buyer, order, key.clone()).await?;
         if let Some(known) = known {
             return self.repeat(buyer, order, Method::Alipay, return_url.as_deref(), known).await;
         }
-        let found = self.find(order.ticket()).await?;
-        let Some(found) = found.filter(|found| found.buyer == buyer && found.state.refusal().is_none()) else {
-            return Ok(Err(PayRefusal::OrderNotFound));
-        };
+        let Some(found) = found else { return Ok(Err(PayRefusal::OrderNotFound)) };
         let payment = self.new_attempt(&found, Method::Alipay, Amount::Money(found.total()), key, return_url);
         // What the gateway would not take is refused before anything is written.
         if let Err(refusal) = self.page_of(&found, &payment) {
@@ -114,6 +108,20 @@ impl Orders {
         }
     }
 
+    /// The attempt that the buyer's key belongs to, and the buyer's own order.
+    pub(super) async fn attempt_and_order(
+        &self,
+        buyer: UserId,
+        order: OrderId,
+        key: String,
+    ) -> Result<(Option<Payment>, Option<Order>), OrdersError> {
+        let (known, found) = store::read!(&self.0.db, |conn| {
+            let known = sql::payments::find_by_key(conn, buyer, &key).await?;
+            Ok((known, sql::orders::find(conn, order.ticket()).await?))
+        })?;
+        Ok((known, found.filter(|found| found.buyer == buyer && found.state.refusal().is_none())))
+    }
+
     /// A new attempt for the order, not written down yet.
     pub(super) fn new_attempt(
         &self,
@@ -134,6 +142,7 @@ impl Orders {
             state: PaymentState::Pending,
             gateway_trade_no: None,
             return_url,
+            captured: 0,
             refund_pending: 0,
             refunded: 0,
             flag: None,
@@ -164,9 +173,11 @@ impl Orders {
             // As late as possible: waiting for the lock takes time too.
             let now = clock.now();
             if let Err(refusal) = payable(&order, now) {
-                return Ok(Err(refusal));
+                // Who waited for the same wish finds that one has been carried out.
+                let same = sql::payments::find_by_key(conn, payment.buyer, &payment.key).await?;
+                return if same.is_some() { Err(key_is_taken()) } else { Ok(Err(refusal)) };
             }
-            if sql::payments::of_order(conn, payment.order).await?.len() >= attempts_max {
+            if sql::payments::count_of_order(conn, payment.order).await? >= attempts_max {
                 return Ok(Err(PayRefusal::TooManyAttempts));
             }
             sql::payments::insert(conn, &payment).await?;
@@ -238,6 +249,11 @@ impl Orders {
         });
         plain && (own_path || own_origin)
     }
+}
+
+/// As the schema says it to who comes second.
+fn key_is_taken() -> StoreError {
+    StoreError::Conflict { constraint: "payments_by_key".into() }
 }
 
 /// Whether the order can be paid now.

@@ -14,7 +14,7 @@ use crate::kernel::{OrderId, PaymentId, UserId, Xid};
 use crate::payments::{Amount, LogEntry, Method, Payment, PaymentState, Refund, RefundState};
 use crate::points::{Direction, Hold, INSUFFICIENT, PARTICIPANT};
 use crate::store::{self, StoreError};
-use crate::tcc::{Attempt, BranchKey, Initiator, Transaction};
+use crate::tcc::{Attempt, BranchKey, Initiator, NOT_DECIDED, Transaction};
 
 /// Paying an order; its arguments name the payment.
 const PAY: &str = "order.pay";
@@ -31,15 +31,11 @@ fn debit_of(payment: PaymentId) -> BranchKey {
 impl Orders {
     /// Pays one's own order with points, now or not at all. The same key and input give the same answer for ever.
     pub(super) async fn pay_with_points(&self, buyer: UserId, order: OrderId, request: PayRequest) -> Answer<Begun> {
-        let key = request.key.clone();
-        let known = store::read!(&self.0.db, |conn| sql::payments::find_by_key(conn, buyer, &key).await)?;
+        let (known, found) = self.attempt_and_order(buyer, order, request.key.clone()).await?;
         if let Some(known) = known {
             return self.repeat_with_points(buyer, order, &request, known).await;
         }
-        let found = self.find(order.ticket()).await?;
-        let Some(found) = found.filter(|found| found.buyer == buyer && found.state.refusal().is_none()) else {
-            return Ok(Err(PayRefusal::OrderNotFound));
-        };
+        let Some(found) = found else { return Ok(Err(PayRefusal::OrderNotFound)) };
         let Some(price) = found.points_price else { return Ok(Err(PayRefusal::NotForPoints)) };
         let points = u64::from(price) * u64::from(found.quantity);
         let PayRequest { key, return_url, .. } = request.clone();
@@ -89,13 +85,18 @@ impl Orders {
         tcc.pass("before_decide").await;
         let decided = self.decide_payment(&payment, &transaction).await;
         tcc.pass("after_decide").await;
-        if !tcc.conclude(transaction, decided, self).await? {
+        let paid = decided.as_ref().ok().cloned().flatten();
+        if !tcc.conclude(transaction, decided.map(|paid| paid.is_some()), self).await? {
             return Ok(Err(self.why_not(payment.order).await?));
         }
         self.0.metrics.payments.count("succeeded");
         self.0.metrics.orders.count("paid");
         self.0.relay.wake();
         self.0.checks_due.notify_one();
+        if let Some((order, payment)) = paid {
+            return Ok(Ok(Begun { order: Arc::new(order), payment, redirect_url: None }));
+        }
+        // The commit's answer got lost, and it was committed.
         let id = payment.id;
         let payment = store::read!(&self.0.db, |conn| sql::payments::find(conn, id).await)?;
         let order = match &payment {
@@ -114,32 +115,34 @@ impl Orders {
         Ok(refusal.unwrap_or(PayRefusal::NotPayable))
     }
 
-    /// The commit point: the order is paid, and the transaction is decided, or neither.
-    async fn decide_payment(&self, payment: &Payment, transaction: &Transaction) -> Result<bool, StoreError> {
-        let (id, ticket, xid) = (payment.id, payment.order.ticket(), transaction.xid);
+    /// The commit point: the order is paid, and the transaction is decided, or neither. The order and the payment as they are then; `None`
+    /// when the order can't be paid any more.
+    async fn decide_payment(
+        &self,
+        payment: &Payment,
+        transaction: &Transaction,
+    ) -> Result<Option<(Order, Payment)>, StoreError> {
+        let (payment, ticket, xid) = (payment.clone(), payment.order.ticket(), transaction.xid);
         let (clock, retry_at) = (self.0.clock.clone(), self.0.tcc.retry_at());
         store::write!(&self.0.db, |conn| {
             sql::orders::lock(conn, &[ticket]).await?;
-            sql::payments::lock(conn, id).await?;
-            // As late as possible: waiting for the locks takes time too.
+            // As late as possible: waiting for the lock takes time too.
             let now = clock.now();
-            let order = sql::orders::find(conn, ticket).await?;
-            if order.is_none_or(|order| payable(&order, now).is_err()) {
-                return Ok(false);
-            }
+            let Some(order) = sql::orders::pay_in_time(conn, ticket, now).await? else { return Ok(None) };
+            let (id, units) = (payment.id, payment.amount.units());
             let (from, to) = (PaymentState::Pending, PaymentState::Succeeded);
-            if !sql::payments::advance(conn, id, from, to, None, now).await? {
-                return Ok(false);
+            if !sql::payments::advance(conn, id, from, to, units, None, now).await? {
+                // It is cancelled: nothing of this may stand.
+                return Err(StoreError::Conflict { constraint: NOT_DECIDED.into() });
             }
             let entry = LogEntry::new(now, "points", "settled", Some(from.as_str()), to.as_str());
             sql::payments::log(conn, id, &entry).await?;
-            let paid = sql::orders::advance(conn, ticket, OrderState::AwaitingPayment, OrderState::Paid, now).await?;
-            let paid = paid.ok_or_else(|| StoreError::Internal("a locked row changed".into()))?;
             sql::payments::hurry_others(conn, ticket.order(), id, now).await?;
-            let event = result_event(ticket.sale, vec![ResultEvent::Order(paid)])?;
+            let event = result_event(ticket.sale, vec![ResultEvent::Order(order.clone())])?;
             sql::outbox::append(conn, &[event], now).await?;
             sql::tcc::decide(conn, xid, now, retry_at).await?;
-            Ok(true)
+            let settled_at = Some(now);
+            Ok(Some((order, Payment { state: to, captured: units, settled_at, next_check_at: None, ..payment })))
         })
     }
 
@@ -147,10 +150,11 @@ impl Orders {
     pub(super) async fn drive_point_refunds(&self, max: usize) -> Result<usize, OrdersError> {
         let now = self.0.clock.now();
         let due = store::read!(&self.0.db, |conn| sql::refunds::due(conn, Method::Points, now, max).await)?;
+        let mut failed = None;
         for refund in &due {
-            self.return_points(refund).await?;
+            failed = failed.or(self.return_points(refund).await.err());
         }
-        Ok(due.len())
+        failed.map_or(Ok(due.len()), Err)
     }
 
     /// Gives points back at once, if nobody else is at it. What does not work now is tried again, as another transaction: it can't be
@@ -264,7 +268,7 @@ impl Initiator for Orders {
         store::write!(&self.0.db, |conn| {
             let from = PaymentState::Pending;
             let to = if rejected { PaymentState::Failed } else { PaymentState::Closed };
-            if sql::payments::advance(conn, id, from, to, None, now).await? {
+            if sql::payments::advance(conn, id, from, to, 0, None, now).await? {
                 let entry = LogEntry::new(now, "points", "settled", Some(from.as_str()), to.as_str());
                 sql::payments::log(conn, id, &LogEntry { detail: reason, ..entry }).await?;
             }

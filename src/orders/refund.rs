@@ -114,6 +114,11 @@ impl Wish {
     }
 }
 
+/// Whether it can stand as a reason: on one line, and not too long.
+pub(super) fn is_reason(text: &str) -> bool {
+    text.chars().count() <= REASON_MAX && !text.chars().any(char::is_control)
+}
+
 type Answer<T> = Result<Result<T, RefundRefusal>, OrdersError>;
 
 impl Orders {
@@ -164,8 +169,7 @@ impl Orders {
         if !super::purchase::is_key(&wish.key) {
             return Ok(Err(RefundRefusal::KeyInvalid));
         }
-        let plain = |text: &String| text.chars().count() <= REASON_MAX && !text.chars().any(char::is_control);
-        if !wish.reason.as_ref().is_none_or(plain) {
+        if !wish.reason.as_deref().is_none_or(is_reason) {
             return Ok(Err(RefundRefusal::ReasonInvalid));
         }
         match self.write_intent(wish.clone()).await {
@@ -179,16 +183,19 @@ impl Orders {
         let now = self.0.clock.now();
         type Written = Result<(Order, Refund, bool), RefundRefusal>;
         let written: Written = store::write!(&self.0.db, |conn| {
-            let known = sql::refunds::find_by_key(conn, wish.person, &wish.key).await?;
-            let ticket = match (&known, wish.target) {
-                (Some(known), _) if !wish.is_that_of(known) => return Ok(Err(RefundRefusal::KeyReused)),
-                (_, Target::Order(order)) => order.ticket(),
-                (_, Target::Payment(id)) => match sql::payments::find(conn, id).await? {
+            let ticket = match wish.target {
+                Target::Order(order) => order.ticket(),
+                Target::Payment(id) => match sql::payments::find(conn, id).await? {
                     Some(payment) => payment.order.ticket(),
                     None => return Ok(Err(RefundRefusal::PaymentNotFound)),
                 },
             };
             sql::orders::lock(conn, &[ticket]).await?;
+            // Under the lock: who waited for the same wish finds it now.
+            let known = sql::refunds::find_by_key(conn, wish.person, &wish.key).await?;
+            if known.as_ref().is_some_and(|known| !wish.is_that_of(known)) {
+                return Ok(Err(RefundRefusal::KeyReused));
+            }
             let order = sql::orders::find(conn, ticket).await?.filter(|order| wish.may_see(order));
             let Some(order) = order else { return Ok(Err(RefundRefusal::OrderNotFound)) };
             if let Some(known) = known {

@@ -138,7 +138,8 @@ impl Orders {
 
     /// The buyer's own order; `None` when it is unknown, another's, or was refused.
     pub async fn order_of_buyer(&self, buyer: UserId, order: OrderId) -> Result<Option<Arc<Order>>, OrdersError> {
-        let found = self.newest(order.ticket()).await?;
+        // Not what was heard last: whoever has been told that a payment is kept must not read less here a moment later.
+        let found = self.find(order.ticket()).await?;
         Ok(found.and_then(|order| own(buyer, order)).filter(|order| order.state.refusal().is_none()))
     }
 

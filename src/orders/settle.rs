@@ -4,7 +4,7 @@
 use super::record::result_event;
 use super::{Order, OrderState, Orders, OrdersError};
 use crate::hub::events::ResultEvent;
-use crate::kernel::PaymentId;
+use crate::kernel::{Money, PaymentId};
 use crate::payments::gateway::Notification;
 use crate::payments::{
     BadMessage, Flag, Method, Payment, PaymentState, RefundCause, StoredNotification, TradeSnapshot, TradeStatus,
@@ -19,6 +19,8 @@ pub enum Step {
     Keep,
     /// The money is here and pays nothing: it goes back.
     SendBack(RefundCause),
+    /// So much is here, which is not what was asked for: it is kept aside until a person has looked, and has sent it back.
+    SetAside(Money),
     /// The attempt ended without payment.
     Close,
     /// A person must look.
@@ -56,7 +58,7 @@ impl Step {
     pub const fn verdict(self) -> Verdict {
         match self {
             Self::Keep | Self::SendBack(_) | Self::Close => Verdict::Accepted,
-            Self::Flag(Flag::AmountMismatch) => Verdict::AmountMismatch,
+            Self::SetAside(_) | Self::Flag(Flag::AmountMismatch) => Verdict::AmountMismatch,
             Self::Flag(_) => Verdict::Flagged,
             Self::AskAgain | Self::RefundNotice => Verdict::RefundNotice,
             Self::Nothing(verdict) => verdict,
@@ -68,7 +70,7 @@ impl Step {
             Self::Keep => Some("succeeded"),
             Self::SendBack(_) => Some("surplus"),
             Self::Close => Some("closed"),
-            Self::Flag(_) => Some("flagged"),
+            Self::Flag(_) | Self::SetAside(_) => Some("flagged"),
             Self::AskAgain | Self::RefundNotice | Self::Nothing(_) => None,
         }
     }
@@ -100,8 +102,15 @@ pub fn decide(payment: &Payment, order: OrderState, owner: Option<PaymentId>, sa
 }
 
 fn paid(payment: &Payment, order: OrderState, said: &TradeSnapshot) -> Step {
-    if said.amount.is_none() || said.amount != payment.amount.money() {
-        return Step::Flag(Flag::AmountMismatch);
+    // What was taken instead is known, once it is set aside.
+    let expected = if payment.state.is_captured() { payment.captured } else { payment.amount.units() };
+    if said.amount.is_none() || said.amount != payment.amount.with_units(expected).money() {
+        return match said.amount {
+            Some(taken) if !payment.state.is_captured() && taken.minor > 0 && payment.is_in(taken.currency) => {
+                Step::SetAside(taken)
+            }
+            _ => Step::Flag(Flag::AmountMismatch),
+        };
     }
     if let Some(refund) = &said.refund {
         let ours = payment.refund_pending + payment.refunded;
@@ -178,7 +187,12 @@ impl Orders {
         if let Some(event) = step.event() {
             self.0.metrics.payments.count(event);
         }
-        if let Step::Flag(flag) = step {
+        let flag = match step {
+            Step::Flag(flag) => Some(flag),
+            Step::SetAside(_) => Some(Flag::AmountMismatch),
+            _ => None,
+        };
+        if let Some(flag) = flag {
             let (number, said) = (&message.snapshot.number, message.detail());
             tracing::error!(number, flag = flag.as_str(), said, "payment flagged: somebody must look");
         }
@@ -206,7 +220,7 @@ impl Orders {
             }
         };
         let verdict = self.apply_trade(heard.snapshot.clone(), "notification", Some(heard)).await?;
-        self.0.metrics.notifications.count(verdict.as_str());
+        self.0.metrics.notifications.count(&verdict.as_str().to_ascii_lowercase());
         Ok(!matches!(verdict, Verdict::UnknownPayment | Verdict::WrongMethod | Verdict::AmountMismatch))
     }
 

@@ -189,6 +189,9 @@ pub struct BillRow {
 /// deadline of their own.
 #[async_trait]
 pub trait PaymentGateway: Send + Sync + 'static {
+    /// Whether it is asked only now and then, because it has not answered for some time.
+    fn refuses(&self) -> bool;
+
     /// The URL of the page where the buyer pays. Signs; no I/O. The gateway learns of the trade when the buyer opens the page.
     fn page_url(&self, request: &PageRequest) -> Result<String, PageError>;
 

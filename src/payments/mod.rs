@@ -9,6 +9,7 @@
 pub mod alipay;
 pub mod gateway;
 pub mod model;
+pub mod reconciliation;
 
 pub use gateway::{BadMessage, Outcome, PaymentGateway, TradeSnapshot, TradeStatus};
 pub use model::{

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::kernel::{Money, OrderId, PaymentId, RefundId, Timestamp, UserId};
+use crate::kernel::{Currency, Money, OrderId, PaymentId, RefundId, Timestamp, UserId};
 
 /// Declares an enum with a stored spelling of each value.
 macro_rules! stored_words {
@@ -50,7 +50,7 @@ stored_words! {
         Failed = "FAILED",
         /// Ended without payment. Money may still come: see [`Self::may_become`].
         Closed = "CLOSED",
-        /// The money is here and does not pay the order: it goes back.
+        /// The money is here and does not pay the order: it goes back. If it is not what was asked for, once an operator says so.
         Surplus = "SURPLUS",
     }
 }
@@ -218,6 +218,8 @@ pub struct Payment {
     pub gateway_trade_no: Option<String>,
     /// Where the buyer wants to go afterwards.
     pub return_url: Option<String>,
+    /// Units that came in: the amount, or what the gateway took instead.
+    pub captured: u64,
     /// Units that are on their way back.
     pub refund_pending: u64,
     /// Units that went back.
@@ -242,12 +244,14 @@ impl Payment {
         self.id.number()
     }
 
+    /// Whether it is of this currency.
+    pub fn is_in(&self, currency: Currency) -> bool {
+        self.amount.money().is_some_and(|money| money.currency == currency)
+    }
+
     /// Units that could still be sent back.
     pub const fn refundable(&self) -> u64 {
-        if !self.state.is_captured() {
-            return 0;
-        }
-        self.amount.units().saturating_sub(self.refund_pending + self.refunded)
+        self.captured.saturating_sub(self.refund_pending + self.refunded)
     }
 }
 

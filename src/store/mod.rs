@@ -25,6 +25,7 @@ use diesel::migration::MigrationSource;
 use diesel_migrations::MigrationHarness;
 
 use crate::config;
+use crate::kernel::Breaker;
 use crate::telemetry::Metrics;
 
 /// A handle on the database; cheap to clone.
@@ -69,6 +70,14 @@ impl Database {
     pub fn register(&self, metrics: &Metrics) {
         if let Self::Postgres(store) = self {
             store.register(metrics);
+        }
+    }
+
+    /// Whether the server can be away, and is (PostgreSQL).
+    pub fn breaker(&self) -> Option<&Breaker> {
+        match self {
+            Self::Postgres(store) => Some(store.breaker()),
+            Self::Sqlite(_) => None,
         }
     }
 

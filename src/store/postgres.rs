@@ -7,6 +7,7 @@
 //! writer, expiry, the relay and the batchers of accounts do it, because running twice does not change what they write;
 //! an operator or a buyer is told to try later.
 
+pub mod bare;
 mod bulk;
 mod metrics;
 #[path = "schema.rs"]
@@ -38,6 +39,7 @@ use self::metrics::PoolMetrics;
 use self::session::{LastError, Manager};
 use super::StoreError;
 use crate::config;
+use crate::kernel::Breaker;
 use crate::telemetry::Metrics;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -57,6 +59,7 @@ pub struct Store {
     pool: Pool<Manager>,
     manager: Arc<Manager>,
     last_error: LastError,
+    breaker: Breaker,
     work_timeout: Duration,
     migration_wait: Duration,
     origin: Arc<str>,
@@ -75,7 +78,13 @@ impl Store {
             .await?;
         let (work_timeout, migration_wait) = (*config.work_timeout, *config.migration_wait);
         let (origin, manager) = (session::origin(config).into(), Arc::new(manager));
-        Ok(Self { pool, manager, last_error, work_timeout, migration_wait, origin })
+        let breaker = Breaker::new(*config.refuse_after);
+        Ok(Self { pool, manager, last_error, breaker, work_timeout, migration_wait, origin })
+    }
+
+    /// Open while the server has not answered for `store.refuse_after`.
+    pub fn breaker(&self) -> &Breaker {
+        &self.breaker
     }
 
     /// See [`super::Database::origin`].
@@ -112,8 +121,18 @@ impl Store {
         R: Send + 'static,
     {
         let deadline = self.work_timeout;
-        let late = move |_| StoreError::Unavailable(format!("the database did not answer within {deadline:?}"));
-        let run = async move { timeout(deadline, work).await.map_err(late)? };
+        let breaker = self.breaker.clone();
+        let run = async move {
+            let Ok(result) = timeout(deadline, work).await else {
+                breaker.fails();
+                return Err(StoreError::Unavailable(format!("the database did not answer within {deadline:?}")));
+            };
+            // What the server refuses, it has answered; a lost connection says nothing yet.
+            if !matches!(result, Err(StoreError::Unavailable(_))) {
+                breaker.works();
+            }
+            result
+        };
         match tokio::spawn(run).await {
             Ok(result) => result,
             Err(error) if error.is_panic() => Err(StoreError::Internal("work on the database panicked".into())),
@@ -122,10 +141,16 @@ impl Store {
     }
 
     async fn acquire(&self) -> Result<Pooled, StoreError> {
+        if !self.breaker.lets_through() {
+            return Err(StoreError::Unavailable("the server has not answered for a while".into()));
+        }
         self.pool.get_owned().await.map_err(|error| match error {
             RunError::User(error) => error,
             RunError::TimedOut => match self.last_error.take() {
-                Some(error) => StoreError::Unavailable(format!("no connection: {error}")),
+                Some(error) => {
+                    self.breaker.fails();
+                    StoreError::Unavailable(format!("no connection: {error}"))
+                }
                 None => StoreError::Unavailable("all connections are in use".into()),
             },
         })

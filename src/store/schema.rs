@@ -107,7 +107,8 @@ diesel::table! {
     payments (id) {
         id -> Id, order_id -> Binary, buyer_id -> Id, idempotency_key -> Text, method -> Text, amount -> BigInt,
         currency -> Nullable<Text>, status -> Text, gateway_trade_no -> Nullable<Text>, return_url -> Nullable<Text>,
-        refund_pending -> BigInt, refunded -> BigInt, flag -> Nullable<Text>, created_at -> BigInt, expires_at -> BigInt,
+        captured -> BigInt, refund_pending -> BigInt, refunded -> BigInt, flag -> Nullable<Text>, created_at -> BigInt,
+        expires_at -> BigInt,
         settled_at -> Nullable<BigInt>, next_check_at -> Nullable<BigInt>, checks -> BigInt,
     }
 }
@@ -189,6 +190,23 @@ diesel::table! {
     use super::super::types::*;
     branch_transactions (xid, branch) {
         xid -> Id, branch -> BigInt, participant -> Text, args -> Text, state -> Text,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    reconciliations (day) {
+        day -> Text, rows_found -> BigInt, matched -> BigInt, paid -> BigInt, refunded -> BigInt, runs -> BigInt,
+        compared_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    reconciliation_items (day, number, kind) {
+        day -> Text, number -> Text, kind -> Text, ours -> Text, theirs -> Text, found_at -> BigInt,
+        resolved_at -> Nullable<BigInt>, id -> Id, closed_at -> Nullable<BigInt>, closed_by -> Nullable<Id>,
+        close_reason -> Nullable<Text>,
     }
 }
 

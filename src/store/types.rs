@@ -10,8 +10,8 @@ use diesel::sql_types::{BigInt, Binary, Nullable, Uuid as UuidSql};
 use diesel::sqlite::Sqlite;
 
 use crate::kernel::{
-    AuditId, LoginEventId, OrderId, PaymentId, ProductId, RefundId, SaleId, SessionId, TicketId, Timestamp, TransferId,
-    UserId, Xid,
+    AuditId, BillDifferenceId, LoginEventId, OrderId, PaymentId, ProductId, RefundId, SaleId, SessionId, TicketId,
+    Timestamp, TransferId, UserId, Xid,
 };
 
 macro_rules! expression_of {
@@ -122,7 +122,19 @@ macro_rules! sql_bytes {
     )*};
 }
 
-sql_uuid!(UserId, ProductId, SessionId, SaleId, AuditId, LoginEventId, PaymentId, RefundId, TransferId, Xid);
+sql_uuid!(
+    UserId,
+    ProductId,
+    SessionId,
+    SaleId,
+    AuditId,
+    LoginEventId,
+    PaymentId,
+    RefundId,
+    BillDifferenceId,
+    TransferId,
+    Xid
+);
 sql_bytes!(TicketId, OrderId);
 
 expression_of!(Timestamp, BigInt);

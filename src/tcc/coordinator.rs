@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::endings::Endings;
 use super::fail_points::FailPoints;
 use super::model::{Branch, BranchState, GlobalState, Transaction};
 use super::participant::{BranchKey, Failure, Participant, Tried};
@@ -65,6 +66,7 @@ struct Inner {
     config: config::Tcc,
     node: String,
     fail_points: FailPoints,
+    endings: Endings,
 }
 
 impl Coordinator {
@@ -81,6 +83,7 @@ impl Coordinator {
             config,
             node,
             fail_points: FailPoints::default(),
+            endings: Endings::default(),
         }))
     }
 
@@ -246,8 +249,7 @@ impl Coordinator {
             return Ok(transaction.state);
         }
         self.pass("before_end").await;
-        let (now, xid) = (self.0.clock.now(), transaction.xid);
-        let ended = store::write!(&self.0.db, |conn| sql::tcc::end(conn, xid, confirm, now).await)?;
+        let ended = self.0.endings.write(&self.0.db, transaction.xid, confirm, self.0.clock.now()).await?;
         self.pass("after_end").await;
         if ended {
             self.count(if confirm { "confirmed" } else { "cancelled" });

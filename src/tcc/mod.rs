@@ -19,6 +19,7 @@
 //! because each step is idempotent and each decision a conditional update.
 
 mod coordinator;
+mod endings;
 mod fail_points;
 mod model;
 mod participant;

@@ -1,5 +1,5 @@
 //! Asks the payment gateway for what did not come by itself, and brings refunds to their end. One node does each at a time; doing it
-//! twice would be safe.
+//! twice would be safe. And compares the gateway's bills.
 
 use std::time::Duration;
 
@@ -25,6 +25,18 @@ pub async fn refund(orders: &Orders, config: &Config) -> anyhow::Result<()> {
         let found = orders.drive_refunds(BATCH).await?;
         if found < BATCH {
             wait(*config.payments.poll_every, orders.refunds_due()).await;
+        }
+    }
+}
+
+/// Compares the gateway's bills with the books, day by day.
+pub async fn reconcile(orders: &Orders, config: &Config) -> anyhow::Result<()> {
+    let mut tick = tokio::time::interval(*config.payments.bill_every);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if let Err(error) = orders.reconcile_due(*config.payments.bill_after, config.payments.bill_days).await {
+            tracing::warn!(%error, "bills not compared; they are looked for again");
         }
     }
 }

@@ -11,6 +11,8 @@ CREATE TABLE payments (
     status           TEXT NOT NULL CHECK (status IN ('PENDING', 'SUCCEEDED', 'FAILED', 'CLOSED', 'SURPLUS')),
     gateway_trade_no TEXT,
     return_url       TEXT,
+    -- What came in: the amount, unless the gateway took another one, which is then not kept.
+    captured         INTEGER NOT NULL DEFAULT 0 CHECK (captured >= 0),
     refund_pending   INTEGER NOT NULL DEFAULT 0 CHECK (refund_pending >= 0),
     refunded         INTEGER NOT NULL DEFAULT 0 CHECK (refunded >= 0),
     flag             TEXT CHECK (flag IN (
@@ -22,8 +24,9 @@ CREATE TABLE payments (
     checks           INTEGER NOT NULL DEFAULT 0,
     CHECK ((method = 'POINTS') = (currency IS NULL)),
     -- Never more back than came in.
-    CONSTRAINT payments_not_over_refunded CHECK (refund_pending + refunded <= amount),
-    CHECK (status IN ('SUCCEEDED', 'SURPLUS') OR refund_pending + refunded = 0),
+    CONSTRAINT payments_not_over_refunded CHECK (refund_pending + refunded <= captured),
+    CHECK ((status IN ('SUCCEEDED', 'SURPLUS')) = (captured > 0)),
+    CHECK (status <> 'SUCCEEDED' OR captured = amount),
     CHECK ((status = 'PENDING') = (settled_at IS NULL))
 ) STRICT, WITHOUT ROWID;
 -- At most one payment of an order is kept.

@@ -68,7 +68,7 @@ pub fn page(trade: &Trade) -> Response {
 
 /// Shows a trade that was opened before.
 pub async fn show(State(sandbox): State<Arc<Sandbox>>, Path(number): Path<String>) -> Response {
-    match sandbox.trades.lock().find(Some(&number), None, sandbox.clock.now()) {
+    match sandbox.trades.lock().find(Some(&number), None, sandbox.now()) {
         Ok(trade) => page(trade),
         Err(no) => refused(no),
     }
@@ -90,7 +90,7 @@ pub async fn act(State(sandbox): State<Arc<Sandbox>>, Path(number): Path<String>
 
 /// What the buyer, or a test in the buyer's place, does to a trade.
 pub fn perform(sandbox: &Arc<Sandbox>, number: &str, act: &str) -> Result<Trade, &'static str> {
-    let now = sandbox.clock.now();
+    let now = sandbox.now();
     let done = match act {
         "pay" => sandbox.trades.lock().pay(number, now),
         "expire" => sandbox.trades.lock().close(Some(number), None, now),

@@ -1,4 +1,5 @@
-//! What goes wrong on purpose: a list of switches, each for a kind, perhaps one method, a number of times, a share of cases.
+//! What goes wrong on purpose: a list of switches, each for a kind, perhaps one method or trade, a number of times, a share of
+//! cases.
 
 use doorbuster::kernel::Rng;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub enum Kind {
     Status500,
     /// An empty body; nothing is done.
     Empty,
+    /// An answer without a signature that refuses the application; nothing is done.
+    ErrorResponse,
     /// The seller has no money for refunds.
     SellerBalanceEmpty,
     /// A refund is done and says `fund_change=N`.
@@ -56,6 +59,9 @@ pub struct Fault {
     /// With which method; all if absent.
     #[serde(default)]
     pub method: Option<String>,
+    /// With which trade (`out_trade_no`); all if absent.
+    #[serde(default)]
+    pub number: Option<String>,
     /// How often; for ever if absent.
     #[serde(default)]
     pub times: Option<u32>,
@@ -77,9 +83,11 @@ pub struct Faults(pub Vec<Fault>);
 
 impl Faults {
     /// Whether this goes wrong now; uses it up.
-    pub fn take(&mut self, kind: Kind, method: &str, rng: &Rng) -> Option<Fault> {
+    pub fn take(&mut self, kind: Kind, method: &str, number: &str, rng: &Rng) -> Option<Fault> {
         let fault = self.0.iter_mut().find(|fault| {
-            fault.kind == kind && fault.times != Some(0) && fault.method.as_deref().is_none_or(|only| only == method)
+            let method = fault.method.as_deref().is_none_or(|only| only == method);
+            let number = fault.number.as_deref().is_none_or(|only| only == number);
+            fault.kind == kind && fault.times != Some(0) && method && number
         })?;
         if rng.below(100) >= fault.percent {
             return None;

@@ -44,7 +44,11 @@ pub async fn serve(State(sandbox): State<Arc<Sandbox>>, RawQuery(query): RawQuer
     if method == PAGE {
         return page(&sandbox, &parameters, &business);
     }
-    let fault = |kind| sandbox.faults.lock().take(kind, &method, &sandbox.rng);
+    let number = business.get("out_trade_no").and_then(Value::as_str).unwrap_or_default();
+    let fault = |kind| sandbox.faults.lock().take(kind, &method, number, &sandbox.rng);
+    if fault(Kind::ErrorResponse).is_some() {
+        return refuse(None, ("40002", "Invalid Arguments", "isv.invalid-app-id"));
+    }
     if fault(Kind::Status500).is_some() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
@@ -121,7 +125,7 @@ fn page(sandbox: &Arc<Sandbox>, parameters: &Parameters, business: &Map<String, 
         return_url: given("return_url"),
         passback_params: text("passback_params").map(str::to_owned),
     };
-    let opened = sandbox.trades.lock().open(wanted, sandbox.clock.now(), &sandbox.rng);
+    let opened = sandbox.trades.lock().open(wanted, sandbox.now(), &sandbox.rng);
     sandbox.save();
     match opened {
         Ok(trade) => cashier::page(&trade),
@@ -141,7 +145,7 @@ fn amount(value: &Value) -> Option<i64> {
 /// Does what the method says.
 fn work(sandbox: &Arc<Sandbox>, method: &str, business: &Map<String, Value>) -> Result<Map<String, Value>, No> {
     let text = |name: &str| business.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let (number, trade_no, now) = (text("out_trade_no"), text("trade_no"), sandbox.clock.now());
+    let (number, trade_no, now) = (text("out_trade_no"), text("trade_no"), sandbox.now());
     let fields = match method {
         "alipay.trade.query" => queried(sandbox.trades.lock().find(number, trade_no, now)?),
         "alipay.trade.close" => {
@@ -150,7 +154,8 @@ fn work(sandbox: &Arc<Sandbox>, method: &str, business: &Map<String, Value>) -> 
         }
         "alipay.trade.refund" => {
             let amount = business.get("refund_amount").and_then(amount).ok_or("ACQ.INVALID_PARAMETER")?;
-            let fault = |kind| sandbox.faults.lock().take(kind, method, &sandbox.rng).is_some();
+            let about = number.unwrap_or_default();
+            let fault = |kind| sandbox.faults.lock().take(kind, method, about, &sandbox.rng).is_some();
             let broke = fault(Kind::SellerBalanceEmpty);
             let asked = (number, trade_no);
             let refunded = sandbox.trades.lock().refund(asked, text("out_request_no"), amount, broke, now)?;

@@ -1,4 +1,5 @@
-//! The four keys: the merchant's pair and the gateway's. A shop needs the merchant's private and the gateway's public one.
+//! The keys: the merchant's pair, the gateway's, and a stranger's for faults. A shop needs the merchant's private and the gateway's public
+//! one.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +29,7 @@ impl Keys {
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         let merchant = pair(folder, "app")?;
         let gateway = pair(folder, "alipay")?;
-        Ok(Self { gateway, merchant: merchant.public()?, stranger: SigningKey::generate()? })
+        Ok(Self { gateway, merchant: merchant.public()?, stranger: pair(folder, "stranger")? })
     }
 
     /// The files that a shop needs: the merchant's private key, the gateway's public key.

@@ -14,12 +14,13 @@ mod trades;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
 use axum::routing::{any, get, post};
 use clap::Parser;
-use doorbuster::kernel::{Clock, Rng};
+use doorbuster::kernel::{Clock, Rng, Timestamp};
 use parking_lot::Mutex;
 use serde_json::json;
 
@@ -41,9 +42,15 @@ struct Options {
     /// How many times faster than in life notifications are repeated (4, 10, 10 minutes, 1, 2, 6, 15 hours).
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
+    /// End when standard input ends, and so with the program at its other end.
+    #[arg(long)]
+    with_parent: bool,
     /// A file that keeps the trades.
     #[arg(long)]
     state: Option<PathBuf>,
+    /// By how many seconds its clock is ahead of this machine's; below zero: behind.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    clock_skew: i64,
 }
 
 /// Everything that a request may need.
@@ -53,12 +60,19 @@ struct Sandbox {
     faults: Mutex<Faults>,
     notifier: Notifier,
     clock: Clock,
+    clock_skew: i64,
     rng: Rng,
     base: String,
     state: Option<PathBuf>,
 }
 
 impl Sandbox {
+    /// What its clock shows.
+    fn now(&self) -> Timestamp {
+        let skew = Duration::from_secs(self.clock_skew.unsigned_abs());
+        if self.clock_skew < 0 { self.clock.now().minus(skew) } else { self.clock.now().plus(skew) }
+    }
+
     /// Keeps the trades in the file, if there is one. The file is whole at any moment.
     fn save(&self) {
         let Some(path) = &self.state else { return };
@@ -94,6 +108,7 @@ async fn main() -> anyhow::Result<()> {
         trades: Mutex::new(trades),
         faults: Mutex::default(),
         clock: Clock::system(),
+        clock_skew: options.clock_skew,
         rng: Rng::system(),
         base: base.clone(),
         state: options.state,
@@ -107,8 +122,18 @@ async fn main() -> anyhow::Result<()> {
             "alipay_private_key_file": files.0, "alipay_public_key_file": files.1,
         })
     );
-    axum::serve(listener, routes(sandbox)).await?;
-    Ok(())
+    let orphaned = async {
+        if options.with_parent {
+            let mut input = tokio::io::stdin();
+            let _ended = tokio::io::copy(&mut input, &mut tokio::io::sink()).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        served = axum::serve(listener, routes(sandbox)) => Ok(served?),
+        () = orphaned => std::process::exit(0),
+    }
 }
 
 fn routes(sandbox: Arc<Sandbox>) -> Router {
@@ -122,6 +147,9 @@ fn routes(sandbox: Arc<Sandbox>) -> Router {
         .route("/sandbox/trades/{number}/{act}", post(admin::act))
         .route("/sandbox/refunds", get(admin::refunds))
         .route("/sandbox/notifications", get(admin::notifications))
-        .route("/sandbox/faults", get(admin::faults).put(admin::set_faults).delete(admin::clear_faults))
+        .route(
+            "/sandbox/faults",
+            get(admin::faults).put(admin::set_faults).post(admin::add_fault).delete(admin::clear_faults),
+        )
         .with_state(sandbox)
 }

@@ -70,7 +70,10 @@ pub fn announce(sandbox: &Arc<Sandbox>, trade: &Trade, refunded: Option<&Refunde
             sent.push(notification.clone());
         }
     }
-    let held = sandbox.faults.lock().take(Kind::ReorderNotification, "", &sandbox.rng).is_some();
+    let held = {
+        let mut faults = sandbox.faults.lock();
+        faults.take(Kind::ReorderNotification, "", &trade.out_trade_no, &sandbox.rng).is_some()
+    };
     if held {
         sandbox.notifier.held.lock().push(notification);
         return;
@@ -152,7 +155,8 @@ fn redeliver(sandbox: &Arc<Sandbox>, held: Vec<Notification>) {
 
 /// One delivery with what may go wrong; whether the shop has it.
 async fn deliver_once(sandbox: &Arc<Sandbox>, notification: &Notification) -> bool {
-    let fault = |kind| sandbox.faults.lock().take(kind, "", &sandbox.rng);
+    let number = &notification.out_trade_no;
+    let fault = |kind| sandbox.faults.lock().take(kind, "", number, &sandbox.rng);
     if fault(Kind::DropNotification).is_some() {
         return false;
     }
@@ -165,7 +169,7 @@ async fn deliver_once(sandbox: &Arc<Sandbox>, notification: &Notification) -> bo
     };
     let mut parameters = notification.parameters.clone();
     parameters.set("notify_id", notification.notify_id.as_str());
-    parameters.set("notify_time", time_text(sandbox.clock.now()));
+    parameters.set("notify_time", time_text(sandbox.now()));
     let mut parameters = sign(parameters, key);
     if fault(Kind::TamperNotification).is_some() {
         parameters.set("total_amount", "0.01");
@@ -229,7 +233,7 @@ pub fn return_address(sandbox: &Sandbox, trade: &Trade) -> Option<String> {
         ("version", "1.0"),
         ("app_id", APP_ID),
         ("seller_id", SELLER_ID),
-        ("timestamp", &time_text(sandbox.clock.now())),
+        ("timestamp", &time_text(sandbox.now())),
     ] {
         all.set(name, value);
     }

@@ -18,6 +18,7 @@ fn payment(state: PaymentState) -> Payment {
         state,
         gateway_trade_no: None,
         return_url: None,
+        captured: if state.is_captured() { 990 } else { 0 },
         refund_pending: 0,
         refunded: 0,
         flag: None,
@@ -65,9 +66,16 @@ fn another_amount_never_pays() {
         let said = TradeSnapshot { amount, ..said(TradeStatus::Paid, 0) };
         decide(&payment(PaymentState::Pending), OrderState::AwaitingPayment, None, &said)
     };
-    for amount in [None, Some(cny(989)), Some(cny(991)), Some(Money { minor: 990, currency: Currency::Usd })] {
+    for amount in [None, Some(cny(0)), Some(Money { minor: 990, currency: Currency::Usd })] {
         assert_eq!(step(amount), Step::Flag(Flag::AmountMismatch), "case 12: {amount:?}");
     }
+    for amount in [cny(989), cny(991)] {
+        assert_eq!(step(Some(amount)), Step::SetAside(amount), "case 12: {amount:?}");
+    }
+    let aside = Payment { captured: 989, ..payment(PaymentState::Surplus) };
+    let again = |minor| decide(&aside, OrderState::AwaitingPayment, None, &said(TradeStatus::Paid, minor));
+    assert_eq!(again(989), Step::Nothing(Verdict::Duplicate));
+    assert_eq!(again(990), Step::Flag(Flag::AmountMismatch));
     assert_eq!(step(Some(cny(990))), Step::Keep);
 }
 

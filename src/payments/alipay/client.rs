@@ -10,7 +10,7 @@ use super::bill;
 use super::merchant::{Merchant, SignedRequest};
 use super::messages;
 use super::wire::amount_text;
-use crate::kernel::{Clock, Currency, Money};
+use crate::kernel::{Breaker, Clock, Currency, Money};
 use crate::payments::gateway::{
     BadMessage, BillRow, Closed, Notification, Outcome, PageError, PageRequest, PaymentGateway, RefundFound, Returned,
     TradeSnapshot,
@@ -30,6 +30,7 @@ pub struct Alipay {
     merchant: Merchant,
     http: reqwest::Client,
     timeout: Duration,
+    breaker: Breaker,
     clock: Clock,
 }
 
@@ -48,6 +49,8 @@ enum CallError {
     TooLarge,
     #[error("the request could not be signed")]
     Sign,
+    #[error("not asked, because the gateway has not answered for a while")]
+    Refused,
 }
 
 fn unknown<T>(error: CallError) -> Outcome<T> {
@@ -60,21 +63,28 @@ struct Trade<'a> {
 }
 
 impl Alipay {
-    /// A client with this deadline for each call.
-    pub fn new(merchant: Merchant, timeout: Duration, clock: Clock) -> Result<Self, reqwest::Error> {
+    /// A client with this deadline for each call. While `breaker` is open most calls are not made and end as unknown.
+    pub fn new(merchant: Merchant, timeout: Duration, breaker: Breaker, clock: Clock) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(timeout).build()?;
-        Ok(Self { merchant, http, timeout, clock })
+        Ok(Self { merchant, http, timeout, breaker, clock })
     }
 
     /// Signs and sends; one more time when nothing was sent because there was no connection.
     async fn call(&self, method: &str, business: &impl Serialize) -> Result<Vec<u8>, CallError> {
+        if !self.breaker.lets_through() {
+            return Err(CallError::Refused);
+        }
         let request = self.merchant.call(method, business, self.clock.now()).map_err(|_| CallError::Sign)?;
         let answer = match self.post(&request).await {
             Err(CallError::Connect) => self.post(&request).await,
             other => other,
         };
-        if let Err(error) = &answer {
-            tracing::warn!(method, %error, "the payment gateway did not answer");
+        match &answer {
+            Ok(_) => self.breaker.works(),
+            Err(error) => {
+                self.breaker.fails();
+                tracing::warn!(method, %error, "the payment gateway did not answer");
+            }
         }
         answer
     }
@@ -116,6 +126,10 @@ async fn read(mut answer: reqwest::Response, max: usize) -> Result<Vec<u8>, Call
 
 #[async_trait]
 impl PaymentGateway for Alipay {
+    fn refuses(&self) -> bool {
+        self.breaker.is_open()
+    }
+
     fn page_url(&self, request: &PageRequest) -> Result<String, PageError> {
         self.merchant.page_url(request)
     }

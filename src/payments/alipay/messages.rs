@@ -84,9 +84,17 @@ pub fn returned(merchant: &Merchant, query: &str) -> Result<Returned, BadMessage
 }
 
 fn masked_text(parameters: &Parameters) -> String {
-    let mut shown = Parameters::default();
+    let mut text = String::with_capacity(1_024);
     for (name, value) in parameters.iter().filter(|(name, _)| !LEFT_OUT.contains(name)) {
-        shown.set(name, if PERSONAL.contains(&name) { masked(value) } else { value.to_owned() });
+        if !text.is_empty() {
+            text.push('&');
+        }
+        text.extend([name, "="]);
+        if PERSONAL.contains(&name) {
+            text.push_str(&masked(value));
+        } else {
+            text.push_str(value);
+        }
     }
-    shown.canonical(&[])
+    text
 }

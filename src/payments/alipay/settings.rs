@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::client::Alipay;
 use super::keys::{SigningKey, VerifyingKey};
 use super::merchant::{Merchant, MerchantError};
-use crate::kernel::Clock;
+use crate::kernel::{Breaker, Clock};
 
 /// Where the gateway posts notifications, below the shop's public URL.
 pub const NOTIFY_PATH: &str = "/payments/alipay/notify";
@@ -28,6 +28,8 @@ pub struct Settings<'a> {
     pub public_url: &'a str,
     /// How long one call may take.
     pub timeout: Duration,
+    /// How long it may have given no answer before it is asked only now and then.
+    pub refuse_after: Duration,
 }
 
 /// Why there is no client.
@@ -54,6 +56,7 @@ impl Settings<'_> {
             notify_url: format!("{public_url}{NOTIFY_PATH}"),
             return_url: format!("{public_url}{RETURN_PATH}"),
         };
-        Alipay::new(merchant.check()?, self.timeout, clock).map_err(|_| SettingsError::Http)
+        Alipay::new(merchant.check()?, self.timeout, Breaker::new(self.refuse_after), clock)
+            .map_err(|_| SettingsError::Http)
     }
 }

@@ -330,6 +330,13 @@ fn a_bill_is_read_by_its_headings() {
     assert_eq!(rows.len(), 2);
     assert_eq!((rows[0].amount.minor, rows[0].refund_number.as_deref()), (990, None));
     assert_eq!((rows[1].amount.minor, rows[1].refund_number.as_deref()), (150, Some("r1")));
+    let sums = "#sums\n业务类型,笔数\n交易,1\n".to_owned();
+    let archive = bill::pack(&[("sums.csv".to_owned(), sums), ("rows.csv".to_owned(), text.clone())]).unwrap();
+    assert_eq!(bill::parse(&archive).unwrap(), rows, "zipped, in GBK, beside another file");
+    assert_eq!(bill::parse(&archive[..archive.len() / 2]), Err(bill::BillError::Archive));
+    assert_eq!(bill::parse(&[0xff, 0xff, b'\n']), Err(bill::BillError::Encoding));
+    let comma = text.replace("x,T1,p1,交易", "a lamp, red,T1,p1,交易");
+    assert_eq!(bill::parse(comma.as_bytes()), Err(bill::BillError::Line(3)));
     assert_eq!(bill::parse(b""), Ok(Vec::new()));
     assert_eq!(bill::parse(b"a,b\n"), Err(bill::BillError::Columns));
     assert_eq!(bill::parse(format!("{headings}\nT1\n").as_bytes()), Err(bill::BillError::Line(2)));

@@ -1,6 +1,6 @@
 //! How values look on the wire: parameters, the string that is signed, amounts and times.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use crate::kernel::{Currency, Money, Timestamp};
 
@@ -24,9 +24,9 @@ pub enum ParametersError {
     Encoding,
 }
 
-/// Parameters by name, each once, sorted by byte. Empty values are as good as absent: nothing signs them.
+/// Parameters, each name once, sorted by its bytes. Empty values are as good as absent: nothing signs them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parameters(BTreeMap<String, String>);
+pub struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     /// Reads one form-encoded text.
@@ -36,37 +36,47 @@ impl Parameters {
 
     /// Reads several texts (query and body) as one message.
     pub fn parse_all(forms: &[&[u8]]) -> Result<Self, ParametersError> {
-        let mut names = std::collections::BTreeSet::new();
-        let mut all = Self::default();
+        // Each notification, the forged ones too, comes through here: names and values are copied once, in the order in which they stay.
+        let mut all: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::with_capacity(32);
         for (name, value) in forms.iter().flat_map(|form| form_urlencoded::parse(form)) {
             // What could not be decoded was replaced by this character, which no genuine message has.
             if name.contains(char::REPLACEMENT_CHARACTER) || value.contains(char::REPLACEMENT_CHARACTER) {
                 return Err(ParametersError::Encoding);
             }
-            if names.len() == PARAMETERS_MAX {
+            if all.len() == PARAMETERS_MAX {
                 return Err(ParametersError::TooMany);
             }
-            if !names.insert(name.to_string()) {
-                return Err(ParametersError::Duplicate);
-            }
-            all.set(&name, value);
+            all.push((name, value));
         }
-        Ok(all)
+        all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        if all.is_sorted_by(|(one, _), (other, _)| one < other) {
+            let set = all.into_iter().filter(|(name, value)| !name.is_empty() && !value.is_empty());
+            Ok(Self(set.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
+        } else {
+            Err(ParametersError::Duplicate)
+        }
     }
 
     /// Sets a parameter; an empty value takes it away.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         let value = value.into();
-        if name.is_empty() || value.is_empty() {
-            self.0.remove(name);
-        } else {
-            self.0.insert(name.to_owned(), value);
+        let (place, absent) = (self.place(name), name.is_empty() || value.is_empty());
+        match (place, absent) {
+            (Ok(at), true) => drop(self.0.remove(at)),
+            (Ok(at), false) => self.0[at].1 = value,
+            (Err(at), false) => self.0.insert(at, (name.to_owned(), value)),
+            (Err(_), true) => {}
         }
     }
 
     /// The value, never empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.place(name).ok().map(|at| self.0[at].1.as_str())
+    }
+
+    /// Where the name stands, or would.
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known.as_str().cmp(name))
     }
 
     /// Names and values, sorted.
@@ -76,7 +86,8 @@ impl Parameters {
 
     /// The string that is signed: `name=value` joined by `&`, not escaped, without the names in `except`.
     pub fn canonical(&self, except: &[&str]) -> String {
-        let mut text = String::with_capacity(512);
+        let length = self.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+        let mut text = String::with_capacity(length);
         for (name, value) in self.iter().filter(|(name, _)| !except.contains(name)) {
             if !text.is_empty() {
                 text.push('&');

@@ -73,6 +73,8 @@ pub async fn insert_decided(
     sale: SaleId,
     requests: &[OrderRequest],
 ) -> Result<Vec<Order>, StoreError> {
+    // Looked for first, not left to the indexes: an insert would wait for whoever is just closing a buyer's order, who waits for the
+    // sale that is locked here.
     let mut recorded = Recorded::find(conn, sale, requests).await?;
     let mut decided = Vec::with_capacity(requests.len());
     for request in requests {
@@ -317,3 +319,31 @@ pub async fn lock_due_transactions(conn: &mut Conn, now: Timestamp, max: usize) 
         .load(conn)
         .await?)
 }
+
+/// What keeps invariants by itself: number and name.
+pub const GUARDS: [(u8, &str); 18] = [
+    (4, "payments_kept"),
+    (5, "payments_not_over_refunded"),
+    (6, "payments_by_trade"),
+    (6, "payments_by_key"),
+    (6, "refunds_by_key"),
+    (7, "payments_transition"),
+    (8, "refunds_transition"),
+    (9, "points_reservations_are_kept"),
+    (9, "points_reservations_resolve_once"),
+    (9, "points_transfers_by_branch"),
+    (9, "points_transfers_by_reference"),
+    (9, "global_transactions_decide_once"),
+    (10, "orders_transition"),
+    (11, "payment_log_kept"),
+    (11, "refund_log_kept"),
+    (11, "gateway_notifications_kept"),
+    (11, "points_transfers_are_kept"),
+    (11, "points_entries_are_kept"),
+];
+
+/// The names of indexes, checks and triggers that are in force.
+pub const GUARDS_IN_FORCE: &str = "SELECT CAST(name AS TEXT) AS id, '' AS stored, '' AS found FROM (
+     SELECT relname AS name FROM pg_class WHERE relkind = 'i'
+     UNION ALL SELECT conname FROM pg_constraint WHERE convalidated
+     UNION ALL SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')) guards";

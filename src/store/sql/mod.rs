@@ -4,6 +4,8 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod bills;
+pub mod books;
 pub mod broker;
 pub mod catalog;
 pub mod ledger;

@@ -240,6 +240,22 @@ pub async fn advance(
     row.map(Order::try_from).transpose()
 }
 
+/// Pays the order, if it waits for its payment and its time is not over; returns it as it then is.
+pub async fn pay_in_time(conn: &mut Conn, ticket: TicketId, now: Timestamp) -> Result<Option<Order>, StoreError> {
+    let waits = orders::status.eq(OrderState::AwaitingPayment.as_str()).and(orders::pay_before.gt(now));
+    let row: Option<Row> = diesel::update(orders::table.filter(orders::id.eq(ticket)).filter(waits))
+        .set((
+            orders::status.eq(OrderState::Paid.as_str()),
+            orders::version.eq(orders::version + 1),
+            orders::paid_at.eq(Some(now)),
+        ))
+        .returning(Row::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?;
+    row.map(Order::try_from).transpose()
+}
+
 /// Closes those of the orders that may be closed now, and returns them; their units are still to be given back. Left as they
 /// are: unknown ones, another buyer's, those not due, those not unpaid any more, and those for which a gateway may still take
 /// money. They are locked first, by a statement of its own: an attempt to pay that was begun before is seen, and none begins

@@ -20,9 +20,17 @@ pub async fn append(conn: &mut Conn, events: &[NewEvent], now: Timestamp) -> Res
     bulk::insert_events(conn, events, now).await
 }
 
-/// The oldest events after `after` of this scope, in the order they were written.
-pub async fn claim(conn: &mut Conn, scope: &Scope, after: i64, limit: usize) -> Result<Vec<StoredEvent>, StoreError> {
-    let waiting = outbox::table.filter(outbox::id.gt(after)).order(outbox::id).limit(limit as i64).select((
+/// The oldest events after `after` of this scope, in the order they were written, without those that are `sent`: each may be
+/// hundreds of kilobytes, and they stand there until they are removed.
+pub async fn claim(
+    conn: &mut Conn,
+    scope: &Scope,
+    after: i64,
+    sent: &[i64],
+    limit: usize,
+) -> Result<Vec<StoredEvent>, StoreError> {
+    let waiting = outbox::table.filter(outbox::id.gt(after)).filter(outbox::id.ne_all(sent));
+    let waiting = waiting.order(outbox::id).limit(limit as i64).select((
         outbox::id,
         outbox::topic,
         outbox::key,

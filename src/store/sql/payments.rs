@@ -25,6 +25,7 @@ struct Row {
     status: String,
     gateway_trade_no: Option<String>,
     return_url: Option<String>,
+    captured: i64,
     refund_pending: i64,
     refunded: i64,
     flag: Option<String>,
@@ -61,6 +62,7 @@ impl From<&Payment> for Row {
             status: payment.state.as_str().to_owned(),
             gateway_trade_no: payment.gateway_trade_no.clone(),
             return_url: payment.return_url.clone(),
+            captured: payment.captured as i64,
             refund_pending: payment.refund_pending as i64,
             refunded: payment.refunded as i64,
             flag: payment.flag.map(|flag| flag.as_str().to_owned()),
@@ -88,6 +90,7 @@ impl TryFrom<Row> for Payment {
             state: PaymentState::parse(&row.status).ok_or_else(|| corrupt("payment status"))?,
             gateway_trade_no: row.gateway_trade_no,
             return_url: row.return_url,
+            captured: narrow(row.captured)?,
             refund_pending: narrow(row.refund_pending)?,
             refunded: narrow(row.refunded)?,
             flag,
@@ -139,6 +142,12 @@ pub async fn of_order(conn: &mut Conn, order: OrderId) -> Result<Vec<Payment>, S
     rows.into_iter().map(Payment::try_from).collect()
 }
 
+/// How many attempts of an order there are.
+pub async fn count_of_order(conn: &mut Conn, order: OrderId) -> Result<usize, StoreError> {
+    let count: i64 = payments::table.filter(payments::order_id.eq(order)).count().get_result(conn).await?;
+    Ok(count as usize)
+}
+
 /// The payment that holds this trade of the gateway.
 pub async fn owner_of_trade(conn: &mut Conn, method: Method, trade: &str) -> Result<Option<PaymentId>, StoreError> {
     Ok(payments::table
@@ -149,18 +158,21 @@ pub async fn owner_of_trade(conn: &mut Conn, method: Method, trade: &str) -> Res
         .optional()?)
 }
 
-/// Changes a payment's state, if it is in `from`; whether it was. Nobody asks the gateway any more, unless told to afterwards.
+/// Changes a payment's state, if it is in `from`; whether it was. `captured` is how much has come in, in units. Nobody asks the gateway
+/// any more, unless told to afterwards.
 pub async fn advance(
     conn: &mut Conn,
     id: PaymentId,
     from: PaymentState,
     to: PaymentState,
+    captured: u64,
     gateway_trade_no: Option<&str>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let expected = payments::table.filter(payments::id.eq(id).and(payments::status.eq(from.as_str())));
     let state = (
         payments::status.eq(to.as_str()),
+        payments::captured.eq(captured as i64),
         payments::settled_at.eq(Some(now)),
         payments::next_check_at.eq(None::<Timestamp>),
     );
@@ -213,9 +225,8 @@ pub async fn due(conn: &mut Conn, now: Timestamp, max: usize) -> Result<Vec<Paym
 /// many ask at once, never more goes back than came in.
 pub async fn reserve_refund(conn: &mut Conn, id: PaymentId, units: u64) -> Result<bool, StoreError> {
     let units = units as i64;
-    let captured = payments::status.eq_any([PaymentState::Succeeded.as_str(), PaymentState::Surplus.as_str()].to_vec());
-    let enough = (payments::refund_pending + payments::refunded + units).le(payments::amount);
-    let changed = diesel::update(payments::table.filter(payments::id.eq(id).and(captured).and(enough)))
+    let enough = (payments::refund_pending + payments::refunded + units).le(payments::captured);
+    let changed = diesel::update(payments::table.filter(payments::id.eq(id).and(enough)))
         .set(payments::refund_pending.eq(payments::refund_pending + units))
         .execute(conn)
         .await?;

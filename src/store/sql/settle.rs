@@ -18,14 +18,14 @@ pub async fn carry_out(
 ) -> Result<Option<Order>, StoreError> {
     match step {
         Step::Keep => {
-            settle(conn, payment, PaymentState::Succeeded, message, now).await?;
+            settle(conn, payment, PaymentState::Succeeded, payment.amount.units(), message, now).await?;
             let (ticket, from) = (payment.order.ticket(), OrderState::AwaitingPayment);
             let order = orders::advance(conn, ticket, from, OrderState::Paid, now).await?.ok_or_else(moved)?;
             payments::hurry_others(conn, payment.order, payment.id, now).await?;
             Ok(Some(order))
         }
         Step::SendBack(cause) => {
-            settle(conn, payment, PaymentState::Surplus, message, now).await?;
+            settle(conn, payment, PaymentState::Surplus, payment.amount.units(), message, now).await?;
             let refund = Refund::of_surplus(payment, cause, now);
             if refunds::insert(conn, &refund).await? {
                 if !payments::reserve_refund(conn, payment.id, refund.amount.units()).await? {
@@ -37,15 +37,16 @@ pub async fn carry_out(
             Ok(None)
         }
         Step::Close => {
-            settle(conn, payment, PaymentState::Closed, message, now).await?;
+            settle(conn, payment, PaymentState::Closed, 0, message, now).await?;
             Ok(None)
         }
         Step::Flag(found) => {
             flag(conn, payment, found, message.actor, message.detail(), now).await?;
-            // The order must not wait for money that does not pay it.
-            if found == Flag::AmountMismatch && payment.state == PaymentState::Pending {
-                settle(conn, payment, PaymentState::Closed, message, now).await?;
-            }
+            Ok(None)
+        }
+        Step::SetAside(money) => {
+            flag(conn, payment, Flag::AmountMismatch, message.actor, message.detail(), now).await?;
+            settle(conn, payment, PaymentState::Surplus, money.minor.unsigned_abs(), message, now).await?;
             Ok(None)
         }
         Step::AskAgain => {
@@ -82,11 +83,12 @@ async fn settle(
     conn: &mut Conn,
     payment: &Payment,
     to: PaymentState,
+    captured: u64,
     message: &Message,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let trade = message.snapshot.gateway_trade_no.as_deref();
-    if !payments::advance(conn, payment.id, payment.state, to, trade, now).await? {
+    if !payments::advance(conn, payment.id, payment.state, to, captured, trade, now).await? {
         return Err(moved());
     }
     let entry = LogEntry::new(now, message.actor, "settled", Some(payment.state.as_str()), to.as_str()).code(trade);
@@ -105,7 +107,7 @@ pub async fn close_attempts(
     let (from, to) = (PaymentState::Pending, PaymentState::Closed);
     for id in attempts {
         payments::lock(conn, *id).await?;
-        if payments::advance(conn, *id, from, to, None, now).await? {
+        if payments::advance(conn, *id, from, to, 0, None, now).await? {
             payments::schedule(conn, *id, check_at, 0).await?;
             let entry = LogEntry::new(now, actor, "settled", Some(from.as_str()), to.as_str()).detail(detail);
             payments::log(conn, *id, &entry).await?;
@@ -158,6 +160,14 @@ pub async fn end_refund(
     let entry = LogEntry::new(now, actor, "settled", Some(found.state.as_str()), to.as_str()).code(code);
     refunds::log(conn, refund.id, &entry).await?;
     let payment = payments::find(conn, refund.payment).await?.ok_or_else(moved)?;
+    let settled = payment.refundable() == 0 && payment.refund_pending == 0;
+    if settled && matches!(payment.flag, Some(Flag::AmountMismatch | Flag::RefundRejected)) {
+        // Nothing is left that somebody would have to look at.
+        payments::set_flag(conn, payment.id, None).await?;
+        let state = payment.state.as_str();
+        let code = payment.flag.map(Flag::as_str);
+        payments::log(conn, payment.id, &LogEntry::new(now, actor, "resolved", Some(state), state).code(code)).await?;
+    }
     if !back {
         let detail = format!("refund {}: {}", refund.number(), code.unwrap_or_default());
         flag(conn, &payment, Flag::RefundRejected, actor, detail, now).await?;

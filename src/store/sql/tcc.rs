@@ -122,27 +122,26 @@ pub async fn abort(conn: &mut Conn, xid: Xid, reason: &str, retry_at: Timestamp)
     Ok(rows == 1)
 }
 
-/// All branches are done; `false` when it had ended already.
-pub async fn end(conn: &mut Conn, xid: Xid, confirmed: bool, now: Timestamp) -> Result<bool, StoreError> {
+/// All branches of these are done: confirmed, or else cancelled. Returns those that had not ended already.
+pub async fn end(conn: &mut Conn, xids: &[Xid], confirmed: bool, now: Timestamp) -> Result<Vec<Xid>, StoreError> {
     let (from, to, branch) = if confirmed {
         (GlobalState::Confirming, GlobalState::Confirmed, BranchState::Confirmed)
     } else {
         (GlobalState::Cancelling, GlobalState::Cancelled, BranchState::Cancelled)
     };
     let decided = global_transactions::table
-        .filter(global_transactions::xid.eq(xid))
+        .filter(global_transactions::xid.eq_any(xids.to_vec()))
         .filter(global_transactions::state.eq(from.as_str()));
-    let rows = diesel::update(decided)
+    let ended: Vec<Xid> = diesel::update(decided)
         .set((global_transactions::state.eq(to.as_str()), global_transactions::ended_at.eq(now)))
+        .returning(global_transactions::xid)
+        .get_results(conn)
+        .await?;
+    diesel::update(branch_transactions::table.filter(branch_transactions::xid.eq_any(ended.clone())))
+        .set(branch_transactions::state.eq(branch.as_str()))
         .execute(conn)
         .await?;
-    if rows == 1 {
-        diesel::update(branch_transactions::table.filter(branch_transactions::xid.eq(xid)))
-            .set(branch_transactions::state.eq(branch.as_str()))
-            .execute(conn)
-            .await?;
-    }
-    Ok(rows == 1)
+    Ok(ended)
 }
 
 /// Trouble: gives the lease back and says when to try again.

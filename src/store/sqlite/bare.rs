@@ -1,11 +1,11 @@
 //! The least that recording orders costs: prepared inserts in one transaction per batch, on the real tables with the real
-//! durability. What the order writer is compared with.
+//! durability. What the order writer is compared with; and the least that paying with points costs.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 
-use super::schema::{orders, outbox, sales};
-use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
+use super::schema::{orders, outbox, payments, points_accounts, sales};
+use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId};
 use crate::store::StoreError;
 
 /// Inserts an order and an outbox row per buyer and lowers the stock once per batch. `path` is a migrated database with
@@ -35,6 +35,45 @@ pub fn record_orders(
                 ))
                 .execute(conn)?;
             Ok::<_, diesel::result::Error>(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Pays each order in a transaction of its own, with three statements: the points go, the payment is written down, the order is
+/// paid. `path` is a migrated database with the orders and the accounts.
+pub fn pay_orders(
+    path: &std::path::Path,
+    rows: &[(PaymentId, UserId, TicketId)],
+    points: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut conn = super::connect_sync(path, 5_000)?;
+    conn.batch_execute("PRAGMA wal_autocheckpoint = 1000")?;
+    for (id, buyer, ticket) in rows {
+        conn.immediate_transaction(|conn| {
+            let account = points_accounts::table.filter(points_accounts::user_id.eq(buyer));
+            diesel::update(account.filter(points_accounts::posted.ge(points)))
+                .set(points_accounts::posted.eq(points_accounts::posted - points))
+                .execute(conn)?;
+            diesel::insert_into(payments::table)
+                .values((
+                    payments::id.eq(id),
+                    payments::order_id.eq(ticket.order()),
+                    payments::buyer_id.eq(buyer),
+                    payments::idempotency_key.eq("pay-00000001"),
+                    payments::method.eq("POINTS"),
+                    payments::amount.eq(points),
+                    payments::captured.eq(points),
+                    payments::status.eq("SUCCEEDED"),
+                    payments::created_at.eq(now),
+                    payments::expires_at.eq(now),
+                    payments::settled_at.eq(now),
+                ))
+                .execute(conn)?;
+            diesel::update(orders::table.filter(orders::id.eq(ticket).and(orders::status.eq("AWAITING_PAYMENT"))))
+                .set((orders::status.eq("PAID"), orders::paid_at.eq(now), orders::version.eq(orders::version + 1)))
+                .execute(conn)
         })?;
     }
     Ok(())

@@ -130,3 +130,33 @@ pub async fn lock_due_transactions(conn: &mut Conn, now: Timestamp, max: usize) 
         .select(global_transactions::xid);
     Ok(diesel_async::RunQueryDsl::load(due, conn).await?)
 }
+
+/// What keeps invariants by itself: number and name.
+pub const GUARDS: [(u8, &str); 22] = [
+    (4, "payments_kept"),
+    (6, "payments_by_trade"),
+    (6, "payments_by_key"),
+    (6, "refunds_by_key"),
+    (7, "payments_transition"),
+    (8, "refunds_transition"),
+    (9, "points_reservations_are_kept"),
+    (9, "points_reservations_resolve_once"),
+    (9, "points_transfers_by_branch"),
+    (9, "points_transfers_by_reference"),
+    (9, "global_transactions_decide_once"),
+    (10, "orders_transition"),
+    (11, "payment_log_no_update"),
+    (11, "payment_log_no_delete"),
+    (11, "refund_log_no_update"),
+    (11, "refund_log_no_delete"),
+    (11, "gateway_notifications_no_update"),
+    (11, "gateway_notifications_no_delete"),
+    (11, "points_transfers_are_kept"),
+    (11, "points_transfers_are_not_deleted"),
+    (11, "points_entries_are_kept"),
+    (11, "points_entries_are_not_deleted"),
+];
+
+/// The names of indexes and triggers.
+pub const GUARDS_IN_FORCE: &str =
+    "SELECT name AS id, '' AS stored, '' AS found FROM sqlite_master WHERE type IN ('index', 'trigger')";

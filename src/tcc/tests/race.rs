@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::poll;
 
 use super::{Nobody, Paid, Rig, on_both_topologies};
-use crate::points::INSUFFICIENT;
+use crate::kernel::Xid;
+use crate::points::{INSUFFICIENT, PARTICIPANT};
+use crate::store;
+use crate::tcc::GlobalState;
+use crate::tcc::endings::Endings;
 
 on_both_topologies!(
     tcc_12_two_compete_for_the_last_points,
@@ -13,6 +18,7 @@ on_both_topologies!(
     tcc_17_recovery_races_with_the_commit_point,
     tcc_20_time_out_and_payment_at_the_same_moment,
     tcc_21_many_buyers_at_once,
+    ends_at_the_same_moment_are_all_told,
 );
 
 async fn tcc_12_two_compete_for_the_last_points(rig: Rig) {
@@ -110,4 +116,38 @@ async fn tcc_21_many_buyers_at_once(rig: Rig) {
         assert_eq!(rig.sums(user).await, (100 - spent, 0));
     }
     rig.check().await;
+}
+
+async fn ends_at_the_same_moment_are_all_told(rig: Rig) {
+    let (endings, now, retry_at) = (Endings::default(), rig.clock.clock().now(), rig.tcc.retry_at());
+    let decided: Vec<(Xid, bool)> = (0..40).map(|number| (rig.xid(), number % 3 > 0)).collect();
+    for (xid, confirmed) in decided.clone() {
+        let transaction = rig.tcc.open(xid, "test", "{}".into(), vec![(PARTICIPANT, "{}".into())]);
+        let written = store::write!(&rig.shop, |conn| {
+            sql::tcc::begin(conn, &transaction).await?;
+            if confirmed {
+                sql::tcc::decide(conn, xid, now, retry_at).await
+            } else {
+                sql::tcc::abort(conn, xid, "test", retry_at).await.map(drop)
+            }
+        });
+        written.unwrap();
+    }
+    let end = |number: usize| endings.write(&rig.shop, decided[number].0, decided[number].1, now);
+    // The first is at it, the second takes the third along, and both go away over it.
+    let (mut first, mut second, mut third) = (Box::pin(end(0)), Box::pin(end(1)), Box::pin(end(2)));
+    assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending() && poll!(&mut third).is_pending());
+    drop(first);
+    assert!(poll!(&mut second).is_pending());
+    drop(second);
+    third.await.unwrap();
+    assert!(!end(2).await.unwrap(), "it had ended");
+    let told = join_all((3..decided.len()).map(end)).await;
+    assert!(told.iter().all(|told| matches!(told, Ok(true))), "{told:?}");
+    let told = join_all((3..decided.len()).map(end)).await;
+    assert!(told.iter().all(|told| matches!(told, Ok(false))), "{told:?}");
+    for (xid, confirmed) in &decided[2..] {
+        let state = rig.transaction(*xid).await.state;
+        assert_eq!(state, if *confirmed { GlobalState::Confirmed } else { GlobalState::Cancelled });
+    }
 }

@@ -3,26 +3,34 @@
 //! `mutation($input: SalePurchaseInput!) { salePurchase(input: $input) { ticket { … } userErrors { … } } }`, with plain
 //! fields in any order; everything else goes the ordinary way.
 
+use std::fmt::Display;
+use std::io::Write as _;
 use std::sync::Arc;
 
-use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{Field, OperationDefinition, OperationType, Selection, SelectionSet};
-use async_graphql::resolver_utils::enum_value;
+use async_graphql::resolver_utils::EnumType;
 use async_graphql::{Error, Name, PathSegment, Pos, Positioned, Response, Result, Value, Variables};
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::orders::{SalePurchasePayload, SalePurchaseUserError};
 use crate::api::graphql::context::{RequestInfo, Services};
-use crate::api::graphql::edge::shortcut::{Plan, Shortcut};
+use crate::api::graphql::edge::shortcut::{Plan, Planned, Shortcut};
 use crate::api::graphql::types::orders::PurchaseTicket;
 use crate::orders::PurchaseRequest;
 
 /// Plans purchases.
 pub struct PurchaseShortcut(pub Arc<Services>);
 
+/// Room for most answers.
+const CAPACITY: usize = 256;
+
 /// A wanted field: the key it has in the answer, and how to get it.
 type Wanted<F> = Vec<(Name, F)>;
+
+/// Writes a field's value as JSON.
+type Writes<T> = fn(&T, &mut Vec<u8>);
 
 /// A fitting operation.
 struct PurchasePlan {
@@ -41,8 +49,8 @@ struct Form {
 /// A field of the payload.
 enum Part {
     Typename,
-    Ticket(Wanted<fn(&PurchaseTicket) -> Value>),
-    UserErrors(Wanted<fn(&SalePurchaseUserError) -> Value>),
+    Ticket(Wanted<Writes<PurchaseTicket>>),
+    UserErrors(Wanted<Writes<SalePurchaseUserError>>),
 }
 
 impl Shortcut for PurchaseShortcut {
@@ -53,7 +61,7 @@ impl Shortcut for PurchaseShortcut {
 
 impl Plan for PurchasePlan {
     /// Safe to drop: a purchase that nobody waits for any more is kept by the gate and published again, or was never made.
-    fn run(&self, variables: &Variables, info: &RequestInfo) -> Option<BoxFuture<'static, Response>> {
+    fn run(&self, variables: &Variables, info: &RequestInfo) -> Option<BoxFuture<'static, Planned>> {
         let buyer = info.viewer?.id;
         let request = self.form.request(variables)?;
         let bought = {
@@ -61,7 +69,7 @@ impl Plan for PurchasePlan {
             async move { SalePurchasePayload::buy(&services, buyer, request).await }
         };
         let form = self.form.clone();
-        Some(bought.map(move |payload| form.response(payload)).boxed())
+        Some(bought.map(move |payload| form.answer(payload)).boxed())
     }
 }
 
@@ -109,18 +117,28 @@ impl Form {
         Some(PurchaseRequest { sale: sale?.parse().ok(), quantity, key: key?.clone() })
     }
 
-    fn response(&self, bought: Result<SalePurchasePayload>) -> Response {
-        let payload = match bought {
-            Ok(payload) => payload,
-            Err(error) => return self.failure(error),
-        };
-        let part = |part: &Part| match part {
-            Part::Typename => Value::String("SalePurchasePayload".into()),
-            Part::Ticket(wanted) => payload.ticket.as_ref().map_or(Value::Null, |ticket| object(wanted, ticket)),
-            Part::UserErrors(wanted) => payload.user_errors.iter().map(|error| object(wanted, error)).collect(),
-        };
-        let payload = self.payload.iter().map(|(key, wanted)| (key.clone(), part(wanted))).collect();
-        Response::new(Value::Object(IndexMap::from([(self.root.clone(), Value::Object(payload))])))
+    fn answer(&self, bought: Result<SalePurchasePayload>) -> Planned {
+        match bought {
+            Ok(payload) => Planned::Done(self.body(&payload)),
+            Err(error) => Planned::Failed(self.failure(error)),
+        }
+    }
+
+    /// The answer as it leaves: a tree of it first would cost more than finding out what is in it.
+    fn body(&self, payload: &SalePurchasePayload) -> Bytes {
+        let mut out = Vec::with_capacity(CAPACITY);
+        out.extend_from_slice(b"{\"data\":{");
+        write_key(&self.root, &mut out);
+        write_object(&self.payload, &mut out, |part, out| match (part, &payload.ticket) {
+            (Part::Typename, _) => write_name("SalePurchasePayload", out),
+            (Part::Ticket(_), None) => write_null(out),
+            (Part::Ticket(wanted), Some(ticket)) => write_object(wanted, out, |field, out| field(ticket, out)),
+            (Part::UserErrors(wanted), _) => write_list(&payload.user_errors, out, |error, out| {
+                write_object(wanted, out, |field, out| field(error, out));
+            }),
+        });
+        out.extend_from_slice(b"}}");
+        out.into()
     }
 
     /// The root field can't be null: its failure is that of the whole.
@@ -150,30 +168,88 @@ fn wanted<F>(set: &Positioned<SelectionSet>, find: impl Fn(&Field) -> Option<F>)
     fields(set)?.into_iter().map(with_key).collect()
 }
 
-fn object<T>(wanted: &Wanted<fn(&T) -> Value>, of: &T) -> Value {
-    Value::Object(wanted.iter().map(|(key, field)| (key.clone(), field(of))).collect())
+/// Names of GraphQL have no characters that JSON escapes.
+fn write_name(name: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'"');
+}
+
+fn write_key(name: &Name, out: &mut Vec<u8>) {
+    write_name(name, out);
+    out.push(b':');
+}
+
+fn write_null(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"null");
+}
+
+// Writing to memory does not fail.
+
+fn write_plain(value: impl Display, out: &mut Vec<u8>) {
+    let _ = write!(out, "{value}");
+}
+
+/// Ids and times have no characters that JSON escapes.
+fn write_quoted(value: impl Display, out: &mut Vec<u8>) {
+    let _ = write!(out, "\"{value}\"");
+}
+
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    let _ = serde_json::to_writer(out, text);
+}
+
+fn write_enum<T: EnumType>(value: T, out: &mut Vec<u8>) {
+    let item = T::items().iter().find(|item| item.value == value);
+    write_name(item.map_or("", |item| item.name), out);
+}
+
+fn write_object<F>(wanted: &Wanted<F>, out: &mut Vec<u8>, value: impl Fn(&F, &mut Vec<u8>)) {
+    for (index, (key, field)) in wanted.iter().enumerate() {
+        out.push(if index == 0 { b'{' } else { b',' });
+        write_key(key, out);
+        value(field, out);
+    }
+    out.push(b'}');
+}
+
+fn write_list<T>(items: &[T], out: &mut Vec<u8>, value: impl Fn(&T, &mut Vec<u8>)) {
+    out.push(b'[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        value(item, out);
+    }
+    out.push(b']');
 }
 
 /// The fields of a ticket that need no further look-up.
-fn ticket_field(field: &Field) -> Option<fn(&PurchaseTicket) -> Value> {
+fn ticket_field(field: &Field) -> Option<Writes<PurchaseTicket>> {
     Some(match field.name.node.as_str() {
-        "__typename" => |_| "PurchaseTicket".into(),
-        "id" => |ticket| ticket.0.id.to_string().into(),
-        "quantity" => |ticket| ticket.0.quantity.into(),
-        "status" => |ticket| enum_value(ticket.status_now()),
-        "createdAt" => |ticket| ticket.0.created_at.to_rfc3339().into(),
-        "version" => |ticket| ticket.0.version().into(),
+        "__typename" => |_, out| write_name("PurchaseTicket", out),
+        "id" => |ticket, out| write_quoted(ticket.0.id, out),
+        "quantity" => |ticket, out| write_plain(ticket.0.quantity, out),
+        "status" => |ticket, out| write_enum(ticket.status_now(), out),
+        "createdAt" => |ticket, out| write_quoted(ticket.0.created_at.to_rfc3339(), out),
+        "version" => |ticket, out| write_plain(ticket.0.version(), out),
         _ => return None,
     })
 }
 
-fn error_field(field: &Field) -> Option<fn(&SalePurchaseUserError) -> Value> {
+fn error_field(field: &Field) -> Option<Writes<SalePurchaseUserError>> {
     Some(match field.name.node.as_str() {
-        "__typename" => |_| "SalePurchaseUserError".into(),
-        "code" => |error| enum_value(error.code),
-        "message" => |error| error.message.as_str().into(),
-        "field" => |error| error.field.clone().map_or(Value::Null, Into::into),
-        "retryAfterSeconds" => |error| error.retry_after_seconds.map_or(Value::Null, Into::into),
+        "__typename" => |_, out| write_name("SalePurchaseUserError", out),
+        "code" => |error, out| write_enum(error.code, out),
+        "message" => |error, out| write_text(&error.message, out),
+        "field" => |error, out| match &error.field {
+            Some(path) => write_list(path, out, |part, out| write_text(part, out)),
+            None => write_null(out),
+        },
+        "retryAfterSeconds" => |error, out| match error.retry_after_seconds {
+            Some(seconds) => write_plain(seconds, out),
+            None => write_null(out),
+        },
         _ => return None,
     })
 }

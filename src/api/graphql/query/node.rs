@@ -7,12 +7,15 @@ use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, accounts_fault, orders_fault, store_fault};
 use crate::api::graphql::loaders::ProductLoader;
 use crate::api::graphql::types::accounts::User;
+use crate::api::graphql::types::bills::BillDifference;
 use crate::api::graphql::types::catalog::ProductObject;
 use crate::api::graphql::types::orders::{Order, PurchaseTicket};
 use crate::api::graphql::types::payments::{Payment, Refund};
 use crate::api::graphql::types::points::PointsEntry;
 use crate::api::graphql::types::sales::{SaleObject, SaleSessionObject, visible};
-use crate::kernel::{OrderId, PaymentId, ProductId, RefundId, SaleId, SessionId, TicketId, TransferId, UserId};
+use crate::kernel::{
+    BillDifferenceId, OrderId, PaymentId, ProductId, RefundId, SaleId, SessionId, TicketId, TransferId, UserId,
+};
 
 /// An object with an id of its own.
 #[derive(Interface)]
@@ -37,6 +40,8 @@ pub enum Node {
     Payment(Payment),
     /// A refund.
     Refund(Refund),
+    /// A difference between a bill and the books, for operators.
+    BillDifference(BillDifference),
 }
 
 /// Queries of any object.
@@ -105,6 +110,11 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
             let (Ok(refund), Some(viewer)) = (id.parse(), ctx.viewer()) else { return Ok(None) };
             let found = services.orders.refund_of_buyer(viewer.id, refund).await;
             found.map_err(|error| orders_fault(&error))?.map(|refund| Node::Refund(Refund(refund)))
+        }
+        BillDifferenceId::PREFIX => {
+            let (Ok(difference), Ok(_)) = (id.parse(), ctx.require_operator()) else { return Ok(None) };
+            let found = services.orders.difference(difference).await.map_err(|error| orders_fault(&error))?;
+            found.map(|item| Node::BillDifference(BillDifference(item)))
         }
         UserId::PREFIX => {
             let (Ok(user), Some(viewer)) = (id.parse(), ctx.viewer()) else { return Ok(None) };

@@ -4,6 +4,8 @@ use async_graphql::{Context, ID, Object, Result};
 
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::orders_fault;
+use crate::api::graphql::types::bills::{BillDifferenceConnection, list_differences};
+use crate::api::graphql::types::connection::PageArgs;
 use crate::api::graphql::types::orders::Order;
 use crate::api::graphql::types::payments::{PaymentLookup, PaymentRecord, RefundRecord, StuckPayments};
 use crate::kernel::{OrderId, PaymentId, RefundId};
@@ -59,6 +61,24 @@ impl PaymentsQuery {
             payments: payments.into_iter().map(PaymentRecord).collect(),
             refunds: refunds.into_iter().map(RefundRecord).collect(),
         })
+    }
+
+    /// Operators: differences between the payment gateway's bills and the books, the oldest first. They fail `doorbuster payments audit`
+    /// while they are open. Looking is audited.
+    #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
+    async fn bill_differences(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = true, desc = "Only open ones. Else also those that are resolved or closed.")] open: bool,
+        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "This many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<BillDifferenceConnection> {
+        let operator = ctx.require_operator()?;
+        let looked = ctx.services().orders.audit_look(operator.id, "bill.differences", String::new()).await;
+        looked.map_err(|error| orders_fault(&error))?;
+        list_differences(ctx, open, &PageArgs { first, after, last, before }).await
     }
 
     /// Operators: where a refund stands, by its id or by what the gateway knows it by. Null when there is none. Looking is audited.

@@ -1,6 +1,7 @@
 //! Output types, one file per slice, and the scalars they share.
 
 pub mod accounts;
+pub mod bills;
 pub mod catalog;
 pub mod connection;
 pub mod orders;

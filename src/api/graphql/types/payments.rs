@@ -30,7 +30,8 @@ pub enum PaymentStatus {
     Failed,
     /// Ended without payment.
     Closed,
-    /// Money that arrived and is not kept: it came too late or the order was paid otherwise. It is on its way back.
+    /// Money that arrived and is not kept: it came too late or the order was paid otherwise, and is on its way back; or it is another
+    /// amount than was asked for, which an operator sends back.
     Surplus,
 }
 
@@ -73,7 +74,7 @@ pub enum PaymentRefundCause {
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Flag")]
 pub enum PaymentFlag {
-    /// The gateway took another amount than was asked for.
+    /// The gateway took another amount than was asked for. It pays nothing, and stays until an operator sends it back.
     AmountMismatch,
     /// The gateway closed or refunded what is held as paid, and not because of the shop.
     ChangedOutside,
@@ -256,6 +257,11 @@ impl PaymentRecord {
     /// The gateway's number of the trade; null until it told.
     async fn gateway_trade_number(&self) -> Option<&str> {
         self.0.gateway_trade_no.as_deref()
+    }
+
+    /// Money that came in; null when it is points, or nothing. It is the payment's amount, unless it is flagged `AMOUNT_MISMATCH`.
+    async fn received(&self) -> Option<Money> {
+        self.0.amount.with_units(self.0.captured).money().filter(|money| money.minor > 0).map(Money)
     }
 
     /// Money on its way back; null when it is points.

@@ -2,6 +2,7 @@
 
 use crate::api::graphql::mutation::accounts::{UserSignInUserError, UserSignOutUserError, UserSignUpUserError};
 use crate::api::graphql::mutation::catalog::{ProductCreateUserError, ProductUpdateUserError};
+use crate::api::graphql::mutation::looked_at::{BillDifferenceCloseUserError, PaymentFlagClearUserError};
 use crate::api::graphql::mutation::orders::{OrderCancelUserError, SalePurchaseUserError};
 use crate::api::graphql::mutation::payments::{OrderPayUserError, OrderRefundUserError, PaymentRefundUserError};
 use crate::api::graphql::mutation::points::PointsGrantUserError;
@@ -63,6 +64,8 @@ pub enum UserError {
     OrderCancel(OrderCancelUserError),
     OrderRefund(OrderRefundUserError),
     PaymentRefund(PaymentRefundUserError),
+    BillDifferenceClose(BillDifferenceCloseUserError),
+    PaymentFlagClear(PaymentFlagClearUserError),
     ProductCreate(ProductCreateUserError),
     ProductUpdate(ProductUpdateUserError),
     SaleSessionCreate(SaleSessionCreateUserError),

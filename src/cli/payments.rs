@@ -1,0 +1,112 @@
+//! `doorbuster payments`: whether the books are right.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::print;
+use crate::app::App;
+use crate::config::Config;
+use crate::kernel::{Clock, Rng};
+use crate::orders::audit::{self, Report};
+use crate::orders::bills::BillReport;
+use crate::orders::looked_at::Item;
+use crate::payments::alipay::wire::amount_text;
+use crate::payments::reconciliation;
+use crate::store::Database;
+
+/// Commands about payments.
+#[derive(Debug, Subcommand)]
+pub enum PaymentsCommand {
+    /// Check the invariants of payments, refunds, points and units, and show the rows at fault; the shop may run meanwhile.
+    Audit(AuditOptions),
+    /// Compare the gateway's bill of a day with the books.
+    Reconcile(ReconcileOptions),
+}
+
+/// Options of `payments reconcile`.
+#[derive(Debug, Args)]
+pub struct ReconcileOptions {
+    /// The day in the gateway's zone (UTC+8), `2026-11-23`; yesterday if absent.
+    #[arg(long, value_name = "DAY")]
+    pub day: Option<jiff::civil::Date>,
+    /// Print JSON, for programs.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `payments audit`.
+#[derive(Debug, Args)]
+pub struct AuditOptions {
+    /// Fail also if anything is still under way, or waits for a person.
+    #[arg(long)]
+    pub settled: bool,
+    /// Print JSON, for programs.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the command.
+pub async fn run(config: Config, command: PaymentsCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        PaymentsCommand::Audit(options) => {
+            let db = Database::open(&config.store).await?;
+            let report = audit::check(&db, &db, options.settled).await?;
+            print(&if options.json {
+                format!("{}\n", serde_json::to_string_pretty(&report)?)
+            } else {
+                text(&report)?
+            })?;
+            Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        PaymentsCommand::Reconcile(options) => {
+            let clock = Clock::system();
+            let today = reconciliation::day_of(clock.now());
+            let day = options.day.map_or_else(|| today.yesterday(), Ok)?;
+            let app = App::build(config, clock, Rng::system()).await?;
+            let report = app.orders().reconcile_bill(day).await?;
+            print(&if options.json {
+                format!("{}\n", serde_json::to_string_pretty(&report)?)
+            } else {
+                bill(&report)?
+            })?;
+            Ok(if report.open().next().is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+    }
+}
+
+/// A day's report for people.
+fn bill(report: &BillReport) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "{}: {} lines, {} agree", report.day, report.rows, report.matched)?;
+    writeln!(text, "paid {}, paid back {}", amount_text(report.paid), amount_text(report.refunded))?;
+    for item in report.open() {
+        writeln!(text, "{:<14} {}  here {}, in the bill {}", item.kind.as_str(), item.number, item.ours, item.theirs)?;
+    }
+    let count = |matches: fn(&Item) -> bool| report.items.iter().filter(|item| matches(item)).count();
+    let (resolved, closed) =
+        (count(|item| item.resolved_at.is_some()), count(|item| item.resolved_at.is_none() && item.closure.is_some()));
+    writeln!(text, "{} differences, {resolved} resolved, {closed} closed", report.open().count())?;
+    Ok(text)
+}
+
+/// The report for people.
+fn text(report: &Report) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    for checked in &report.invariants {
+        let verdict = if checked.breaches.is_empty() { "ok    " } else { "FAILED" };
+        writeln!(text, "{:>2}  {verdict}  {}", checked.invariant, checked.title)?;
+        for breach in &checked.breaches {
+            writeln!(text, "              {}  {}", breach.subject, breach.detail)?;
+        }
+    }
+    let waiting = &report.waiting;
+    writeln!(
+        text,
+        "\nunder way: {} payments, {} refunds, {} transactions, {} events; for a person: {} payments",
+        waiting.payments, waiting.refunds, waiting.transactions, waiting.events, waiting.flagged
+    )?;
+    writeln!(text, "{}", if report.ok { "the books are right" } else { "the books are NOT right" })?;
+    Ok(text)
+}

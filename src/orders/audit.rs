@@ -1,0 +1,134 @@
+//! Whether the books are right: the invariants of money, points and units, from the rows alone. For `doorbuster payments audit`, and for
+//! the end of every test. It can be asked while the shop runs: each statement sees one moment, and what is compared across
+//! databases is looked at twice.
+
+use serde::Serialize;
+
+use crate::kernel::{PaymentId, Xid};
+use crate::points::{self, Finding};
+use crate::store::{self, Database, StoreError};
+
+/// Rows at fault that are told of each query at most.
+const ROWS_MAX: usize = 100;
+/// Payments with points that are compared with their reservations at once.
+const PAGE: usize = 500;
+
+/// The invariants by number.
+pub const INVARIANTS: [(u8, &str); 12] = [
+    (1, "the entries of each points transfer sum up to zero"),
+    (2, "an account is the sum of its entries, and reserves the sum of its pending debits"),
+    (3, "no account is overdrawn"),
+    (4, "at most one payment of an order is kept"),
+    (5, "what goes back is written down once, and is never more than what came in"),
+    (6, "numbers are unique: one trade, one payment; one notification, one row"),
+    (7, "an order is paid by one payment of its price, and only such an order"),
+    (8, "money for an order that is closed, or paid otherwise, goes back"),
+    (9, "a reservation is resolved once, as its transaction and its payment were decided"),
+    (10, "units of closed orders are given back exactly once"),
+    (11, "logs and entries tell everything and are never changed"),
+    (12, "the gateway's bills and the books agree, for the days that were compared"),
+];
+
+/// One invariant, looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// Its number.
+    pub invariant: u8,
+    /// What must be.
+    pub title: &'static str,
+    /// The rows at fault; the first hundred of each kind.
+    pub breaches: Vec<Finding>,
+}
+
+/// What has not come to its end: no fault, unless everything should have ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// Payments that are pending.
+    pub payments: u64,
+    /// Refunds that are open.
+    pub refunds: u64,
+    /// Global transactions that have not ended.
+    pub transactions: u64,
+    /// Payments that a person must look at.
+    pub flagged: u64,
+    /// Events that are not announced yet.
+    pub events: u64,
+}
+
+impl Waiting {
+    /// Whether everything has come to its end.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// All that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Whether nothing is wrong.
+    pub ok: bool,
+    /// Each invariant, by number.
+    pub invariants: Vec<Checked>,
+    /// What is under way.
+    pub waiting: Waiting,
+}
+
+impl Report {
+    /// All breaches, for tests and logs.
+    pub fn breaches(&self) -> impl Iterator<Item = &Finding> {
+        self.invariants.iter().flat_map(|checked| &checked.breaches)
+    }
+}
+
+/// Looks at all invariants. `shop` has orders, payments and global transactions, `points` the accounts. `settled`: nothing may be under
+/// way any more.
+pub async fn check(shop: &Database, points: &Database, settled: bool) -> Result<Report, StoreError> {
+    let mut findings = points::audit::check(shop, points, settled).await?;
+    findings.extend(store::read!(shop, |conn| sql::books::breaches(conn, ROWS_MAX).await)?);
+    findings.extend(store::read!(shop, |conn| sql::books::missing_guards(conn).await)?);
+    findings.extend(given_back(shop, points, settled).await?);
+    let waiting = store::read!(shop, |conn| sql::books::waiting(conn).await)?;
+    let of = |number: u8| findings.iter().filter(move |finding| finding.invariant == number).cloned();
+    let invariants: Vec<_> = INVARIANTS
+        .into_iter()
+        .map(|(invariant, title)| Checked { invariant, title, breaches: of(invariant).take(ROWS_MAX).collect() })
+        .collect();
+    let ok = findings.is_empty() && (!settled || waiting.is_nothing());
+    Ok(Report { ok, invariants, waiting })
+}
+
+/// Payments of which the ledger of points has given back less than the shop says, or, once all is settled, more.
+async fn given_back(shop: &Database, points: &Database, settled: bool) -> Result<Vec<Finding>, StoreError> {
+    let (mut findings, mut after) = (Vec::new(), None);
+    loop {
+        let page = store::read!(shop, |conn| sql::books::paid_with_points(conn, after, PAGE).await)?;
+        let Some((last, ..)) = page.last() else { return Ok(findings) };
+        let before = after.replace(*last);
+        let differ = differing(points, &page, settled).await?;
+        if differ.is_empty() {
+            continue;
+        }
+        // A refund may have come between: only rows that are still as they were count.
+        let again = store::read!(shop, |conn| sql::books::paid_with_points(conn, before, PAGE).await)?;
+        findings.extend(differ.into_iter().filter(|(row, _)| again.contains(row)).map(
+            |((id, refunded, _), returned)| {
+                let detail = format!("paid back; what credits have taken of its debit: {refunded}; {returned}");
+                Finding { invariant: 5, subject: id.to_string(), detail }
+            },
+        ));
+    }
+}
+
+type Row = (PaymentId, i64, i64);
+
+/// The payments that do not agree with their debits, with what these have given back.
+async fn differing(points: &Database, page: &[Row], settled: bool) -> Result<Vec<(Row, i64)>, StoreError> {
+    let xids: Vec<Xid> = page.iter().map(|(id, ..)| Xid::from_bytes(id.to_bytes())).collect();
+    let debits = store::read!(points, |conn| sql::reservations::of_transactions(conn, &xids).await)?;
+    let returned = |payment: &PaymentId| {
+        let of = debits.iter().filter(|debit| debit.key.xid.to_bytes() == payment.to_bytes());
+        of.map(|debit| debit.returned).sum::<i64>()
+    };
+    let rows = page.iter().map(|row| (*row, returned(&row.0)));
+    Ok(rows.filter(|((_, refunded, _), returned)| returned < refunded || (settled && returned > refunded)).collect())
+}

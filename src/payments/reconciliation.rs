@@ -1,0 +1,231 @@
+//! The gateway's bill of a day against the books: what differs, by kind. A pure comparison; `orders/bills.rs` fetches both sides.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::gateway::BillRow;
+use crate::kernel::{Money, Timestamp};
+
+/// Bills are made for days of China Standard Time, which has no daylight saving.
+const ZONE: jiff::tz::Offset = jiff::tz::offset(8);
+
+/// What differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Kind {
+    /// The bill has a number that is not ours.
+    MissingHere,
+    /// We hold as paid, or as paid back, what the bill does not have.
+    MissingThere,
+    /// Both have it, with other amounts, or the bill has it twice.
+    Amount,
+    /// The bill has it, and here it is not paid, or not paid back.
+    Status,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::MissingHere, Self::MissingThere, Self::Amount, Self::Status];
+
+    /// As stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MissingHere => "MISSING_HERE",
+            Self::MissingThere => "MISSING_THERE",
+            Self::Amount => "AMOUNT",
+            Self::Status => "STATUS",
+        }
+    }
+
+    /// From its stored form.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// A payment or a refund of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ours {
+    /// Its number.
+    pub number: String,
+    /// How much.
+    pub amount: Money,
+    /// Whether the money has moved, as far as we know.
+    pub moved: bool,
+    /// Its state, for people.
+    pub state: String,
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The number of the payment or the refund.
+    pub number: String,
+    /// What differs.
+    pub kind: Kind,
+    /// What we have.
+    pub ours: String,
+    /// What the bill has.
+    pub theirs: String,
+}
+
+/// What a comparison came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Compared {
+    /// Lines of the bill.
+    pub rows: u64,
+    /// Numbers on which both agree.
+    pub matched: u64,
+    /// Paid, by the bill, in minor units.
+    pub paid: i64,
+    /// Paid back, by the bill, in minor units.
+    pub refunded: i64,
+    /// What differs, by number.
+    pub differences: Vec<Difference>,
+}
+
+/// Compares. `ours` is what we have of the bill's numbers, `expected` what must be in the bill unless it is `elsewhere`: in the
+/// bill of another day.
+pub fn compare(bill: &[BillRow], ours: &[Ours], expected: &[Ours], elsewhere: &BTreeSet<String>) -> Compared {
+    let mut lines = BTreeMap::<&str, Vec<Money>>::new();
+    let mut compared = Compared { rows: bill.len() as u64, ..Compared::default() };
+    for row in bill {
+        let sum = if row.refund_number.is_some() { &mut compared.refunded } else { &mut compared.paid };
+        *sum = sum.saturating_add(row.amount.minor);
+        lines.entry(key(row)).or_default().push(row.amount);
+    }
+    let known: BTreeMap<_, _> = ours.iter().map(|ours| (ours.number.as_str(), ours)).collect();
+    for (number, amounts) in &lines {
+        let ours = known.get(number).copied();
+        let kind = match ours {
+            None => Some(Kind::MissingHere),
+            Some(ours) if !ours.moved => Some(Kind::Status),
+            Some(ours) if *amounts != [ours.amount] => Some(Kind::Amount),
+            Some(_) => None,
+        };
+        let Some(kind) = kind else {
+            compared.matched += 1;
+            continue;
+        };
+        let theirs: Vec<_> = amounts.iter().map(ToString::to_string).collect();
+        let ours = ours.map_or_else(|| "nothing".to_owned(), describe);
+        compared.differences.push(Difference {
+            number: (*number).to_owned(),
+            kind,
+            ours,
+            theirs: theirs.join(" and "),
+        });
+    }
+    for ours in expected {
+        let number = ours.number.as_str();
+        if !lines.contains_key(number) && !elsewhere.contains(number) {
+            let (number, kind) = (number.to_owned(), Kind::MissingThere);
+            compared.differences.push(Difference { number, kind, ours: describe(ours), theirs: "nothing".to_owned() });
+        }
+    }
+    compared.differences.sort_by(|one, other| one.number.cmp(&other.number));
+    compared
+}
+
+/// The number that a line is about: the refund's, or the payment's.
+pub fn key(row: &BillRow) -> &str {
+    row.refund_number.as_deref().unwrap_or(&row.number)
+}
+
+fn describe(ours: &Ours) -> String {
+    format!("{} {}", ours.state, ours.amount)
+}
+
+/// The day of the gateway in which this moment lies.
+pub fn day_of(at: Timestamp) -> jiff::civil::Date {
+    let at = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    ZONE.to_datetime(at).date()
+}
+
+/// The first moment of the gateway's day.
+pub fn start_of(day: jiff::civil::Date) -> Timestamp {
+    let at = ZONE.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    Timestamp::from_millis(at.as_millisecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Currency;
+
+    fn yuan(minor: i64) -> Money {
+        Money { minor, currency: Currency::Cny }
+    }
+
+    fn row(number: &str, refund: Option<&str>, minor: i64) -> BillRow {
+        let (number, refund_number) = (number.to_owned(), refund.map(str::to_owned));
+        BillRow {
+            number,
+            refund_number,
+            gateway_trade_no: "T".into(),
+            amount: yuan(minor),
+            at: Timestamp::from_millis(0),
+        }
+    }
+
+    fn ours(number: &str, minor: i64, moved: bool) -> Ours {
+        Ours {
+            number: number.to_owned(),
+            amount: yuan(minor),
+            moved,
+            state: if moved { "SUCCEEDED" } else { "PENDING" }.into(),
+        }
+    }
+
+    #[test]
+    fn case_41_each_kind_of_difference_is_found() {
+        let bill = [
+            row("p1", None, 990),
+            row("p1", Some("r1"), 400),
+            row("p2", None, 990),
+            row("p2", Some("r2"), 100),
+            row("p3", None, 990),
+            row("p4", None, 990),
+            row("p5", None, 990),
+            row("p5", None, 990),
+            row("p6", Some("r6"), 500),
+        ];
+        let here = [
+            ours("p1", 990, true),
+            ours("r1", 400, true),
+            ours("p2", 991, true),
+            ours("r2", 100, false),
+            ours("p4", 990, false),
+            ours("p5", 990, true),
+            ours("r6", 501, true),
+        ];
+        let expected = [ours("p1", 990, true), ours("p7", 990, true), ours("p8", 990, true)];
+        let elsewhere = BTreeSet::from(["p8".to_owned()]);
+        let found = compare(&bill, &here, &expected, &elsewhere);
+        assert_eq!((found.rows, found.matched, found.paid, found.refunded), (9, 2, 990 * 6, 1_000));
+        let kinds: Vec<_> = found.differences.iter().map(|found| (found.number.as_str(), found.kind)).collect();
+        let right = [
+            ("p2", Kind::Amount),
+            ("p3", Kind::MissingHere),
+            ("p4", Kind::Status),
+            ("p5", Kind::Amount),
+            ("p7", Kind::MissingThere),
+            ("r2", Kind::Status),
+            ("r6", Kind::Amount),
+        ];
+        assert_eq!(kinds, right);
+        assert_eq!(
+            (found.differences[0].ours.as_str(), found.differences[1].ours.as_str()),
+            ("SUCCEEDED 9.91 CNY", "nothing")
+        );
+    }
+
+    #[test]
+    fn days_are_the_gateways() {
+        let at = Timestamp::parse_rfc3339("2026-12-31T16:00:00Z").unwrap();
+        assert_eq!(day_of(at).to_string(), "2027-01-01");
+        assert_eq!(start_of(day_of(at)), at);
+        assert_eq!(day_of(Timestamp::from_millis(at.as_millis() - 1)).to_string(), "2026-12-31");
+    }
+}
