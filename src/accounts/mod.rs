@@ -18,5 +18,5 @@ pub use messages::{LoginEvent, LoginOutcome};
 pub use model::{AccessToken, Role, User, Viewer};
 pub use rules::SignUpRefusal;
 pub use service::{Accounts, AccountsError, SignInRefusal, SignedIn};
-pub use sign_outs::watch_sign_outs;
+pub use sign_outs::{say_so, watch_sign_outs};
 pub use tokens::TokenHash;

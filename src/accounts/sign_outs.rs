@@ -1,5 +1,6 @@
 //! A sign-out is heard by every node at once: the hash of the token that ended is broadcast, and whoever remembers the token
-//! forgets it. Should an announcement be lost, `accounts.token_cache_ttl` is how long a node goes on believing.
+//! forgets it. A node that hears nobody any more (see [`say_so`]) trusts what it remembers for `2 * accounts.sign_out_heartbeat`
+//! only. Should a single announcement be lost, `accounts.token_cache_ttl` is how long a node goes on believing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +70,26 @@ async fn publish(broker: Arc<dyn Broker>, ended: Vec<TokenHash>, metrics: Metric
     metrics.sign_outs_unannounced.inc_by(count);
 }
 
+/// Says again and again that this node is there, so that each knows whether it would hear of a sign-out. Where nobody
+/// says so, nobody waits for it. Returns only when the broker is closed.
+pub async fn say_so(accounts: &Accounts, broker: &dyn Broker, every: Duration) -> Result<(), BrokerError> {
+    accounts.tokens().follows_others();
+    let mut tick = tokio::time::interval(every);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let nothing = SessionChange { ended: Vec::new() };
+    // It always has a JSON form.
+    let Ok(payload) = envelope::encode(SESSION_CHANGE, SESSION_CHANGE_VERSION, &nothing) else { return Ok(()) };
+    loop {
+        tick.tick().await;
+        let message = Message { key: bytes::Bytes::new(), payload: payload.clone(), deliver_at: None };
+        match broker.publish(Topic::SessionChanges, vec![message]).await {
+            Err(BrokerError::Closed) => return Err(BrokerError::Closed),
+            Err(error) => tracing::debug!(%error, "other nodes not told that this one is there"),
+            Ok(()) => {}
+        }
+    }
+}
+
 /// Forgets the tokens that ended anywhere. Returns only when the broker fails. Sockets that are open find out at their next
 /// ping.
 pub async fn watch_sign_outs(accounts: &Accounts, consumer: &mut dyn Consumer) -> Result<(), BrokerError> {
@@ -77,6 +98,7 @@ pub async fn watch_sign_outs(accounts: &Accounts, consumer: &mut dyn Consumer) -
     loop {
         match consumer.receive(BATCH, Duration::ZERO).await {
             Ok(messages) => {
+                accounts.tokens().hears();
                 for message in &messages {
                     follow(accounts, message);
                 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use super::{Accounts, LoginEvent};
-use crate::broker::{Broker, BrokerError, Consumer, Failure, Message, Topic};
+use crate::broker::{Broker, BrokerError, Consumer, Failure, Message, Share, Topic};
 use crate::config::{self, Config, Secret, Size};
 use crate::kernel::{Clock, ManualClock, Rng, Timestamp};
 use crate::store::Database;
@@ -121,6 +121,10 @@ impl Broker for NotingBroker {
 
     async fn backlog(&self, _: Topic, _: &str) -> Result<u64, BrokerError> {
         Ok(0)
+    }
+
+    async fn shares(&self, _: Topic, _: &str) -> Result<Vec<Share>, BrokerError> {
+        Ok(Vec::new())
     }
 
     async fn failures(&self, _: u64, _: usize) -> Result<Vec<(u64, Failure)>, BrokerError> {

@@ -1,7 +1,7 @@
 //! Access tokens: 256 random bits, stored as a hash, remembered by the node, renewed by use.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
@@ -56,6 +56,27 @@ struct Known {
     expires_at: AtomicI64,
 }
 
+/// Whether announcements of other nodes arrive.
+struct Doubt {
+    follows: AtomicBool,
+    /// Milliseconds since the Unix epoch.
+    heard_at: AtomicI64,
+    silence: Duration,
+}
+
+impl Doubt {
+    const fn new(silence: Duration) -> Self {
+        Self { follows: AtomicBool::new(false), heard_at: AtomicI64::new(0), silence }
+    }
+
+    /// How long something may be trusted that would be for `trust` if nothing were missed.
+    fn limit(&self, trust: Duration, now: Timestamp) -> Duration {
+        let heard_at = Timestamp::from_millis(self.heard_at.load(Ordering::Acquire));
+        let silent = self.follows.load(Ordering::Acquire) && (heard_at > now || now.since(heard_at) >= self.silence);
+        if silent { trust.min(self.silence) } else { trust }
+    }
+}
+
 /// The tokens, as this node sees them.
 pub struct Tokens {
     db: Database,
@@ -64,6 +85,7 @@ pub struct Tokens {
     lifetime: Duration,
     renew_after: Duration,
     trust: Duration,
+    doubt: Doubt,
     known: Cache<TokenHash, Arc<Known>>,
     /// Hashes that are no tokens (any more), with the time when that was found. Apart from `known`, so that invented tokens
     /// can't push out real ones.
@@ -86,6 +108,7 @@ impl Tokens {
             lifetime: *config.token_lifetime,
             renew_after: *config.token_renew_after,
             trust: *config.token_cache_ttl,
+            doubt: Doubt::new(*config.sign_out_heartbeat * 2),
             known: recent(config.token_cache),
             dead: recent(config.token_cache),
             renewals,
@@ -135,6 +158,16 @@ impl Tokens {
     /// Takes note of a token that was ended somewhere.
     pub fn forget_now(&self, hash: TokenHash) {
         self.forget(hash, self.clock.now());
+    }
+
+    /// From now on sign-outs may happen elsewhere; see [`Self::hears`].
+    pub fn follows_others(&self) {
+        self.doubt.follows.store(true, Ordering::Release);
+    }
+
+    /// Announcements of sign-outs arrive.
+    pub fn hears(&self) {
+        self.doubt.heard_at.fetch_max(self.clock.now().as_millis(), Ordering::AcqRel);
     }
 
     /// Asks the database again about every token: sign-outs may have been missed.
@@ -199,7 +232,7 @@ impl Tokens {
 
     /// Whether what was found at `checked_at` may still be relied on. A clock that was set back makes it stale.
     fn is_fresh(&self, checked_at: Timestamp, now: Timestamp) -> bool {
-        checked_at <= now && now.since(checked_at) < self.trust
+        checked_at <= now && now.since(checked_at) < self.doubt.limit(self.trust, now)
     }
 
     /// Slides the expiry of a token in use, once per `renew_after`. `false` when it has expired.

@@ -6,3 +6,4 @@ pub mod graphql;
 pub mod health;
 pub mod payments;
 pub mod router;
+mod unsent;

@@ -1,36 +1,39 @@
 //! Routes, and the server that listens for them.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::any;
-use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
-use http::{HeaderName, HeaderValue, Request};
+use http::header::{CONNECTION, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use hyper::body::Incoming;
-use hyper::service::{Service as _, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::task::yield_now;
+use tokio::time::{Sleep, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use super::graphql::edge::{Edge, endpoint};
 use super::health::{self, Vitals};
+use super::unsent::Unsent;
 use crate::config;
 
 /// How long to wait before accepting again when the system has no more file descriptors.
@@ -47,14 +50,41 @@ const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-or
 /// The content policy of what is no page.
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
 
+/// Where the GraphQL endpoint is.
+const GRAPHQL: &str = "/graphql";
+
+/// What is served.
+pub struct Routes {
+    all: Router,
+    /// The endpoint once more, where nothing is layered around it: a router looks things up and allocates for each request.
+    endpoint: Option<Edge>,
+}
+
 /// All routes: the GraphQL endpoint, health and metrics, and what else the process serves (pages, callbacks).
-pub fn router(edge: Edge, vitals: Arc<dyn Vitals>, others: Router, body_max: usize) -> Router {
+pub fn router(edge: Edge, vitals: Arc<dyn Vitals>, others: Router, body_max: usize) -> Routes {
     let rest = health::routes(vitals).merge(others).layer(DefaultBodyLimit::max(body_max)).layer(map_response(protect));
     // The endpoint sets its own headers and limits: no layer on the hot path, unless other sites may call.
-    let cors = edge.cors();
-    let graphql = Router::new().route("/graphql", any(endpoint)).with_state(edge);
-    let graphql = if let Some(cors) = cors { graphql.layer(cors) } else { graphql };
-    graphql.merge(rest)
+    let graphql = Router::new().route(GRAPHQL, any(endpoint)).with_state(edge.clone());
+    let (graphql, endpoint) = match edge.cors() {
+        Some(cors) => (graphql.layer(cors), None),
+        None => (graphql, Some(edge)),
+    };
+    Routes { all: graphql.merge(rest), endpoint }
+}
+
+impl Routes {
+    /// The endpoint, if the request is one that it takes as it comes.
+    fn straight(&self, request: &Request<Body>) -> Option<Edge> {
+        let plain = matches!(*request.method(), Method::GET | Method::POST) && request.uri().path() == GRAPHQL;
+        self.endpoint.as_ref().filter(|_| plain).cloned()
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Response {
+        match self.straight(&request) {
+            Some(edge) => endpoint(State(edge), request).await,
+            None => self.all.clone().oneshot(request).await.unwrap_or_else(|never| match never {}),
+        }
+    }
 }
 
 /// Headers for pages; those that a route has set itself stay.
@@ -70,10 +100,20 @@ async fn protect(mut response: Response) -> Response {
 
 /// Accepts connections until `shutdown`, then lets requests finish for as long as the configuration allows. HTTP/1.1
 /// and HTTP/2 (prior knowledge). Sockets outlive it: they are the edge's.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken, config: &config::Server) {
+///
+/// A connection that is closed while a request is on its way leaves the client without an answer. So for `server.linger`
+/// everybody is still answered, and told with the answer that the connection ends.
+pub async fn serve(listener: TcpListener, routes: Routes, shutdown: CancellationToken, config: &config::Server) {
     let slots = Arc::new(Semaphore::new(config.connections_max));
     let connections = GracefulShutdown::new();
-    let server = Arc::new(Server { http: protocols(*config.read_timeout), router, read_timeout: *config.read_timeout });
+    let (read_timeout, write_timeout) = (*config.read_timeout, *config.write_timeout);
+    let (http, leaving) = (protocols(read_timeout), AtomicBool::new(false));
+    let server = Arc::new(Server { http, routes, read_timeout, write_timeout, leaving });
+    let mut over = pin!(async {
+        shutdown.cancelled().await;
+        server.leaving.store(true, Ordering::Relaxed);
+        sleep(*config.linger).await;
+    });
     loop {
         // At the limit, newcomers wait in the kernel's queue.
         let accepted = async {
@@ -82,12 +122,12 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
         };
         let (accepted, slot) = tokio::select! {
             biased;
-            () = shutdown.cancelled() => break,
+            () = &mut over => break,
             accepted = accepted => accepted,
         };
         match (accepted, slot) {
             (Ok((stream, peer)), Ok(slot)) => {
-                let stream = Counted { stream, _slot: slot };
+                let stream = Counted { stream, patience: write_timeout, stalled: None, _slot: slot };
                 tokio::spawn(server.clone().connection(stream, peer, connections.watcher()));
             }
             (Err(error), _) => {
@@ -106,28 +146,63 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
 
 struct Server {
     http: auto::Builder<TokioExecutor>,
-    router: Router,
+    routes: Routes,
     read_timeout: Duration,
+    write_timeout: Duration,
+    /// Read with every answer, which a token would make a lock.
+    leaving: AtomicBool,
+}
+
+/// What the requests of one connection share.
+struct Requests {
+    server: Arc<Server>,
+    /// There was one.
+    began: AtomicBool,
+    /// One was taken since the connection was looked at.
+    taken: AtomicBool,
+    /// What HTTP/2 lets the client leave here.
+    unsent: Arc<Unsent>,
 }
 
 impl Server {
     async fn connection(self: Arc<Self>, counted: Counted, peer: SocketAddr, watch: Watcher) {
         // Answers are written whole: waiting for more to send would only delay them.
         let _ = counted.stream.set_nodelay(true);
-        let began = Arc::new(AtomicBool::new(false));
-        let (router, begun) = (TowerToHyperService::new(self.router.clone()), began.clone());
+        let (server, began, taken) = (self.clone(), AtomicBool::new(false), AtomicBool::new(false));
+        let requests = Arc::new(Requests { server, began, taken, unsent: Arc::default() });
+        let these = requests.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
-            begun.store(true, Ordering::Relaxed);
+            these.began.store(true, Ordering::Relaxed);
+            let (requests, plain) = (these.clone(), request.version() <= Version::HTTP_11);
             request.extensions_mut().insert(ConnectInfo(peer));
-            router.call(request.map(Body::new))
+            let (request, waits) = (request.map(Body::new), these.taken.swap(true, Ordering::Relaxed));
+            // In a box: what is idle need not keep room for an answer in work.
+            Box::pin(async move {
+                // Another request of this connection was answered just now: it sends them without waiting. They are not
+                // answered in one go, or a few such connections would keep everybody else waiting.
+                if waits {
+                    yield_now().await;
+                }
+                let mut answer = requests.server.routes.answer(request).await;
+                let leaving = plain && requests.server.leaving.load(Ordering::Relaxed);
+                if leaving && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                let answer = if plain { answer } else { answer.map(|body| requests.unsent.watch(body)) };
+                Ok::<_, Infallible>(answer)
+            })
         });
         let connection = self.http.serve_connection_with_upgrades(TokioIo::new(counted), service).into_owned();
-        let connection = watch.watch(connection);
+        let mut connection = pin!(watch.watch(connection));
+        let connection = poll_fn(|context| {
+            requests.taken.store(false, Ordering::Relaxed);
+            connection.as_mut().poll(context)
+        });
         // A timeout of a request's head counts from its first byte: who never sends one is caught here.
-        let silent = async {
+        let idle = async {
             sleep(self.read_timeout).await;
-            if began.load(Ordering::Relaxed) {
-                std::future::pending::<()>().await;
+            if requests.began.load(Ordering::Relaxed) {
+                requests.unsent.stalls(self.write_timeout).await;
             }
         };
         tokio::select! {
@@ -135,15 +210,31 @@ impl Server {
             ended = connection => if let Err(error) = ended {
                 tracing::debug!(%peer, %error, "connection failed");
             },
-            () = silent => tracing::debug!(%peer, "connection sent no request"),
+            () = idle => tracing::debug!(%peer, "connection sent no request, or takes no answer"),
         }
     }
 }
 
-/// A connection that counts for as long as it is open, as a socket too.
+/// A connection that counts for as long as it is open, as a socket too. Whoever takes nothing of what is written to it is
+/// given up, or those who ask and never read would hold all places, and the answers too.
 struct Counted {
     stream: TcpStream,
+    patience: Duration,
+    /// Runs while the network takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
     _slot: OwnedSemaphorePermit,
+}
+
+impl Counted {
+    fn in_time(&mut self, written: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let patience = self.patience;
+        ready!(self.stalled.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
 impl AsyncRead for Counted {
@@ -154,7 +245,8 @@ impl AsyncRead for Counted {
 
 impl AsyncWrite for Counted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.in_time(written, cx)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -170,7 +262,8 @@ impl AsyncWrite for Counted {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.in_time(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {

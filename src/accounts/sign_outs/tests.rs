@@ -82,6 +82,42 @@ async fn without_announcements_the_time_to_live_is_the_fallback() {
     assert!(!two.is_known(&token).await);
 }
 
+/// The broker is away for one of two nodes, or for both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_hears_nobody_trusts_a_token_for_a_second() {
+    let two = Two::open().await;
+    let (silence, ttl) = (*two.shop.config.sign_out_heartbeat * 2, *two.shop.config.token_cache_ttl);
+    assert!(silence <= Duration::from_secs(1) && silence < ttl);
+    let (broker, accounts) = (two.broker.clone(), two.nodes[1].clone());
+    let beating = AbortOnDropHandle::new(tokio::spawn(async move {
+        say_so(&accounts, &*broker, Duration::from_millis(1)).await.unwrap();
+    }));
+    let watching = two.watch(1).await;
+    let token = two.signed_in("alice").await;
+    let lookups = || two.nodes[1].metrics().token_lookups.get();
+    // It hears itself, so it remembers for long.
+    let hears = || async {
+        two.shop.clock.advance(silence);
+        tokio::time::timeout(Duration::from_secs(5), async {
+            loop {
+                let before = lookups();
+                assert!(two.is_known(&token).await);
+                if lookups() == before {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect("it hears");
+    };
+    hears().await;
+    drop((watching, beating));
+    assert!(two.nodes[0].sign_out(&token).await.unwrap());
+    two.shop.clock.advance(silence);
+    assert!(!two.is_known(&token).await, "it trusted a memory although it heard nobody");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_announced_before_a_node_listens_is_not_believed_any_more() {
     let two = Two::open().await;

@@ -7,6 +7,7 @@ use async_graphql::{MergedObject, MergedSubscription, Schema};
 use super::context::Services;
 use super::mutation::accounts::AccountsMutation;
 use super::mutation::catalog::CatalogMutation;
+use super::mutation::looked_at::LookedAtMutation;
 use super::mutation::orders::OrdersMutation;
 use super::mutation::payments::PaymentsMutation;
 use super::mutation::points::PointsMutation;
@@ -31,6 +32,7 @@ pub struct Mutation(
     AccountsMutation,
     OrdersMutation,
     PaymentsMutation,
+    LookedAtMutation,
     CatalogMutation,
     SalesMutation,
     SaleActsMutation,
@@ -40,6 +42,9 @@ pub struct Mutation(
 /// What can be watched.
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(OrdersSubscription, SalesSubscription);
+
+/// Directives on one field at most; two are known.
+const DIRECTIVES_MAX: usize = 5;
 
 /// The schema's type.
 pub type ShopSchema = Schema<Query, Mutation, Subscription>;
@@ -64,6 +69,7 @@ pub fn sdl() -> String {
 
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .limit_directives(DIRECTIVES_MAX)
         .register_output_type::<Node>()
         .register_output_type::<UserError>()
 }

@@ -83,6 +83,13 @@ impl Answer {
     }
 }
 
+impl From<Bytes> for Answer {
+    /// From a JSON object without errors.
+    fn from(body: Bytes) -> Self {
+        Self { body, code: None, partial: false, session: None }
+    }
+}
+
 /// Resolvers tell it by a header that never leaves as such.
 fn session(headers: &HeaderMap) -> Option<Session> {
     let token = headers.get(SESSION)?.to_str().ok()?;
@@ -124,10 +131,11 @@ fn mask(fault: &mut ServerError, request_id: &str) {
 }
 
 /// The executor's `InputValueError` leaves no other trace than how it begins; errors of resolvers that come from Rust
-/// errors carry their source.
+/// errors carry their source. `Expected input type` is what an argument meets that a variable of a wrong type, or one
+/// without a value, got past the executor's validator: its rule about variables' positions never runs (7.2.1).
 fn is_about_input(error: &ServerError) -> bool {
-    error.source.is_none()
-        && (error.message.starts_with("Failed to parse \"") || error.message.starts_with("Variable "))
+    let beginnings = ["Failed to parse \"", "Expected input type \"", "Variable "];
+    error.source.is_none() && beginnings.iter().any(|beginning| error.message.starts_with(beginning))
 }
 
 #[cfg(test)]

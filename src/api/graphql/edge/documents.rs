@@ -9,7 +9,7 @@ use async_graphql::parser::types::{
     VariableDefinition,
 };
 use async_graphql::parser::{Error as ParseError, parse_query};
-use async_graphql::{Name, Positioned, Request, Response, ServerError, Value, Variables};
+use async_graphql::{Name, Positioned, Request, ServerError, Value, Variables};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use moka::sync::Cache;
@@ -21,7 +21,7 @@ use super::load::Class;
 use super::params::{Hash, Params, Source};
 use super::refusal::{Cause, ERRORS_MAX, Refusal, error};
 use super::shared;
-use super::shortcut::{Plan, Shortcut};
+use super::shortcut::{Plan, Planned, Shortcut};
 use super::trusted::{Manifest, Trusted};
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
@@ -145,6 +145,10 @@ impl Documents {
     fn check(&self, text: &str) -> Result<Arc<Document>, Refusal> {
         guard::scan(text, &self.limits)?;
         let parsed = parse_query(text).map_err(|error| unparsable(&error))?;
+        if let Some(key) = guard::repeated_key(text) {
+            let message = format!("There can be only one input field named \"{key}\".");
+            return Err(Refusal::new(Cause::Document, Code::GraphqlValidationFailed, message));
+        }
         let operations = self.operations(&parsed)?;
         self.validate(&parsed)?;
         Ok(Arc::new(Document { text: text.into(), parsed, operations }))
@@ -173,6 +177,7 @@ impl Documents {
             ("cost", measure.cost, limits.cost),
             ("fields", measure.fields, limits.fields),
             ("depth", measure.depth, limits.depth),
+            ("lists", measure.lists, limits.lists),
             ("rootFields", measure.root_fields, limits.root_fields),
         ];
         let size = |of: usize, limit: usize| {
@@ -223,7 +228,10 @@ impl Documents {
         let mut request = Request::new("").operation_name(NO_OPERATION);
         request.set_parsed_query(parsed.clone());
         // Validation never waits; if it did one day, this would say so at once in every test.
-        let response = self.engine.execute(request).now_or_never().unwrap_or_default();
+        let mut response = self.engine.execute(request).now_or_never().unwrap_or_default();
+        if !self.introspection {
+            response.errors.iter_mut().for_each(keep_secret);
+        }
         let missed_operation = |error: &ServerError| error.locations.is_empty() && error.message.contains(NO_OPERATION);
         match response.errors.as_slice() {
             [error] if missed_operation(error) => Ok(()),
@@ -263,7 +271,7 @@ impl Prepared {
     }
 
     /// The answer by a way around the executor, if there is one for this request.
-    pub fn shortcut(&self, info: &RequestInfo) -> Option<BoxFuture<'static, Response>> {
+    pub fn shortcut(&self, info: &RequestInfo) -> Option<BoxFuture<'static, Planned>> {
         self.operation().plan.as_ref()?.run(&self.variables, info)
     }
 
@@ -322,8 +330,19 @@ fn untrusted() -> Refusal {
     Refusal::new(Cause::Forbidden, Code::Forbidden, message)
 }
 
+/// Takes the suggestions out of a message: by guessing, they would give away the schema that can't be asked for.
+fn keep_secret(error: &mut ServerError) {
+    if let Some(end) = error.message.find(" Did you mean ") {
+        error.message.truncate(end);
+    }
+}
+
+/// The parser draws the line at which it stopped, which may be the whole document: only what it expected is told.
 fn unparsable(error: &ParseError) -> Refusal {
-    let error = ServerError { locations: error.positions().collect(), ..ServerError::new(error.to_string(), None) };
+    let drawing = error.to_string();
+    let reason = drawing.rsplit_once("\n  = ").map_or(drawing.as_str(), |(_, reason)| reason);
+    let message = format!("The document can't be parsed: {}.", reason.trim().trim_end_matches('.'));
+    let error = ServerError { locations: error.positions().collect(), ..ServerError::new(message, None) };
     Refusal::of(Cause::Unparsable, Code::GraphqlParseFailed, vec![error])
 }
 

@@ -3,6 +3,8 @@
 //! [`mod@scan`] reads the raw text once (bytes, tokens, nesting) and runs before the parser; [`measure`] walks the parsed
 //! document once (aliases, root fields, expanded fields, depth, cost) with each fragment measured a single time, and
 //! runs before the validator. Both are linear in the length of the text.
+//!
+//! It needs nothing of the rest of the crate, so that the fuzzer (`fuzz/`) can take these files by themselves.
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -10,9 +12,7 @@ mod measure;
 mod scan;
 
 pub use measure::{Measure, Measurer, Unfit};
-pub use scan::{Scan, scan};
-
-use crate::config;
+pub use scan::{Scan, repeated_key, scan};
 
 /// A limit that a document is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +41,9 @@ pub enum Exceeded {
     /// Too deep once fragments are expanded.
     #[error("The operation is nested deeper than {0} fields.")]
     Depth(usize),
+    /// Too many lists in each other once fragments are expanded.
+    #[error("The operation has lists deeper in each other than {0}.")]
+    Lists(usize),
     /// Too expensive: fields times the sizes of the pages they are on.
     #[error("The operation costs more than {0}. Ask for fewer fields or smaller pages.")]
     Cost(usize),
@@ -49,7 +52,7 @@ pub enum Exceeded {
     Once(&'static [&'static str]),
 }
 
-/// The limits in force. See [`config::Graphql`] for what each means.
+/// The limits in force; the configuration's `[graphql]` says what each means.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Bytes of a document.
@@ -66,6 +69,8 @@ pub struct Limits {
     pub fields: usize,
     /// Expanded depth of an operation.
     pub depth: usize,
+    /// Lists within lists of an operation.
+    pub lists: usize,
     /// Cost of an operation.
     pub cost: usize,
     /// Page size that counts where none is asked for.
@@ -74,23 +79,4 @@ pub struct Limits {
     pub page_max: usize,
     /// Root fields of which an operation may have one, once.
     pub once: &'static [&'static str],
-}
-
-impl Limits {
-    /// From the configuration; `once` names the root fields of which an operation may have one, once.
-    pub fn new(config: &config::Graphql, once: &'static [&'static str]) -> Self {
-        Self {
-            bytes: *config.document_max,
-            tokens: config.tokens_max,
-            nesting: config.nesting_max,
-            aliases: config.aliases_max,
-            root_fields: config.root_fields_max,
-            fields: config.fields_max,
-            depth: config.depth_max,
-            cost: config.cost_max,
-            page_default: config.page_default,
-            page_max: config.page_max,
-            once,
-        }
-    }
 }

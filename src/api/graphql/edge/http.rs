@@ -19,7 +19,7 @@ use super::media::{self, Media};
 use super::meters::Transport;
 use super::params::Params;
 use super::refusal::{Cause, Refusal};
-use super::{Edge, sse, ws};
+use super::{Edge, in_time, sse, ws};
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
 use crate::config::Statuses;
@@ -60,6 +60,9 @@ impl Edge {
         };
         if !is_get && !media::is_json(&parts.headers) {
             return Err(content_type());
+        }
+        if !is_get && media::is_encoded(&parts.headers) {
+            return Err(content_encoding());
         }
         let address = self.0.addresses.of(parts);
         self.0.rates.request(address)?;
@@ -141,7 +144,7 @@ impl Edge {
             return Err(too_large());
         }
         let collected = Limited::new(body, self.0.body_max).collect();
-        match tokio::time::timeout(self.0.read_timeout, collected).await {
+        match in_time(self.0.read_timeout, collected).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
             Ok(Err(_)) => Err(Refusal::new(Cause::Malformed, Code::BadUserInput, "The body broke off.")),
@@ -177,6 +180,10 @@ fn not_acceptable() -> Refusal {
 
 fn content_type() -> Refusal {
     Refusal::new(Cause::ContentType, Code::BadUserInput, "Send the request as application/json in UTF-8.")
+}
+
+fn content_encoding() -> Refusal {
+    Refusal::new(Cause::ContentType, Code::BadUserInput, "Send the body as it is: compressed ones are not taken.")
 }
 
 pub(super) fn mutation_by_get() -> Refusal {

@@ -1,6 +1,6 @@
 //! Media types of requests and answers (GraphQL over HTTP, sections 5 and 6).
 
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
 /// What an answer can be.
@@ -85,6 +85,12 @@ pub fn is_json(headers: &HeaderMap) -> bool {
         && parts
             .filter_map(|parameter| parameter.split_once('='))
             .all(|(name, value)| !name.eq_ignore_ascii_case("charset") || is_utf8(value))
+}
+
+/// Whether the body is said to be compressed.
+pub fn is_encoded(headers: &HeaderMap) -> bool {
+    let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    headers.get_all(CONTENT_ENCODING).iter().any(|value| !is_plain(value))
 }
 
 fn is_utf8(charset: &str) -> bool {

@@ -5,6 +5,9 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+/// The code of what has none.
+const OK: &str = "OK";
+
 /// How an operation came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum Transport {
@@ -33,12 +36,24 @@ struct Shed {
 }
 
 /// The edge's counters.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Meters {
     operations: Family<Outcome, Counter>,
+    /// Of those, the one that counts most: found without a look-up.
+    answered: Counter,
     closed: Family<Closing, Counter>,
     delivered: Counter,
     shed: Family<Shed, Counter>,
+    counted_alone: Counter,
+}
+
+impl Default for Meters {
+    fn default() -> Self {
+        let operations = Family::<Outcome, Counter>::default();
+        let answered = operations.get_or_create_owned(&Outcome { transport: Transport::Http, code: OK });
+        let (closed, shed) = (Family::default(), Family::default());
+        Self { operations, answered, closed, shed, delivered: Counter::default(), counted_alone: Counter::default() }
+    }
 }
 
 impl Meters {
@@ -49,11 +64,21 @@ impl Meters {
         edge.register("sockets_closed", "Sockets closed by the server, by close code", self.closed.clone());
         edge.register("delivered", "Payloads sent to sockets and event streams", self.delivered.clone());
         edge.register("shed", "Operations turned away because of overload, by class", self.shed.clone());
+        let alone = "Operations that only this node counted, because the counters of all nodes did not answer";
+        edge.register("counted_alone", alone, self.counted_alone.clone());
+    }
+
+    /// Only this node counted an operation.
+    pub fn counted_alone(&self) {
+        self.counted_alone.inc();
     }
 
     /// An operation was answered or begun (`code` is `None`), or refused.
     pub fn operation(&self, transport: Transport, code: Option<&'static str>) {
-        self.operations.get_or_create(&Outcome { transport, code: code.unwrap_or("OK") }).inc();
+        match (transport, code) {
+            (Transport::Http, None) => self.answered.inc(),
+            _ => self.operations.get_or_create(&Outcome { transport, code: code.unwrap_or(OK) }).inc(),
+        };
     }
 
     /// The server closed a socket.

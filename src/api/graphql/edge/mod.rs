@@ -13,6 +13,7 @@ pub mod auth;
 pub mod baseline;
 pub mod documents;
 pub mod engine;
+mod given;
 pub mod guard;
 mod http;
 mod load;
@@ -31,14 +32,17 @@ pub mod trusted;
 mod wheel;
 mod ws;
 
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use ::http::HeaderMap;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{ObjectType, Response, Schema, SubscriptionType, Value};
+use async_graphql::{ObjectType, Response, Schema, SubscriptionType};
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::FutureExt as _;
 use governor::clock::DefaultClock;
@@ -53,6 +57,7 @@ use crate::accounts::throttle::network;
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
 use crate::config;
+use crate::gate::Tally;
 use crate::kernel::Rng;
 
 pub use self::http::endpoint;
@@ -65,14 +70,14 @@ use address::Addresses;
 use answer::Answer;
 use documents::{Documents, Prepared};
 use engine::Engine;
-use guard::Limits;
+use guard::{Limits, Measure};
 use load::{Class, Load};
 use meters::Meters;
 use params::Params;
 use rates::Rates;
 use refusal::{Cause, Refusal};
 use shared::Shared;
-use shortcut::Shortcut;
+use shortcut::{Planned, Shortcut};
 use wheel::{NoPlace, Place, Wheel};
 
 /// What an [`Edge`] is made of, besides the schema.
@@ -85,6 +90,8 @@ pub struct Parts {
     pub access: config::Access,
     /// How often, and how much at once.
     pub limits: config::Limits,
+    /// Counts for all nodes, where there are several.
+    pub tally: Option<Arc<dyn Tally>>,
     /// Documents that are always known.
     pub trusted: trusted::Manifest,
     /// Bytes of a request's body.
@@ -144,12 +151,12 @@ impl Edge {
     {
         let engine: Arc<dyn Engine> = Arc::new(schema);
         let Parts { config, shared_fields, once_fields, .. } = parts;
-        let limits = Limits::new(&config, once_fields);
+        let limits = limits(&config, once_fields);
         let wheel = Wheel::new(config.sockets_max, parts.limits.streams_per_address);
         let turning = tokio::spawn(wheel.clone().turn(*config.ping_every, parts.close_over, parts.shutdown));
         let load = Load::new(&parts.limits);
         let adapting = tokio::spawn(load.clone().adapt());
-        let trusted = &parts.trusted;
+        let (trusted, meters) = (&parts.trusted, Meters::default());
         Self(Arc::new(Inner {
             documents: Documents::new(engine.clone(), limits, shared_fields, parts.shortcut, trusted, &config),
             shared: Shared::new(engine.clone()),
@@ -158,9 +165,9 @@ impl Edge {
             wheel,
             access: Access::new(&parts.access),
             addresses: Addresses::new(&parts.access),
-            rates: Rates::new(&parts.limits, &DefaultClock::default()),
+            rates: Rates::new(&parts.limits, &DefaultClock::default()).shared(parts.tally, meters.clone()),
             load,
-            meters: Meters::default(),
+            meters,
             tasks: TaskTracker::new(),
             running: [turning.abort_handle(), adapting.abort_handle()],
             config,
@@ -199,16 +206,23 @@ impl Edge {
 
     /// Runs a query or mutation to its answer. A mutation runs to its end even when nobody waits for it any more.
     async fn run(&self, prepared: Prepared, info: RequestInfo) -> Result<Answer, Refusal> {
-        let request_id = info.request_id.clone();
         let (kind, class) = (prepared.operation().kind, prepared.operation().class);
-        let cost = prepared.measure().map(|measure| self.0.documents.cost(&measure));
+        self.0.rates.everywhere(&info, class == Class::Purchase).await?;
         let permit = self.0.load.enter(class).ok_or_else(|| self.overloaded(class))?;
         let limit = *self.0.config.execution_timeout;
-        if let Some(answer) = prepared.shortcut(&info) {
-            let finished = tokio::time::timeout(limit, AssertUnwindSafe(answer).catch_unwind()).await;
+        let measure = prepared.measure();
+        let shortcut = if measure.is_none() { prepared.shortcut(&info) } else { None };
+        if let Some(answer) = shortcut {
+            let finished = in_time(limit, AssertUnwindSafe(answer).catch_unwind()).await;
             drop(permit);
-            return finish(finished, cost, &request_id, kind);
+            return match finished {
+                Ok(Ok(Planned::Done(body))) => self.bounded(body.into(), kind),
+                Ok(Ok(Planned::Failed(response))) => self.finish(Ok(Ok(response)), None, &info.request_id, kind),
+                Ok(Err(panic)) => self.finish(Ok(Err(panic)), None, &info.request_id, kind),
+                Err(elapsed) => self.finish(Err(elapsed), None, &info.request_id, kind),
+            };
         }
+        let request_id = info.request_id.clone();
         let execution = AssertUnwindSafe(self.0.engine.execute(prepared.request().data(info))).catch_unwind();
         let execution = async move {
             let _permit = permit;
@@ -219,9 +233,35 @@ impl Edge {
             // The task catches its own panics; what is left is the runtime going down.
             tokio::time::timeout(limit, task).await.map(|joined| joined.unwrap_or_else(|gone| Err(Box::new(gone))))
         } else {
-            tokio::time::timeout(limit, execution).await
+            in_time(limit, execution).await
         };
-        finish(finished, cost, &request_id, kind)
+        self.finish(finished, measure, &request_id, kind)
+    }
+
+    /// The answer to an execution that ended, panicked or took too long; with what it cost, if that was asked.
+    fn finish(
+        &self,
+        finished: Result<std::thread::Result<Response>, Elapsed>,
+        measure: Option<Measure>,
+        request_id: &str,
+        kind: OperationType,
+    ) -> Result<Answer, Refusal> {
+        match finished {
+            Ok(Ok(mut response)) => {
+                if let Some(measure) = measure {
+                    response.extensions.insert("cost".into(), self.0.documents.cost(&measure));
+                }
+                self.bounded(Answer::new(response, request_id)?, kind)
+            }
+            Ok(Err(_)) => Err(panicked(request_id)),
+            Err(_) => Err(late(request_id, kind)),
+        }
+    }
+
+    /// An answer waits in memory until its reader has taken it.
+    fn bounded(&self, answer: Answer, kind: OperationType) -> Result<Answer, Refusal> {
+        let most = *self.0.config.answer_max;
+        if answer.body.len() <= most { Ok(answer) } else { Err(too_large(most, kind)) }
     }
 
     fn overloaded(&self, class: Class) -> Refusal {
@@ -270,23 +310,38 @@ impl Edge {
     }
 }
 
-/// The answer to an execution that ended, panicked or took too long.
-fn finish(
-    finished: Result<std::thread::Result<Response>, Elapsed>,
-    cost: Option<Value>,
-    request_id: &str,
-    kind: OperationType,
-) -> Result<Answer, Refusal> {
-    match finished {
-        Ok(Ok(mut response)) => {
-            if let Some(cost) = cost {
-                response.extensions.insert("cost".into(), cost);
-            }
-            Answer::new(response, request_id)
-        }
-        Ok(Err(_)) => Err(panicked(request_id)),
-        Err(_) => Err(late(request_id, kind)),
+/// What a document may be; `once` names the root fields of which an operation may have one, once.
+fn limits(config: &config::Graphql, once: &'static [&'static str]) -> Limits {
+    Limits {
+        bytes: *config.document_max,
+        tokens: config.tokens_max,
+        nesting: config.nesting_max,
+        aliases: config.aliases_max,
+        root_fields: config.root_fields_max,
+        fields: config.fields_max,
+        depth: config.depth_max,
+        lists: config.lists_max,
+        cost: config.cost_max,
+        page_default: config.page_default,
+        page_max: config.page_max,
+        once,
     }
+}
+
+/// Waits no longer than `limit`. What is ready at once, as most purchases are that get no ticket, needs no timer.
+async fn in_time<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let mut future = pin!(future);
+    match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
+        Poll::Ready(output) => Ok(output),
+        Poll::Pending => tokio::time::timeout(limit, future).await,
+    }
+}
+
+/// The answer to who asked for more than an answer can be.
+fn too_large(most: usize, kind: OperationType) -> Refusal {
+    let done = if kind == OperationType::Mutation { " What was asked for is done all the same." } else { "" };
+    let message = format!("The answer has more than {most} bytes. Ask for fewer fields or smaller pages.{done}");
+    Refusal::new(Cause::Document, Code::DocumentTooComplex, message)
 }
 
 fn panicked(request_id: &str) -> Refusal {

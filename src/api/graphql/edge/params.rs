@@ -10,6 +10,7 @@ use http::Uri;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::given::Given;
 use super::refusal::{Cause, Refusal};
 use crate::api::graphql::error::Code;
 
@@ -56,7 +57,7 @@ struct Body<'a> {
     query: Option<String>,
     document_id: Option<String>,
     operation_name: Option<String>,
-    variables: Option<Variables>,
+    variables: Option<Given>,
     #[serde(borrow)]
     extensions: Option<Extensions<'a>>,
 }
@@ -110,13 +111,13 @@ impl Params {
     fn new(
         document: Source,
         name: Option<String>,
-        variables: Option<Variables>,
+        variables: Option<Given>,
         extensions: &Extensions,
     ) -> Result<Self, Refusal> {
         Ok(Self {
             document,
             operation_name: name.filter(|name| !name.is_empty()),
-            variables: variables.unwrap_or_default(),
+            variables: variables.unwrap_or_default().0,
             cost: extension(extensions, "cost")?.unwrap_or(false),
         })
     }
@@ -182,6 +183,7 @@ mod tests {
             "{\"query\":1}",
             "{\"query\":\"{a}\",\"query\":\"{b}\"}",
             "{\"query\":\"{a}\",\"variables\":[]}",
+            "{\"query\":\"{a}\",\"variables\":{\"x\":{\"y\":1,\"y\":2}}}",
             "{\"query\":\"{a}\",\"variables\":\"{}\"}",
             "{\"query\":\"{a}\",\"operationName\":[]}",
             "{\"query\":\"{a}\",\"extensions\":7}",

@@ -1,17 +1,23 @@
-//! How often one address and one user may ask, and buy. Each limit is a leaky bucket (GCRA), counted by this node.
+//! How often one address and one user may ask, and buy. Each limit is a leaky bucket (GCRA), counted by this node before
+//! anything else is done. Where nodes share counters, what this node lets through is then counted there; while those do not
+//! answer, the node's own count is all there is.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
 
 use governor::Quota;
 use governor::clock::{Clock, DefaultClock};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::meters::Meters;
 use super::refusal::{Cause, Refusal};
 use crate::accounts::throttle::{Throttle, network};
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
 use crate::config::{self, Network};
+use crate::gate::{Tally, Use};
 
 /// What the limit is (draft-ietf-httpapi-ratelimit-headers).
 pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -48,6 +54,7 @@ pub struct Rates<C: Clock = DefaultClock> {
     address: Rate<C>,
     user: Rate<C>,
     purchases: Rate<C>,
+    tally: Option<(Arc<dyn Tally>, Meters)>,
 }
 
 struct Rate<C: Clock> {
@@ -69,6 +76,39 @@ impl<C: Clock + Clone> Rates<C> {
             address: rate("address", config.requests_per_address_per_second, 1, Quota::per_second),
             user: rate("user", config.requests_per_user_per_second, 1, Quota::per_second),
             purchases: rate("purchases", config.purchases_per_user_per_minute, 60, Quota::per_minute),
+            tally: None,
+        }
+    }
+
+    /// With the counters of all nodes.
+    pub fn shared(self, tally: Option<Arc<dyn Tally>>, meters: Meters) -> Self {
+        Self { tally: tally.map(|tally| (tally, meters)), ..self }
+    }
+
+    /// Counts a query or mutation that this node let through for all nodes.
+    pub async fn everywhere(&self, info: &RequestInfo, purchases: bool) -> Result<(), Refusal> {
+        let Some((tally, meters)) = self.tally.as_ref().filter(|_| !self.is_unlimited(info.address)) else {
+            return Ok(());
+        };
+        let user = info.viewer.map(|viewer| viewer.id.to_string());
+        let counted = [
+            (&self.address, Some(network(info.address).to_string())),
+            (&self.purchases, user.clone().filter(|_| purchases)),
+            (&self.user, user),
+        ];
+        let (rates, uses): (Vec<_>, Vec<_>) =
+            counted.into_iter().filter_map(|(rate, who)| Some((rate, rate.used_by(who?)?))).unzip();
+        if uses.is_empty() {
+            return Ok(());
+        }
+        match tally.count(uses).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(over)) => Err(rates.get(over.index).unwrap_or(&&self.address).refusal(over.wait)),
+            Err(error) => {
+                tracing::debug!(%error, "operation counted by this node alone");
+                meters.counted_alone();
+                Ok(())
+            }
         }
     }
 
@@ -95,13 +135,21 @@ impl<C: Clock + Clone> Rates<C> {
 
 impl<C: Clock + Clone> Rate<C> {
     fn check(&self, key: impl std::hash::Hash) -> Result<(), Refusal> {
-        self.throttle.check(key).map_err(|wait| {
-            let wait_seconds = wait.as_millis().div_ceil(1000).clamp(1, u128::from(u32::MAX)) as u32;
-            let Self { name, quota, window_seconds, .. } = *self;
-            let message = "Too many requests. Please wait a little and try again.";
-            let refusal = Refusal::retry(Cause::RateLimited, Code::RateLimited, message, wait_seconds);
-            Refusal { exhausted: Some(Exhausted { name, quota, window_seconds, wait_seconds }), ..refusal }
-        })
+        self.throttle.check(key).map_err(|wait| self.refusal(wait))
+    }
+
+    fn refusal(&self, wait: Duration) -> Refusal {
+        let wait_seconds = wait.as_millis().div_ceil(1000).clamp(1, u128::from(u32::MAX)) as u32;
+        let Self { name, quota, window_seconds, .. } = *self;
+        let message = "Too many requests. Please wait a little and try again.";
+        let refusal = Refusal::retry(Cause::RateLimited, Code::RateLimited, message, wait_seconds);
+        Refusal { exhausted: Some(Exhausted { name, quota, window_seconds, wait_seconds }), ..refusal }
+    }
+
+    /// `None` when there is no limit.
+    fn used_by(&self, who: String) -> Option<Use> {
+        let window = Duration::from_secs(self.window_seconds.into());
+        Some(Use { limit: self.name, who, quota: NonZeroU32::new(self.quota)?, window })
     }
 }
 
@@ -112,7 +160,6 @@ mod tests {
     use crate::config::Config;
     use crate::kernel::UserId;
     use governor::clock::FakeRelativeClock;
-    use std::time::Duration;
 
     fn rates(clock: &FakeRelativeClock) -> Rates<FakeRelativeClock> {
         let text = "[limits]\nrequests_per_address_per_second = 2\nrequests_per_user_per_second = 3\n\

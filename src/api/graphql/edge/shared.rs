@@ -17,7 +17,7 @@ use tokio::task::AbortHandle;
 use super::answer::Answer;
 use super::engine::Engine;
 use super::operation::Event;
-use super::wheel::{NEWS, Seat};
+use super::wheel::{NEWS, Seat, shrink};
 use crate::api::graphql::context::RequestInfo;
 
 /// Where the resolver of a shared field says which slot its next item is the newest value of. In the request's data of
@@ -227,6 +227,8 @@ impl Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        self.group.state.lock().seats.remove(&self.key);
+        let mut state = self.group.state.lock();
+        state.seats.remove(&self.key);
+        shrink(&mut state.seats);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::OperationDefinition;
 use async_graphql::{Response, Variables};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use crate::api::graphql::context::RequestInfo;
@@ -15,8 +16,17 @@ pub trait Shortcut: Send + Sync + 'static {
     fn plan(&self, operation: &OperationDefinition) -> Option<Arc<dyn Plan>>;
 }
 
-/// Answers one operation. The response must be the one that the executor would give, to the byte.
+/// Answers one operation. The answer must be the one that the executor would give, to the byte.
 pub trait Plan: Send + Sync {
     /// The answer to a request; `None` leaves it to the executor. Dropping the future must be safe at any time.
-    fn run(&self, variables: &Variables, info: &RequestInfo) -> Option<BoxFuture<'static, Response>>;
+    fn run(&self, variables: &Variables, info: &RequestInfo) -> Option<BoxFuture<'static, Planned>>;
+}
+
+/// What a plan answers.
+#[derive(Debug)]
+pub enum Planned {
+    /// All went well: the whole JSON object.
+    Done(Bytes),
+    /// It failed.
+    Failed(Response),
 }

@@ -12,6 +12,7 @@ pub fn limits() -> Limits {
         root_fields: 20,
         fields: 500,
         depth: 15,
+        lists: 4,
         cost: 5000,
         page_default: 20,
         page_max: 100,

@@ -171,7 +171,7 @@ impl Wheel {
 }
 
 /// Gives memory back when most have left.
-fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+pub fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
     if map.capacity() > SHRINK_ABOVE && map.len() < map.capacity() / 4 {
         map.shrink_to_fit();
     }

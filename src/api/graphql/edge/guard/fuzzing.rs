@@ -2,7 +2,7 @@
 
 use async_graphql::parser::parse_query;
 
-use super::{Limits, Measurer, scan};
+use super::{Limits, Measurer, repeated_key, scan};
 
 /// Panics where the guard is wrong about this text.
 pub fn check(text: &str) {
@@ -15,6 +15,7 @@ pub fn check(text: &str) {
         root_fields: all,
         fields: all,
         depth: all,
+        lists: all,
         cost: all,
         page_default: 20,
         page_max: 100,
@@ -23,6 +24,7 @@ pub fn check(text: &str) {
     let counted = scan(text, &open).map(|scan| (scan.tokens, scan.nesting));
     assert_eq!(counted, Ok(slow_count(text)), "{text}");
     assert!(counted.is_ok_and(|(tokens, nesting)| tokens <= text.len() && nesting <= tokens));
+    let _ = repeated_key(text);
     let limits = Limits { bytes: 32 * 1024, tokens: 2000, nesting: 40, ..open };
     if scan(text, &limits).is_ok()
         && let Ok(document) = parse_query(text)

@@ -17,17 +17,22 @@ const WALK_FACTOR: usize = 4;
 
 /// The size of an operation, fragments expanded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub struct Measure {
     /// Fields.
     pub fields: usize,
     /// Fields within fields; a field at the root has depth 1.
     pub depth: usize,
+    /// Lists within lists.
+    pub lists: usize,
     /// Fields, those on a page counted as often as the page is long.
     pub cost: usize,
     /// Fields at the root.
     pub root_fields: usize,
     /// Fields at the root that are in [`Limits::once`].
     pub once: usize,
+    /// Whether it has `edges` or `nodes` at its root, as a connection has.
+    pub paged: bool,
     /// Whether the cost depends on variables.
     pub varies: bool,
     /// Whether `__schema` or `__type` is at the root.
@@ -79,6 +84,7 @@ impl<'a> Measurer<'a> {
             (Exceeded::RootFields(limits.root_fields), measure.root_fields > limits.root_fields),
             (Exceeded::Fields(limits.fields), measure.fields > limits.fields),
             (Exceeded::Depth(limits.depth), measure.depth > limits.depth),
+            (Exceeded::Lists(limits.lists), measure.lists > limits.lists),
             (Exceeded::Once(limits.once), measure.once > 1),
             (Exceeded::Cost(limits.cost), cost_is_known && measure.cost > limits.cost),
         ] {
@@ -161,13 +167,17 @@ impl<'a> Measurer<'a> {
         let name = field.name.node.as_str();
         let set = &field.selection_set.node;
         let below = if set.items.is_empty() { Measure::default() } else { self.selections(set, operation, level + 1)? };
-        let (times, varies) = self.multiplier(field, operation);
+        let (times, varies) = self.multiplier(field, below.paged, operation);
+        let is_list = times.is_some();
+        let times = times.unwrap_or(1);
         Ok(Measure {
             fields: below.fields.saturating_add(1),
             depth: below.depth + 1,
+            lists: below.lists + usize::from(is_list),
             cost: below.cost.saturating_mul(times).saturating_add(1),
             root_fields: 1,
             once: usize::from(self.limits.once.contains(&name)),
+            paged: matches!(name, "edges" | "nodes"),
             varies: varies || below.varies,
             introspects: matches!(name, "__schema" | "__type"),
             conditional_root: false,
@@ -175,8 +185,8 @@ impl<'a> Measurer<'a> {
     }
 
     /// How often what is below the field is answered: `first` or `last`, the length of a list of ids, or the default
-    /// page where the selection is a connection's; and whether a variable decides.
-    fn multiplier(&self, field: &Field, operation: Option<&OperationDefinition>) -> (usize, bool) {
+    /// page where the selection is a connection's, `None` for what is no list; and whether a variable decides.
+    fn multiplier(&self, field: &Field, paged: bool, operation: Option<&OperationDefinition>) -> (Option<usize>, bool) {
         let varies = Cell::new(false);
         let times = field.arguments.iter().filter_map(|(name, value)| {
             let counts: fn(&Value) -> Option<usize> = match name.node.as_str() {
@@ -193,9 +203,8 @@ impl<'a> Measurer<'a> {
             });
             value.ok().as_ref().and_then(counts)
         });
-        let times =
-            times.max().or_else(|| is_connection(&field.selection_set.node).then_some(self.limits.page_default));
-        (times.map_or(1, |times| times.min(self.limits.page_max)), varies.get())
+        let times = times.max().or_else(|| paged.then_some(self.limits.page_default));
+        (times.map(|times| times.min(self.limits.page_max)), varies.get())
     }
 }
 
@@ -203,9 +212,11 @@ impl Measure {
     fn add(&mut self, part: Self) {
         self.fields = self.fields.saturating_add(part.fields);
         self.depth = self.depth.max(part.depth);
+        self.lists = self.lists.max(part.lists);
         self.cost = self.cost.saturating_add(part.cost);
         self.root_fields = self.root_fields.saturating_add(part.root_fields);
         self.once = self.once.saturating_add(part.once);
+        self.paged |= part.paged;
         self.varies |= part.varies;
         self.introspects |= part.introspects;
         self.conditional_root |= part.conditional_root;
@@ -214,14 +225,6 @@ impl Measure {
 
 fn is_conditional(selection: &Selection) -> bool {
     selection.directives().iter().any(|directive| matches!(directive.node.name.node.as_str(), "skip" | "include"))
-}
-
-fn is_connection(set: &SelectionSet) -> bool {
-    let is_page = |item: &Positioned<Selection>| match &item.node {
-        Selection::Field(field) => matches!(field.node.name.node.as_str(), "edges" | "nodes"),
-        Selection::FragmentSpread(_) | Selection::InlineFragment(_) => false,
-    };
-    set.items.iter().any(is_page)
 }
 
 fn page(value: &Value) -> Option<usize> {
@@ -258,7 +261,8 @@ mod tests {
 
     fn wide() -> Limits {
         let all = usize::MAX;
-        Limits { aliases: all, root_fields: all, fields: all, depth: all, cost: all, page_max: 100, ..limits() }
+        let limits = Limits { aliases: all, root_fields: all, fields: all, depth: all, ..limits() };
+        Limits { lists: all, cost: all, page_max: 100, ..limits }
     }
 
     fn measure_within(text: &str, variables: &str, limits: &Limits) -> Result<Measure, Unfit> {
@@ -286,6 +290,8 @@ mod tests {
         assert_eq!(cost("{ a(first: 5000) { nodes { b } } }", "{}"), 1 + 100 * 2);
         assert_eq!(cost("query($l: [ID!]!) { nodes(ids: $l) { id } }", r#"{"l":["a","b"]}"#), 1 + 2);
         assert_eq!(cost("{ a(first: 10) { nodes { b(first: 10) { nodes { c } } } } }", "{}"), 1 + 10 * (2 + 10 * 2));
+        let through = "{ a { ...P } } fragment P on C { ... on C { nodes { b } } }";
+        assert_eq!(cost(through, "{}"), 1 + limits().page_default * 2, "a fragment hides no page");
         assert!(measure("query($n: Int) { a(first: $n) { b } }", "{}").varies);
         assert!(!measure("query($n: Int) { a(x: $n) { b } }", "{}").varies);
     }
@@ -300,7 +306,7 @@ mod tests {
 
     #[test]
     fn every_limit_refuses() {
-        let limits = Limits { aliases: 1, root_fields: 2, fields: 4, depth: 3, cost: 50, ..limits() };
+        let limits = Limits { aliases: 1, root_fields: 2, fields: 4, depth: 3, lists: 1, cost: 50, ..limits() };
         let refused = |text| match measure_within(text, "{}", &limits) {
             Err(Unfit::Exceeded(exceeded)) => Some(exceeded),
             Err(Unfit::Cycle(_)) | Ok(_) => None,
@@ -309,6 +315,7 @@ mod tests {
         assert_eq!(refused("{ a b c }"), Some(Exceeded::RootFields(2)));
         assert_eq!(refused("{ a { b c d e } }"), Some(Exceeded::Fields(4)));
         assert_eq!(refused("{ a { b { c { d } } } }"), Some(Exceeded::Depth(3)));
+        assert_eq!(refused("{ a(first: 1) { b(first: 1) { c } } }"), Some(Exceeded::Lists(1)));
         assert_eq!(refused("{ a(first: 50) { b } }"), Some(Exceeded::Cost(50)));
         let twice = "mutation { ...F ...F } fragment F on M { salePurchase { x } }";
         assert_eq!(refused(twice), Some(Exceeded::Once(limits.once)));

@@ -33,8 +33,8 @@ use crate::api::graphql::error::Code;
 /// How long the client has to answer a close frame.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
-/// Steps of one socket before others get their turn.
-const STEPS: usize = 64;
+/// Steps of one socket before others get their turn. A step may execute a whole query.
+const STEPS: usize = 8;
 
 /// An open socket.
 pub struct Session {
