@@ -8,12 +8,27 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, stream};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 mod supervisor;
 
 pub use supervisor::{Backoff, Supervisor, WorkerState, WorkerStatus};
+
+/// Lets this process, and those that it starts, open as many files as the system lets it (the hard limit), and says how many
+/// that is; `None` is no limit. Each connection is a file, and shells and service managers often allow 1024 where nobody asks.
+pub fn allow_open_files() -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(error) => {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+            limit.current
+        }
+    }
+}
 
 /// The two steps of a shutdown. Cheap to clone; clones share them.
 #[derive(Debug, Clone, Default)]

@@ -55,12 +55,15 @@ pub fn header(payload: &[u8]) -> Result<Header, EnvelopeError> {
 /// Reads an envelope that must be of this type and version. Fields that `T` does not know are ignored, so that newer
 /// writers may add some within a version.
 pub fn decode<T: DeserializeOwned>(kind: &str, version: u32, payload: &[u8]) -> Result<T, EnvelopeError> {
-    let found = header(payload)?;
-    if found.kind != kind {
-        return Err(EnvelopeError::UnknownType(found.kind));
-    }
-    if found.version != version {
-        return Err(EnvelopeError::UnknownVersion { kind: found.kind, version: found.version });
+    // Nearly all begin as this build writes them, and need not be gone through twice.
+    if !payload.starts_with(format!(r#"{{"v":{version},"type":"{kind}","#).as_bytes()) {
+        let found = header(payload)?;
+        if found.kind != kind {
+            return Err(EnvelopeError::UnknownType(found.kind));
+        }
+        if found.version != version {
+            return Err(EnvelopeError::UnknownVersion { kind: found.kind, version: found.version });
+        }
     }
     serde_json::from_slice(payload).map_err(malformed)
 }
@@ -84,6 +87,17 @@ mod tests {
         assert_eq!(bytes, r#"{"v":1,"type":"numbers","items":[1,2]}"#);
         assert_eq!(decode::<Body>("numbers", 1, &bytes), Ok(Body { items: vec![1, 2] }));
         assert_eq!(header(&bytes), Ok(Header { version: 1, kind: "numbers".into() }));
+    }
+
+    #[test]
+    fn the_header_may_stand_anywhere_and_be_spaced_as_others_do() {
+        for text in [r#"{"items":[1],"type":"numbers","v":1}"#, r#" { "v": 1, "type": "numbers", "items": [1] } "#] {
+            assert_eq!(decode::<Body>("numbers", 1, text.as_bytes()), Ok(Body { items: vec![1] }), "{text}");
+        }
+        // A longer version or type is another one.
+        for text in [r#"{"v":11,"type":"numbers","items":[]}"#, r#"{"v":1,"type":"numbers2","items":[]}"#] {
+            assert!(decode::<Body>("numbers", 1, text.as_bytes()).is_err(), "{text}");
+        }
     }
 
     #[test]

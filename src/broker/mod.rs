@@ -12,6 +12,8 @@ pub mod outbox;
 pub mod pulsar;
 #[cfg(test)]
 mod testing;
+#[cfg(feature = "sabotage")]
+pub mod unruly;
 
 pub use failure::{Failure, park};
 pub use outbox::{NewEvent, Relay};
@@ -78,6 +80,17 @@ pub struct Received {
     pub redeliveries: u32,
 }
 
+/// A partition of an ordered topic, as a group sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// The topic's name and the partition's number.
+    pub partition: String,
+    /// The process whose turn it is, unless nobody reads or the broker keeps no account of it.
+    pub reader: Option<String>,
+    /// Messages that wait for the group.
+    pub waiting: u64,
+}
+
 /// The broker could not be reached or did not answer in time.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum BrokerError {
@@ -129,6 +142,14 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Messages that wait for the group, delayed ones included, for metrics. 0 for broadcast topics.
     async fn backlog(&self, topic: Topic, subscription: &str) -> Result<u64, BrokerError>;
+
+    /// The partitions of an ordered topic, for people; none of other topics.
+    async fn shares(&self, topic: Topic, subscription: &str) -> Result<Vec<Share>, BrokerError>;
+
+    /// Whether purchases are refused at once, because for some time nothing could be stored.
+    fn refuses(&self) -> bool {
+        false
+    }
 
     /// Parked messages, oldest first, after `after`.
     async fn failures(&self, after: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError>;

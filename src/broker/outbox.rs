@@ -188,13 +188,13 @@ impl Inner {
 
     /// Publishes the next batch. Returns whether there may be more.
     async fn publish_next(&self, progress: &mut Progress) -> Result<bool, BrokerError> {
-        let (after, limit) = (progress.after, self.batch + progress.sent.range(progress.after + 1..).count());
+        let (after, limit) = (progress.after, self.batch);
+        let sent: Vec<i64> = progress.sent.range(after + 1..).copied().collect();
         let scope = self.scope();
-        let read = store::read!(&self.db, |conn| sql::outbox::claim(conn, &scope, after, limit).await);
-        let mut events = read.map_err(|error| BrokerError::Unavailable(error.to_string()))?;
+        let read = store::read!(&self.db, |conn| sql::outbox::claim(conn, &scope, after, &sent, limit).await);
+        let events = read.map_err(|error| BrokerError::Unavailable(error.to_string()))?;
         let whole = events.len() == limit;
         let last = events.last().map_or(after, |event| event.id);
-        events.retain(|event| !progress.sent.contains(&event.id));
         #[cfg(feature = "sabotage")]
         if crate::kernel::sabotage::active("outbox.delete_before_publish") {
             let ids: Vec<_> = events.iter().map(|event| event.id).collect();

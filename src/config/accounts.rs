@@ -33,6 +33,9 @@ pub struct Accounts {
     /// How long a remembered token is trusted without asking the database.
     #[schemars(extend("x-min" = "1ms", "x-max" = "1h"))]
     pub token_cache_ttl: Span,
+    /// How often each node says on the topic of sign-outs that it is there.
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
+    pub sign_out_heartbeat: Span,
     /// Login events, and token renewals, that may wait in memory to be written.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub background_queue: usize,

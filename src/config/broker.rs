@@ -68,8 +68,8 @@ pub struct Broker {
     /// Messages that a consumer fetches ahead (Pulsar).
     #[schemars(range(min = 1, max = 10_000))]
     pub receive_queue: u32,
-    /// How long one request to the brokers may take; also how long a message waits for its receipt before it is sent
-    /// again over a new connection (Pulsar).
+    /// How long one request to the brokers may take; a message waits for its receipt for three quarters of that, and is
+    /// then sent again over a new connection (Pulsar).
     #[schemars(extend("x-min" = "100ms", "x-max" = "5m"))]
     pub operation_timeout: Span,
     /// The longest wait between two tries to connect (Pulsar).

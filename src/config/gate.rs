@@ -38,6 +38,9 @@ pub struct Gate {
     /// The longest wait before a lost connection is tried again (Redis).
     #[schemars(extend("x-min" = "1ms", "x-max" = "1m"))]
     pub reconnect_wait: Span,
+    /// How long Redis may not answer before callers are told at once (Redis).
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
+    pub refuse_after: Span,
 }
 
 impl Gate {

@@ -41,6 +41,9 @@ pub struct Graphql {
     /// Depth after expansion of fragments.
     #[schemars(range(min = 1, max = 200))]
     pub depth_max: usize,
+    /// Lists within lists, after expansion of fragments.
+    #[schemars(range(min = 1, max = 200))]
+    pub lists_max: usize,
     /// Cost of an operation (fields times `first`).
     #[schemars(range(min = 1, max = 10_000_000))]
     pub cost_max: usize,
@@ -54,6 +57,9 @@ pub struct Graphql {
     pub trusted_only: bool,
     /// HTTP statuses.
     pub statuses: Statuses,
+    /// Bytes of an answer to a query or mutation.
+    #[schemars(extend("x-min" = "1KiB", "x-max" = "256MiB"))]
+    pub answer_max: Size,
     /// How long a query or mutation may run.
     #[schemars(extend("x-min" = "10ms", "x-max" = "10m"))]
     pub execution_timeout: Span,

@@ -119,6 +119,7 @@ impl Config {
 
     fn validate(&self, check: &mut Check<'_>) {
         self.node.validate(check);
+        self.server.validate(check);
         self.store.validate(check);
         self.gate.validate(check);
         self.broker.validate(check);
@@ -150,6 +151,11 @@ impl Config {
             *self.orders.pending_after >= *self.broker.publish_timeout,
             &["orders.pending_after", "broker.publish_timeout"],
             "pending_after must not be shorter than broker.publish_timeout, or tickets on their way are published twice",
+        );
+        check.require(
+            *self.graphql.socket_write_timeout <= *self.server.write_timeout,
+            &["graphql.socket_write_timeout", "server.write_timeout"],
+            "socket_write_timeout must not be longer than server.write_timeout: each socket is a connection",
         );
         check.require(
             self.graphql.sockets_max <= self.server.connections_max,

@@ -30,6 +30,9 @@ pub struct Payments {
     /// How long one call of the gateway may take.
     #[schemars(extend("x-min" = "100ms", "x-max" = "1m"))]
     pub request_timeout: Span,
+    /// How long the gateway may have given no answer before calls are put off at once, but for a few that look whether it is back.
+    #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
+    pub refuse_after: Span,
     /// Attempts to pay one order at most.
     #[schemars(range(min = 1, max = 1_000))]
     pub attempts_max: usize,
@@ -60,6 +63,15 @@ pub struct Payments {
     /// Payments or refunds brought further at the same time.
     #[schemars(range(min = 1, max = 256))]
     pub concurrency: usize,
+    /// How long after a day's end (UTC+8) its bill is compared with the books.
+    #[schemars(extend("x-min" = "0ms", "x-max" = "7d"))]
+    pub bill_after: Span,
+    /// How often days that were not compared yet, or whose bill differs, are looked for.
+    #[schemars(extend("x-min" = "100ms", "x-max" = "1d"))]
+    pub bill_every: Span,
+    /// Days back for which bills are compared by themselves.
+    #[schemars(range(min = 1, max = 90))]
+    pub bill_days: u32,
     /// How long a payment or refund may be open before operators find it among the stuck ones.
     #[schemars(extend("x-min" = "10ms", "x-max" = "30d"))]
     pub stuck_after: Span,

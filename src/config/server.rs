@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Size, Span};
+use super::{Check, Size, Span};
 
 /// The HTTP server.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -18,15 +18,32 @@ pub struct Server {
     /// How long a request's head or body may take to arrive.
     #[schemars(extend("x-min" = "10ms", "x-max" = "5m"))]
     pub read_timeout: Span,
+    /// How long a connection may take nothing of what is written to it.
+    #[schemars(extend("x-min" = "10ms", "x-max" = "5m"))]
+    pub write_timeout: Span,
     /// Open connections at most.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub connections_max: usize,
     /// How long a graceful shutdown may take.
     #[schemars(extend("x-min" = "0ms", "x-max" = "1h"))]
     pub shutdown_timeout: Span,
+    /// How long, of that time, requests are still taken, each as the last of its connection.
+    #[schemars(extend("x-min" = "0ms", "x-max" = "5m"))]
+    pub linger: Span,
     /// Serve GraphiQL.
     pub graphiql: bool,
     /// How often readiness and the gauges are brought up to date.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
     pub measure_every: Span,
+}
+
+impl Server {
+    pub(super) fn validate(&self, check: &mut Check<'_>) {
+        let shorter = *self.linger < *self.shutdown_timeout || self.linger.is_zero();
+        check.require(
+            shorter,
+            &["server.linger", "server.shutdown_timeout"],
+            "must be shorter than the whole shutdown",
+        );
+    }
 }

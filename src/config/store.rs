@@ -32,6 +32,9 @@ pub struct Store {
     /// How long opening a connection may take (PostgreSQL).
     #[schemars(extend("x-min" = "10ms", "x-max" = "5m"))]
     pub connect_timeout: Span,
+    /// How long the database may not answer before callers are told at once (PostgreSQL).
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
+    pub refuse_after: Span,
     /// How long one statement may take on the server (PostgreSQL).
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
     pub statement_timeout: Span,

@@ -183,6 +183,7 @@ fn wrong_values_are_refused_all_at_once() {
 #[test]
 fn contradictions_are_refused() {
     let cases = [
+        ("[graphql]\nsocket_write_timeout = \"11s\"", "graphql.socket_write_timeout, server.write_timeout: "),
         ("[graphql]\npage_default = 50\npage_max = 20", "graphql.page_default, graphql.page_max: "),
         ("[accounts]\ntoken_lifetime = \"1h\"", "accounts.token_renew_after, accounts.token_lifetime: "),
         ("[server]\nbody_max = \"16KiB\"", "graphql.document_max, server.body_max: "),

@@ -1,9 +1,10 @@
 //! Natural batching: purchases of one sale that wait at the same moment share one gate call. No timers: while a call is
 //! in flight the next batch gathers, so batches grow with the load and an idle system adds no wait.
 //!
-//! The first caller of an idle sale leads: it makes the gate call itself, and a gate that answers at once (the memory
-//! gate) costs no change of task. If the gate makes it wait, or others have queued up meanwhile, a spawned task leads
-//! on. So every caller may be dropped at any time without harm to the others.
+//! A gate that decides at once (the memory gate) is asked by each caller for itself: nobody waits, so nothing gathers.
+//!
+//! The first caller of an idle sale leads: it makes the gate call itself. If the gate makes it wait, or others have
+//! queued up meanwhile, a spawned task leads on. So every caller may be dropped at any time without harm to the others.
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -68,6 +69,11 @@ impl Coalescer {
     /// Dropping the future takes the attempt out of the queue; if its gate call is already on its way, that goes on,
     /// and the same key will replay its ticket.
     pub async fn admit(&self, sale: SaleId, epoch: Epoch, attempt: Attempt) -> Result<Decision, AdmitError> {
+        let lost = || GateError("the call ended without an answer".to_owned());
+        if self.0.gate.is_immediate() {
+            let decisions = self.0.gate.admit(sale, epoch, vec![attempt]).await?;
+            return Ok(decisions.into_iter().next().ok_or_else(lost)?);
+        }
         let (answer, decision) = oneshot::channel();
         if self.0.enqueue(sale, Waiting { epoch, attempt, answer })? {
             let mut lead = Box::pin(lead(Lead { shared: Arc::clone(&self.0), sale, over: false }));
@@ -75,8 +81,7 @@ impl Coalescer {
                 runtime::spawn(lead);
             }
         }
-        let lost = |_| Err(GateError("the call ended without an answer".to_owned()));
-        Ok(decision.await.unwrap_or_else(lost)?)
+        Ok(decision.await.unwrap_or_else(|_| Err(lost()))?)
     }
 }
 

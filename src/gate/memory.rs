@@ -242,6 +242,10 @@ impl Sale {
 
 #[async_trait]
 impl Gate for MemoryGate {
+    fn is_immediate(&self) -> bool {
+        true
+    }
+
     async fn admit(&self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) -> Result<Vec<Decision>, GateError> {
         let mut state = self.state.lock();
         let State { sales, keys } = &mut *state;

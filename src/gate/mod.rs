@@ -4,12 +4,14 @@
 mod coalescer;
 mod memory;
 mod redis;
+mod tally;
 
 use async_trait::async_trait;
 
-pub use self::redis::RedisGate;
+pub use self::redis::{RedisGate, RedisTally};
 pub use coalescer::{AdmitError, Coalescer};
 pub use memory::MemoryGate;
+pub use tally::{Over, Tally, Use};
 
 use crate::kernel::{Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
 
@@ -157,6 +159,11 @@ pub struct GateError(pub String);
 /// forgotten; a refused attempt leaves no key behind. Time is the gate's own.
 #[async_trait]
 pub trait Gate: Send + Sync + 'static {
+    /// Whether it decides without waiting for anything, so that nothing is gained by asking it for several at once.
+    fn is_immediate(&self) -> bool {
+        false
+    }
+
     /// Decides attempts in the given order; one decision each.
     ///
     /// Checks go in this order: a sale that is not held is `WrongEpoch`; then the buyer's key (`Replayed`,

@@ -13,6 +13,7 @@
 
 mod link;
 mod server;
+mod tally;
 mod wire;
 
 use std::collections::HashSet;
@@ -29,7 +30,9 @@ use self::link::{CallError, Link};
 use self::server::Server;
 use super::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, PendingTicket, SaleTerms};
 use crate::config;
-use crate::kernel::{Epoch, Rng, SaleId, TicketId, Timestamp, UserId};
+use crate::kernel::{Breaker, Epoch, Rng, SaleId, TicketId, Timestamp, UserId};
+
+pub use self::tally::RedisTally;
 
 /// Tickets in one call of a rebuild, pending tickets looked at in one call, keys swept in one call: about a millisecond of
 /// Redis's time each, and others get their turn in between.
@@ -53,6 +56,7 @@ struct Inner {
     prefix: String,
     rng: Rng,
     call_timeout: Duration,
+    breaker: Breaker,
     sweeping: AtomicBool,
 }
 
@@ -63,15 +67,18 @@ impl RedisGate {
     /// that evicts keys, a wrong password. A server that does not answer is no failure: calls fail until it does.
     pub async fn open(config: &config::Gate, rng: &Rng) -> Result<Self, GateError> {
         let server = Arc::new(Server::new(config)?);
+        let breaker = Breaker::new(*config.refuse_after);
         let mut links = Vec::with_capacity(config.connections);
         for _ in 0..config.connections.max(1) {
-            links.push(Link::open(server.clone(), rng.clone(), *config.reconnect_wait).await?);
+            let link = Link::open(server.clone(), rng.clone(), *config.reconnect_wait, breaker.clone());
+            links.push(link.await?);
         }
         Ok(Self(Arc::new(Inner {
             links,
             prefix: config.prefix.clone(),
             rng: rng.clone(),
             call_timeout: *config.call_timeout,
+            breaker,
             sweeping: AtomicBool::new(false),
         })))
     }
@@ -81,6 +88,11 @@ impl RedisGate {
     pub fn admit_command(&self, sale: SaleId, epoch: Epoch) -> Vec<String> {
         let function = format!("{}_admit", server::library().name);
         ["FCALL", &function, "1", &self.0.prefix, &sale.to_string(), &epoch.to_string()].map(str::to_owned).into()
+    }
+
+    /// Open while Redis has not answered for `gate.refuse_after`: calls fail at once then, until there is a connection again.
+    pub fn breaker(&self) -> &Breaker {
+        &self.0.breaker
     }
 
     /// Starts a call of one of the library's functions.
@@ -94,6 +106,9 @@ impl RedisGate {
     }
 
     async fn call_on<T: FromRedisValue>(&self, link: &Link, command: &Cmd) -> Result<T, GateError> {
+        if self.0.breaker.is_open() {
+            return Err(GateError("Redis has not answered for a while".to_owned()));
+        }
         let deadline = Instant::now() + self.0.call_timeout;
         let mut loaded = false;
         for _ in 0..HANDOVERS_MAX {

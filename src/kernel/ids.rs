@@ -2,9 +2,11 @@
 //! type, or one that is not in canonical form, does not parse.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
@@ -21,8 +23,16 @@ pub type Epoch = u32;
 /// Position of an admission within an epoch, from 1.
 pub type Seq = u64;
 
+/// Characters of the longest id, without its prefix.
+const BODY_MAX: usize = 38;
+
 fn encode(prefix: &str, bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "{prefix}_{}", BASE64URL_NOPAD.encode(bytes))
+    let mut text = [0; BODY_MAX];
+    let text = &mut text[..BASE64URL_NOPAD.encode_len(bytes.len())];
+    BASE64URL_NOPAD.encode_mut(bytes, text);
+    f.write_str(prefix)?;
+    f.write_str("_")?;
+    f.write_str(str::from_utf8(text).map_err(|_| fmt::Error)?)
 }
 
 fn decode<const N: usize>(prefix: &str, text: &str) -> Result<[u8; N], InvalidId> {
@@ -31,8 +41,25 @@ fn decode<const N: usize>(prefix: &str, text: &str) -> Result<[u8; N], InvalidId
         .and_then(|rest| rest.strip_prefix('_'))
         .filter(|body| body.len() == N.div_ceil(3) * 4 - (3 - N % 3) % 3)
         .ok_or(InvalidId)?;
-    let bytes = BASE64URL_NOPAD.decode(body.as_bytes()).map_err(|_| InvalidId)?;
-    bytes.try_into().map_err(|_| InvalidId)
+    // The length is that of exactly so many bytes.
+    let mut bytes = [0; N];
+    BASE64URL_NOPAD.decode_mut(body.as_bytes(), &mut bytes).map_err(|_| InvalidId)?;
+    Ok(bytes)
+}
+
+/// Reads an id from text that may be gone afterwards: messages are full of them, and none needs a copy.
+struct TextForm<T>(PhantomData<T>);
+
+impl<T: FromStr<Err = InvalidId>> Visitor<'_> for TextForm<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
 }
 
 macro_rules! text_form {
@@ -69,8 +96,7 @@ macro_rules! text_form {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                deserializer.deserialize_str(TextForm(PhantomData))
             }
         }
     };
@@ -120,6 +146,8 @@ uuid_ids! {
     PaymentId = "payment";
     /// Money going back.
     RefundId = "refund";
+    /// Something in which a bill of the payment gateway and the books differ.
+    BillDifferenceId = "difference";
     /// One movement of loyalty points.
     TransferId = "points";
     /// A global transaction: work in several databases that is done in all of them or in none.

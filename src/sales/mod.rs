@@ -15,7 +15,7 @@ mod watch;
 
 pub use input::{SaleChange, SaleInput, SessionInput, StockAdd};
 pub use model::{Sale, SaleState, SaleStatus, Session, SessionStatus, StockLevel};
-pub use service::{Parts, Sales, UnknownTimeZone};
+pub use service::{Parts, Sales, UnknownTimeZone, read_snapshot};
 pub use snapshot::{Offer, Snapshot};
 pub use state::Act;
 pub use watch::watch_changes;

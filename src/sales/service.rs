@@ -88,16 +88,9 @@ impl Sales {
     pub async fn refresh(&self) -> Result<Arc<Snapshot>, StoreError> {
         // One at a time: a slow old read must not replace the result of a newer one.
         let _one = self.0.refreshing.lock().await;
-        let now = self.parts().clock.now();
-        let since = now.minus(*self.parts().config.history);
-        let (revision, contents) = store::read!(&self.parts().db, |conn| {
-            // The revision first: what is read after it is as new or newer, and then read once more at the next poll.
-            let revision = sql::catalog::revision(conn).await?;
-            Ok((revision, sql::sales::load(conn, since, now).await?))
-        })?;
-        let snapshot = Arc::new(Snapshot::build(revision, contents));
+        let snapshot = Arc::new(read_snapshot(&self.parts().db, &self.parts().config, &self.parts().clock).await?);
         self.0.snapshot.store(snapshot.clone());
-        self.0.version.send_replace(revision);
+        self.0.version.send_replace(snapshot.version());
         Ok(snapshot)
     }
 
@@ -157,6 +150,18 @@ impl Sales {
         };
         Some((start(day)?, start(day.tomorrow().ok()?)?))
     }
+}
+
+/// The picture as the database has it now.
+pub async fn read_snapshot(db: &Database, config: &config::Sales, clock: &Clock) -> Result<Snapshot, StoreError> {
+    let now = clock.now();
+    let since = now.minus(*config.history);
+    let (revision, contents) = store::read!(db, |conn| {
+        // The revision first: what is read after it is as new or newer, and then read once more at the next poll.
+        let revision = sql::catalog::revision(conn).await?;
+        Ok((revision, sql::sales::load(conn, since, now).await?))
+    })?;
+    Ok(Snapshot::build(revision, contents))
 }
 
 #[async_trait]

@@ -92,7 +92,7 @@ impl Stall {
 
     pub async fn outbox(&self) -> Vec<crate::broker::outbox::StoredEvent> {
         let scope = crate::broker::outbox::Scope::Own(self.db.origin().to_owned());
-        store::read!(&self.db, |conn| sql::outbox::claim(conn, &scope, 0, 100).await).unwrap()
+        store::read!(&self.db, |conn| sql::outbox::claim(conn, &scope, 0, &[], 100).await).unwrap()
     }
 }
 

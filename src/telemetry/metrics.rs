@@ -89,6 +89,8 @@ pub struct Inner {
     pub payments: Counters,
     /// What happened to refunds; `postponed` counts tries without a clear answer.
     pub refunds: Counters,
+    /// Differences between the gateway's bills and the books that are open, by kind.
+    pub bill_differences: Gauges,
     /// Notifications of gateways by what they came to, the forged ones too.
     pub notifications: Counters,
     /// What happened to global transactions: `begun`, `confirmed`, `cancelled`, `postponed` (trouble; it will be tried again), `overdue`
@@ -108,6 +110,8 @@ pub struct Inner {
     pub writer_batch: Seconds,
     /// Tickets in one transaction of the order writer.
     pub writer_batch_tickets: Histogram,
+    /// 1 while who needs this dependency is told at once to try later, because it has not answered for some time.
+    pub refused: Gauges,
     /// Open sockets of subscriptions.
     pub sockets: Gauge,
     /// Times that a subscriber was too slow and lost intermediate values.
@@ -131,6 +135,12 @@ impl Metrics {
             orders: add.counters("orders", "What happened to orders", "event", &ORDER_EVENTS),
             payments: add.counters("payments", "What happened to payments", "event", &PAYMENT_EVENTS),
             refunds: add.counters("refunds", "What happened to refunds", "event", &REFUND_EVENTS),
+            bill_differences: add.gauges(
+                "bill_differences",
+                "Differences between the gateway's bills and the books",
+                "kind",
+                &["MISSING_HERE", "MISSING_THERE", "AMOUNT", "STATUS"],
+            ),
             notifications: add.counters("notifications", "Notifications of gateways", "verdict", &NOTIFICATIONS),
             global_transactions: add.counters(
                 "global_transactions",
@@ -150,6 +160,12 @@ impl Metrics {
             failures_parked: add.counters("failures_parked", "Messages that could not be handled", "topic", &TOPICS),
             writer_batch: add.seconds("writer_batch_seconds", "One transaction of the order writer"),
             writer_batch_tickets: add.histogram("writer_batch_tickets", "Tickets in one transaction", tickets),
+            refused: add.gauges(
+                "dependency_refused",
+                "1 while who needs it is told at once to try later",
+                "dependency",
+                &["database", "gate", "broker", "payments"],
+            ),
             sockets: add.gauge("sockets", "Open sockets of subscriptions"),
             hub_lagged: add.counter("hub_lagged", "Times that a subscriber was too slow"),
             worker_restarts: add.add("worker_restarts", "Restarts of workers that failed", Family::default()),

@@ -25,7 +25,7 @@ use self::competing::{Queue, Worker};
 use self::journal::Journal;
 use self::ordered::{Log, Reader};
 use self::rows::{Cursor, NewMessage};
-use super::{Broker, BrokerError, Consumer, Delivery, Failure, Message, Received, Topic, partition_for};
+use super::{Broker, BrokerError, Consumer, Delivery, Failure, Message, Received, Share, Topic, partition_for};
 use crate::config;
 use crate::kernel::{Clock, Rng};
 use crate::store::{self, Database, StoreError};
@@ -254,14 +254,20 @@ impl Broker for EmbeddedBroker {
             let kept = store::read!(&self.shared.db, |conn| sql::broker::count(conn, name).await);
             return Ok(kept.map_err(unavailable)?.saturating_sub(queue.done()));
         }
-        let mut waiting = 0;
-        for log in self.shared.logs.iter().filter(|log| log.topic == topic) {
+        Ok(self.shares(topic, subscription).await?.iter().map(|share| share.waiting).sum())
+    }
+
+    async fn shares(&self, topic: Topic, subscription: &str) -> Result<Vec<Share>, BrokerError> {
+        let name = topic.name();
+        let mut shares = Vec::new();
+        for log in self.shared.logs.iter().filter(|log| log.topic == topic && topic.delivery() == Delivery::Ordered) {
             let (partition, after) = (log.partition, log.acked(subscription));
             let count =
                 store::read!(&self.shared.db, |conn| sql::broker::count_after(conn, name, partition, after).await);
-            waiting += count.map_err(unavailable)?;
+            let waiting = count.map_err(unavailable)?;
+            shares.push(Share { partition: format!("{name} {partition}"), reader: None, waiting });
         }
-        Ok(waiting)
+        Ok(shares)
     }
 
     async fn failures(&self, after: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError> {

@@ -2,8 +2,8 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use super::*;
-use crate::broker::Consumer;
 use crate::broker::testing::{Place, within};
+use crate::broker::{Consumer, Share};
 
 /// Notes what is published, and fails when told to.
 #[derive(Default)]
@@ -50,6 +50,9 @@ impl Broker for Recorder {
     async fn backlog(&self, _: Topic, _: &str) -> Result<u64, BrokerError> {
         Err(BrokerError::Closed)
     }
+    async fn shares(&self, _: Topic, _: &str) -> Result<Vec<Share>, BrokerError> {
+        Ok(Vec::new())
+    }
     async fn failures(&self, _: u64, _: usize) -> Result<Vec<(u64, Failure)>, BrokerError> {
         Err(BrokerError::Closed)
     }
@@ -85,7 +88,7 @@ async fn append(db: &Database, events: Vec<NewEvent>) {
 
 async fn left(db: &Database) -> usize {
     let scope = Scope::Own(db.origin().to_owned());
-    store::read!(db, |conn| sql::outbox::claim(conn, &scope, 0, 10_000).await).unwrap().len()
+    store::read!(db, |conn| sql::outbox::claim(conn, &scope, 0, &[], 10_000).await).unwrap().len()
 }
 
 struct Running {

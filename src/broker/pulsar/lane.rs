@@ -5,8 +5,10 @@
 //! one producer of a name in at a time, so nothing of an older connection can arrive behind what a newer one stored.
 
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Poll;
 
 use ::pulsar::producer::Message as Outgoing;
 use ::pulsar::{Producer, ProducerOptions, TokioExecutor};
@@ -15,13 +17,15 @@ use data_encoding::BASE64;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::clients::{Client, Use};
 use super::names::Place;
+use super::ordered::sleep_until;
 use super::{Shared, setup};
 use crate::broker::backoff::Backoff;
 use crate::broker::{BrokerError, Message};
+use crate::kernel::Breaker;
 
 /// Bytes that a message takes beside its payload and key, roughly.
 const OVERHEAD: usize = 256;
@@ -30,33 +34,14 @@ const OVERHEAD: usize = 256;
 pub(super) struct Lane {
     /// Whether whoever publishes is somebody who waits for an answer.
     waited_for: bool,
-    /// How long they may still enter when nothing can be stored. After that they are told at once to come again: a queue of
-    /// those who have given up long since would only delay those who come back.
-    refuse_after: Duration,
-    trouble: Arc<Trouble>,
+    /// When nothing can be stored for long they are told at once to come again: a queue of those who have given up long since
+    /// would only delay those who come back.
+    breaker: Breaker,
     /// Taken in the order of asking: so the order of publishing is the order of entering.
     turn: Mutex<()>,
     room: Arc<Semaphore>,
     size: usize,
     jobs: mpsc::UnboundedSender<Job>,
-}
-
-/// Since when nothing can be stored.
-#[derive(Default)]
-struct Trouble(parking_lot::Mutex<Option<Instant>>);
-
-impl Trouble {
-    fn begins(&self, at: Instant) {
-        self.0.lock().get_or_insert(at);
-    }
-
-    fn ends(&self) {
-        *self.0.lock() = None;
-    }
-
-    fn lasts(&self) -> Duration {
-        self.0.lock().map(|since| since.elapsed()).unwrap_or_default()
-    }
 }
 
 /// The topic was sealed: what was not stored yet never will be. Or the lane has ended.
@@ -75,9 +60,9 @@ impl Lane {
     pub(super) fn start(shared: &Arc<Shared>, place: Place, layout: Option<u32>) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
         let size = (*shared.config.publish_queue).min(Semaphore::MAX_PERMITS).min(u32::MAX as usize);
-        let trouble = Arc::<Trouble>::default();
+        let breaker = Breaker::new(*shared.config.refuse_after);
         let driver = Driver {
-            trouble: trouble.clone(),
+            breaker: breaker.clone(),
             shared: shared.clone(),
             place,
             layout,
@@ -88,8 +73,12 @@ impl Lane {
         let ended = shared.ended.clone();
         shared.tasks.spawn(async move { ended.run_until_cancelled(Box::pin(driver.run())).await });
         let room = Arc::new(Semaphore::new(size));
-        let (waited_for, refuse_after) = (layout.is_some(), *shared.config.refuse_after);
-        Self { waited_for, refuse_after, trouble, turn: Mutex::new(()), room, size, jobs: sender }
+        Self { waited_for: layout.is_some(), breaker, turn: Mutex::new(()), room, size, jobs: sender }
+    }
+
+    /// Whether nothing could be stored for `broker.refuse_after`.
+    pub(super) fn refuses(&self) -> bool {
+        self.breaker.is_open()
     }
 
     /// Enters the lane when there is room; the receiver learns when the messages are stored. Without messages: when
@@ -98,7 +87,8 @@ impl Lane {
         &self,
         messages: Vec<Message>,
     ) -> Result<oneshot::Receiver<Result<(), Sealed>>, BrokerError> {
-        if self.waited_for && !messages.is_empty() && self.trouble.lasts() > self.refuse_after {
+        // The lane itself finds out when it works again: nobody is let through to try.
+        if self.waited_for && !messages.is_empty() && self.breaker.is_open() {
             return Err(BrokerError::Unavailable("the brokers do not store anything at present".into()));
         }
         let _turn = self.turn.lock().await;
@@ -131,7 +121,7 @@ enum End {
 }
 
 struct Driver {
-    trouble: Arc<Trouble>,
+    breaker: Breaker,
     shared: Arc<Shared>,
     place: Place,
     layout: Option<u32>,
@@ -169,7 +159,7 @@ impl Driver {
     }
 
     fn failed(&mut self, reason: &str) {
-        self.trouble.begins(Instant::now());
+        self.breaker.fails();
         self.backoff.failed();
         tracing::warn!(topic = self.place.url(), reason, "messages not stored yet");
     }
@@ -188,20 +178,26 @@ impl Driver {
     }
 
     /// Sends and waits for receipts until something fails.
+    ///
+    /// The client itself connects again and sends again what has no receipt, but nothing that it was given longer than
+    /// `operation_timeout` ago: whatever came after that message would overtake it. So it is never left at it for that long.
     #[allow(clippy::large_futures, reason = "the client's are; a box for each message would cost more")]
     async fn serve(&mut self, mut producer: Producer<TokioExecutor>) -> End {
-        let limit = *self.shared.config.operation_timeout * 2;
+        let limit = *self.shared.config.operation_timeout * 3 / 4;
         let refuse_after = *self.shared.config.refuse_after;
         let mut receipts = FuturesOrdered::new();
+        // When the client was given each of those.
+        let mut given = VecDeque::new();
         // How much of `waiting` is under way, when something last moved, whether more may come.
         let (mut sent, mut moved, mut open, mut late) = (0, Instant::now(), true, false);
         loop {
             while sent < self.waiting.len() && receipts.len() < self.shared.config.send_window {
                 if let Step::Send(message) = &self.waiting[sent] {
-                    match tokio::time::timeout(limit, producer.send_non_blocking(outgoing(message))).await {
-                        Ok(Ok(receipt)) => receipts.push_back(receipt),
-                        Ok(Err(error)) => return End::Failed(error.to_string()),
-                        Err(_) => return End::Stuck,
+                    given.push_back(Instant::now());
+                    match before(given[0] + limit, producer.send_non_blocking(outgoing(message))).await {
+                        Some(Ok(receipt)) => receipts.push_back(receipt),
+                        Some(Err(error)) => return End::Failed(error.to_string()),
+                        None => return End::Stuck,
                     }
                 }
                 sent += 1;
@@ -215,10 +211,11 @@ impl Driver {
                 Some(receipt) = receipts.next() => match receipt {
                     Ok(_) => {
                         self.waiting.pop_front();
+                        given.pop_front();
                         sent -= 1;
                         moved = Instant::now();
                         late = false;
-                        self.trouble.ends();
+                        self.breaker.works();
                         self.backoff.succeeded();
                     }
                     Err(error) => return End::Failed(error.to_string()),
@@ -234,9 +231,9 @@ impl Driver {
                 },
                 () = tokio::time::sleep_until(moved + refuse_after), if !receipts.is_empty() && !late => {
                     late = true;
-                    self.trouble.begins(moved);
+                    self.breaker.fails_since(moved);
                 }
-                () = tokio::time::sleep_until(moved + limit), if !receipts.is_empty() => return End::Stuck,
+                () = sleep_until(given.front().map(|first| *first + limit)) => return End::Stuck,
             }
         }
     }
@@ -274,6 +271,14 @@ impl Driver {
             }
         }
     }
+}
+
+/// What the work comes to, unless it is not done by then. Unlike a time-out that is late itself, it does not look once more.
+async fn before<T>(limit: Instant, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    let in_time =
+        poll_fn(|cx| if Instant::now() < limit { work.as_mut().poll(cx).map(Some) } else { Poll::Ready(None) });
+    timeout_at(limit, in_time).await.ok().flatten()
 }
 
 /// Keys are any bytes, and text on the wire.

@@ -47,7 +47,7 @@ use self::competing::{Lent, Worker};
 use self::lane::{Lane, Sealed};
 use self::names::{COMPETING, Names, Place};
 use self::ordered::Reader;
-use super::{Broker, BrokerError, Consumer, Delivery, Failure, Message, Topic, partition_for};
+use super::{Broker, BrokerError, Consumer, Delivery, Failure, Message, Share, Topic, partition_for};
 use crate::config;
 use crate::kernel::{Clock, Rng};
 
@@ -129,6 +129,19 @@ impl PulsarBroker {
     /// Connects, and makes the topics that are not there yet; waits up to `broker.start_timeout` for the brokers to come up.
     /// `node`: a readable part of the names of producers and consumers. Must be called inside a tokio runtime.
     pub async fn open(config: &config::Broker, node: &str, clock: Clock, rng: Rng) -> Result<Self, BrokerError> {
+        let broker = Self::unprepared(config, node, clock, rng)?;
+        setup::prepare(&broker.shared).await?;
+        Ok(broker)
+    }
+
+    /// To look at what others do: asks the admin API alone, and makes nothing.
+    pub async fn look(config: &config::Broker, clock: Clock, rng: Rng) -> Result<Self, BrokerError> {
+        let broker = Self::unprepared(config, "look", clock, rng)?;
+        setup::look(&broker.shared).await?;
+        Ok(broker)
+    }
+
+    fn unprepared(config: &config::Broker, node: &str, clock: Clock, rng: Rng) -> Result<Self, BrokerError> {
         let shared = Arc::new(Shared {
             admin: Admin::new(config)?,
             clients: Clients::new(config.clone()),
@@ -144,7 +157,6 @@ impl PulsarBroker {
             closed: CancellationToken::new(),
             ended: CancellationToken::new(),
         });
-        setup::prepare(&shared).await?;
         Ok(Self {
             shared,
             lanes: Mutex::default(),
@@ -230,6 +242,14 @@ impl PulsarBroker {
 
     fn check_open(&self) -> Result<(), BrokerError> {
         if self.shared.closed.is_cancelled() { Err(BrokerError::Closed) } else { Ok(()) }
+    }
+
+    /// Those of former layouts first.
+    fn partitions_of_all_layouts(&self, topic: Topic) -> Vec<Place> {
+        let layouts = self.shared.layouts.borrow().clone();
+        let names = &self.shared.names;
+        let partitions = |layout: u32| (0..layout).map(move |number| names.layout(topic, layout).partition(number));
+        layouts.into_iter().flat_map(partitions).collect()
     }
 
     /// The older layouts that the group has not read to their end.
@@ -322,27 +342,37 @@ impl Broker for PulsarBroker {
         Ok(self.shared.admin.internal(&place).await?.acked_through(subscription)?.max(known))
     }
 
+    fn refuses(&self) -> bool {
+        self.lanes.lock().values().any(|(_, lane)| lane.refuses())
+    }
+
     async fn backlog(&self, topic: Topic, subscription: &str) -> Result<u64, BrokerError> {
         self.check_open()?;
-        let names = &self.shared.names;
         let (places, group) = match topic.delivery() {
             Delivery::Broadcast => return Ok(0),
-            Delivery::Competing => (names.competing(topic), COMPETING),
-            Delivery::Ordered => {
-                let layouts = self.shared.layouts.borrow().clone();
-                let partitions = |layout: u32| (0..layout).map(move |partition| (layout, partition));
-                let all = layouts.into_iter().flat_map(partitions);
-                (
-                    all.map(|(layout, partition)| names.layout(topic, layout).partition(partition)).collect(),
-                    subscription,
-                )
-            }
+            Delivery::Competing => (self.shared.names.competing(topic), COMPETING),
+            Delivery::Ordered => (self.partitions_of_all_layouts(topic), subscription),
         };
         let mut waiting = 0;
         for place in places {
             waiting += self.shared.admin.internal(&place).await?.backlog(group);
         }
         Ok(waiting)
+    }
+
+    async fn shares(&self, topic: Topic, subscription: &str) -> Result<Vec<Share>, BrokerError> {
+        self.check_open()?;
+        if topic.delivery() != Delivery::Ordered {
+            return Ok(Vec::new());
+        }
+        let mut shares = Vec::new();
+        for place in self.partitions_of_all_layouts(topic) {
+            let waiting = self.shared.admin.internal(&place).await?.backlog(subscription);
+            let dispatch = self.shared.admin.dispatch(&place, subscription).await?;
+            let reader = dispatch.and_then(|dispatch| dispatch.active_consumer_name).filter(|name| !name.is_empty());
+            shares.push(Share { partition: place.name().to_owned(), reader, waiting });
+        }
+        Ok(shares)
     }
 
     async fn failures(&self, after: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError> {

@@ -35,6 +35,11 @@ impl Place {
         format!("persistent://{}/{}/{}", self.tenant, self.namespace, self.name)
     }
 
+    /// Its last part.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The path of its resource in the admin API.
     pub(super) fn path(&self) -> [&str; 4] {
         ["persistent", &self.tenant, self.namespace, &self.name]

@@ -124,6 +124,19 @@ async fn copy_groups(shared: &Shared, topic: Topic, from: u32, to: u32) -> Resul
     Ok(())
 }
 
+/// Finds out how many partitions there are, and leaves everything as it is.
+pub(super) async fn look(shared: &Shared) -> Result<(), BrokerError> {
+    for topic in topics(Delivery::Ordered) {
+        let layouts = existing(shared, topic).await?;
+        if layouts.is_empty() {
+            let tenant = &shared.names.tenant;
+            return Err(BrokerError::Refused(format!("no node has used the tenant {tenant} of these brokers yet")));
+        }
+        shared.layouts.send_replace(layouts);
+    }
+    Ok(())
+}
+
 /// Looks for a newer layout, seals the older ones and tells everyone who waits for the change.
 pub(super) async fn refresh(shared: &Shared) -> Result<(), BrokerError> {
     for topic in topics(Delivery::Ordered) {

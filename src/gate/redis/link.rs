@@ -12,8 +12,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::server::{ConnectError, Server};
 use crate::gate::GateError;
-use crate::kernel::Rng;
 use crate::kernel::retry::Backoff;
+use crate::kernel::{Breaker, Rng};
 
 /// The first wait after a failure; it doubles up to `gate.reconnect_wait`.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -33,6 +33,7 @@ pub(super) struct Link {
     state: watch::Receiver<State>,
     /// The number of the last connection that turned out to be dead.
     lost: Arc<watch::Sender<u64>>,
+    breaker: Breaker,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -53,12 +54,18 @@ struct Connected {
 
 impl Link {
     /// Returns when the first try to connect is over; fails only when the server answered and can't be used.
-    pub(super) async fn open(server: Arc<Server>, rng: Rng, longest_wait: Duration) -> Result<Self, GateError> {
+    /// `breaker` is told whether the server answers.
+    pub(super) async fn open(
+        server: Arc<Server>,
+        rng: Rng,
+        longest_wait: Duration,
+        breaker: Breaker,
+    ) -> Result<Self, GateError> {
         let (sender, mut state) = watch::channel(State::Connecting);
         let lost = Arc::new(watch::Sender::new(0));
         let backoff = Backoff::new(rng, FIRST_WAIT.min(longest_wait), longest_wait);
-        let task = tokio::spawn(keep_connected(server, sender, lost.clone(), backoff));
-        let link = Self { state: state.clone(), lost, _task: AbortOnDropHandle::new(task) };
+        let task = tokio::spawn(keep_connected(server, sender, lost.clone(), backoff, breaker.clone()));
+        let link = Self { state: state.clone(), lost, breaker, _task: AbortOnDropHandle::new(task) };
         match &*state.wait_for(|state| !matches!(state, State::Connecting)).await.map_err(|_| closed())? {
             State::Down(error) if matches!(**error, ConnectError::Unusable(_)) => Err(GateError(error.to_string())),
             _ => Ok(link),
@@ -104,7 +111,10 @@ impl Link {
         answer: Result<Result<T, RedisError>, tokio::time::error::Elapsed>,
     ) -> Result<T, CallError> {
         match answer {
-            Ok(Ok(value)) => Ok(value),
+            Ok(Ok(value)) => {
+                self.breaker.works();
+                Ok(value)
+            }
             Ok(Err(error)) if error.is_io_error() || error.is_unrecoverable_error() => {
                 self.drop_connection(number, &error.to_string());
                 Err(CallError::Untold(error.to_string()))
@@ -116,6 +126,7 @@ impl Link {
                 Err(CallError::Told(error))
             }
             Err(_) => {
+                self.breaker.fails();
                 self.drop_connection(number, &no_answer());
                 Err(CallError::Untold(no_answer()))
             }
@@ -142,6 +153,7 @@ async fn keep_connected(
     state: watch::Sender<State>,
     lost: Arc<watch::Sender<u64>>,
     mut backoff: Backoff,
+    breaker: Breaker,
 ) {
     let mut losses = lost.subscribe();
     for number in 1.. {
@@ -155,6 +167,7 @@ async fn keep_connected(
         match server.connect(on_end).await {
             Ok(connection) => {
                 let since = Instant::now();
+                breaker.works();
                 tracing::info!(server = %server, "connected to Redis");
                 state.send_replace(State::Up(Connected { number, connection }));
                 // The sender is in this very function: there is always one.
@@ -166,6 +179,7 @@ async fn keep_connected(
                 }
             }
             Err(error) => {
+                breaker.fails();
                 tracing::warn!(%error, server = %server, "no connection to Redis");
                 state.send_replace(State::Down(Arc::new(error)));
             }

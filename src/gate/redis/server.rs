@@ -20,8 +20,9 @@ pub(super) struct Library {
 }
 
 const CODE: &str = include_str!("library.lua");
+const TALLY: &str = include_str!("tally.lua");
 
-/// The library that is compiled in.
+/// The gate's library that is compiled in.
 pub(super) fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| {
@@ -30,6 +31,12 @@ pub(super) fn library() -> &'static Library {
         let library = sabotaged(library);
         library
     })
+}
+
+/// The library of the counters.
+pub(super) fn tally() -> &'static Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    LIBRARY.get_or_init(|| Library { name: name_of(TALLY).to_owned(), code: TALLY.to_owned() })
 }
 
 /// The name that the code gives itself in its first line.
@@ -161,9 +168,14 @@ fn unusable(info: &str) -> Option<String> {
     None
 }
 
-/// Makes sure that the server has this very library.
+/// Makes sure that the server has these very libraries.
 pub(super) async fn load_library(connection: &mut MultiplexedConnection) -> Result<(), ConnectError> {
-    let Library { name, code } = library();
+    load(connection, library()).await?;
+    load(connection, tally()).await
+}
+
+async fn load(connection: &mut MultiplexedConnection, library: &Library) -> Result<(), ConnectError> {
+    let Library { name, code } = library;
     if listed(connection, name).await?.is_none() {
         let loaded: Result<Value, RedisError> = cmd("FUNCTION").arg("LOAD").arg(code).query_async(connection).await;
         match loaded {
