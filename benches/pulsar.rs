@@ -1,5 +1,5 @@
 //! Orders per second through a real Pulsar, against `pulsar-perf`. `cargo bench --bench pulsar` with `DOORBUSTER_TEST_PULSAR` and
-//! `DOORBUSTER_TEST_PULSAR_ADMIN` (`./justw services env`), and `PULSAR_PERF`, the path of the program.
+//! `DOORBUSTER_TEST_PULSAR_ADMIN`, and `DOORBUSTER_TEST_PULSAR_PERF`, the path of the program (`./justw services env`).
 
 use std::path::PathBuf;
 
@@ -12,10 +12,12 @@ async fn main() -> anyhow::Result<()> {
     let (Some(url), Some(admin_url), Some(perf)) = (
         variable("DOORBUSTER_TEST_PULSAR"),
         variable("DOORBUSTER_TEST_PULSAR_ADMIN"),
-        variable("PULSAR_PERF").map(PathBuf::from),
+        variable("DOORBUSTER_TEST_PULSAR_PERF").map(PathBuf::from),
     ) else {
-        println!("DOORBUSTER_TEST_PULSAR, DOORBUSTER_TEST_PULSAR_ADMIN and PULSAR_PERF are needed");
-        return Ok(());
+        anyhow::bail!(
+            "a broker and pulsar-perf are needed: scripts/with-services cargo bench --bench pulsar, or set \
+             DOORBUSTER_TEST_PULSAR, DOORBUSTER_TEST_PULSAR_ADMIN and DOORBUSTER_TEST_PULSAR_PERF"
+        );
     };
     let mut config = Config::default_embedded().broker;
     config.url = Secret::new(url);

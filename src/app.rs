@@ -1,6 +1,9 @@
 //! The composition root: the only place that names implementations, and the order in which things start and stop.
 
+mod observer;
 mod work;
+
+pub use observer::Observer;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -23,9 +26,9 @@ use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::pulsar::PulsarBroker;
 use crate::broker::{Broker, Relay, Topic};
 use crate::config::{self, Config};
-use crate::gate::{Coalescer, Gate, MemoryGate, RedisGate};
+use crate::gate::{Coalescer, Gate, MemoryGate, RedisGate, RedisTally, Tally};
 use crate::hub::Hub;
-use crate::kernel::{Clock, Rng};
+use crate::kernel::{Breaker, Clock, Rng};
 use crate::lifecycle::{Backoff, Shutdown, Supervisor, WorkerStatus};
 use crate::nodes::Leases;
 use crate::orders::publisher::publisher;
@@ -53,10 +56,12 @@ struct Inner {
     rng: Rng,
     db: Database,
     broker: Arc<dyn Broker>,
+    common_gate: Option<RedisGate>,
     hub: Hub,
     accounts: Accounts,
     sales: Sales,
     orders: Orders,
+    gateway: Option<Arc<dyn PaymentGateway>>,
     points: Points,
     tcc: Coordinator,
     relay: Relay,
@@ -67,6 +72,7 @@ struct Inner {
     database_up: AtomicBool,
     publishing: parking_lot::Mutex<Option<JoinHandle<()>>>,
     edge: OnceLock<Edge>,
+    leaving: OnceLock<CancellationToken>,
 }
 
 impl App {
@@ -75,15 +81,11 @@ impl App {
         let node = node_name(&config.node, &rng);
         config.store.node.clone_from(&node);
         let config = Arc::new(config);
-        let db = Database::open(&config.store).await.context("opening the database")?;
-        let applied = db.migrate().await.context("migrating the database")?;
-        if !applied.is_empty() {
-            tracing::info!(migrations = applied.len(), "database migrated");
-        }
+        let db = open_database(&config.store).await?;
         let metrics = Metrics::new();
         db.register(&metrics);
         let broker = open_broker(&config.broker, &db, &node, &clock, &rng).await.context("opening the broker")?;
-        let gate = open_gate(&config.gate, &clock, &rng).await.context("opening the gate")?;
+        let (gate, common_gate) = open_gate(&config.gate, &clock, &rng).await.context("opening the gate")?;
         let hub = Hub::new(config.hub.recent_orders);
         let accounts = Accounts::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.accounts)?;
         metrics.register(|registry| accounts.register_metrics(registry));
@@ -92,6 +94,7 @@ impl App {
         let sales = Sales::new(sales_parts(&config, &db, &broker, &gate, &relay, &clock, &rng))?;
         let (points, tcc) = points_of(&config, &db, &clock, &rng, &metrics, &node);
         let (publisher, publishing) = publisher(broker.clone(), &config.broker);
+        let gateway = open_payments(&config.payments, &clock)?;
         let orders = Orders::new(Parts {
             db: db.clone(),
             coalescer: Coalescer::new(gate.clone(), &config.gate),
@@ -101,7 +104,7 @@ impl App {
             relay: relay.clone(),
             hub: hub.clone(),
             sales: sales.clone(),
-            gateway: open_payments(&config.payments, &clock)?,
+            gateway: gateway.clone(),
             payments: config.payments.clone(),
             refunds_due: Arc::default(),
             checks_due: Arc::default(),
@@ -124,10 +127,12 @@ impl App {
             rng,
             db,
             broker,
+            common_gate,
             hub,
             accounts,
             sales,
             orders,
+            gateway,
             points,
             tcc,
             relay,
@@ -138,6 +143,7 @@ impl App {
             database_up: AtomicBool::new(true),
             publishing,
             edge: OnceLock::new(),
+            leaving: OnceLock::new(),
         })))
     }
 
@@ -192,6 +198,7 @@ impl App {
         let edge = self.edge(shutdown.soft().clone());
         self.0.metrics.register(|registry| edge.meters().register(registry));
         let _ = self.0.edge.set(edge.clone());
+        let _ = self.0.leaving.set(shutdown.soft().clone());
         let mut others = assets::pictures().merge(payments::routes(self.0.orders.clone()));
         if server.graphiql {
             others = others.merge(assets::graphiql());
@@ -246,6 +253,11 @@ impl App {
             config: config.graphql.clone(),
             access: config.access.clone(),
             limits: config.limits.clone(),
+            tally: self
+                .0
+                .common_gate
+                .as_ref()
+                .map(|gate| Arc::new(RedisTally::new(gate, config.gate.queue)) as Arc<dyn Tally>),
             trusted: edge::trusted::compiled_in(),
             body_max: *config.server.body_max,
             read_timeout: *config.server.read_timeout,
@@ -257,6 +269,16 @@ impl App {
             shortcut: Some(Arc::new(PurchaseShortcut(services.clone()))),
         };
         Edge::new(schema::build(services), parts)
+    }
+
+    /// What this node depends on, and whether it is asked only now and then because it has not answered for some time.
+    fn refused(&self) -> [(&'static str, bool); 4] {
+        [
+            ("database", self.0.db.breaker().is_some_and(Breaker::is_open)),
+            ("gate", self.0.common_gate.as_ref().is_some_and(|gate| gate.breaker().is_open())),
+            ("broker", self.0.broker.refuses()),
+            ("payments", self.0.gateway.as_ref().is_some_and(|gateway| gateway.refuses())),
+        ]
     }
 
     /// Looks at what readiness and the gauges tell, so that asking costs nothing.
@@ -271,6 +293,9 @@ impl App {
                 (Topic::PaymentTimeouts, payment_timeouts::GROUP),
                 (Topic::LoginEvents, login_log::SUBSCRIPTION),
             ];
+            for (dependency, open) in self.refused() {
+                self.0.metrics.refused.get(dependency).set(i64::from(open));
+            }
             self.0.metrics.sockets.set(self.0.edge.get().map_or(0, Edge::streams) as i64);
             for (topic, group) in groups {
                 let backlog = self.0.broker.backlog(topic, group).await?;
@@ -278,6 +303,16 @@ impl App {
             }
         }
     }
+}
+
+/// Opened, and of the version that this program needs.
+async fn open_database(config: &config::Store) -> anyhow::Result<Database> {
+    let db = Database::open(config).await.context("opening the database")?;
+    let applied = db.migrate().await.context("migrating the database")?;
+    if !applied.is_empty() {
+        tracing::info!(migrations = applied.len(), "database migrated");
+    }
+    Ok(db)
 }
 
 /// The configured name, or one that no other node has.
@@ -348,18 +383,27 @@ async fn open_broker(
     clock: &Clock,
     rng: &Rng,
 ) -> anyhow::Result<Arc<dyn Broker>> {
-    Ok(if config.url.scheme() == Some("embedded") {
+    let broker: Arc<dyn Broker> = if config.url.scheme() == Some("embedded") {
         Arc::new(EmbeddedBroker::open(db.clone(), clock.clone(), rng.clone(), config).await?)
     } else {
         Arc::new(PulsarBroker::open(config, node, clock.clone(), rng.clone()).await?)
-    })
+    };
+    #[cfg(feature = "sabotage")]
+    let broker = crate::broker::unruly::wrap(broker, rng);
+    Ok(broker)
 }
 
-async fn open_gate(config: &config::Gate, clock: &Clock, rng: &Rng) -> anyhow::Result<Arc<dyn Gate>> {
+/// The gate, and Redis if it is there, which counts for all nodes besides.
+async fn open_gate(
+    config: &config::Gate,
+    clock: &Clock,
+    rng: &Rng,
+) -> anyhow::Result<(Arc<dyn Gate>, Option<RedisGate>)> {
     Ok(if config.url.scheme() == Some("memory") {
-        Arc::new(MemoryGate::new(clock.clone()))
+        (Arc::new(MemoryGate::new(clock.clone())), None)
     } else {
-        Arc::new(RedisGate::open(config, rng).await?)
+        let gate = RedisGate::open(config, rng).await?;
+        (Arc::new(gate.clone()), Some(gate))
     })
 }
 
@@ -381,6 +425,7 @@ fn open_payments(config: &config::Payments, clock: &Clock) -> anyhow::Result<Opt
         public_keys: &text(&config.alipay_public_key, &config.alipay_public_key_file)?,
         public_url: &config.public_url,
         timeout: *config.request_timeout,
+        refuse_after: *config.refuse_after,
     };
     Ok(Some(Arc::new(settings.open(clock.clone()).context("[payments]")?)))
 }
@@ -406,6 +451,15 @@ impl Vitals for App {
             check("database", self.0.database_up.load(Ordering::SeqCst), "the database can't be written to"),
             check("gates", self.0.gates_open.load(Ordering::SeqCst), "earlier purchases are still being written down"),
         ];
+        if self.0.leaving.get().is_some_and(CancellationToken::is_cancelled) {
+            checks.push(check("node", false, "it is stopping"));
+        }
+        // The node stays in service: what needs none of them works, the rest is answered at once.
+        checks.extend(self.refused().into_iter().filter(|(_, open)| *open).map(|(dependency, _)| Check {
+            name: format!("answers-of-{dependency}"),
+            ready: true,
+            reason: Some("none for some time: who needs it is told at once to try later".to_owned()),
+        }));
         checks.extend(self.0.supervisor.workers().into_iter().map(|worker| Check {
             ready: worker.status == WorkerStatus::Running,
             reason: (worker.status != WorkerStatus::Running).then(|| worker.last_error.unwrap_or_default()),

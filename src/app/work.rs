@@ -74,6 +74,12 @@ impl App {
             let mut heard = app.0.broker.subscribe(Topic::SessionChanges, 0, &app.0.node).await?;
             Ok(crate::accounts::watch_sign_outs(&app.0.accounts, &mut *heard).await?)
         });
+        if self.0.db.is_shared() {
+            self.work("sign-out-heartbeat", |app| async move {
+                let every = *app.0.config.accounts.sign_out_heartbeat;
+                Ok(crate::accounts::say_so(&app.0.accounts, &*app.0.broker, every).await?)
+            });
+        }
         self.work("stock-view", |app| async move { jobs::follow_snapshot(&app.0.sales, &app.0.hub).await });
     }
 
@@ -87,6 +93,9 @@ impl App {
         self.lead("sweep", |app| async move { jobs::sweep(&app.0.orders, &app.0.config).await });
         self.lead("payment-checks", |app| async move { payments::check(&app.0.orders, &app.0.config).await });
         self.lead("refunds", |app| async move { payments::refund(&app.0.orders, &app.0.config).await });
+        if self.0.config.payments.has_alipay() {
+            self.lead("bills", |app| async move { payments::reconcile(&app.0.orders, &app.0.config).await });
+        }
         self.lead("purge-tokens", |app| async move { jobs::purge_tokens(&app.0.accounts, &app.0.config).await });
         self.lead("reconcile", |app| async move {
             if !app.0.gates_open.load(Ordering::SeqCst) {

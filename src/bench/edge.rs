@@ -28,9 +28,9 @@ const HANDSHAKES: usize = 2_000;
 /// Handshakes at the same time.
 const AT_ONCE: usize = 64;
 /// Sockets that hear of each change.
-const LISTENERS: usize = 2_000;
+const LISTENERS: usize = 5_000;
 /// Changes of a round.
-const CHANGES: usize = 20;
+const CHANGES: usize = 10;
 /// What no change takes that arrives at all.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::demo::client::{Client, Fault};
 use crate::demo::usage::cpu_time;
 
 /// Connections that send at the same time: a rush is many buyers at once, which is what batches live on.
-const CONNECTIONS: usize = 256;
+pub const CONNECTIONS: usize = 256;
 
 /// One request.
 #[derive(Debug, Clone)]
@@ -58,6 +59,35 @@ pub async fn drive_at(
         hits += done.map_err(|error| Fault::Broken(error.to_string()))??;
     }
     Ok(hits)
+}
+
+/// Sends all shots, so many at a time, each once, and returns how many answers contained `wanted` and came in time.
+pub async fn rush(
+    address: SocketAddr,
+    shots: Vec<Shot>,
+    connections: usize,
+    wanted: &'static [u8],
+    within: Duration,
+) -> usize {
+    let share = shots.len().div_ceil(connections).max(1);
+    let mut workers = JoinSet::new();
+    for chunk in shots.chunks(share) {
+        let chunk = chunk.to_vec();
+        workers.spawn(async move {
+            let mut client = Client::new(address, Duration::from_secs(60));
+            let mut good = 0;
+            for shot in chunk {
+                client = client.with_token(&shot.token);
+                let began = Instant::now();
+                // Being turned away is an answer, and so is a connection that was not taken: neither is a good one.
+                let Ok(answer) = client.post("/graphql", shot.body).await else { continue };
+                let hit = answer.windows(wanted.len()).any(|window| window == wanted);
+                good += usize::from(hit && began.elapsed() <= within);
+            }
+            good
+        });
+    }
+    workers.join_all().await.into_iter().sum()
 }
 
 /// CPU seconds that the process used since `before`.

@@ -8,8 +8,10 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Message;
 
+use super::load::{Shot, drive};
 use super::report::{Row, Target};
 use super::{Baseline, Scratch};
+use crate::demo::client::body;
 use crate::demo::ready;
 use crate::demo::seed::{Operator, Terms};
 use crate::demo::server::{Launch, Server};
@@ -22,8 +24,16 @@ use crate::kernel::{Clock, Rng, SaleId};
 const SOCKETS: usize = 4_000;
 /// Sockets that are opened before the first measurement, so that pools and tables have their size.
 const FIRST: usize = 200;
+/// Sockets that come and go.
+const CROWD: usize = 10_000;
+/// Requests of others meanwhile. Threads of the server give back what others freed for them when they next allocate.
+const REQUESTS: usize = 10_000;
+/// Seconds without a change of memory after which it is taken for settled.
+const QUIET: usize = 3;
 /// Buyers and units of a stage.
 const BUYERS: u32 = 200;
+
+const LIST: &str = "query List { sales(first: 20) { nodes { id status product { name } } } }";
 
 /// An idle server's memory in MB, some seconds after its start.
 pub async fn idle(rounds: usize) -> anyhow::Result<Row> {
@@ -49,6 +59,45 @@ pub async fn socket(rounds: usize) -> anyhow::Result<Row> {
     Ok(Row { name: "subscribed socket", unit: "bytes", product, baseline: Some(baseline), target })
 }
 
+/// A server's memory with a crowd of subscribed sockets, and once they are gone, each against what it was before they came.
+pub async fn gone(rounds: usize) -> anyhow::Result<[Row; 2]> {
+    let [mut before, mut with, mut after] = [const { Vec::new() }; 3];
+    for round in 0..rounds {
+        let scratch = Scratch::new(&format!("gone-{round}"))?;
+        let Stage { server, sale, token, .. } = stage(&scratch, 1).await?;
+        let (pid, address) = (server.pid(), server.launch().address);
+        // What is made once and kept (caches, tables, threads) is no memory of the crowd.
+        drop(crowd(address, &token, sale, FIRST).await?);
+        others(address, &token).await?;
+        before.push(settled(pid).await? / 1e6);
+        let sockets = crowd(address, &token, sale, CROWD).await?;
+        with.push(settled(pid).await? / 1e6);
+        drop(sockets);
+        others(address, &token).await?;
+        after.push(settled(pid).await? / 1e6);
+    }
+    let row = |name, product, target| Row { name, unit: "MB", product, baseline: Some(before.clone()), target };
+    Ok([
+        row("memory with 10,000 sockets", with, Target::None),
+        row("memory after 10,000 sockets", after, Target::AtMost(1.1)),
+    ])
+}
+
+async fn crowd(address: SocketAddr, token: &str, sale: SaleId, count: usize) -> anyhow::Result<Vec<Socket>> {
+    let mut sockets = Vec::with_capacity(count);
+    for _ in 0..count {
+        sockets.push(follow(address, token, sale).await?);
+    }
+    Ok(sockets)
+}
+
+/// The ordinary visitors that a shop has all the time.
+async fn others(address: SocketAddr, token: &str) -> anyhow::Result<()> {
+    let shot = Shot { token: token.to_owned(), body: body(LIST, &json!({}))? };
+    drive(address, vec![shot; REQUESTS], b"nodes").await?;
+    Ok(())
+}
+
 fn resident(pid: u32) -> anyhow::Result<f64> {
     let (now, _) = usage::memory(pid).ok_or_else(|| anyhow::anyhow!("the process {pid} is gone"))?;
     Ok(now as f64)
@@ -66,6 +115,19 @@ async fn steady(pid: u32) -> anyhow::Result<f64> {
         }
         last = now;
     }
+}
+
+/// Waits until memory is the same for some seconds, having grown or shrunk.
+async fn settled(pid: u32) -> anyhow::Result<f64> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let (mut last, mut quiet) = (resident(pid)?, 0);
+    while quiet < QUIET && Instant::now() < deadline {
+        sleep(Duration::from_secs(1)).await;
+        let now = resident(pid)?;
+        quiet = if (now - last).abs() <= last * 0.005 { quiet + 1 } else { 0 };
+        last = now;
+    }
+    Ok(last)
 }
 
 async fn raw() -> anyhow::Result<f64> {
@@ -119,19 +181,24 @@ pub struct Stage {
     pub buyers: Vec<Account>,
 }
 
-/// Opens a shop with so many open sales.
+/// Opens a shop with so many open sales, for a few buyers.
 pub async fn stage(scratch: &Scratch, sales: usize) -> anyhow::Result<Stage> {
+    stage_for(scratch, sales, BUYERS).await
+}
+
+/// Opens a shop with so many open sales, each with a unit for each of so many buyers.
+pub async fn stage_for(scratch: &Scratch, sales: usize, crowd: u32) -> anyhow::Result<Stage> {
     let launch = Launch::new(&std::env::current_exe()?, scratch.path())?.set("log.filter", "warn");
     let db = launch.open_database().await?;
     let (clock, rng) = (Clock::system(), Rng::system());
     let account = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);
-    let buyers = ready::users(&db, &clock, &rng, "buyer", BUYERS, false).await?;
+    let buyers = ready::users(&db, &clock, &rng, "buyer", crowd, false).await?;
     let server = launch.start(Duration::from_secs(60)).await?;
     let mut operator = Operator::new(launch.address, &account.token);
     let opens = operator.server_time().await?.plus(Duration::from_millis(10));
     let session = operator.session("bench", opens, opens.plus(Duration::from_secs(7200))).await?;
     let product = operator.product("Lamp", "Light", "A lamp.", "/pictures/lamp.svg", "20.00").await?;
-    let terms = Terms { price: "10.00", stock: BUYERS, limit_per_buyer: 1, pay_within: Duration::from_secs(3600) };
+    let terms = Terms { price: "10.00", stock: crowd, limit_per_buyer: 1, pay_within: Duration::from_secs(3600) };
     let sale = operator.sale(&session, &product, terms).await?;
     for _ in 1..sales {
         operator.sale(&session, &product, terms).await?;

@@ -15,14 +15,16 @@ use tokio::time::Instant;
 use super::report::{Row, Target};
 use crate::broker::pulsar::PulsarBroker;
 use crate::broker::{Broker, Message, Topic, envelope};
-use crate::config;
+use crate::config::{self, Span};
 use crate::kernel::{Clock, Rng, SaleId, TicketId, UserId};
 use crate::orders::messages::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
 
-/// Envelopes of a round.
-const ENVELOPES: usize = 20_000;
+/// Orders of a round.
+const ORDERS: usize = 1_280_000;
 /// Envelopes on their way at the same time.
 const IN_FLIGHT: usize = 64;
+/// How long a receipt may take: as many as fit are on their way, and no buyer waits for them.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Sales, which are spread over the partitions.
 const SALES: usize = 16;
 /// The group that reads. It begins with the oldest message, so a round reads what it publishes.
@@ -31,14 +33,15 @@ const GROUP: &str = "bench";
 /// Measures both in turns. `tickets`: in one envelope. `perf`: the program `pulsar-perf` of the broker's own distribution.
 pub async fn run(rounds: usize, tickets: usize, config: &config::Broker, perf: &Path) -> anyhow::Result<Row> {
     let (clock, rng) = (Clock::system(), Rng::system());
-    let broker = Arc::new(PulsarBroker::open(config, "bench", clock.clone(), rng.clone()).await?);
+    let patient = config::Broker { publish_timeout: Span(PATIENCE), ..config.clone() };
+    let broker = Arc::new(PulsarBroker::open(&patient, "bench", clock.clone(), rng.clone()).await?);
     let envelopes: Vec<Message> =
         (0..SALES).map(|_| message(&clock, &rng, tickets)).collect::<anyhow::Result<_>>().context("envelope")?;
     let size = envelopes.iter().map(|message| message.payload.len()).max().unwrap_or_default();
     let (mut product, mut baseline) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         baseline.push(produce(config, perf, size, round).await? * tickets as f64);
-        product.push(through(&broker, &envelopes).await? * tickets as f64);
+        product.push(through(&broker, &envelopes, ORDERS / tickets).await? * tickets as f64);
     }
     broker.close().await;
     let target = Target::AtLeast(0.5);
@@ -60,8 +63,8 @@ fn message(clock: &Clock, rng: &Rng, tickets: usize) -> anyhow::Result<Message> 
 }
 
 /// Envelopes per second, from the first one sent to the last one acknowledged.
-async fn through(broker: &Arc<PulsarBroker>, envelopes: &[Message]) -> anyhow::Result<f64> {
-    let (counted, mut count) = tokio::sync::mpsc::unbounded_channel();
+async fn through(broker: &Arc<PulsarBroker>, envelopes: &[Message], count: usize) -> anyhow::Result<f64> {
+    let (counted, mut acked) = tokio::sync::mpsc::unbounded_channel();
     let mut readers = tokio::task::JoinSet::new();
     for partition in 0..broker.partitions(Topic::OrderRequests) {
         let mut consumer = broker.subscribe(Topic::OrderRequests, partition, GROUP).await?;
@@ -84,7 +87,7 @@ async fn through(broker: &Arc<PulsarBroker>, envelopes: &[Message]) -> anyhow::R
     let begun = Instant::now();
     let publishing = async {
         let mut in_flight = FuturesUnordered::new();
-        for message in envelopes.iter().cycle().take(ENVELOPES) {
+        for message in envelopes.iter().cycle().take(count) {
             if in_flight.len() >= IN_FLIGHT {
                 in_flight.next().await.unwrap_or(Ok(()))?;
             }
@@ -97,14 +100,14 @@ async fn through(broker: &Arc<PulsarBroker>, envelopes: &[Message]) -> anyhow::R
     };
     let receiving = async {
         let mut received = 0;
-        while received < ENVELOPES {
-            received += count.recv().await.context("no reader left")?;
+        while received < count {
+            received += acked.recv().await.context("no reader left")?;
         }
         anyhow::Ok(())
     };
     let limit = Duration::from_secs(120);
     tokio::time::timeout(limit, async { tokio::try_join!(publishing, receiving) }).await.context("too slow")??;
-    let rate = ENVELOPES as f64 / begun.elapsed().as_secs_f64();
+    let rate = count as f64 / begun.elapsed().as_secs_f64();
     readers.shutdown().await;
     Ok(rate)
 }

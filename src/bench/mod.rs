@@ -1,12 +1,16 @@
 //! `doorbuster bench`: ratios taken in one run on one machine. Each pair is measured in turns (A B A B …), each side in a
 //! process of its own, and costs are CPU time per operation of that process: the load that shares the machine does not count.
 
+mod arrivals;
+mod cluster;
 mod durable;
 mod edge;
 pub mod gate;
+mod goodput;
 mod load;
 mod memory;
 pub mod messages;
+mod payments;
 mod purchase;
 pub mod report;
 
@@ -19,27 +23,62 @@ use anyhow::Context as _;
 use tokio::time::{Instant, sleep};
 
 use crate::demo::server::free_address;
+use crate::lifecycle::allow_open_files;
+pub use cluster::Servers;
 use report::Row;
 
 /// Rounds of each pair.
 const ROUNDS: usize = 5;
 
-/// The benchmarks, by name.
-pub const NAMES: [&str; 9] =
-    ["purchase", "sold-out", "durable", "idle", "socket", "list", "handshake", "fan-out", "edge"];
+/// Rounds of those that begin each with a new server, and whose results differ little.
+const FEW_ROUNDS: usize = 3;
+
+/// The benchmarks of one node that needs nothing else, by name.
+pub const NAMES: [&str; 13] = [
+    "purchase",
+    "sold-out",
+    "durable",
+    "idle",
+    "socket",
+    "gone",
+    "list",
+    "handshake",
+    "fan-out",
+    "goodput",
+    "edge",
+    "points",
+    "notifications",
+];
 
 /// What `edge` stands for.
-const EDGE: [&str; 6] = ["purchase", "sold-out", "list", "handshake", "fan-out", "socket"];
+const EDGE: [&str; 8] = ["purchase", "sold-out", "list", "handshake", "fan-out", "socket", "gone", "goodput"];
 
-/// Runs the named benchmarks, or all, and prints the table. Returns whether every target was met.
-pub async fn run(names: &[String]) -> anyhow::Result<bool> {
+/// What stands for all of [`cluster::NAMES`], each of which begins with it.
+const CLUSTER: &str = "cluster";
+
+/// Runs the named benchmarks, or all that need no servers, and prints the table. Returns whether every target was met.
+pub async fn run(names: &[String], servers: &Servers) -> anyhow::Result<bool> {
     for name in names {
-        anyhow::ensure!(NAMES.contains(&name.as_str()), "no benchmark {name}; there are {}", NAMES.join(", "));
+        let known = [NAMES.as_slice(), &cluster::NAMES, &[CLUSTER]].concat();
+        anyhow::ensure!(known.contains(&name.as_str()), "no benchmark {name}; there are {}", known.join(", "));
     }
+    let mut rows = single(names).await?;
+    if names.iter().any(|name| name.starts_with(CLUSTER)) {
+        let wanted = |name: &str| names.iter().any(|given| given == name || given == CLUSTER);
+        rows.extend(cluster::run(wanted, servers).await.context(CLUSTER)?);
+    }
+    report::print(&rows);
+    Ok(rows.iter().all(Row::is_met))
+}
+
+/// Those of one node.
+async fn single(names: &[String]) -> anyhow::Result<Vec<Row>> {
     let wanted = |name: &str| {
         let is_named = |given: &String| given == name || (given == "edge" && EDGE.contains(&name));
         names.is_empty() || names.iter().any(is_named)
     };
+    // Both ends of thousands of sockets are in this process and in those that it starts.
+    allow_open_files();
     let mut rows: Vec<Row> = Vec::new();
     if wanted("purchase") || wanted("sold-out") {
         let [accepted, sold_out, written] = purchase::run(ROUNDS).await.context("purchase")?;
@@ -48,6 +87,12 @@ pub async fn run(names: &[String]) -> anyhow::Result<bool> {
     }
     if wanted("durable") {
         rows.push(durable::run(ROUNDS).await.context("durable")?);
+    }
+    if wanted("points") {
+        rows.push(payments::with_points(ROUNDS).await.context("points")?);
+    }
+    if wanted("notifications") {
+        rows.push(tokio::task::block_in_place(|| payments::notifications(ROUNDS)).context("notifications")?);
     }
     if wanted("list") {
         rows.push(edge::list(ROUNDS).await.context("list")?);
@@ -58,14 +103,19 @@ pub async fn run(names: &[String]) -> anyhow::Result<bool> {
     if wanted("fan-out") {
         rows.push(edge::fan_out(ROUNDS).await.context("fan-out")?);
     }
+    if wanted("goodput") {
+        rows.push(goodput::run(ROUNDS).await.context("goodput")?);
+    }
     if wanted("idle") {
         rows.push(memory::idle(ROUNDS).await.context("idle")?);
     }
     if wanted("socket") {
-        rows.push(memory::socket(ROUNDS).await.context("socket")?);
+        rows.push(memory::socket(FEW_ROUNDS).await.context("socket")?);
     }
-    report::print(&rows);
-    Ok(rows.iter().all(Row::is_met))
+    if wanted("gone") {
+        rows.extend(memory::gone(FEW_ROUNDS).await.context("gone")?);
+    }
+    Ok(rows)
 }
 
 /// Runs a baseline in this process until it is killed.

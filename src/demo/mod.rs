@@ -1,13 +1,16 @@
 //! A crowd of shoppers that speaks only the public API, what it saw, and whether that was right.
 //!
 //! [`plan`] decides what each [`shopper`] will do; the [`crowd`] plays it against a [`server`] in a process of its own and
-//! writes the [`history`]; the [`checker`] joins that with the [`facts`] of the database.
+//! writes the [`history`]; the [`checker`] joins that with the [`facts`] of the database. Then the winners are [`payers`], at a
+//! [`gateway`] that moves no money.
 
 pub mod checker;
 pub mod client;
 pub mod crowd;
 pub mod facts;
+pub mod gateway;
 pub mod history;
+pub mod payers;
 pub mod plan;
 pub mod ready;
 pub mod run;

@@ -1,17 +1,13 @@
 //! Accounts that need no sign-up: written straight into the database before the server starts.
 
-use std::time::Duration;
-
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
 
 use super::facts::ReadyUser;
 use super::shopper::Account;
+use crate::config::Config;
 use crate::kernel::{Clock, Rng, UserId};
 use crate::store::{self, Database, StoreError};
-
-/// How long their tokens are good.
-const GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// Users in one transaction at most.
 const CHUNK: usize = 500;
@@ -27,6 +23,8 @@ pub async fn users(
 ) -> Result<Vec<Account>, StoreError> {
     let role = if operator { "OPERATOR" } else { "BUYER" };
     let now = clock.now();
+    // As of somebody who has just signed in: nothing to renew for an hour.
+    let expires_at = now.plus(*Config::default_embedded().accounts.token_lifetime);
     let (mut accounts, mut rows) = (Vec::new(), Vec::new());
     for number in 0..count {
         let secret = rng.bytes::<32>();
@@ -37,7 +35,7 @@ pub async fn users(
     }
     for rows in rows.chunks(CHUNK) {
         let rows = rows.to_vec();
-        store::write!(db, |conn| sql::audit::insert_ready_users(conn, &rows, now, now.plus(GOOD_FOR)).await)?;
+        store::write!(db, |conn| sql::audit::insert_ready_users(conn, &rows, now, expires_at).await)?;
     }
     Ok(accounts)
 }

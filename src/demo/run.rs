@@ -8,19 +8,23 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use parking_lot::Mutex;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use super::checker::{Evidence, RETURN_GRACE};
 use super::crowd::{self, Accounts, PASSWORD, Rush, Stage, username};
+use super::gateway::Gateway;
 use super::history::{self, Recorder};
+use super::payers::{self, Till};
 use super::plan::Habits;
 use super::seed::{self, Operator};
 use super::server::{Launch, Server};
 use super::tally::Tally;
-use super::verdict::{Verdict, settle};
+use super::verdict::{self, Verdict, settle};
 use super::{screen, usage};
 use crate::kernel::{Clock, Rng};
+use crate::payments::reconciliation;
 
 /// Sign-ups under way at the same time.
 const SIGN_UPS: usize = 64;
@@ -59,7 +63,11 @@ pub struct Options {
 
 /// Runs the demo. Returns whether every promise was kept.
 pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bool> {
-    let launches = prepare(&options)?;
+    let mut launches = prepare(&options)?;
+    let gateway = Gateway::start(&options.data)?;
+    for launch in &mut launches {
+        launch.settings.extend(gateway.iter().flat_map(|gateway| gateway.settings(options.addresses[0])));
+    }
     let launch = &launches[0];
     let password = data_encoding::BASE32_NOPAD.encode(&rng.bytes::<10>()).to_lowercase();
     create_operator(launch, &password)?;
@@ -73,7 +81,7 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     let mut operator = Operator::new(launch.address, &operator.token);
     let (sale, opens_at) = seed::shop(&mut operator, opens_in, options.stock, PAY_WITHIN).await?;
     let opens = Instant::now() + opens_at.since(operator.server_time().await?);
-    print_entrance(&options, &password);
+    print_entrance(&options, &password, gateway.as_ref());
 
     let tally = Arc::new(Tally::default());
     let recorder = Recorder::new(clock);
@@ -95,23 +103,29 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
         () = crowd => {}
         () = screen::watch(&tally, options.crowd, options.stock, opens) => {}
         result = kill_now_and_then(&mut nodes, &options, opens) => result?,
-        result = tokio::signal::ctrl_c() => { result?; return Ok(false) }
+        result = interrupted() => { result?; return Ok(false) }
     }
     screen::draw(&tally, options.crowd, options.stock, opens, false, 0);
 
     let history = recorder.snapshot();
     write_history(&options, &history)?;
-    let facts = settle(&launch.open_database().await?, &history, SETTLE_WITHIN).await?;
+    let db = launch.open_database().await?;
+    let crowd = settle(&db, &history, SETTLE_WITHIN).await?;
+    let till = Till { address: options.addresses[0], sale, seed: options.seed, gateway: gateway.is_some() };
+    let mut money = payers::pay(till, &db, &history).await?;
+    money.bill_agrees = gateway.as_ref().map(|_| bill_agrees(launch)).transpose()?;
+    let facts = settle(&db, &history, SETTLE_WITHIN).await?;
     let return_grace = if options.profile.is_empty() { RETURN_GRACE } else { RETURN_GRACE_OF_MANY };
-    let calm = options.kills == 0;
-    let evidence = Evidence { history: &history, facts: &facts, settled: true, calm, return_grace };
+    let evidence = Evidence { history: &history, facts: &facts, settled: true, calm: options.kills == 0, return_grace };
     let mut verdict = Verdict::of(evidence, sale, &tally);
+    verdict.sold = verdict::units(&crowd, sale).0;
     verdict.server_memory = nodes.iter().filter_map(|node| usage::memory(node.pid())).map(|(_, peak)| peak).max();
+    verdict.money = Some(money);
     println!("\n{verdict}");
     if !options.once {
-        print_entrance(&options, &password);
+        print_entrance(&options, &password, gateway.as_ref());
         println!("The shop stays open. Ctrl-C closes it.");
-        tokio::signal::ctrl_c().await?;
+        interrupted().await?;
     }
     for node in nodes {
         node.stop(Duration::from_secs(20)).await?;
@@ -165,12 +179,36 @@ fn create_operator(launch: &Launch, password: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print_entrance(options: &Options, password: &str) {
+/// Lets the program compare the gateway's bill of today with the books; whether they agree.
+fn bill_agrees(launch: &Launch) -> anyhow::Result<bool> {
+    let today = reconciliation::day_of(Clock::system().now()).to_string();
+    let mut command = launch.command();
+    command.args(["payments", "reconcile", "--day", &today]).stdin(Stdio::null()).stdout(Stdio::null());
+    Ok(command.stderr(Stdio::null()).status()?.success())
+}
+
+/// Waits for Ctrl-C, or for whoever wants the demo to end.
+async fn interrupted() -> std::io::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminated.recv() => Ok(()),
+    }
+}
+
+fn print_entrance(options: &Options, password: &str, gateway: Option<&Gateway>) {
     for address in &options.addresses {
         println!("\nGraphiQL  http://{address}/graphiql");
     }
     println!("operator  username operator, password {password}");
-    println!("shopper   username {}, password {PASSWORD}\n", username(options.seed, 0));
+    println!("shopper   username {}, password {PASSWORD}", username(options.seed, 0));
+    match gateway {
+        Some(gateway) => {
+            println!("paying    orderPay (the tab Pay): open its redirectUrl and press Pay, or pay with points");
+            println!("gateway   {}  a sandbox that moves no money\n", gateway.url());
+        }
+        None => println!("paying    with points alone: there is no alipay-sandbox beside this program\n"),
+    }
 }
 
 fn write_history(options: &Options, entries: &[history::Entry]) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::checker::{self, Evidence, Invariant, Report};
 use super::facts::Facts;
 use super::history::{Entry, Reply, Step};
+use super::payers::Money;
 use super::tally::{Percentiles, Tally};
 use crate::kernel::SaleId;
 use crate::store::{Database, StoreError};
@@ -15,7 +16,7 @@ use crate::store::{Database, StoreError};
 /// What became of a sale.
 #[derive(Debug, Clone)]
 pub struct Verdict {
-    /// Units sold.
+    /// Units sold to the crowd. What somebody gives back when it has gone home is on sale again.
     pub sold: i64,
     /// Units there were.
     pub stock: i64,
@@ -27,6 +28,8 @@ pub struct Verdict {
     pub report: Report,
     /// Peak memory of the server in bytes, if known.
     pub server_memory: Option<u64>,
+    /// What became of the money, if anybody paid.
+    pub money: Option<Money>,
 }
 
 impl Verdict {
@@ -34,20 +37,14 @@ impl Verdict {
     pub fn of(evidence: Evidence<'_>, sale: SaleId, tally: &Tally) -> Self {
         let facts = evidence.facts;
         let report = checker::check(evidence);
-        let (stock, left) = facts.sale(sale).map_or((0, 0), |sale| (sale.stock_total, sale.stock_left));
-        Self {
-            sold: stock - left,
-            stock,
-            answers: tally.answers(),
-            pushes: tally.pushes(),
-            report,
-            server_memory: None,
-        }
+        let (sold, stock) = units(facts, sale);
+        Self { sold, stock, answers: tally.answers(), pushes: tally.pushes(), report, server_memory: None, money: None }
     }
 
     /// Whether every promise was kept and every shopper answered.
     pub fn holds(&self) -> bool {
-        self.report.is_clean() && self.report.counts.accepted > 0
+        let money = self.money.as_ref().is_none_or(Money::is_right);
+        self.report.is_clean() && self.report.counts.accepted > 0 && money
     }
 }
 
@@ -68,6 +65,12 @@ impl fmt::Display for Verdict {
             format!("answers      p50 {:?}, p99 {:?}", self.answers.p50, self.answers.p99),
             format!("outcomes     p50 {:?}, p99 {:?} after the ticket", self.pushes.p50, self.pushes.p99),
         ];
+        if let Some(money) = &self.money {
+            lines.push(format!("paid         {money}"));
+            let wrong = money.books.breaches().count() + usize::from(money.bill_agrees == Some(false)) + money.failed;
+            let checked = if money.bill_agrees.is_some() { "the books, and the gateway's bill" } else { "the books" };
+            lines.push(format!("money lost   {wrong} faults ({checked})"));
+        }
         if let Some(bytes) = self.server_memory {
             lines.push(format!("memory       {} MB at most (server)", bytes / 1_000_000));
         }
@@ -78,6 +81,9 @@ impl fmt::Display for Verdict {
             writeln!(f, "| {line:width$} |")?;
         }
         writeln!(f, "+{}+", "-".repeat(width + 2))?;
+        for breach in self.money.iter().flat_map(|money| money.books.breaches()) {
+            writeln!(f, "invariant {}: {} {}", breach.invariant, breach.subject, breach.detail)?;
+        }
         if self.report.is_clean() { Ok(()) } else { writeln!(f, "{}", self.report.summary()) }
     }
 }
@@ -95,6 +101,11 @@ impl Verdict {
         ];
         self.report.violations.iter().filter(|violation| !shown.contains(&violation.invariant)).count()
     }
+}
+
+/// Units sold, and units there were.
+pub fn units(facts: &Facts, sale: SaleId) -> (i64, i64) {
+    facts.sale(sale).map_or((0, 0), |sale| (sale.stock_total - sale.stock_left, sale.stock_total))
 }
 
 /// Waits until every ticket in the history is recorded and every event published, or `within` has passed; returns the

@@ -46,6 +46,17 @@ pub const TICKET: &str = concat!("query Ticket($id: ID!) { it: purchaseTicket(id
 pub const CANCEL: &str = "mutation Cancel($input: OrderCancelInput!) { it: orderCancel(input: $input) { \
     order { id status version quantity payBefore closedAt } userErrors { code message } } }";
 
+/// Pays: `{input: {orderId method idempotencyKey}}`.
+pub const PAY: &str = "mutation Pay($input: OrderPayInput!) { it: orderPay(input: $input) { \
+    payment { id status } redirectUrl userErrors { code message } } }";
+
+/// Wants the money back: `{input: {orderId reason idempotencyKey}}`.
+pub const REFUND: &str = "mutation Refund($input: OrderRefundInput!) { it: orderRefund(input: $input) { \
+    refund { id status } userErrors { code message } } }";
+
+/// Reads one's own order: `{id}`.
+pub const ORDER: &str = "query Order($id: ID!) { it: order(id: $id) { status } }";
+
 /// Follows one's own ticket: `{id afterVersion}`.
 pub const FOLLOW: &str = concat!(
     "subscription Follow($id: ID!, $afterVersion: Int) { it: purchaseTicketUpdated(id: $id, afterVersion: $afterVersion) { ",

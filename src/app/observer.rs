@@ -1,0 +1,40 @@
+//! A look from outside: the database, and what the brokers say of themselves. Nothing is made, migrated, opened or attached to, so
+//! it changes nothing for those who work, and can be had while they can't.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::broker::Broker;
+use crate::broker::embedded::EmbeddedBroker;
+use crate::broker::pulsar::PulsarBroker;
+use crate::config::Config;
+use crate::kernel::{Clock, Rng};
+use crate::sales::{self, Snapshot};
+use crate::store::Database;
+
+/// What `doorbuster status` looks at.
+pub struct Observer {
+    /// The database, as its schema is.
+    pub db: Database,
+    /// The broker, to ask and not to use.
+    pub broker: Arc<dyn Broker>,
+    /// What is on sale.
+    pub snapshot: Snapshot,
+}
+
+impl Observer {
+    /// Finds out what there is.
+    pub async fn look(config: &Config, clock: &Clock, rng: &Rng) -> anyhow::Result<Self> {
+        let db = Database::open(&config.store).await.context("opening the database")?;
+        let read = sales::read_snapshot(&db, &config.sales, clock).await;
+        let snapshot = read.context("reading the database (has a node, or `doorbuster migrate`, made its tables?)")?;
+        let (clock, rng) = (clock.clone(), rng.clone());
+        let broker: Arc<dyn Broker> = if config.broker.url.scheme() == Some("embedded") {
+            Arc::new(EmbeddedBroker::open(db.clone(), clock, rng, &config.broker).await?)
+        } else {
+            Arc::new(PulsarBroker::look(&config.broker, clock, rng).await.context("asking the brokers")?)
+        };
+        Ok(Self { db, broker, snapshot })
+    }
+}
