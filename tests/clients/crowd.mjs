@@ -6,8 +6,8 @@ import { connect } from 'node:net'
 import WebSocket from 'ws'
 import { Server, until } from './lib/server.mjs'
 
-const SILENT = 4000
-const SUBSCRIBED = 1000
+const SILENT = 10_000
+const SUBSCRIBED = 10_000
 const DEAF = 20
 // Open files that come and go by themselves, kept-alive connections of this client among them.
 const SLACK = 10

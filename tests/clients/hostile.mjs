@@ -119,4 +119,4 @@ if (after !== before) console.log(`something was executed: ${before} became ${af
 console.log(`hostile documents refused: ${cases.length - failed} of ${cases.length}`)
 if (measure) console.log(`under ${BUDGET} ms of CPU: ${cases.length - dear} of ${cases.length}`)
 server.cleanUp()
-process.exit(failed || after !== before ? 1 : 0)
+process.exit(failed || dear || after !== before ? 1 : 0)

@@ -22,5 +22,7 @@ mod flows {
     pub mod shop;
     pub mod storage_faults;
 }
+#[cfg(feature = "sabotage")]
+mod mistakes;
 mod money;
 mod support;

@@ -3,14 +3,14 @@
 // An example is a fenced block ```graphql WHO (WHO is `operator`, `buyer` or nothing), after which come ```json
 // variables (if there are any) and ```json answer, or ```json events for a subscription: one object a line. Examples run
 // in their order in one shop. What the page shows and what the shop answers are the same but for what differs from run to
-// run: identifiers, tokens, cursors and numbers of orders keep their form, and where one comes again it stands for the
+// run: identifiers, tokens, cursors, numbers of orders and addresses of payment pages keep their form, and where one comes again it stands for the
 // same thing; moments are moments. The page's `serverTime` is its present: moments in variables move with it.
 import { readFileSync } from 'node:fs'
 import { Kind, OperationTypeNode, parse } from 'graphql'
 
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
 const ID = /^([a-z]+)_[A-Za-z0-9_-]{16,}$/
-const NAMED = new Set(['token', 'number', 'cursor', 'startCursor', 'endCursor'])
+const NAMED = new Set(['token', 'number', 'cursor', 'startCursor', 'endCursor', 'redirectUrl'])
 const COUNTED = new Set(['version'])
 
 export function read(file) {

@@ -23,9 +23,11 @@ const servers = new Set()
 process.on('exit', () => servers.forEach((server) => server.cleanUp()))
 
 export class Server {
-  // `settings`: more of them, as `section.key=value`.
+  // `settings`: more of them, as `section.key=value`, or a function that makes them of the port.
   static async start(program, settings = []) {
-    const server = new Server(program, settings, await freePort())
+    const port = await freePort()
+    const more = typeof settings === 'function' ? settings(port) : settings
+    const server = new Server(program, more, port)
     servers.add(server)
     await server.#run(['operator', 'create', '--username', OPERATOR.username, '--display-name', 'Ada', '--password-stdin'])
     await server.up()
@@ -47,13 +49,18 @@ export class Server {
     return this.child.pid
   }
 
-  async #run(command) {
+  // Compares the gateway's bill of this day with the books, which are known to differ.
+  async reconcile(day) {
+    await this.#run(['payments', 'reconcile', '--day', day], 1)
+  }
+
+  async #run(command, expected = 0) {
     const child = spawn(this.program, [...this.settings, ...command], { stdio: ['pipe', 'ignore', 'pipe'] })
     let errors = ''
     child.stderr.on('data', (data) => (errors += data))
     child.stdin.end(`${OPERATOR.password}\n`)
     const [code] = await once(child, 'exit')
-    if (code !== 0) throw new Error(`${command.join(' ')}: ${errors}`)
+    if (code !== expected) throw new Error(`${command.join(' ')}: ended with ${code}: ${errors}`)
   }
 
   async up() {

@@ -168,7 +168,11 @@ async fn requests_are_named() {
 async fn introspection_can_be_switched_off() {
     let server = start().await;
     assert!(query(&server, "{ __schema { queryType { name } } }").await.get("data").is_some());
+    assert!(query(&server, "{ doubel(n: 1) }").await.to_string().contains("Did you mean"));
     let server = start_with(|config| config.graphql.introspection = false).await;
+    let answer = query(&server, "{ doubel(n: 1) }").await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+    assert!(!answer.to_string().contains("double"), "a suggestion: {answer}");
     let answer = query(&server, "{ ...F } fragment F on Query { __type(name: \"Query\") { name } }").await;
     assert_eq!(answer["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
     assert_eq!(query(&server, "{ __typename }").await["data"]["__typename"], "Query");
@@ -185,6 +189,18 @@ async fn operations_that_take_too_long_are_given_up() {
     // The mutation runs on.
     server.state.go_on.notify_one();
     until("the mutation ends", || server.state.bumps.load(Ordering::SeqCst) == 1).await;
+}
+
+#[tokio::test]
+async fn answers_that_are_too_large_are_refused() {
+    let server = start_with(|config| config.graphql.answer_max = Size(4096)).await;
+    let ask = |bytes: usize| post(&server, NEW, json!({"query": format!("{{ big(bytes: {bytes}) }}")}).to_string());
+    assert_eq!(ask(4000).send().await.unwrap().status(), 200);
+    let response = ask(5000).send().await.unwrap();
+    assert_eq!(response.status(), 400);
+    let answer: Value = response.json().await.unwrap();
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "DOCUMENT_TOO_COMPLEX");
+    assert!(answer.get("data").is_none() && answer.to_string().contains("4096"), "{answer}");
 }
 
 #[tokio::test]

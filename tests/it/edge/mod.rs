@@ -1,5 +1,7 @@
 //! The GraphQL edge over real sockets, in front of a small schema of its own.
 
+mod abuse;
+mod abuse_sockets;
 mod access;
 mod audit;
 mod documents;

@@ -1,7 +1,9 @@
 //! Connections that misbehave, byte by byte.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use doorbuster::demo::server::Launch;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -95,4 +97,63 @@ async fn shutdown_lets_requests_finish() {
     timeout(PATIENCE, server.serving).await.expect("the server stops").unwrap();
     timeout(PATIENCE, server.edge.closed()).await.expect("nothing is left");
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+/// The server can't know that a request is on its way on a connection that is idle.
+#[tokio::test]
+async fn a_server_that_leaves_answers_requests_that_come_and_says_that_they_are_the_last() {
+    let server = start_with(|config| config.server.linger = Span(PATIENCE * 2)).await;
+    let ask = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    idle.write_all(ask.as_bytes()).await.unwrap();
+    let mut first = [0; 15];
+    idle.read_exact(&mut first).await.unwrap();
+    server.shutdown.cancel();
+    let newcomer = TcpStream::connect(server.address).await.unwrap();
+    for mut stream in [idle, newcomer] {
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("the server hangs up").unwrap();
+        assert!(answer.contains("connection: close") && answer.ends_with("ok\n"), "{answer}");
+    }
+}
+
+/// Who sends many requests at once has them answered one at a time, in turns with everybody else.
+#[tokio::test]
+async fn requests_in_a_pipeline_do_not_keep_others_waiting() {
+    const EACH: usize = 12;
+    let server = start().await;
+    let mut streams = Vec::new();
+    for who in 0..3 {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let one = format!("GET /graphql?query=%7Blook(who:{who})%7D HTTP/1.1\r\nhost: x\r\n");
+        let last = format!("{one}connection: close\r\n\r\n");
+        streams.push((stream, format!("{one}\r\n").repeat(EACH - 1) + &last));
+    }
+    for (stream, requests) in &mut streams {
+        stream.write_all(requests.as_bytes()).await.unwrap();
+    }
+    for (mut stream, _) in streams {
+        let mut answers = String::new();
+        timeout(PATIENCE, stream.read_to_string(&mut answers)).await.expect("the server hangs up").unwrap();
+        assert_eq!(answers.matches("HTTP/1.1 200").count(), EACH, "{answers}");
+    }
+    let looked = server.state.looked.lock().unwrap().clone();
+    let longest = looked.chunk_by(|one, next| one == next).map(<[i32]>::len).max();
+    assert!(longest < Some(EACH / 2), "one was answered while others waited: {looked:?}");
+}
+
+/// Shells and service managers often allow 1024 files where nobody asks for more, and each connection is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_takes_as_many_files_as_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("doorbuster");
+    let script = format!("#!/bin/sh\nulimit -S -n 100\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_doorbuster"));
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let server = Launch::new(&program, folder.path()).unwrap().start(Duration::from_secs(60)).await.unwrap();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let [soft, hard, _] = files.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{files}") };
+    assert_eq!(soft, hard);
 }

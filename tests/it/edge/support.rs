@@ -41,6 +41,8 @@ pub struct State {
     pub stock: broadcast::Sender<(String, i32)>,
     /// How many items of `flood` were asked for.
     pub flooded: AtomicUsize,
+    /// Who called `look`, in order.
+    pub looked: std::sync::Mutex<Vec<i32>>,
 }
 
 /// A document that the server trusts.
@@ -55,6 +57,11 @@ pub struct Query;
 impl Query {
     async fn echo(&self, text: String) -> String {
         text
+    }
+
+    async fn look(&self, ctx: &Context<'_>, who: i32) -> i32 {
+        ctx.data_unchecked::<Arc<State>>().looked.lock().unwrap().push(who);
+        who
     }
 
     async fn double(&self, n: i32) -> i32 {
@@ -257,6 +264,7 @@ pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
         go_on: Notify::new(),
         stock: broadcast::channel(64).0,
         flooded: AtomicUsize::new(0),
+        looked: std::sync::Mutex::default(),
     });
     let schema = Schema::build(Query, Mutation, Subscriptions).data(state.clone()).finish();
     let shutdown = CancellationToken::new();
@@ -267,6 +275,7 @@ pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
             config: config.graphql.clone(),
             access: config.access.clone(),
             limits: config.limits.clone(),
+            tally: None,
             trusted: [TRUSTED, UNFIT].map(|text| (trusted::id(text), text.to_owned())).into(),
             body_max: *config.server.body_max,
             read_timeout: *config.server.read_timeout,

@@ -24,15 +24,15 @@ struct Fault {
     what: &'static str,
     /// Whether it is tried at each change, not only when asked for.
     each_change: bool,
-    /// A pause inside the nodes, where the fault is to find them.
-    pause: Option<&'static str>,
+    /// What is switched on inside the nodes: a pause, where the fault is to find them, or the fault itself.
+    inside: Option<&'static str>,
 }
 
-const fn fault(name: &'static str, what: &'static str, each_change: bool, pause: Option<&'static str>) -> Fault {
-    Fault { name, what, each_change, pause }
+const fn fault(name: &'static str, what: &'static str, each_change: bool, inside: Option<&'static str>) -> Fault {
+    Fault { name, what, each_change, inside }
 }
 
-const FAULTS: [Fault; 19] = [
+const FAULTS: [Fault; 22] = [
     fault("F1", "node killed between admission and publishing", true, Some("publisher.slow")),
     fault("F2", "node killed after publishing, before the answer", false, Some("purchase.slow_answer")),
     fault("F3", "node killed before the writer's commit", false, Some("writer.slow")),
@@ -42,13 +42,16 @@ const FAULTS: [Fault; 19] = [
     fault("F7", "Pulsar away for a minute", false, None),
     fault("F8", "Redis killed, back empty", true, None),
     fault("F9", "Redis back with an old dump", false, None),
+    fault("F1+F8", "node killed before publishing, and Redis back empty", false, Some("publisher.slow")),
     fault("F11", "PostgreSQL killed, back at once", true, None),
     fault("F12", "all PostgreSQL sessions terminated, again and again", false, None),
     fault("F13-cut", "no connections to Redis and PostgreSQL for 3 s", false, None),
     fault("F13-half-open", "connections to Redis and PostgreSQL dead without a word", false, None),
     fault("F13-slow", "500 ms to Redis and PostgreSQL for 5 s", false, None),
     fault("F13-reset", "connections to Redis and PostgreSQL reset, again and again", false, None),
+    fault("F17", "messages come twice, late and out of order", true, Some("broker.unruly")),
     fault("F18", "messages that nobody can read", false, None),
+    fault("F19", "delayed messages come at once, twice or never", false, Some("broker.unruly_timeouts")),
     fault("F23", "node stands still for 6 s", true, None),
     fault("F24", "a lock on the orders for 4 s", false, None),
     fault("SIGTERM", "node stopped in the middle of the rush, and started again", true, None),
@@ -108,6 +111,7 @@ impl<'a> Cluster<'a> {
                 run.kill(1).await;
                 run.kill(0).await;
             }
+            "F1+F8" => drop(tokio::join!(run.kill(1), async { self.servers.wipe("redis") })),
             "F6" => self.without("pulsar", away(5)).await,
             "F7" => self.without("pulsar", away(60)).await,
             "F8" => self.servers.wipe("redis"),
@@ -124,6 +128,8 @@ impl<'a> Cluster<'a> {
                 })
                 .await;
             }
+            // From the start, and for so long that some of everything happens.
+            "F17" | "F19" => sleep(away(10)).await,
             "F18" => self.garbage().await,
             "F23" => {
                 let node = Pid::from_raw(run.nodes[1].pid() as i32).unwrap();
@@ -145,10 +151,12 @@ impl<'a> Cluster<'a> {
     }
 
     /// Whether the fault left its trace, where it is not certain by itself: bytes that were swallowed, connections made
-    /// again, gates that had to be rebuilt.
-    fn was_struck(&self, name: &str, before: [u64; 2], epochs: u64) -> bool {
+    /// again, gates that had to be rebuilt, words in the nodes' logs.
+    fn was_struck(&self, name: &str, before: [u64; 2], epochs: u64, said: &str) -> bool {
         match name {
-            "F8" | "F9" => epochs >= 4,
+            "F17" => ["comes 200ms late", "comes 5s late"].iter().all(|word| said.contains(word)),
+            "F19" => ["comes at once", "comes twice", "comes never"].iter().all(|word| said.contains(word)),
+            "F8" | "F9" | "F1+F8" => epochs >= 4,
             "F13-half-open" => self.redis.swallowed() > 0 && self.postgres.swallowed() > 0,
             "F12" | "F13-cut" | "F13-reset" => {
                 let now = self.connections();
@@ -242,7 +250,7 @@ async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
         per_second: 30,
         load: (Duration::from_secs(60), Duration::from_secs(60)),
         habits: Habits { impatient: 0, cancel: 25, persistent: 10, ..Habits::default() },
-        pauses: fault.pause,
+        pauses: fault.inside,
         calm: false,
         // Longer than the slowest of these runs takes to sell everything once more at the end.
         pay_within: Duration::from_secs(3),
@@ -257,10 +265,11 @@ async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
     cluster.strike(fault.name, &mut run).await;
     let recovered = run.until_sold_on_each_node().await;
     let recorder = run.recorder.clone();
+    let said = ["one", "two"].map(|name| std::fs::read_to_string(folder.path().join(format!("{name}.log"))).unwrap());
     let outcome = run.end(folder).await;
     let counts = &outcome.report.counts;
     let mut faults = outcome.faults();
-    if !cluster.was_struck(fault.name, connections, counts.epochs) {
+    if !cluster.was_struck(fault.name, connections, counts.epochs, &said.concat()) {
         faults = format!("{faults}\nthe fault did not happen");
     }
     // A run in which nothing happens proves nothing.

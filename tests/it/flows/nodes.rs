@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use doorbuster::broker::Topic;
 use doorbuster::demo::socket::{Event, Socket, payload};
 use doorbuster::demo::wire;
 use doorbuster::nodes::Leases;
+use doorbuster::orders::rebuild::WRITER;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -13,31 +15,32 @@ use crate::support::servers::{FreshDatabase, pulsar, pulsar_admin, redis};
 use crate::support::{PATIENCE, Shop, Terms, until};
 
 /// The servers, with a database, keys and topics of one test's own.
-struct Cluster(FreshDatabase);
+struct Cluster(FreshDatabase, &'static str);
 
 impl Cluster {
-    async fn new() -> Self {
-        Self(FreshDatabase::create().await)
-    }
-
     async fn node(&self, name: &str) -> Shop {
         let own = self.0.name();
         let settings = format!(
             "[gate]\nurl = \"{}\"\nprefix = \"{own}\"\n[broker]\nurl = \"{}\"\nadmin_url = \"{}\"\ntenant = \"{own}\"\n\
-             partitions = 2\n[node]\nname = \"{name}\"\nlease = \"2s\"\n",
+             partitions = 2\n[node]\nname = \"{name}\"\nlease = \"2s\"\n{}",
             redis(),
             pulsar(),
-            pulsar_admin()
+            pulsar_admin(),
+            self.1
         );
         Shop::open_on(&self.0.url(), tempfile::tempdir().unwrap(), &settings).await
     }
 
+    /// Two nodes with more settings, in TOML.
+    async fn two_with(settings: &'static str) -> (Self, Shop, Shop) {
+        let cluster = Self(FreshDatabase::create().await, settings);
+        let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+        (cluster, one, two)
+    }
+
     /// A fresh one with two nodes.
     async fn two() -> (Self, Shop, Shop) {
-        let cluster = Self::new().await;
-        let one = cluster.node("one").await;
-        let two = cluster.node("two").await;
-        (cluster, one, two)
+        Self::two_with("").await
     }
 }
 
@@ -135,4 +138,69 @@ async fn a_node_that_leaves_hands_over_its_jobs_and_the_other_sells_on() {
     .await;
     let decided = timeout(Duration::from_secs(30), two.decided(&bob, &second.unwrap())).await.unwrap();
     assert_eq!(decided["status"], "CONFIRMED");
+}
+
+/// A gate that is rebuilt waits for the tickets on their way to an order writer, and knows them when it opens.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuilt_gate_knows_what_nobody_had_decided() {
+    let nobody_writes = "roles = [\"api\", \"relay\", \"timeouts\", \"jobs\"]\n";
+    let mut cluster = Cluster(FreshDatabase::create().await, nobody_writes);
+    let one = cluster.node("one").await;
+    let sale = one.sale(&Terms::default()).await;
+    let alice = one.buyer("alice").await;
+    let ticket = buy(&one, &alice, &sale, "key-00001").await;
+    let (orders, without) = (one.app.orders().clone(), "the gate opened without what was on its way");
+    let rebuilding = tokio::spawn(async move { orders.open_gates(Duration::from_secs(3600)).await });
+    until("closed", async || match one.buy(&alice, &sale, "key-00001", 1).await {
+        Ok(again) => {
+            assert_eq!(again, ticket, "{without}");
+            false
+        }
+        Err(code) => code == "TRY_LATER",
+    })
+    .await;
+    assert!(!rebuilding.is_finished(), "{without}");
+    cluster.1 = "";
+    let two = cluster.node("two").await;
+    rebuilding.await.unwrap().unwrap();
+    assert_eq!(buy(&two, &alice, &sale, "key-00001").await, ticket, "{without}");
+    assert_eq!(two.decided(&alice, &ticket).await["status"], "CONFIRMED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_sees_who_reads_which_partition() {
+    let (_cluster, one, two) = Cluster::two().await;
+    let readers = async || {
+        let shares = two.app.broker().shares(Topic::OrderRequests, WRITER).await.unwrap();
+        assert_eq!(shares.len(), 2, "{shares:?}");
+        let reader = |reader: Option<String>| reader.and_then(|name| Some(name.split_once('-')?.0.to_owned()));
+        shares.into_iter().filter_map(|share| reader(share.reader)).collect::<Vec<_>>()
+    };
+    until("both read", async || {
+        let readers = readers().await;
+        readers.iter().any(|node| node == "one") && readers.iter().any(|node| node == "two")
+    })
+    .await;
+    one.stop().await;
+    until("the one that is left reads all", async || readers().await == ["two", "two"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_may_ask_so_often_on_all_nodes_together() {
+    let limits = "[limits]\nunlimited = []\nrequests_per_address_per_second = 0\nrequests_per_user_per_second = 0\n\
+                  purchases_per_user_per_minute = 4\n";
+    let (_cluster, one, two) = Cluster::two_with(limits).await;
+    let buyer = one.buyer("alice").await;
+    let query =
+        "mutation { salePurchase(input: { saleId: \"nothing\", idempotencyKey: \"key-0001\" }) { ticket { id } } }";
+    let mut refused = Vec::new();
+    for turn in 0..8 {
+        let answer = [&one, &two][turn % 2].ask(Some(&buyer), query, json!({})).await;
+        refused.push(answer["errors"][0]["extensions"]["code"] == "RATE_LIMITED");
+        if refused[turn] {
+            let seconds = answer["errors"][0]["extensions"]["retryAfterSeconds"].as_u64();
+            assert!(seconds.is_some_and(|seconds| (1..=15).contains(&seconds)), "{answer}");
+        }
+    }
+    assert_eq!(refused, [false, false, false, false, true, true, true, true], "each node alone would let all pass");
 }

@@ -171,9 +171,10 @@ impl Scenario {
         for (key, value) in &self.settings {
             launch = launch.set(key, value);
         }
-        if let Some(name) = self.sabotage.or(self.pauses) {
-            launch.environment.push(("DOORBUSTER_SABOTAGE".into(), name.into()));
-        }
+        // And what this process itself is to do wrong: so its tests can be tested.
+        let own = std::env::var("DOORBUSTER_SABOTAGE").ok();
+        let switches: Vec<_> = [self.sabotage, self.pauses, own.as_deref()].into_iter().flatten().collect();
+        launch.environment.push(("DOORBUSTER_SABOTAGE".into(), switches.join(",")));
         launch
     }
 

@@ -1,6 +1,8 @@
 //! The server's client and the sandbox: what each answer comes to when the network and the gateway misbehave.
 
-use doorbuster::kernel::{Clock, Currency, Money};
+use std::time::Duration;
+
+use doorbuster::kernel::{Breaker, Clock, Currency, Money};
 use doorbuster::payments::alipay::Alipay;
 use doorbuster::payments::gateway::{
     BadMessage, Closed, Outcome, PageRequest, PaymentGateway as _, RefundFound, TradeStatus,
@@ -127,15 +129,41 @@ async fn cases_25_to_28_no_answer_that_says_nothing_counts() {
 async fn a_gateway_that_hangs_or_is_gone_is_unknown_in_time() {
     let sandbox = Sandbox::start();
     let merchant = sandbox.merchant();
-    let client = Alipay::new(merchant, std::time::Duration::from_millis(300), Clock::system()).unwrap();
+    let breaker = Breaker::new(Duration::from_millis(300));
+    let client = Alipay::new(merchant, Duration::from_millis(300), breaker, Clock::system()).unwrap();
     sandbox.faults(json!([{ "kind": "hang", "times": 1, "millis": 60_000 }])).await;
     assert!(matches!(client.query("p1").await, Outcome::Unknown { reason } if reason.contains("in time")));
     let stranger =
         doorbuster::payments::alipay::Merchant { app_id: "9021000000000009".to_owned(), ..sandbox.merchant() };
-    let stranger = Alipay::new(stranger, std::time::Duration::from_secs(3), Clock::system()).unwrap();
+    let breaker = Breaker::new(Duration::from_secs(10));
+    let stranger = Alipay::new(stranger, Duration::from_secs(3), breaker, Clock::system()).unwrap();
     assert!(matches!(stranger.query("p1").await, Outcome::Misconfigured { reason } if reason.contains("app-id")));
     drop(sandbox);
     assert!(matches!(client.query("p1").await, Outcome::Unknown { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_is_silent_for_long_is_asked_now_and_then_until_it_answers() {
+    let sandbox = Sandbox::start();
+    let breaker = Breaker::new(Duration::from_millis(100));
+    let client = Alipay::new(sandbox.merchant(), Duration::from_millis(100), breaker, Clock::system()).unwrap();
+    paid(&sandbox, &client, "p1", 990).await;
+    assert!(!client.refuses());
+    sandbox.faults(json!([{ "kind": "hang", "times": 3, "millis": 60_000 }])).await;
+    let asked = async || match client.refund("p1", "r1", yuan(990), "").await {
+        Outcome::Unknown { reason } => !reason.contains("not asked"),
+        other => panic!("{other:?}"),
+    };
+    until("refused", async || !asked().await).await;
+    assert!(client.refuses());
+    // The money goes back once, whichever try it is that gets through: one that hung may have.
+    until("answered", async || {
+        let answer = client.refund("p1", "r1", yuan(990), "").await;
+        matches!(answer, Outcome::Succeeded(()) | Outcome::Pending { .. })
+    })
+    .await;
+    assert!(!client.refuses());
+    assert_eq!(client.query_refund("p1", "r1").await, Outcome::Succeeded(RefundFound::Done(yuan(990))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

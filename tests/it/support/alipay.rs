@@ -1,26 +1,63 @@
 //! The sandbox gateway as a process of its own, on a free port, with keys of its own.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use doorbuster::kernel::{Clock, Timestamp};
+use doorbuster::kernel::{Breaker, Clock, Timestamp};
 use doorbuster::payments::alipay::wire::{Parameters, time_text};
 use doorbuster::payments::alipay::{Alipay, Merchant, SigningKey, VerifyingKey};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-/// A running sandbox; ends with the test.
+/// The folder with the keys of all sandboxes: making them takes longer than most tests. It stays between runs.
+fn keys() -> &'static Path {
+    static KEYS: LazyLock<PathBuf> = LazyLock::new(|| {
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("alipay-sandbox-keys");
+        if !place.exists() {
+            let making = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+            drop(run(making.path(), &[]));
+            // Another run of the tests may have been faster; its keys are as good.
+            let _other_was_faster = std::fs::rename(making.keep(), &place);
+        }
+        place
+    });
+    &KEYS
+}
+
+/// Starts the program; what it said of itself.
+fn run(keys: &Path, arguments: &[&str]) -> (Process, Value) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_alipay-sandbox"))
+        .args(["--listen", "127.0.0.1:0", "--keys"])
+        .arg(keys)
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let info = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not a line of JSON: {line}"));
+    (Process { child }, info)
+}
+
+/// What a shop must know of it.
+const SETTINGS: [&str; 5] =
+    ["alipay_url", "alipay_app_id", "alipay_seller_id", "alipay_private_key_file", "alipay_public_key_file"];
+
+/// A running sandbox; ends with the last of those who share it.
 pub struct Sandbox {
-    child: Child,
+    process: Arc<Process>,
     /// What it said of itself: `listening`, `alipay_url`, ids and key files.
     pub info: Value,
     http: reqwest::Client,
-    folder: TempDir,
 }
 
-impl Drop for Sandbox {
+struct Process {
+    child: Child,
+}
+
+impl Drop for Process {
     fn drop(&mut self) {
         let _gone_already = self.child.kill();
         let _status = self.child.wait();
@@ -35,18 +72,13 @@ impl Sandbox {
 
     /// With these arguments.
     pub fn start_with(arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_alipay-sandbox"))
-            .args(["--listen", "127.0.0.1:0", "--keys"])
-            .arg(folder.path().join("keys"))
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let info = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not a line of JSON: {line}"));
-        Self { child, info, http: reqwest::Client::new(), folder }
+        let (process, info) = run(keys(), arguments);
+        Self { process: Arc::new(process), info, http: reqwest::Client::new() }
+    }
+
+    /// The same sandbox for another test: connections belong to the runtime that opened them.
+    pub fn share(&self) -> Self {
+        Self { process: self.process.clone(), info: self.info.clone(), http: reqwest::Client::new() }
     }
 
     fn said(&self, name: &str) -> &str {
@@ -60,7 +92,7 @@ impl Sandbox {
 
     /// The file of one of the keys: `app_private`, `app_public`, `alipay_private`, `alipay_public`.
     pub fn key_file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(format!("keys/{name}.pem"))
+        keys().join(format!("{name}.pem"))
     }
 
     fn key_text(&self, name: &str) -> String {
@@ -80,12 +112,15 @@ impl Sandbox {
     /// The `[payments]` section of a shop that the sandbox reaches at `public_url`.
     pub fn settings(&self, public_url: &str) -> String {
         let mut text = format!("[payments]\npublic_url = \"{public_url}\"\n");
-        for name in
-            ["alipay_url", "alipay_app_id", "alipay_seller_id", "alipay_private_key_file", "alipay_public_key_file"]
-        {
+        for name in SETTINGS {
             text += &format!("{name} = \"{}\"\n", self.said(name));
         }
         text
+    }
+
+    /// The same as keys and values, without the public URL.
+    pub fn setting_pairs(&self) -> Vec<(String, String)> {
+        SETTINGS.iter().map(|name| (format!("payments.{name}"), self.said(name).to_owned())).collect()
     }
 
     /// The shop as the gateway knows it.
@@ -104,7 +139,7 @@ impl Sandbox {
     /// The server's client of this gateway.
     pub fn client(&self) -> Alipay {
         let merchant = self.merchant().check().unwrap();
-        Alipay::new(merchant, Duration::from_secs(3), Clock::system()).unwrap()
+        Alipay::new(merchant, Duration::from_secs(3), Breaker::new(Duration::from_secs(10)), Clock::system()).unwrap()
     }
 
     /// A path of the JSON face.
@@ -133,6 +168,25 @@ impl Sandbox {
         let url = format!("{}/sandbox/faults", self.url());
         let answer = self.http.put(url).json(&faults).send().await.unwrap();
         assert_eq!(answer.status(), 204, "{faults}");
+    }
+
+    /// Adds a switch for one trade: what goes wrong, with which method, how often.
+    pub async fn fault_of(&self, number: &str, kind: &str, method: Option<&str>, times: Option<u32>) {
+        let fault = json!({ "number": number, "kind": kind, "method": method, "times": times });
+        self.add_fault(fault).await;
+    }
+
+    /// Adds a switch to those that are on.
+    pub async fn add_fault(&self, fault: Value) {
+        let url = format!("{}/sandbox/faults", self.url());
+        let answer = self.http.post(url).json(&fault).send().await.unwrap();
+        assert_eq!(answer.status(), 204, "{fault}");
+    }
+
+    /// Takes the switches of one trade away.
+    pub async fn mend(&self, number: &str) {
+        let url = format!("{}/sandbox/faults?number={number}", self.url());
+        assert_eq!(self.http.delete(url).send().await.unwrap().status(), 204);
     }
 
     /// One fault, once.

@@ -21,16 +21,30 @@ use tokio::task::JoinHandle;
 /// How long a test waits for something that must become so.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running shop with one operator.
+/// A running shop with one operator, in this process.
 pub struct Shop {
     pub app: App,
+    front: Front,
+    shutdown: Shutdown,
+    serving: JoinHandle<()>,
+    folder: TempDir,
+}
+
+/// A shop as its users reach it, in whatever process it runs.
+pub struct Front {
+    /// The operator's token.
     pub operator: String,
     url: String,
     address: SocketAddr,
     http: reqwest::Client,
-    shutdown: Shutdown,
-    serving: JoinHandle<()>,
-    folder: TempDir,
+}
+
+impl std::ops::Deref for Shop {
+    type Target = Front;
+
+    fn deref(&self) -> &Front {
+        &self.front
+    }
 }
 
 /// What a test says of a sale.
@@ -38,6 +52,7 @@ pub struct Terms {
     pub stock: i64,
     pub limit: i64,
     pub pay_within_seconds: i64,
+    pub points_price: Option<i64>,
     /// Seconds from now.
     pub starts: i64,
     pub ends: i64,
@@ -45,7 +60,7 @@ pub struct Terms {
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { stock: 10, limit: 1, pay_within_seconds: 600, starts: -60, ends: 3600 }
+        Self { stock: 10, limit: 1, pay_within_seconds: 600, points_price: None, starts: -60, ends: 3600 }
     }
 }
 
@@ -54,7 +69,9 @@ fn config(store: &str, extra: &str) -> Config {
         "[store]\nurl = \"{store}\"\n[accounts]\nhash_memory = \"8KiB\"\nhash_passes = 1\n\
          sign_ins_per_account_per_minute = 0\nattempts_per_address_per_minute = 0\n{extra}"
     );
-    Config::from_toml(&text).unwrap()
+    let mut config = Config::from_toml(&text).unwrap();
+    config.server.linger = doorbuster::config::Span(Duration::ZERO);
+    config
 }
 
 impl Shop {
@@ -75,25 +92,26 @@ impl Shop {
 
     /// On this database.
     pub async fn open_on(store: &str, folder: TempDir, extra: &str) -> Self {
+        Self::open_at(SocketAddr::from(([127, 0, 0, 1], 0)), store, folder, extra).await
+    }
+
+    /// At this address; its port may be 0.
+    pub async fn open_at(address: SocketAddr, store: &str, folder: TempDir, extra: &str) -> Self {
         let app = App::build(config(store, extra), Clock::system(), Rng::system()).await.unwrap();
         let made = app.accounts().create_operator("operator", "password123", "Operator").await.unwrap();
         let _existed_before = made.is_err();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let base = format!("http://{address}");
         let shutdown = Shutdown::new();
         app.start();
         let serving = {
             let (app, shutdown) = (app.clone(), shutdown.clone());
             tokio::spawn(async move { app.serve(listener, &shutdown).await })
         };
-        let http = reqwest::Client::new();
-        let url = format!("{base}/graphql");
-        let mut shop = Self { app, operator: String::new(), url, address, http, shutdown, serving, folder };
-        let ready = format!("{base}/health/ready");
-        until("ready", async || shop.http.get(&ready).send().await.is_ok_and(|answer| answer.status() == 200)).await;
-        shop.operator = shop.sign_in("operator").await;
-        shop
+        let mut front = Front::at(address);
+        front.until_ready().await;
+        front.operator = front.sign_in("operator").await;
+        Self { app, front, shutdown, serving, folder }
     }
 
     /// Stops and starts again on the same file.
@@ -107,6 +125,20 @@ impl Shop {
         shutdown.begin();
         serving.await.unwrap();
         folder
+    }
+}
+
+impl Front {
+    /// The shop at this address; nobody is signed in.
+    pub fn at(address: SocketAddr) -> Self {
+        let url = format!("http://{address}/graphql");
+        Self { operator: String::new(), url, address, http: reqwest::Client::new() }
+    }
+
+    /// Waits until it takes traffic.
+    pub async fn until_ready(&self) {
+        let ready = format!("http://{}/health/ready", self.address);
+        until("ready", async || self.http.get(&ready).send().await.is_ok_and(|answer| answer.status() == 200)).await;
     }
 
     /// Where it listens.
@@ -167,7 +199,7 @@ impl Shop {
         let input = json!({
             "sessionId": made["saleSessionCreate"]["session"]["id"], "productId": made["productCreate"]["product"]["id"],
             "price": { "amount": "9.90" }, "stock": terms.stock, "limitPerBuyer": terms.limit,
-            "payWithinSeconds": terms.pay_within_seconds, "returnsOnRefund": true,
+            "payWithinSeconds": terms.pay_within_seconds, "returnsOnRefund": true, "pointsPrice": terms.points_price,
         });
         let made = self.data(operator, query, json!({ "i": input })).await;
         made["saleCreate"]["sale"]["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()

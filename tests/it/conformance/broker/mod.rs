@@ -30,7 +30,8 @@ macro_rules! quiet_cases {
             a_group_that_comes_later_begins_with_what_is_kept, dropped_receives_lose_nothing, lingers_for_more,
             competing_share, competing_gets_unacknowledged_again, competing_gives_back, competing_has_one_group,
             delayed_is_never_early, delayed_survives, broadcast_reaches_everyone, broadcast_says_when_it_lagged,
-            barrier_passes_when_everything_before_is_done, backlog_counts_what_waits, failures_come_back_verbatim,
+            barrier_passes_when_everything_before_is_done, barrier_stands_behind_what_was_given_up,
+            backlog_counts_what_waits, failures_come_back_verbatim,
             failures_are_taken_once, refuses_what_is_too_large, closed_says_so,
         }
     };

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::FutureExt as _;
+
 use super::*;
 
 pub async fn what_was_published_survives(rig: &dyn Rig) {
@@ -246,4 +248,25 @@ pub async fn barrier_passes_when_everything_before_is_done(rig: &dyn Rig) {
     broker.close().await;
     let broker = rig.open().await;
     assert!(broker.acked_through(topic, partition, GROUP).await.unwrap() >= barrier);
+}
+
+pub async fn barrier_stands_behind_what_was_given_up(rig: &dyn Rig) {
+    let broker = rig.open().await;
+    let (topic, partition) = (Topic::OrderRequests, broker.partition_of(Topic::OrderRequests, b"k"));
+    // Asked once and dropped: nobody will learn what became of them.
+    let given_up = (0..50).map(|number| broker.publish(topic, messages("k", number..number + 1)).now_or_never());
+    assert!(given_up.filter(Option::is_none).count() > 0, "all were stored at once");
+    let barrier = broker.end_position(topic, partition).await.unwrap();
+    broker.publish(topic, vec![message("k", "after")]).await.unwrap();
+    let mut consumer = orders(&*broker, "k").await;
+    let mut before = 0;
+    loop {
+        let next = take(&mut consumer, 1).await.remove(0);
+        if text(&next) == "after" {
+            break;
+        }
+        assert!(next.position <= barrier, "it stood behind the barrier: {next:?}, {barrier}");
+        before += 1;
+    }
+    assert!(before > 0, "none of them was under way");
 }

@@ -61,6 +61,10 @@ pub async fn backlog_counts_what_waits(rig: &dyn Rig) {
     consumer.ack(first[0].position).await.unwrap();
     // An acknowledgement may still be on its way to a server.
     eventually(async || broker.backlog(Topic::OrderRequests, GROUP).await.unwrap() == 7).await;
+    let shares = broker.shares(Topic::OrderRequests, GROUP).await.unwrap();
+    assert_eq!(shares.len() as u32, broker.partitions(Topic::OrderRequests));
+    assert_eq!(shares.iter().map(|share| share.waiting).sum::<u64>(), 7, "{shares:?}");
+    assert_eq!(broker.shares(Topic::PurchaseResults, GROUP).await.unwrap(), []);
     let mut timeouts = broker.subscribe(Topic::PaymentTimeouts, 0, GROUP).await.unwrap();
     let first = take(&mut timeouts, 1).await;
     timeouts.ack(first[0].position).await.unwrap();

@@ -171,6 +171,24 @@ async fn keys_keep_their_order_when_the_partitions_are_raised() {
     assert!(matches!(lower.err(), Some(BrokerError::Refused(_))));
 }
 
+/// Who only looks makes nothing, attaches to nothing, and finds what is there, whatever its own settings say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_changes_nothing() {
+    let mut rig = Pulsar::shared();
+    let look = async |config: &config::Broker| PulsarBroker::look(config, Clock::system(), Rng::system()).await;
+    assert!(matches!(look(&rig.config).await.err(), Some(BrokerError::Refused(_))), "there is no such tenant yet");
+    let tenant = rig.admin(reqwest::Method::GET, &format!("tenants/{}", rig.config.tenant)).await;
+    assert_eq!(tenant.status().as_u16(), 404);
+    let broker = rig.broker().await;
+    broker.publish(Topic::OrderRequests, messages("k", 0..3)).await.unwrap();
+    rig.config.partitions = 7;
+    let seen = look(&rig.config).await.unwrap();
+    assert_eq!(seen.partitions(Topic::OrderRequests), 4);
+    assert_eq!(seen.backlog(Topic::OrderRequests, GROUP).await.unwrap(), 3);
+    assert_eq!(seen.shares(Topic::OrderRequests, GROUP).await.unwrap().len(), 4);
+    assert_eq!(broker.partitions(Topic::OrderRequests), 4, "no other layout was made");
+}
+
 /// A consumer that was attached to the partitions before they were raised goes on by itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_consumer_follows_when_the_partitions_are_raised() {

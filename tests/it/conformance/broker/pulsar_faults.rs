@@ -12,6 +12,9 @@ use doorbuster::broker::pulsar::PulsarBroker;
 /// Publishers, each with a key of its own.
 const PUBLISHERS: u32 = 8;
 
+/// A broker that is up again recovers its topics, one after the other, on a machine that may have other things to do.
+const RECOVERY: Duration = Duration::from_secs(90);
+
 /// Publishes and consumes until it is stopped, and remembers everything.
 struct Load {
     broker: Arc<PulsarBroker>,
@@ -21,7 +24,7 @@ struct Load {
     story: Arc<parking_lot::Mutex<Story>>,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Story {
     /// Numbers that the broker confirmed, by key.
     stored: BTreeMap<u32, BTreeSet<u32>>,
@@ -52,15 +55,23 @@ impl Load {
         load
     }
 
+    /// Whoever publishes or reads goes on until it is told to stop: one that has ended has something to say.
+    fn check_tasks(&mut self) {
+        if let Some(ended) = self.publishers.try_join_next().or_else(|| self.readers.try_join_next()) {
+            panic!("a publisher or a reader is gone: {ended:?}; {}", self.story.lock().tell());
+        }
+    }
+
     /// Waits until messages are stored and arrive again; returns how long each of both took.
-    async fn recovered(&self) -> (Duration, Duration) {
+    async fn recovered(&mut self) -> (Duration, Duration) {
         let since = Instant::now();
         let after = |moment: Option<Instant>| moment.filter(|moment| *moment > since);
         let mut found = (None, None);
         while found.0.is_none() || found.1.is_none() {
-            assert!(since.elapsed() < Duration::from_secs(90), "not recovered: {found:?}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            self.check_tasks();
+            wait(Duration::from_millis(10)).await;
             let story = self.story.lock();
+            assert!(since.elapsed() < RECOVERY, "stored {:?}, came {:?}; {}", found.0, found.1, story.tell());
             found.0 = found.0.or(after(story.last_stored));
             found.1 = found.1.or(after(story.last_seen));
         }
@@ -69,51 +80,69 @@ impl Load {
 
     /// Stops publishing, reads to the end, and compares.
     async fn check(mut self) {
+        self.check_tasks();
         self.stop.cancel();
-        while self.publishers.join_next().await.is_some() {}
-        let missing = || {
-            let story = self.story.lock();
-            let missing = |key: &u32, stored: &BTreeSet<u32>| {
-                let seen: BTreeSet<u32> = story.seen.get(key).into_iter().flatten().copied().collect();
-                stored.difference(&seen).count()
-            };
-            story.stored.iter().map(|(key, stored)| missing(key, stored)).sum::<usize>()
-        };
+        while let Some(ended) = self.publishers.join_next().await {
+            ended.unwrap();
+        }
         let since = Instant::now();
-        while missing() > 0 {
-            assert!(since.elapsed() < Duration::from_secs(60), "{} stored messages never came", missing());
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        loop {
+            self.check_tasks();
+            let story = self.story.lock().clone();
+            if story.missing().is_empty() {
+                break;
+            }
+            assert!(since.elapsed() < RECOVERY, "never came: {:?}; {}", story.missing(), story.tell());
+            wait(Duration::from_millis(50)).await;
         }
         self.broker.close().await;
-        while self.readers.join_next().await.is_some() {}
-        let story = self.story.lock();
-        let (mut messages, mut again) = (0, 0);
-        for (key, seen) in &story.seen {
-            // Each for the first time in order, whatever is repeated.
-            let mut highest = None;
-            for number in seen {
-                messages += 1;
-                if highest.is_none_or(|highest| *number > highest) {
-                    highest = Some(*number);
-                } else {
-                    again += 1;
-                }
-            }
-            let first: BTreeSet<u32> = seen.iter().copied().collect();
-            let mut firsts = Vec::new();
-            for number in seen {
-                if !firsts.contains(number) {
-                    firsts.push(*number);
-                }
-            }
-            assert!(firsts.is_sorted(), "key {key} out of order");
-            assert!(!first.is_empty());
+        while let Some(ended) = self.readers.join_next().await {
+            ended.unwrap();
         }
-        let (refused, slowest) = (story.refused, story.slowest_refusal);
-        eprintln!(
-            "  {messages} messages, {again} of them again, {refused} publishes refused, the slowest after {slowest:?}"
-        );
+        let story = self.story.lock();
+        eprintln!("  {}", story.tell());
+        story.check_order();
         assert!(story.stored.values().all(|stored| !stored.is_empty()));
+    }
+}
+
+impl Story {
+    /// What was stored and has not come, by key.
+    fn missing(&self) -> BTreeMap<u32, BTreeSet<u32>> {
+        let came = |key: &u32| self.seen.get(key).into_iter().flatten().copied().collect();
+        let missing = |(key, stored): (&u32, &BTreeSet<u32>)| (*key, stored - &came(key));
+        self.stored.iter().map(missing).filter(|(_, missing)| !missing.is_empty()).collect()
+    }
+
+    /// Each for the first time in order, whatever is repeated.
+    fn check_order(&self) {
+        for (key, seen) in &self.seen {
+            let mut highest = None;
+            let mut came = BTreeSet::new();
+            for (place, number) in seen.iter().enumerate() {
+                if !came.insert(*number) {
+                    continue;
+                }
+                let around = &seen[place.saturating_sub(5)..seen.len().min(place + 5)];
+                assert!(highest < Some(*number), "of key {key}, {number} was overtaken: {around:?}");
+                highest = Some(*number);
+            }
+        }
+    }
+
+    /// All of it in one line.
+    fn tell(&self) -> String {
+        let came: usize = self.seen.values().map(Vec::len).sum();
+        let again = came - self.seen.values().map(|seen| seen.iter().collect::<BTreeSet<_>>().len()).sum::<usize>();
+        let ago = |moment: Option<Instant>| moment.map(|moment| moment.elapsed());
+        format!(
+            "{came} messages came, {again} of them again, the last {:?} ago; the last was stored {:?} ago; \
+             {} publishes refused, the slowest after {:?}",
+            ago(self.last_seen),
+            ago(self.last_stored),
+            self.refused,
+            self.slowest_refusal,
+        )
     }
 }
 
@@ -146,7 +175,12 @@ async fn publish(broker: Arc<PulsarBroker>, key: u32, stop: CancellationToken, s
 }
 
 async fn read(mut consumer: Box<dyn Consumer>, story: Arc<parking_lot::Mutex<Story>>) {
-    while let Ok(batch) = consumer.receive(32, NONE).await {
+    loop {
+        let batch = match consumer.receive(32, NONE).await {
+            Ok(batch) => batch,
+            Err(BrokerError::Closed) => return,
+            Err(error) => panic!("{error}"),
+        };
         {
             let mut story = story.lock();
             for message in &batch {
@@ -172,7 +206,9 @@ async fn wait(time: Duration) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_broker_loses_nothing() {
     let mut rig = Pulsar::own();
-    rig.config.publish_timeout = doorbuster::config::Span(Duration::from_secs(3));
+    // So long that the broker is back when the client's patience with what it sent before has run out, but not that with what
+    // came after.
+    rig.config.publish_timeout = doorbuster::config::Span(Duration::from_secs(6));
     // The message of which nobody learns what became of it is to enter all the same.
     rig.config.refuse_after = doorbuster::config::Span(Duration::from_secs(600));
     let broker = Arc::new(rig.broker().await);
@@ -180,7 +216,7 @@ async fn a_killed_broker_loses_nothing() {
     let delayed = competing::due("delayed", start.plus(Duration::from_secs(15)));
     broker.publish(Topic::PaymentTimeouts, vec![delayed]).await.unwrap();
     let mut timeouts = broker.subscribe(Topic::PaymentTimeouts, 0, GROUP).await.unwrap();
-    let load = Load::start(broker.clone()).await;
+    let mut load = Load::start(broker.clone()).await;
     load.recovered().await;
     let server = rig.server();
     blocking(move || server.kill("pulsar")).await;
@@ -192,9 +228,11 @@ async fn a_killed_broker_loses_nothing() {
     let up = killed.elapsed();
     let partition = broker.partition_of(Topic::OrderRequests, b"unknown");
     let barrier = loop {
-        if let Ok(barrier) = broker.end_position(Topic::OrderRequests, partition).await {
-            break barrier;
+        match broker.end_position(Topic::OrderRequests, partition).await {
+            Ok(barrier) => break barrier,
+            Err(error) => assert!(killed.elapsed() < up + RECOVERY, "no barrier: {error}"),
         }
+        load.check_tasks();
     };
     let (stored, seen) = load.recovered().await;
     eprintln!("kill -9: up after {up:?}, stored again {stored:?} later, consumed again {seen:?} later");
@@ -205,13 +243,16 @@ async fn a_killed_broker_loses_nothing() {
     assert_eq!(texts(&delayed), ["delayed"]);
     // What was given up is stored all the same, and in front of the barrier.
     let mut late = broker.subscribe(Topic::OrderRequests, partition, "late").await.unwrap();
+    let mut before = 0;
     let position = loop {
         let next = take(&mut late, 1).await;
         if text(&next[0]) == "99:0" {
             break next[0].position;
         }
+        assert!(next[0].position <= barrier, "not among the {before} in front of the barrier: {:?}", next[0]);
+        before += 1;
     };
-    assert!(position <= barrier, "it stood behind the barrier");
+    assert!(position <= barrier, "it stood behind the barrier: {position} > {barrier}, after {before} others");
     drop((timeouts, late));
     load.check().await;
 }
@@ -220,7 +261,7 @@ async fn a_killed_broker_loses_nothing() {
 async fn a_broker_that_stands_still_or_gives_its_topics_away_loses_nothing() {
     let mut rig = Pulsar::own();
     rig.config.publish_timeout = doorbuster::config::Span(Duration::from_secs(3));
-    let load = Load::start(Arc::new(rig.broker().await)).await;
+    let mut load = Load::start(Arc::new(rig.broker().await)).await;
     load.recovered().await;
     for round in 0..3 {
         let path = format!("namespaces/{}/trade/unload", rig.config.tenant);
@@ -245,7 +286,7 @@ async fn a_broker_that_stands_still_or_gives_its_topics_away_loses_nothing() {
 async fn an_outage_of_more_than_a_minute_heals() {
     let mut rig = Pulsar::own();
     rig.config.publish_timeout = doorbuster::config::Span(Duration::from_secs(3));
-    let load = Load::start(Arc::new(rig.broker().await)).await;
+    let mut load = Load::start(Arc::new(rig.broker().await)).await;
     load.recovered().await;
     let server = rig.server();
     blocking(move || server.kill("pulsar")).await;

@@ -2,6 +2,7 @@
 //! through the slices that use it.
 
 mod accounts;
+mod books;
 mod catalog;
 mod orders;
 mod postgres;
@@ -25,10 +26,12 @@ macro_rules! on {
     ($db:expr, $how:ident, |$conn:ident| $body:expr) => {
         match $db {
             doorbuster::store::Database::Postgres(store) => {
+                #[allow(unused_imports, reason = "a body may use the connection alone")]
                 use doorbuster::store::postgres::sql;
                 store.$how(move |$conn: &mut doorbuster::store::postgres::Conn| Box::pin(async move { $body })).await
             }
             doorbuster::store::Database::Sqlite(store) => {
+                #[allow(unused_imports, reason = "a body may use the connection alone")]
                 use doorbuster::store::sqlite::sql;
                 store.$how(move |$conn: &mut doorbuster::store::sqlite::Conn| Box::pin(async move { $body })).await
             }
@@ -43,13 +46,13 @@ macro_rules! on_both {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $case() {
-                super::$case(super::super::Place::sqlite().await).await;
+                super::$case(crate::conformance::store::Place::sqlite().await).await;
             })*
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $case() {
-                super::$case(super::super::Place::postgres().await).await;
+                super::$case(crate::conformance::store::Place::postgres().await).await;
             })*
         }
     };

@@ -20,6 +20,7 @@ on_both!(
     winners_and_losers_are_recorded_in_order,
     a_ticket_is_decided_once_however_often_it_comes,
     one_live_order_per_buyer_and_one_ticket_per_key,
+    a_unit_that_a_ticket_may_not_have_goes_to_the_next,
     a_ticket_of_another_epoch_is_voided_and_an_unknown_sale_refuses_the_batch,
     a_batch_with_an_impossible_ticket_changes_nothing,
     a_ticket_can_be_voided_before_it_is_decided,
@@ -41,7 +42,7 @@ async fn states(place: &Place, requests: &[OrderRequest]) -> Vec<Option<OrderSta
 
 async fn outbox(place: &Place) -> Vec<StoredEvent> {
     let scope = Scope::Own(place.db().origin().to_owned());
-    on!(place.db(), read, |conn| sql::outbox::claim(conn, &scope, 0, 1_000).await).unwrap()
+    on!(place.db(), read, |conn| sql::outbox::claim(conn, &scope, 0, &[], 1_000).await).unwrap()
 }
 
 async fn winners_and_losers_are_recorded_in_order(place: Place) {
@@ -108,6 +109,26 @@ async fn one_live_order_per_buyer_and_one_ticket_per_key(place: Place) {
     assert_eq!(found.ticket, batch[1].ticket);
     let of_sale = place.app.orders().ticket_in_sale(buyer, sale).await.unwrap().unwrap();
     assert_eq!(of_sale.id, batch[0].ticket, "the live one, not the newest");
+}
+
+/// What stands against a ticket is found out late; by then it may have been given a unit, which others of its batch lack.
+async fn a_unit_that_a_ticket_may_not_have_goes_to_the_next(place: Place) {
+    let sale = place.sale(4, 1).await;
+    let buyers = place.buyers(0, 4).await;
+    let first = request(sale, 1, buyers[0], "key-00001", 1);
+    place.app.orders().record(vec![first.clone()]).await.unwrap();
+    let batch = [
+        first,
+        request(sale, 2, buyers[0], "key-00002", 1),
+        request(sale, 3, buyers[1], "key-00001", 1),
+        request(sale, 4, buyers[0], "key-00001", 1),
+        request(sale, 5, buyers[2], "key-00001", 2),
+        request(sale, 6, buyers[3], "key-00001", 1),
+    ];
+    place.app.orders().record(batch.to_vec()).await.unwrap();
+    let expected = [AwaitingPayment, RefusedAlreadyBought, AwaitingPayment, Voided, AwaitingPayment, RefusedSoldOut];
+    assert_eq!(states(&place, &batch).await, expected.map(Some));
+    assert_eq!(place.units(sale).await, (0, 4));
 }
 
 async fn a_ticket_of_another_epoch_is_voided_and_an_unknown_sale_refuses_the_batch(place: Place) {
@@ -271,9 +292,12 @@ async fn events_are_relayed_in_the_order_they_were_written(place: Place) {
     on!(place.db(), write, |conn| sql::outbox::delete(conn, &published).await).unwrap();
     let ids = |events: &[StoredEvent]| events.iter().map(|event| event.id).collect::<Vec<_>>();
     assert_eq!(ids(&outbox(&place).await), ids(&events[20..]));
-    let after = events[29].id;
-    let scope = Scope::Own(place.db().origin().to_owned());
-    let page = on!(place.db(), read, |conn| sql::outbox::claim(conn, &scope, after, 5).await).unwrap();
+    let sent: Vec<_> = events[20..30].iter().map(|event| event.id).collect();
+    let (after, scope) = (events[29].id, Scope::Own(place.db().origin().to_owned()));
+    let own = scope.clone();
+    let unsent = on!(place.db(), read, |conn| sql::outbox::claim(conn, &own, 0, &sent, 5).await).unwrap();
+    assert_eq!(ids(&unsent), ids(&events[30..35]), "what was sent already is not read again");
+    let page = on!(place.db(), read, |conn| sql::outbox::claim(conn, &scope, after, &[], 5).await).unwrap();
     assert_eq!(ids(&page), ids(&events[30..35]));
 }
 

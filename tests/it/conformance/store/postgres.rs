@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{NOW, Place, buyers, config, published, request};
+use crate::support::proxy::{Network, Proxy};
 use crate::support::servers::{FreshDatabase, OwnServers, execute};
 use crate::support::until;
 
@@ -443,4 +444,33 @@ async fn a_waiting_migration_gives_up() {
     conn.batch_execute(&format!("SELECT pg_advisory_lock({lock})")).await.unwrap();
     let db = Database::open(&config).await.unwrap();
     assert!(unavailable(db.migrate().await.map(drop)).contains("lock timeout"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_away_for_long_is_asked_now_and_then_and_everybody_else_is_told_at_once() {
+    let database = FreshDatabase::create().await;
+    let proxy = Proxy::before(&database.url()).await;
+    let store = on(&proxy.url(), |config| {
+        config.refuse_after = millis(100);
+        config.acquire_timeout = millis(300);
+    })
+    .await;
+    read(&store, "SELECT 1").await.unwrap();
+    proxy.set(Network::Cut);
+    until("open", async || {
+        // The first may still get through.
+        let _ = read(&store, "SELECT 1").await;
+        store.breaker().is_open()
+    })
+    .await;
+    let asked = futures_util::future::join_all((0..100).map(|_| read(&store, "SELECT 1"))).await;
+    let at_once = asked.iter().filter(|answer| {
+        matches!(answer, Err(StoreError::Unavailable(reason)) if reason.contains("has not answered for a while"))
+    });
+    assert!(at_once.count() >= 98, "one may look, and one more if this took long");
+    proxy.set(Network::Fine);
+    until("well", async || read(&store, "SELECT 1").await.is_ok()).await;
+    assert!(!store.breaker().is_open());
+    read(&store, "SELECT 1").await.unwrap();
+    assert!(read(&store, "SELECT nonsense").await.is_err() && !store.breaker().is_open(), "that was an answer");
 }

@@ -8,7 +8,8 @@ use super::*;
 use crate::support::proxy::{Network, Proxy};
 use crate::support::until;
 
-const CALL: Duration = Duration::from_millis(400);
+/// Long against what a busy machine takes to get round to anybody.
+const CALL: Duration = Duration::from_secs(1);
 
 struct Line {
     proxy: Proxy,
@@ -37,7 +38,7 @@ impl Line {
     /// One purchase of somebody new; never longer than a call may take.
     async fn try_buying(&self) -> Result<Decision, GateError> {
         let attempt = Attempt { buyer: new_buyer(), key: "key-0000".to_owned(), quantity: 1 };
-        let answer = timeout(CALL + Duration::from_millis(300), self.gate.admit(self.sale, 1, vec![attempt])).await;
+        let answer = timeout(CALL * 3 / 2, self.gate.admit(self.sale, 1, vec![attempt])).await;
         answer.expect("a call outlives its time").map(|mut decisions| decisions.remove(0))
     }
 
@@ -191,4 +192,16 @@ async fn servers_that_can_not_keep_promises_are_refused_with_the_reason() {
     }
     drop(node(&url.replace("redis://", "redis://:hunter2@"), "p").await);
     assert!(refusal("redis://a b").await.contains("redis://a b"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lasting_silence_is_told_at_once_and_one_connection_ends_it() {
+    let line = Line::open().await;
+    line.proxy.set(Network::Cut);
+    until("open", async || line.gate.breaker().is_open()).await;
+    let error = line.try_buying().await.unwrap_err();
+    assert!(error.to_string().contains("for a while"), "{error}");
+    line.proxy.set(Network::Fine);
+    line.until_well().await;
+    assert!(!line.gate.breaker().is_open());
 }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod loss;
+mod tally;
 mod together;
 
 use std::sync::Arc;
