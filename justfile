@@ -19,6 +19,7 @@ setup: _cc _protoc _frontend
 # Run a flash sale with a simulated crowd: ./justw demo --crowd 2000
 [group('start')]
 demo *ARGS: setup
+    cargo build --release --bins
     cargo run --release -- demo "$@"
 
 # A payment gateway that moves no money: ./justw sandbox --speed 100
@@ -102,6 +103,11 @@ test-browser: setup
 kill-storm N="100": setup
     DOORBUSTER_KILLS="{{ N }}" cargo test {{ features }} --test it kill_storm -- --nocapture
 
+# Pay N orders in every way at once, over a gateway of which everything goes wrong, and compare all books; on one PROFILE or both
+[group('check')]
+payments-storm N="10000" PROFILE="": setup
+    DOORBUSTER_STORM_ORDERS="{{ N }}" scripts/with-services cargo test {{ features }} --test it money::storm::{{ PROFILE }} -- --nocapture
+
 # Write the generated files again: the SDL and the configuration's schema
 [group('files')]
 gen: setup
@@ -112,10 +118,16 @@ gen: setup
 check-gen: setup
     @scripts/gen --check {{ features }}
 
-# Measure on this machine, as ratios
+# Measure on this machine, as ratios: ./justw bench [cluster|NAME…]; `cluster` starts and stops the servers that it needs
 [group('measure')]
 bench *ARGS: setup
-    cargo run --release -- bench "$@"
+    @scripts/bench "$@"
+
+# Measure the processor time that each hostile document takes to be refused
+[group('measure')]
+bench-guard: setup
+    cargo build --release --bin doorbuster
+    @scripts/graphql guard "${CARGO_TARGET_DIR:-target}/release/doorbuster"
 
 # Remove what was fetched into .tools/
 [group('files')]

@@ -157,6 +157,7 @@ write_env() {
       pulsar)
         echo "$variable=pulsar://127.0.0.1:$(port pulsar)"
         echo "${variable}_ADMIN=http://127.0.0.1:$(port pulsar.web)"
+        echo "${variable}_PERF=$pulsar_home/bin/pulsar-perf"
         ;;
     esac
   done >"$set/env"
@@ -187,7 +188,8 @@ prepare_postgres() {
   data=$(data_of postgres)
   bin=$(postgres_bin)
   read -ra as <<<"$(as_postgres)"
-  [[ ! -e $data/PG_VERSION ]] || return 0
+  # Data that this set has not started is what a checkout in the same place left, with another port.
+  [[ ! -e $data/PG_VERSION || ! -e $set/postgres.pid ]] || return 0
   [[ ! -e $data ]] || rm -rf "$data"
   mkdir -m 0700 "$data"
   [[ $(id -u) != 0 ]] || chown postgres: "$data"

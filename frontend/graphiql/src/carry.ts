@@ -1,6 +1,6 @@
 /**
- * What one tab's answer means for the others: a token goes into every tab's headers, the
- * first open sale's id and a new ticket's id go into variables that have a place for them.
+ * What one tab's answer means for the others: a token goes into every tab's headers, the ids of
+ * the first open sale, of a new ticket and of its order go into variables that have a place for them.
  */
 import { freshKey } from './tabs';
 
@@ -19,6 +19,7 @@ export interface Found {
   /** The one to offer: the first open one, else the first. */
   saleId?: string;
   ticketId?: string;
+  orderId?: string;
 }
 
 export function find(result: unknown): Found {
@@ -30,6 +31,8 @@ export function find(result: unknown): Found {
     if (typeof token === 'string') found.token = token;
     const ticketId = object(payload?.ticket)?.id;
     if (typeof ticketId === 'string') found.ticketId = ticketId;
+    const orderId = object(payload?.order)?.id;
+    if (typeof orderId === 'string') found.orderId = orderId;
   }
   const nodes = object(data?.sales)?.nodes;
   if (Array.isArray(nodes)) {
@@ -63,9 +66,16 @@ function withIds(variables: string | null | undefined, found: Found): string | n
   const present = parse(variables);
   if (!present) return variables;
   const next = { ...present };
-  const { ticketId, saleId, saleIds } = found;
+  const { ticketId, saleId, saleIds, orderId } = found;
   const listed = (id: unknown) => saleIds?.includes(id as string) ?? false;
   if (ticketId !== undefined && 'ticketId' in present) next.ticketId = ticketId;
+  if (orderId !== undefined) {
+    if ('orderId' in present) next.orderId = orderId;
+    const pay = object(present.pay);
+    if (pay && 'orderId' in pay && pay.orderId !== orderId) {
+      next.pay = { ...pay, orderId, idempotencyKey: freshKey() };
+    }
+  }
   if (saleId !== undefined) {
     if (Array.isArray(present.saleIds) && !present.saleIds.some(listed)) next.saleIds = [saleId];
     const input = object(present.input);

@@ -16,8 +16,32 @@ export function createFetcher(location: Location, onResult: ResultListener): Fet
       enableIncrementalDelivery: false, // plain application/graphql-response+json
     });
     const result = await fetch(params, options);
+    if (isStream(result)) return overheard(result, onResult);
     if (params.operationName !== 'IntrospectionQuery') onResult(result);
     return result;
+  };
+}
+
+function isStream(result: unknown): result is AsyncIterable<unknown> {
+  return typeof result === 'object' && result !== null && Symbol.asyncIterator in result;
+}
+
+/** The same results, each told of before it is shown. Not a generator: stopping one would wait for the next result. */
+export function overheard<T>(stream: AsyncIterable<T>, onResult: ResultListener): AsyncIterableIterator<T> {
+  const inner = stream[Symbol.asyncIterator]();
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      const result = await inner.next();
+      if (!result.done) onResult(result.value);
+      return result;
+    },
+    async return() {
+      await inner.return?.();
+      return { done: true, value: undefined };
+    },
   };
 }
 

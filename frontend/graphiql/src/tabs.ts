@@ -1,5 +1,6 @@
-/** The tabs a newcomer finds: sign in, look at the sales, buy, watch the answer arrive. */
+/** The tabs a newcomer finds: sign in, look at the sales, buy, watch the answer arrive, pay. */
 
+import PAY from './tabs/Pay.graphql?raw';
 import PURCHASE from './tabs/Purchase.graphql?raw';
 import SALE_LIST from './tabs/SaleList.graphql?raw';
 import SIGN_IN from './tabs/SignIn.graphql?raw';
@@ -11,7 +12,7 @@ export interface TabSeed {
   headers?: string;
 }
 
-/** A key for one purchase attempt. Sending the same key again returns the same ticket. */
+/** A key for one wish to buy or to pay. Sending the same key again returns the same ticket or payment. */
 export function freshKey(): string {
   return `web-${randomHex(12)}`;
 }
@@ -42,5 +43,12 @@ export function defaultTabs(): TabSeed[] {
       variables: json({ input: { saleId: '', quantity: 1, idempotencyKey: freshKey() } }),
     },
     { query: WATCH, variables: json({ ticketId: '', saleIds: [] }) },
+    {
+      query: PAY,
+      variables: json({
+        orderId: '',
+        pay: { orderId: '', method: 'ALIPAY', idempotencyKey: freshKey() },
+      }),
+    },
   ];
 }

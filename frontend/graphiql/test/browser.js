@@ -1,4 +1,4 @@
-// GraphiQL in a real browser against a real server: the four tabs, one after the other, as a
+// GraphiQL in a real browser against a real server: the tabs, one after the other, as a
 // newcomer would. DOORBUSTER_URL names the server, CHROMIUM the browser.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -38,9 +38,9 @@ async function run() {
   assert.equal(await page.title(), 'doorbuster GraphiQL');
   await page.waitForSelector('.graphiql-query-editor .view-lines');
   const titles = await page.locator('.graphiql-tab-button').allInnerTexts();
-  assert.deepEqual(titles, ['SignIn', 'SaleList', 'Purchase', 'WatchTicket']);
+  assert.deepEqual(titles, ['SignIn', 'SaleList', 'Purchase', 'WatchTicket', 'Pay']);
   await page.screenshot({ path: join(pictures, 'graphiql-0-start.png') });
-  step('opened, four tabs');
+  step('opened, five tabs');
 
   const signedUp = await execute(page, 'SignUp');
   const token = signedUp.data.userSignUp.accessToken?.token;
@@ -54,10 +54,14 @@ async function run() {
   step('signed up and in, the token is in the headers');
 
   await openTab(page, 'SaleList');
-  const list = await execute(page);
-  assert.ok(list.data.saleSessions.nodes.length > 0, 'there are sessions');
-  const sale = list.data.sales.nodes.find(({ status }) => status === 'OPEN');
-  assert.ok(sale, `there is an open sale: ${JSON.stringify(list.data.sales.nodes)}`);
+  // The demo's sale opens some seconds after its server.
+  let sale;
+  await until('there is an open sale', async () => {
+    const list = await execute(page);
+    assert.ok(list.data.saleSessions.nodes.length > 0, 'there are sessions');
+    sale = list.data.sales.nodes.find(({ status }) => status === 'OPEN');
+    return sale;
+  });
   await responseShows(page, 'saleSessions');
   await shot(page, 'graphiql-2-sale-list');
   step('listed sessions and sales');
@@ -93,6 +97,21 @@ async function run() {
   await page.getByRole('button', { name: 'Stop query' }).click();
   step(`stock went from ${first} to ${then} while watching`);
 
+  await openTab(page, 'Pay');
+  await editorShows(page, 'Variables', '"method": "ALIPAY"');
+  await editorShows(page, 'Variables', 'order_');
+  const begun = await execute(page, 'Pay');
+  const { redirectUrl, order, userErrors: refusals } = begun.data.orderPay;
+  assert.deepEqual([refusals, order?.status], [[], 'AWAITING_PAYMENT']);
+  await shot(page, 'graphiql-6-pay');
+  await start(page, 'WatchOrder');
+  await responseShows(page, 'AWAITING_PAYMENT');
+  await payAtCashier(redirectUrl);
+  await responseShows(page, '"status": "PAID"');
+  await responseShows(page, '"status": "SUCCEEDED"');
+  await shot(page, 'graphiql-7-paid');
+  step('paid at the cashier; the order became PAID over the WebSocket');
+
   assert.deepEqual(seen.protocols, new Set(['graphql-transport-ws']));
   assert.ok(
     seen.inits.some(({ payload }) => payload?.authorization === `Bearer ${newest}`),
@@ -101,6 +120,21 @@ async function run() {
   assert.deepEqual(seen.foreign, [], 'no request left the server');
   assert.deepEqual(seen.errors, [], 'no errors in the console');
   step(`${seen.requests} requests, none to another host, no console errors`);
+}
+
+/** As a buyer: opens the address, looks at the amount, presses Pay, and reads what the shop says. */
+async function payAtCashier(address) {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE);
+  const response = await page.goto(address);
+  assert.equal(response?.status(), 200);
+  assert.match(await page.innerText('.amount'), /^¥\d+\.\d\d$/);
+  await shot(page, 'cashier-0-pay');
+  await page.getByRole('button', { name: 'Pay', exact: true }).click();
+  await page.waitForURL(new URL('/payments/alipay/return?*', base).href);
+  assert.match(await page.innerText('body'), /Your order is paid/);
+  await shot(page, 'cashier-1-returned');
+  await page.close();
 }
 
 /** Collects what the page does: requests, console errors, socket frames. */
@@ -112,7 +146,7 @@ function watch(page) {
   };
   browser.on('request', (request) => {
     seen.requests += 1;
-    if (!local(request.url())) seen.foreign.push(request.url());
+    if (request.frame().page() === page && !local(request.url())) seen.foreign.push(request.url());
   });
   page.on('console', (message) => {
     if (message.type() === 'error') seen.errors.push(`${message.text()} ${message.location().url}`);

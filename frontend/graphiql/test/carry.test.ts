@@ -2,16 +2,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { buildSchema, GraphQLError, parse, validate } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { authorizationOf, fill, find } from '../src/carry';
-import { socketPerAuthorization } from '../src/fetcher';
+import { overheard, socketPerAuthorization } from '../src/fetcher';
 import { defaultTabs, freshKey } from '../src/tabs';
 
-const [, , purchase, watch] = defaultTabs();
+const [, , purchase, watch, pay] = defaultTabs();
 const parsed = (text: string | null | undefined) => JSON.parse(text ?? '{}');
 
 describe('the default tabs', () => {
   test('are named for what they do', () => {
     const names = defaultTabs().map(({ query }) => /(?:query|mutation|subscription) (\w+)/.exec(query)?.[1]);
-    expect(names).toEqual(['SignIn', 'SaleList', 'Purchase', 'WatchTicket']);
+    expect(names).toEqual(['SignIn', 'SaleList', 'Purchase', 'WatchTicket', 'Pay']);
   });
 
   const exported = new URL('../../../schema/schema.graphql', import.meta.url);
@@ -52,6 +52,36 @@ describe('what a sign-in answers', () => {
     expect(find({ data: { userSignIn: { accessToken: null, userErrors: [{ code: 'X' }] } } })).toEqual({});
     expect(find({ data: null, errors: [{ message: 'no' }] })).toEqual({});
     expect(find(undefined)).toEqual({});
+  });
+});
+
+describe('what a ticket answers', () => {
+  const found = find({ data: { purchaseTicketUpdated: { id: 'ticket', order: { id: 'order-1' } } } });
+
+  test('offers its order to the tab that pays, once', () => {
+    const filled = fill({ ...pay }, found);
+    expect(parsed(filled.variables)).toMatchObject({ orderId: 'order-1', pay: { orderId: 'order-1', method: 'ALIPAY' } });
+    expect(parsed(filled.variables).pay.idempotencyKey).not.toBe(parsed(pay?.variables).pay.idempotencyKey);
+    expect(fill(filled, found)).toBe(filled);
+  });
+
+  test('is heard as it streams by, and stopping does not wait', async () => {
+    const heard: unknown[] = [];
+    let stopped = false;
+    const source = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => (heard.length === 0 ? Promise.resolve({ done: false as const, value: 1 }) : new Promise<never>(() => {})),
+        return: () => {
+          stopped = true;
+          return Promise.resolve({ done: true as const, value: undefined });
+        },
+      }),
+    };
+    const stream = overheard(source, (result) => heard.push(result));
+    expect(await stream.next()).toEqual({ done: false, value: 1 });
+    void stream.next();
+    await stream.return?.();
+    expect([heard, stopped]).toEqual([[1], true]);
   });
 });
 
