@@ -8,7 +8,7 @@ use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Uuid};
 use diesel::{ExpressionMethods, QueryDsl, QueryResult};
-use diesel_async::RunQueryDsl;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 
 use super::Conn;
 use super::schema::{broker_messages, global_transactions, orders, payments, sales};
@@ -43,8 +43,15 @@ pub async fn insert_messages(conn: &mut Conn, messages: Arc<[NewMessage]>, now: 
     Ok(())
 }
 
+/// For the transaction of the order writer, which finds every row by a unique index and has two foreign keys to check for each
+/// order. The session's `force_custom_plan` holds for these checks too: each would be planned again, which costs more than all
+/// the rest. So plans may be kept here; and as one that is kept must be right for a table that grows, none of them reads a whole
+/// table, however small it is now.
+const KEEP_PLANS: &str = "SET LOCAL plan_cache_mode = auto; SET LOCAL enable_seqscan = off";
+
 /// Keeps every other writer from the sale's row until the transaction ends. Foreign keys to it may still be checked.
 pub async fn lock_sale(conn: &mut Conn, sale: SaleId) -> Result<(), StoreError> {
+    conn.batch_execute(KEEP_PLANS).await?;
     let row = sales::table.find(sale).select(sales::id).for_no_key_update();
     let _locked: Vec<SaleId> = row.load(conn).await?;
     Ok(())
@@ -140,6 +147,10 @@ impl Recorded {
 }
 
 /// The orders that have one of the tickets, one of the keys of its buyer, or are the live one of a buyer.
+///
+/// Each ticket is looked up by itself, in the three unique indexes: what a batch costs must not depend on what the planner believes
+/// of a sale that fills while it plans. Asked for as a whole, it read all live orders of a sale that its statistics did not know
+/// yet, and started parallel workers for every batch.
 #[derive(QueryId)]
 struct FindRecorded {
     sale: SaleId,
@@ -154,24 +165,22 @@ impl Query for FindRecorded {
 
 impl QueryFragment<Pg> for FindRecorded {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT id, buyer_id, idempotency_key, status FROM orders WHERE id = ANY (");
+        out.push_sql("SELECT found.id, found.buyer_id, found.idempotency_key, found.status FROM UNNEST (");
         out.push_bind_param::<Array<Binary>, _>(&self.tickets)?;
-        out.push_sql(
-            ") UNION ALL SELECT id, buyer_id, idempotency_key, status FROM orders \
-             WHERE status IN ('AWAITING_PAYMENT', 'PAID', 'REFUNDING') AND sale_id = ",
-        );
-        out.push_bind_param::<Uuid, _>(&self.sale)?;
-        out.push_sql(" AND buyer_id = ANY (");
-        out.push_bind_param::<Array<Uuid>, _>(&self.buyers)?;
-        out.push_sql(
-            ") UNION ALL SELECT orders.id, orders.buyer_id, orders.idempotency_key, orders.status FROM orders \
-             JOIN UNNEST (",
-        );
+        out.push_sql(", ");
         out.push_bind_param::<Array<Uuid>, _>(&self.buyers)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Text>, _>(&self.keys)?;
         out.push_sql(
-            ") AS asked (buyer_id, key) ON orders.buyer_id = asked.buyer_id AND orders.idempotency_key = asked.key",
+            ") AS asked (ticket, buyer, key) CROSS JOIN LATERAL (\
+             SELECT id, buyer_id, idempotency_key, status FROM orders WHERE id = asked.ticket \
+             UNION ALL SELECT id, buyer_id, idempotency_key, status FROM orders \
+             WHERE status IN ('AWAITING_PAYMENT', 'PAID', 'REFUNDING') AND buyer_id = asked.buyer AND sale_id = ",
+        );
+        out.push_bind_param::<Uuid, _>(&self.sale)?;
+        out.push_sql(
+            " UNION ALL SELECT id, buyer_id, idempotency_key, status FROM orders \
+             WHERE buyer_id = asked.buyer AND idempotency_key = asked.key) AS found",
         );
         Ok(())
     }
