@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep};
 use crate::demo::server::free_address;
 use crate::lifecycle::allow_open_files;
 pub use cluster::Servers;
-use report::Row;
+use report::Table;
 
 /// Rounds of each pair.
 const ROUNDS: usize = 5;
@@ -56,66 +56,72 @@ const EDGE: [&str; 8] = ["purchase", "sold-out", "list", "handshake", "fan-out",
 /// What stands for all of [`cluster::NAMES`], each of which begins with it.
 const CLUSTER: &str = "cluster";
 
-/// Runs the named benchmarks, or all that need no servers, and prints the table. Returns whether every target was met.
+/// Runs the named benchmarks, or all that need no servers, and prints the table, also of what was measured before something failed.
+/// Returns whether every target was met.
 pub async fn run(names: &[String], servers: &Servers) -> anyhow::Result<bool> {
     for name in names {
         let known = [NAMES.as_slice(), &cluster::NAMES, &[CLUSTER]].concat();
         anyhow::ensure!(known.contains(&name.as_str()), "no benchmark {name}; there are {}", known.join(", "));
     }
-    let mut rows = single(names).await?;
+    let mut table = Table::default();
+    let measured = measure(names, servers, &mut table).await;
+    table.print();
+    measured.map(|()| table.is_met())
+}
+
+async fn measure(names: &[String], servers: &Servers, table: &mut Table) -> anyhow::Result<()> {
+    single(names, table).await?;
     if names.iter().any(|name| name.starts_with(CLUSTER)) {
         let wanted = |name: &str| names.iter().any(|given| given == name || given == CLUSTER);
-        rows.extend(cluster::run(wanted, servers).await.context(CLUSTER)?);
+        cluster::run(wanted, servers, table).await.context(CLUSTER)?;
     }
-    report::print(&rows);
-    Ok(rows.iter().all(Row::is_met))
+    Ok(())
 }
 
 /// Those of one node.
-async fn single(names: &[String]) -> anyhow::Result<Vec<Row>> {
+async fn single(names: &[String], table: &mut Table) -> anyhow::Result<()> {
     let wanted = |name: &str| {
         let is_named = |given: &String| given == name || (given == "edge" && EDGE.contains(&name));
         names.is_empty() || names.iter().any(is_named)
     };
     // Both ends of thousands of sockets are in this process and in those that it starts.
     allow_open_files();
-    let mut rows: Vec<Row> = Vec::new();
     if wanted("purchase") || wanted("sold-out") {
         let [accepted, sold_out, written] = purchase::run(ROUNDS).await.context("purchase")?;
-        rows.extend(wanted("purchase").then_some([accepted, written]).into_iter().flatten());
-        rows.extend(wanted("sold-out").then_some(sold_out));
+        table.add(wanted("purchase").then_some([accepted, written]).into_iter().flatten());
+        table.add(wanted("sold-out").then_some(sold_out));
     }
     if wanted("durable") {
-        rows.push(durable::run(ROUNDS).await.context("durable")?);
+        table.add([durable::run(ROUNDS).await.context("durable")?]);
     }
     if wanted("points") {
-        rows.push(payments::with_points(ROUNDS).await.context("points")?);
+        table.add([payments::with_points(ROUNDS).await.context("points")?]);
     }
     if wanted("notifications") {
-        rows.push(tokio::task::block_in_place(|| payments::notifications(ROUNDS)).context("notifications")?);
+        table.add([tokio::task::block_in_place(|| payments::notifications(ROUNDS)).context("notifications")?]);
     }
     if wanted("list") {
-        rows.push(edge::list(ROUNDS).await.context("list")?);
+        table.add([edge::list(ROUNDS).await.context("list")?]);
     }
     if wanted("handshake") {
-        rows.push(edge::handshakes(ROUNDS).await.context("handshake")?);
+        table.add([edge::handshakes(ROUNDS).await.context("handshake")?]);
     }
     if wanted("fan-out") {
-        rows.push(edge::fan_out(ROUNDS).await.context("fan-out")?);
+        table.add([edge::fan_out(ROUNDS).await.context("fan-out")?]);
     }
     if wanted("goodput") {
-        rows.push(goodput::run(ROUNDS).await.context("goodput")?);
+        table.add([goodput::run(ROUNDS).await.context("goodput")?]);
     }
     if wanted("idle") {
-        rows.push(memory::idle(ROUNDS).await.context("idle")?);
+        table.add([memory::idle(ROUNDS).await.context("idle")?]);
     }
     if wanted("socket") {
-        rows.push(memory::socket(FEW_ROUNDS).await.context("socket")?);
+        table.add([memory::socket(FEW_ROUNDS).await.context("socket")?]);
     }
     if wanted("gone") {
-        rows.extend(memory::gone(FEW_ROUNDS).await.context("gone")?);
+        table.add(memory::gone(FEW_ROUNDS).await.context("gone")?);
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// Runs a baseline in this process until it is killed.

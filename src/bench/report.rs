@@ -63,23 +63,52 @@ fn number(value: f64) -> String {
     if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
-/// Prints the rows and what the machine was doing meanwhile.
-pub fn print(rows: &[Row]) {
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    println!("\n{cores} cores, load average {}", load.trim());
-    println!("{:<40}{:>26}{:>26}{:>9}  target", "median (least..most)", "doorbuster", "baseline", "value");
-    for row in rows {
-        let baseline = row.baseline.as_deref().map_or_else(|| "-".to_owned(), spread);
-        let met = if row.is_met() { "met" } else { "MISSED" };
-        let target = match row.target {
-            Target::AtLeast(least) => format!(">= {} {met}", number(least)),
-            Target::AtMost(most) => format!("<= {} {met}", number(most)),
-            Target::None => String::new(),
-        };
-        let name = format!("{}, {}", row.name, row.unit);
-        println!("{name:<40}{:>26}{baseline:>26}{:>9}  {target}", spread(&row.product), number(row.value()));
+/// What was measured so far. A row is shown at once, and again in the table: what a long run has found out is not lost with what
+/// fails after it.
+#[derive(Debug, Default)]
+pub struct Table {
+    rows: Vec<Row>,
+}
+
+impl Table {
+    /// Adds what was measured.
+    pub fn add(&mut self, rows: impl IntoIterator<Item = Row>) {
+        for row in rows {
+            eprintln!("{}", line(&row));
+            self.rows.push(row);
+        }
     }
+
+    /// Whether every target was met.
+    pub fn is_met(&self) -> bool {
+        self.rows.iter().all(Row::is_met)
+    }
+
+    /// Prints the rows, if there are any, and what the machine was doing meanwhile.
+    pub fn print(&self) {
+        if self.rows.is_empty() {
+            return;
+        }
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+        println!("\n{cores} cores, load average {}", load.trim());
+        println!("{:<40}{:>26}{:>26}{:>9}  target", "median (least..most)", "doorbuster", "baseline", "value");
+        for row in &self.rows {
+            println!("{}", line(row));
+        }
+    }
+}
+
+fn line(row: &Row) -> String {
+    let baseline = row.baseline.as_deref().map_or_else(|| "-".to_owned(), spread);
+    let met = if row.is_met() { "met" } else { "MISSED" };
+    let target = match row.target {
+        Target::AtLeast(least) => format!(">= {} {met}", number(least)),
+        Target::AtMost(most) => format!("<= {} {met}", number(most)),
+        Target::None => String::new(),
+    };
+    let name = format!("{}, {}", row.name, row.unit);
+    format!("{name:<40}{:>26}{baseline:>26}{:>9}  {target}", spread(&row.product), number(row.value()))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::load::{Shot, drive};
-use super::report::Row;
+use super::report::{Row, Table};
 use super::{Scratch, gate, goodput, messages};
 use crate::config::{self, Config, Secret};
 use crate::demo::client::body;
@@ -103,47 +103,46 @@ impl Complete {
 }
 
 /// Runs those that are wanted.
-pub async fn run(wanted: impl Fn(&str) -> bool, servers: &Servers) -> anyhow::Result<Vec<Row>> {
+pub async fn run(wanted: impl Fn(&str) -> bool, servers: &Servers, table: &mut Table) -> anyhow::Result<()> {
     let servers = servers.complete()?;
-    let mut rows = Vec::new();
     if wanted("cluster-gate") {
-        rows.push(gate::run(ROUNDS, &servers.gate).await.context("gate")?);
+        table.add([gate::run(ROUNDS, &servers.gate).await.context("gate")?]);
     }
     if NAMES[1..5].iter().any(|name| wanted(name)) {
         let shop = Shop::open(&servers).await.context("opening the shop")?;
-        let measured = in_shop(&shop, &wanted).await;
-        shop.close(&servers).await?;
-        rows.extend(measured?);
+        let measured = in_shop(&shop, &wanted, table).await;
+        let closed = shop.close(&servers).await;
+        measured?;
+        closed?;
     }
     if wanted("cluster-messages") {
         let config = servers.broker(&format!("bench_messages_{}", std::process::id()));
         let row = messages::run(ROUNDS, config.envelope_items, &config, &servers.pulsar_perf);
-        rows.push(row.await.context("messages")?);
+        table.add([row.await.context("messages")?]);
     }
-    Ok(rows)
+    Ok(())
 }
 
-async fn in_shop(shop: &Shop, wanted: &impl Fn(&str) -> bool) -> anyhow::Result<Vec<Row>> {
-    let mut rows = Vec::new();
+async fn in_shop(shop: &Shop, wanted: &impl Fn(&str) -> bool, table: &mut Table) -> anyhow::Result<()> {
     if NAMES[1..4].iter().any(|name| wanted(name)) {
         let server = shop.node(&shop.launch).await?;
         shop.greet(&server).await?;
         if wanted("cluster-latency") {
-            rows.extend(latency::run(ROUNDS, shop, &server).await.context("latency")?);
+            table.add(latency::run(ROUNDS, shop, &server).await.context("latency")?);
         }
         if wanted("cluster-goodput") {
-            rows.push(crowds(shop, &server).await.context("goodput")?);
+            table.add([crowds(shop, &server).await.context("goodput")?]);
         }
         if wanted("cluster-node") {
-            rows.extend(node::run(ROUNDS, shop, &server).await.context("node")?);
+            table.add(node::run(ROUNDS, shop, &server).await.context("node")?);
         }
         server.stop(READY_WITHIN).await?;
     }
     // Last: it writes orders that no gate has admitted, which a node with all roles would set right.
     if wanted("cluster-durable") {
-        rows.extend(durable::run(ROUNDS, shop).await.context("durable")?);
+        table.add(durable::run(ROUNDS, shop).await.context("durable")?);
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// The usual crowd and one of five times the size, in turns, each on a sale of its own.
