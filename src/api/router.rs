@@ -1,7 +1,7 @@
 //! Routes, and the server that listens for them.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -158,6 +158,8 @@ struct Requests {
     server: Arc<Server>,
     /// There was one.
     began: AtomicBool,
+    /// It came over HTTP/2.
+    multiplexed: AtomicBool,
     /// One was taken since the connection was looked at.
     taken: AtomicBool,
     /// What HTTP/2 lets the client leave here.
@@ -168,12 +170,13 @@ impl Server {
     async fn connection(self: Arc<Self>, counted: Counted, peer: SocketAddr, watch: Watcher) {
         // Answers are written whole: waiting for more to send would only delay them.
         let _ = counted.stream.set_nodelay(true);
-        let (server, began, taken) = (self.clone(), AtomicBool::new(false), AtomicBool::new(false));
-        let requests = Arc::new(Requests { server, began, taken, unsent: Arc::default() });
+        let [began, multiplexed, taken] = [const { AtomicBool::new(false) }; 3];
+        let requests = Arc::new(Requests { server: self.clone(), began, multiplexed, taken, unsent: Arc::default() });
         let these = requests.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
-            these.began.store(true, Ordering::Relaxed);
             let (requests, plain) = (these.clone(), request.version() <= Version::HTTP_11);
+            these.multiplexed.store(!plain, Ordering::Relaxed);
+            these.began.store(true, Ordering::Release);
             request.extensions_mut().insert(ConnectInfo(peer));
             let (request, waits) = (request.map(Body::new), these.taken.swap(true, Ordering::Relaxed));
             // In a box: what is idle need not keep room for an answer in work.
@@ -201,7 +204,11 @@ impl Server {
         // A timeout of a request's head counts from its first byte: who never sends one is caught here.
         let idle = async {
             sleep(self.read_timeout).await;
-            if requests.began.load(Ordering::Relaxed) {
+            if requests.began.load(Ordering::Acquire) {
+                // What HTTP/1.1 has not sent yet is noticed when it is written.
+                if !requests.multiplexed.load(Ordering::Relaxed) {
+                    return pending().await;
+                }
                 requests.unsent.stalls(self.write_timeout).await;
             }
         };

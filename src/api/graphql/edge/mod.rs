@@ -47,7 +47,7 @@ use data_encoding::BASE64URL_NOPAD;
 use futures_util::FutureExt as _;
 use governor::clock::DefaultClock;
 use tokio::task::AbortHandle;
-use tokio::time::error::Elapsed;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::cors::CorsLayer;
@@ -219,7 +219,7 @@ impl Edge {
                 Ok(Ok(Planned::Done(body))) => self.bounded(body.into(), kind),
                 Ok(Ok(Planned::Failed(response))) => self.finish(Ok(Ok(response)), None, &info.request_id, kind),
                 Ok(Err(panic)) => self.finish(Ok(Err(panic)), None, &info.request_id, kind),
-                Err(elapsed) => self.finish(Err(elapsed), None, &info.request_id, kind),
+                Err(late) => self.finish(Err(late), None, &info.request_id, kind),
             };
         }
         let request_id = info.request_id.clone();
@@ -231,7 +231,7 @@ impl Edge {
         let finished = if kind == OperationType::Mutation {
             let task = self.0.tasks.spawn(execution);
             // The task catches its own panics; what is left is the runtime going down.
-            tokio::time::timeout(limit, task).await.map(|joined| joined.unwrap_or_else(|gone| Err(Box::new(gone))))
+            in_time(limit, task).await.map(|joined| joined.unwrap_or_else(|gone| Err(Box::new(gone))))
         } else {
             in_time(limit, execution).await
         };
@@ -241,7 +241,7 @@ impl Edge {
     /// The answer to an execution that ended, panicked or took too long; with what it cost, if that was asked.
     fn finish(
         &self,
-        finished: Result<std::thread::Result<Response>, Elapsed>,
+        finished: Result<std::thread::Result<Response>, Late>,
         measure: Option<Measure>,
         request_id: &str,
         kind: OperationType,
@@ -328,13 +328,24 @@ fn limits(config: &config::Graphql, once: &'static [&'static str]) -> Limits {
     }
 }
 
+/// It took longer than it may.
+#[derive(Debug)]
+struct Late;
+
 /// Waits no longer than `limit`. What is ready at once, as most purchases are that get no ticket, needs no timer.
-async fn in_time<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
+async fn in_time<F: Future>(limit: Duration, future: F) -> Result<F::Output, Late> {
     let mut future = pin!(future);
-    match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
-        Poll::Ready(output) => Ok(output),
-        Poll::Pending => tokio::time::timeout(limit, future).await,
-    }
+    let mut timer = pin!(None);
+    poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(Ok(output));
+        }
+        if timer.is_none() {
+            timer.set(Some(sleep(limit)));
+        }
+        timer.as_mut().as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(context)).map(|()| Err(Late))
+    })
+    .await
 }
 
 /// The answer to who asked for more than an answer can be.
