@@ -71,7 +71,8 @@ impl Keys {
 
     /// Adds it unless the buyer's key has an owner already. Returns whether it did.
     fn insert(&mut self, buyer: UserId, new: KeyUse) -> bool {
-        let uses = self.0.entry(buyer).or_default();
+        // Nearly all have one.
+        let uses = self.0.entry(buyer).or_insert_with(|| Vec::with_capacity(1));
         match uses.binary_search_by(|known| known.key.cmp(&new.key)) {
             Ok(_) => false,
             Err(index) => {

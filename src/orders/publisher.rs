@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 
 use super::messages::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
 use crate::broker::envelope::{self, EnvelopeError};
@@ -66,6 +67,8 @@ impl PublisherLoop {
                 Some(()) = in_flight.next(), if !in_flight.is_empty() => {}
                 first = self.waiting.recv(), if in_flight.len() < self.in_flight_max => {
                     let Some(first) = first else { break };
+                    // Whoever else is about to come goes with it: a message of its own costs more than this moment.
+                    yield_now().await;
                     let mut batch = vec![first];
                     while batch.len() < self.items_max {
                         let Ok(next) = self.waiting.try_recv() else { break };
