@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Check, Secret, Span};
+use super::{Check, Secret, Size, Span};
 
 /// Where the data lives.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -20,6 +20,12 @@ pub struct Store {
     /// Writes that share one commit at most (SQLite).
     #[schemars(range(min = 1, max = 10_000))]
     pub writer_batch: usize,
+    /// Cache of the writer's connection (SQLite).
+    #[schemars(extend("x-min" = "1MiB", "x-max" = "4GiB"))]
+    pub writer_cache: Size,
+    /// Size of the write-ahead log from which on it is copied into the file (SQLite).
+    #[schemars(extend("x-min" = "64KiB", "x-max" = "1GiB"))]
+    pub checkpoint: Size,
     /// How long to wait for a lock that another process holds (SQLite).
     #[schemars(extend("x-min" = "0ms", "x-max" = "5m"))]
     pub busy_timeout: Span,

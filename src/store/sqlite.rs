@@ -33,6 +33,12 @@ use crate::config;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
+/// Bytes of a page, SQLite's default.
+const PAGE: usize = 4_096;
+
+/// Cache of a reader, SQLite's default.
+const READER_CACHE_KIB: usize = 2_000;
+
 /// A connection on which a statement runs at once on the calling thread: callers are on a thread that may block.
 pub type Conn = SyncConnectionWrapper<SqliteConnection, Inline>;
 
@@ -63,7 +69,7 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
-    busy_timeout_ms: u128,
+    pragmas: Pragmas,
     writer: writer::Writer,
     idle_readers: Mutex<Vec<Conn>>,
     reader_permits: Arc<Semaphore>,
@@ -73,20 +79,21 @@ impl Store {
     /// Opens (or creates) the file and starts its writer.
     pub async fn open(path: &str, config: &config::Store) -> Result<Self, StoreError> {
         let path = PathBuf::from(path);
-        let busy_timeout_ms = config.busy_timeout.as_millis();
+        let pragmas = Pragmas::of_readers(config);
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)
                 .map_err(|error| StoreError::Unavailable(format!("{}: {error}", folder.display())))?;
         }
-        let first = connect(&path, busy_timeout_ms)?;
+        let of_writer = Pragmas::of_writer(config);
+        let first = connect(&path, &of_writer)?;
         let reopen = {
             let path = path.clone();
-            move || connect(&path, busy_timeout_ms)
+            move || connect(&path, &of_writer)
         };
         let writer = writer::Writer::start(first, reopen, config)?;
         Ok(Self(Arc::new(Inner {
             path,
-            busy_timeout_ms,
+            pragmas,
             writer,
             idle_readers: Mutex::new(Vec::new()),
             reader_permits: Arc::new(Semaphore::new(config.readers)),
@@ -104,7 +111,7 @@ impl Store {
         let done = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let idle = inner.idle_readers.lock().pop();
-            let mut conn = idle.map_or_else(|| connect(&inner.path, inner.busy_timeout_ms), Ok)?;
+            let mut conn = idle.map_or_else(|| connect(&inner.path, &inner.pragmas), Ok)?;
             let result = futures_util::FutureExt::now_or_never(work(&mut conn))
                 .unwrap_or_else(|| Err(StoreError::Internal("a read waited for something else than SQLite".into())));
             // A connection that saw trouble is not reused: the file behind it may have been replaced.
@@ -128,9 +135,9 @@ impl Store {
     /// See [`super::Database::migrate`].
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         let path = self.0.path.clone();
-        let busy_timeout_ms = self.0.busy_timeout_ms;
+        let pragmas = self.0.pragmas;
         let run = move || {
-            let mut conn = connect_sync(&path, busy_timeout_ms)?;
+            let mut conn = connect_sync(&path, &pragmas)?;
             // The immediate transaction is the lock: a second process waits here, then finds nothing left to do.
             conn.immediate_transaction(|conn| {
                 super::refuse_newer_schema(conn, MIGRATIONS)?;
@@ -162,13 +169,38 @@ fn stopped(_: impl std::error::Error) -> StoreError {
     StoreError::Unavailable("the database is closed".into())
 }
 
-fn connect(path: &Path, busy_timeout_ms: u128) -> Result<Conn, StoreError> {
-    connect_sync(path, busy_timeout_ms).map(|conn| Conn::with_runtime(conn, Inline))
+/// What a connection is told, in SQLite's units.
+#[derive(Debug, Clone, Copy)]
+struct Pragmas {
+    busy_timeout_ms: u128,
+    cache_kib: usize,
+    /// Pages of 4 KiB in the log after which a commit copies them into the file.
+    checkpoint_pages: usize,
 }
 
-fn connect_sync(path: &Path, busy_timeout_ms: u128) -> Result<SqliteConnection, StoreError> {
+impl Pragmas {
+    fn of_writer(config: &config::Store) -> Self {
+        Self { cache_kib: *config.writer_cache / 1024, ..Self::of_readers(config) }
+    }
+
+    fn of_readers(config: &config::Store) -> Self {
+        Self {
+            busy_timeout_ms: config.busy_timeout.as_millis(),
+            cache_kib: READER_CACHE_KIB,
+            checkpoint_pages: *config.checkpoint / PAGE,
+        }
+    }
+}
+
+fn connect(path: &Path, pragmas: &Pragmas) -> Result<Conn, StoreError> {
+    connect_sync(path, pragmas).map(|conn| Conn::with_runtime(conn, Inline))
+}
+
+fn connect_sync(path: &Path, pragmas: &Pragmas) -> Result<SqliteConnection, StoreError> {
+    let Pragmas { busy_timeout_ms, cache_kib, checkpoint_pages } = pragmas;
     let unavailable = |error: ConnectionError| StoreError::Unavailable(format!("{}: {error}", path.display()));
     let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(unavailable)?;
+    // A negative size of the cache is one in KiB, not in pages.
     diesel::connection::SimpleConnection::batch_execute(
         &mut conn,
         &format!(
@@ -177,8 +209,51 @@ fn connect_sync(path: &Path, busy_timeout_ms: u128) -> Result<SqliteConnection, 
              PRAGMA synchronous = FULL;
              PRAGMA foreign_keys = ON;
              PRAGMA temp_store = MEMORY;
+             PRAGMA cache_size = -{cache_kib};
+             PRAGMA wal_autocheckpoint = {checkpoint_pages};
              PRAGMA journal_size_limit = 67108864;"
         ),
     )?;
     Ok(conn)
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::RunQueryDsl as _;
+    use diesel::sql_types::BigInt;
+
+    use super::*;
+    use crate::config::{Config, Size};
+
+    #[derive(diesel::QueryableByName)]
+    struct Told {
+        #[diesel(sql_type = BigInt)]
+        value: i64,
+    }
+
+    #[derive(diesel::QueryableByName)]
+    struct Checkpoint {
+        #[diesel(sql_type = BigInt)]
+        wal_autocheckpoint: i64,
+    }
+
+    fn told(conn: &mut SqliteConnection, pragma: &str) -> i64 {
+        let sql = format!("SELECT {pragma} AS value FROM pragma_{pragma}");
+        diesel::sql_query(sql).get_result::<Told>(conn).unwrap().value
+    }
+
+    #[test]
+    fn connections_are_told_what_the_settings_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default_embedded().store;
+        (config.writer_cache, config.checkpoint) = (Size(3 << 20), Size(1 << 20));
+        for (pragmas, cache) in [(Pragmas::of_writer(&config), -3_072), (Pragmas::of_readers(&config), -2_000)] {
+            let mut conn = connect_sync(&folder.path().join("told.db"), &pragmas).unwrap();
+            let found = ["cache_size", "synchronous", "foreign_keys", "page_size"].map(|name| told(&mut conn, name));
+            assert_eq!(found, [cache, 2, 1, PAGE as i64]);
+            // Not to be had by a SELECT.
+            let checkpoint: Checkpoint = diesel::sql_query("PRAGMA wal_autocheckpoint").get_result(&mut conn).unwrap();
+            assert_eq!(checkpoint.wal_autocheckpoint, 256);
+        }
+    }
 }

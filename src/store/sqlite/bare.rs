@@ -1,10 +1,10 @@
 //! The least that recording orders costs: prepared inserts in one transaction per batch, on the real tables with the real
 //! durability. What the order writer is compared with; and the least that paying with points costs.
 
-use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 
 use super::schema::{orders, outbox, payments, points_accounts, sales};
+use crate::config::Config;
 use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId};
 use crate::store::StoreError;
 
@@ -17,8 +17,7 @@ pub fn record_orders(
     batch: usize,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut conn = super::connect_sync(path, 5_000)?;
-    conn.batch_execute("PRAGMA wal_autocheckpoint = 1000")?;
+    let mut conn = super::connect_sync(path, &super::Pragmas::of_writer(&Config::default_embedded().store))?;
     let payload = vec![b'x'; 400];
     let mut seq = 0;
     for buyers in buyers.chunks(batch) {
@@ -48,8 +47,7 @@ pub fn pay_orders(
     points: i64,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut conn = super::connect_sync(path, 5_000)?;
-    conn.batch_execute("PRAGMA wal_autocheckpoint = 1000")?;
+    let mut conn = super::connect_sync(path, &super::Pragmas::of_writer(&Config::default_embedded().store))?;
     for (id, buyer, ticket) in rows {
         conn.immediate_transaction(|conn| {
             let account = points_accounts::table.filter(points_accounts::user_id.eq(buyer));
