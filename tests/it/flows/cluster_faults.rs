@@ -261,6 +261,7 @@ async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
     };
     let mut run = cluster.begin(scenario, folder.path()).await;
     sleep(Duration::from_secs(2)).await;
+    run.until_each_sale_sells().await;
     let connections = cluster.connections();
     cluster.strike(fault.name, &mut run).await;
     let recovered = run.until_sold_on_each_node().await;

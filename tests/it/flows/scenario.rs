@@ -283,6 +283,20 @@ impl Run {
         }
     }
 
+    /// Waits until somebody has a ticket of each sale: what happens next happens in the middle of a rush.
+    pub async fn until_each_sale_sells(&self) {
+        let deadline = Instant::now() + READY_WITHIN;
+        loop {
+            let sold: HashSet<_> =
+                self.recorder.snapshot().iter().filter_map(ticket_of).map(|ticket| ticket.sale).collect();
+            if sold.len() == self.sales.len() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "only {} of {} sales sold anything", sold.len(), self.sales.len());
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Waits until a shopper of each node buys and hears what became of it. Returns how long that took.
     pub async fn until_sold_on_each_node(&mut self) -> Duration {
         let begun = Instant::now();
