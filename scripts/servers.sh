@@ -75,19 +75,32 @@ launch() {
 
 # --- what happens to a server ---
 
+# Chooses the ports of a server and runs it.
+begin() {
+  local pid
+  choose_port "$1"
+  : >"$set/$1.log"
+  "prepare_$1"
+  pid=$("launch_$1")
+  echo "$pid $(started_at "$pid")" >"$set/$1.pid"
+}
+
 start() {
-  local name=$1 pid began=$SECONDS
+  local name=$1 began=$SECONDS choices=0
   if alive "$name"; then
     signal CONT "$name"
   else
-    choose_port "$name"
-    : >"$set/$name.log"
-    "prepare_$name"
-    pid=$("launch_$name")
-    echo "$pid $(started_at "$pid")" >"$set/$name.pid"
+    # Ports that nobody was told yet may be chosen again: somebody else may listen there before a slow server does.
+    [[ -e $set/$name.port ]] || choices=3
+    begin "$name"
   fi
   until "ready_$name"; do
-    alive "$name" || fail "$name ended while it started"
+    if ! alive "$name"; then
+      grep -qi "address already in use" "$set/$name.log" && ((choices-- > 0)) || fail "$name ended while it started"
+      say "$name: its port was taken meanwhile; choosing another one"
+      destroy "$name"
+      begin "$name"
+    fi
     ((SECONDS - began < patience_seconds)) || fail "$name was not ready within $patience_seconds s"
     sleep 0.1
   done
