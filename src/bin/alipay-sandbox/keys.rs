@@ -39,15 +39,27 @@ impl Keys {
     }
 }
 
+/// Others may start on the same folder, or read it, at the same moment: no file in it is ever half written.
 fn pair(folder: &Path, name: &str) -> anyhow::Result<SigningKey> {
     let (private, public) = (folder.join(format!("{name}_private.pem")), folder.join(format!("{name}_public.pem")));
-    let key = if private.exists() {
-        SigningKey::parse(&std::fs::read_to_string(&private)?).with_context(|| private.display().to_string())?
-    } else {
-        let key = SigningKey::generate()?;
-        std::fs::write(&private, key.to_sandbox_pem()?)?;
-        key
-    };
-    std::fs::write(&public, key.public()?.to_sandbox_pem()?)?;
+    if !private.exists() {
+        let made = beside(&private, &SigningKey::generate()?.to_sandbox_pem()?)?;
+        // Of two that make one, the first does: a link does not replace a file.
+        let linked = std::fs::hard_link(&made, &private);
+        std::fs::remove_file(&made)?;
+        linked.or_else(|error| if private.exists() { Ok(()) } else { Err(error) })?;
+    }
+    let key = SigningKey::parse(&std::fs::read_to_string(&private)?).with_context(|| private.display().to_string())?;
+    let text = key.public()?.to_sandbox_pem()?;
+    if std::fs::read_to_string(&public).ok().as_deref() != Some(&text) {
+        std::fs::rename(beside(&public, &text)?, &public)?;
+    }
     Ok(key)
+}
+
+/// Writes a file of this process's own beside the one that it is for.
+fn beside(file: &Path, text: &str) -> std::io::Result<PathBuf> {
+    let own = file.with_extension(format!("{}.tmp", std::process::id()));
+    std::fs::write(&own, text)?;
+    Ok(own)
 }
