@@ -1,6 +1,7 @@
 // GraphiQL in a real browser against a real server: the tabs, one after the other, as a
 // newcomer would. DOORBUSTER_URL names the server, CHROMIUM the browser.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,10 +90,14 @@ async function run() {
   const watching = seen.frames.length;
   await start(page, 'WatchStock');
   await responseShows(page, 'stockRemaining');
-  const first = await stock(seen, watching, () => true);
+  await until('a stock figure', () => figures(seen, watching).length > 0);
+  const before = figures(seen, watching).length;
   await otherShopperBuys(sale.id);
-  const then = await stock(seen, watching, (now) => now < first);
-  await responseShows(page, `"stockRemaining": ${then}`);
+  // What others give back raises it meanwhile: it has gone down when a figure is lower than the one before it.
+  const [first, then] = await until('a lower stock figure', () =>
+    pairs(figures(seen, watching).slice(before - 1)).find(([earlier, later]) => later < earlier),
+  );
+  await responseShows(page, `"stockRemaining": ${figures(seen, watching).at(-1)}`);
   await shot(page, 'graphiql-5-watch-stock');
   await page.getByRole('button', { name: 'Stop query' }).click();
   step(`stock went from ${first} to ${then} while watching`);
@@ -167,14 +172,27 @@ function watch(page) {
   return seen;
 }
 
-/** The first stock figure among the frames since `from` that `accept` takes. */
-async function stock({ frames }, from, accept) {
-  return until('a stock figure', () =>
-    frames
-      .slice(from)
-      .map(({ payload }) => payload?.data?.saleStockChanged?.stockRemaining)
-      .find((remaining) => remaining !== undefined && accept(remaining)),
-  );
+/** The stock figures among the frames since `from`, in their order. */
+const figures = ({ frames }, from) =>
+  frames
+    .slice(from)
+    .map(({ payload }) => payload?.data?.saleStockChanged?.stockRemaining)
+    .filter((remaining) => remaining !== undefined);
+
+/** Each item with the one after it. */
+const pairs = (items) => items.slice(1).map((item, index) => [items[index], item]);
+
+/** Ends the browser. One that does not end by itself (seen once, for 45 minutes) is killed. */
+async function close() {
+  const ended = await Promise.race([
+    browser.close().then(() => true),
+    new Promise((resolve) => setTimeout(resolve, PATIENCE, false)),
+  ]);
+  if (!ended) {
+    console.log('  the browser did not end in time and was killed');
+    spawnSync('pkill', ['-KILL', '-f', profile], { stdio: 'inherit' });
+  }
+  rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
 }
 
 async function otherShopperBuys(saleId) {
@@ -259,10 +277,11 @@ function step(line) {
 try {
   await run();
 } catch (error) {
+  console.error(error);
+  process.exitCode = 1;
   const page = browser.pages()[0];
-  if (page) await shot(page, 'graphiql-failure');
-  throw error;
-} finally {
-  await browser.close();
-  rmSync(profile, { recursive: true, force: true });
+  if (page) await shot(page, 'graphiql-failure').catch(() => {});
 }
+await close();
+// Said aloud: a process of the browser that still holds a pipe would keep this one waiting.
+process.exit();
