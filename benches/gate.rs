@@ -112,7 +112,7 @@ async fn gathered(gate: Arc<dyn Gate>, callers: u32) -> Duration {
             let coalescer = Arc::clone(&coalescer);
             tokio::spawn(async move {
                 for attempt in attempts {
-                    std::hint::black_box(coalescer.admit(SALE, 1, attempt).await.unwrap());
+                    std::hint::black_box(coalescer.admit(SALE, 1, &attempt).await.unwrap());
                 }
             })
         })

@@ -68,12 +68,15 @@ impl Coalescer {
     ///
     /// Dropping the future takes the attempt out of the queue; if its gate call is already on its way, that goes on,
     /// and the same key will replay its ticket.
-    pub async fn admit(&self, sale: SaleId, epoch: Epoch, attempt: Attempt) -> Result<Decision, AdmitError> {
-        let lost = || GateError("the call ended without an answer".to_owned());
-        if self.0.gate.is_immediate() {
-            let decisions = self.0.gate.admit(sale, epoch, vec![attempt]).await?;
-            return Ok(decisions.into_iter().next().ok_or_else(lost)?);
+    pub async fn admit(&self, sale: SaleId, epoch: Epoch, attempt: &Attempt) -> Result<Decision, AdmitError> {
+        match self.0.gate.admit_now(sale, epoch, attempt) {
+            Some(decision) => Ok(decision),
+            None => self.gather(sale, epoch, attempt.clone()).await,
         }
+    }
+
+    async fn gather(&self, sale: SaleId, epoch: Epoch, attempt: Attempt) -> Result<Decision, AdmitError> {
+        let lost = || GateError("the call ended without an answer".to_owned());
         let (answer, decision) = oneshot::channel();
         if self.0.enqueue(sale, Waiting { epoch, attempt, answer })? {
             let mut lead = Box::pin(lead(Lead { shared: Arc::clone(&self.0), sale, over: false }));

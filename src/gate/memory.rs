@@ -101,6 +101,12 @@ impl State {
         }
     }
 
+    fn admit(&mut self, sale: SaleId, epoch: Epoch, clock: &Clock, attempt: &Attempt) -> Decision {
+        let Some(held) = self.sales.get_mut(&sale) else { return Decision::WrongEpoch };
+        // Read under the lock: the order of the times is then the order of the seqs.
+        held.decide(&mut self.keys, epoch, clock.now(), attempt)
+    }
+
     fn rebuild(&mut self, terms: SaleTerms, tickets: Vec<KnownTicket>) {
         let id = terms.sale;
         // The epoch should be new. If it is not, at least no seq that this gate gave is given again.
@@ -152,19 +158,19 @@ impl Sale {
         }
     }
 
-    fn decide(&mut self, keys: &mut Keys, epoch: Epoch, now: Timestamp, attempt: Attempt) -> Decision {
+    fn decide(&mut self, keys: &mut Keys, epoch: Epoch, now: Timestamp, attempt: &Attempt) -> Decision {
         if let Some(known) = keys.find(attempt.buyer, &attempt.key) {
             return self.replay(known, attempt.quantity);
         }
-        if let Some(refusal) = self.refuse(epoch, now, &attempt) {
+        if let Some(refusal) = self.refuse(epoch, now, attempt) {
             return refusal;
         }
         self.seq += 1;
-        let Attempt { buyer, key, quantity } = attempt;
+        let Attempt { buyer, ref key, quantity } = *attempt;
         let ticket = TicketId { sale: self.terms.sale, epoch, seq: self.seq };
         self.hold(buyer, ticket, quantity);
         self.pending.insert(ticket.seq, PendingTicket { ticket, buyer, key: key.clone(), quantity, at: now });
-        keys.insert(buyer, KeyUse { key, ticket, quantity, at: Some(now) });
+        keys.insert(buyer, KeyUse { key: key.clone(), ticket, quantity, at: Some(now) });
         self.keyed.push(buyer);
         Decision::Admitted { ticket, at: now }
     }
@@ -243,19 +249,14 @@ impl Sale {
 
 #[async_trait]
 impl Gate for MemoryGate {
-    fn is_immediate(&self) -> bool {
-        true
+    fn admit_now(&self, sale: SaleId, epoch: Epoch, attempt: &Attempt) -> Option<Decision> {
+        let mut state = self.state.lock();
+        Some(state.admit(sale, epoch, &self.clock, attempt))
     }
 
     async fn admit(&self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) -> Result<Vec<Decision>, GateError> {
         let mut state = self.state.lock();
-        let State { sales, keys } = &mut *state;
-        let Some(held) = sales.get_mut(&sale) else {
-            return Ok(vec![Decision::WrongEpoch; attempts.len()]);
-        };
-        // Read under the lock: the order of the times is then the order of the seqs.
-        let now = self.clock.now();
-        Ok(attempts.into_iter().map(|attempt| held.decide(keys, epoch, now, attempt)).collect())
+        Ok(attempts.iter().map(|attempt| state.admit(sale, epoch, &self.clock, attempt)).collect())
     }
 
     async fn rebuild(&self, terms: SaleTerms, tickets: Vec<KnownTicket>) -> Result<(), GateError> {

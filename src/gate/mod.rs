@@ -159,9 +159,11 @@ pub struct GateError(pub String);
 /// forgotten; a refused attempt leaves no key behind. Time is the gate's own.
 #[async_trait]
 pub trait Gate: Send + Sync + 'static {
-    /// Whether it decides without waiting for anything, so that nothing is gained by asking it for several at once.
-    fn is_immediate(&self) -> bool {
-        false
+    /// Decides one attempt at once, as [`Self::admit`] would. `None` from a gate that has to wait for something: there, several
+    /// are better asked for together.
+    fn admit_now(&self, sale: SaleId, epoch: Epoch, attempt: &Attempt) -> Option<Decision> {
+        let _ = (sale, epoch, attempt);
+        None
     }
 
     /// Decides attempts in the given order; one decision each.

@@ -84,7 +84,7 @@ impl Orders {
         request: PurchaseRequest,
     ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
         let started = Instant::now();
-        let result = self.decide_purchase(buyer, request).await;
+        let result = self.decide_purchase(buyer, request, started).await;
         let metrics = &self.0.metrics;
         match &result {
             Ok(Ok(ticket)) => {
@@ -101,6 +101,7 @@ impl Orders {
         &self,
         buyer: UserId,
         request: PurchaseRequest,
+        started: Instant,
     ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
         if !is_key(&request.key) {
             return Ok(Err(PurchaseRefusal::KeyInvalid));
@@ -114,10 +115,10 @@ impl Orders {
             _ => return Ok(Err(PurchaseRefusal::QuantityInvalid { limit: sale.limit_per_buyer })),
         };
         let attempt = Attempt { buyer, key: request.key, quantity };
-        let asked = Instant::now();
-        let decision = match self.0.coalescer.admit(sale.id, sale.epoch, attempt.clone()).await {
+        let decision = match self.0.coalescer.admit(sale.id, sale.epoch, &attempt).await {
             Ok(decision) => {
-                self.0.metrics.gate.record(asked.elapsed());
+                // Nothing was waited for before.
+                self.0.metrics.gate.record(started.elapsed());
                 decision
             }
             Err(AdmitError::Busy) => return Ok(Err(PurchaseRefusal::TryLater)),

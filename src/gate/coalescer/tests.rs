@@ -144,7 +144,7 @@ impl Coalescer {
     }
 
     async fn buy(&self, n: u32) -> Result<Decision, AdmitError> {
-        self.admit(sale(), 1, attempt(n)).await
+        self.admit(sale(), 1, &attempt(n)).await
     }
 
     /// Asks in a task of its own, and waits until it stands in the queue or is on its way.
@@ -152,7 +152,8 @@ impl Coalescer {
         let coalescer = self.share();
         let (started, start) = oneshot::channel();
         let task = tokio::spawn(async move {
-            let mut answer = Box::pin(coalescer.admit(sale(), epoch, attempt(n)));
+            let attempt = attempt(n);
+            let mut answer = Box::pin(coalescer.admit(sale(), epoch, &attempt));
             let early = (&mut answer).now_or_never();
             started.send(()).unwrap();
             match early {
@@ -246,14 +247,14 @@ async fn full_queues_refuse_and_come_free_again() {
     let refused = coalescer.buy(3).now_or_never().unwrap();
     assert!(matches!(refused, Err(AdmitError::Busy)), "the sale's queue is full");
     let other = SaleId::from_bytes([2; 16]);
-    let refused = coalescer.admit(other, 1, attempt(4)).now_or_never().unwrap();
+    let refused = coalescer.admit(other, 1, &attempt(4)).now_or_never().unwrap();
     assert!(matches!(refused, Err(AdmitError::Busy)), "too many sales");
     turns.add_permits(9);
     let mut seqs: Vec<_> = join_all(asked).await.into_iter().map(|answer| seq(answer.unwrap())).collect();
     seqs.sort_unstable();
     assert_eq!(seqs, [1, 2, 3]);
     until(|| coalescer.idle()).await;
-    assert_eq!(coalescer.admit(other, 1, attempt(4)).await.unwrap(), Decision::WrongEpoch);
+    assert_eq!(coalescer.admit(other, 1, &attempt(4)).await.unwrap(), Decision::WrongEpoch);
     assert_eq!(seq(coalescer.buy(3).await), 4);
 }
 

@@ -76,7 +76,7 @@ async fn a_frozen_network_turns_into_errors_and_keys_still_have_their_tickets() 
     let attempt = |buyer: UserId| {
         let (coalescer, sale) = (coalescer.clone(), line.sale);
         let attempt = Attempt { buyer, key: "key-0000".to_owned(), quantity: 1 };
-        tokio::spawn(async move { coalescer.admit(sale, 1, attempt).await })
+        tokio::spawn(async move { coalescer.admit(sale, 1, &attempt).await })
     };
     for waiting in buyers.iter().map(|buyer| attempt(*buyer)).collect::<Vec<_>>() {
         timeout(20 * CALL, waiting).await.expect("hangs").unwrap().unwrap_err();

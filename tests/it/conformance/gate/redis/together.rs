@@ -44,7 +44,7 @@ async fn two_nodes_never_sell_a_unit_twice() {
         tokio::spawn(async move {
             let (buyer, key) = (buyers[n / 2], format!("key-{}", n % 2));
             let attempt = Attempt { buyer, key, quantity: 1 };
-            let decision = coalescers[n % 2].admit(sale, 1, attempt.clone()).await.unwrap();
+            let decision = coalescers[n % 2].admit(sale, 1, &attempt).await.unwrap();
             let Decision::Admitted { ticket, .. } = decision else {
                 assert!(matches!(decision, Decision::AlreadyBought | Decision::SoldOut), "{decision:?}");
                 return;
@@ -56,7 +56,7 @@ async fn two_nodes_never_sell_a_unit_twice() {
                 book.lock().admitted(buyer, ticket, STOCK);
             }
             // The other node gives the same answer to the same key.
-            let again = coalescers[(n + 1) % 2].admit(sale, 1, attempt).await.unwrap();
+            let again = coalescers[(n + 1) % 2].admit(sale, 1, &attempt).await.unwrap();
             assert!(matches!(again, Decision::Replayed { ticket: known, .. } if known == ticket), "{again:?}");
         })
     });
