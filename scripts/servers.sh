@@ -323,7 +323,7 @@ prepare_pulsar() {
 launch_pulsar() {
   local dir=$set/pulsar java=(-XX:-UsePerfData "-Djava.io.tmpdir=$set/pulsar/tmp" -Dpulsar.allocator.exit_on_oom=true)
   launch pulsar env PULSAR_STANDALONE_USE_ZOOKEEPER=1 "PULSAR_STANDALONE_CONF=$dir/standalone.conf" "PULSAR_LOG_DIR=$dir/logs" \
-    PULSAR_LOG_LEVEL=info PULSAR_MEM="-Xms256m -Xmx640m -XX:MaxDirectMemorySize=512m" PULSAR_GC="-XX:+UseSerialGC" \
+    PULSAR_LOG_LEVEL=info "PULSAR_MEM=${PULSAR_MEM:--Xms256m -Xmx640m -XX:MaxDirectMemorySize=512m}" PULSAR_GC="-XX:+UseSerialGC" \
     PULSAR_EXTRA_OPTS="${java[*]}" \
     "$pulsar_home/bin/pulsar" standalone -nfw -nss -a 127.0.0.1 --zookeeper-dir "$dir/zookeeper" --zookeeper-port "$(port pulsar.zookeeper)" \
     --bookkeeper-dir "$dir/bookkeeper" --bookkeeper-port "$(port pulsar.bookie)"
