@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use doorbuster::demo::checker::{self, Evidence, Invariant, Report, Violation};
@@ -126,6 +127,8 @@ pub struct Run {
     /// What the crowd did and saw so far.
     pub recorder: Recorder,
     sales: Vec<SaleId>,
+    /// A sale that the crowd leaves alone.
+    quiet: SaleId,
     stream: Option<Stream>,
     /// Accounts that are kept for the end.
     late: Vec<Account>,
@@ -192,7 +195,7 @@ impl Scenario {
         (operator, early, buyers)
     }
 
-    /// A shop whose sales have just begun.
+    /// A shop whose sales have just begun, the last of them for whoever asks whether one can buy.
     async fn open_shop(&self, launch: &Launch, operator: &Account) -> Vec<SaleId> {
         let mut operator = Operator::new(launch.address, &operator.token);
         let starts_at = operator.server_time().await.unwrap().plus(Duration::from_millis(500));
@@ -201,7 +204,7 @@ impl Scenario {
         let product = operator.product("Lamp", "Light", "A lamp.", "/pictures/lamp.svg", "20.00").await.unwrap();
         let terms = Terms { price: "10.00", stock: self.stock, limit_per_buyer: 1, pay_within: self.pay_within };
         let mut sales = Vec::new();
-        for _ in 0..self.sales {
+        for _ in 0..=self.sales {
             sales.push(operator.sale(&session, &product, terms).await.unwrap());
         }
         let opens = Instant::now() + starts_at.since(operator.server_time().await.unwrap());
@@ -218,13 +221,15 @@ impl Run {
         for launch in &launches {
             nodes.push(launch.start(READY_WITHIN).await.unwrap());
         }
-        let sales = scenario.open_shop(&launches[0], &operator).await;
+        let mut sales = scenario.open_shop(&launches[0], &operator).await;
+        let quiet = sales.pop().expect("a sale");
         let mut run = Self {
             scenario,
             launches,
             nodes,
             recorder: Recorder::new(Clock::system()),
             sales,
+            quiet,
             stream: None,
             late,
             at_once: Vec::new(),
@@ -297,12 +302,13 @@ impl Run {
         }
     }
 
-    /// Waits until a shopper of each node buys and hears what became of it. Returns how long that took.
+    /// Waits until a shopper of each node has bought: in a sale with units enough, so that being told that there are none is no
+    /// answer. Returns how long that took.
     pub async fn until_sold_on_each_node(&mut self) -> Duration {
         let begun = Instant::now();
-        let mut shoppers = tokio::task::JoinSet::new();
+        let (mut shoppers, mut tallies) = (tokio::task::JoinSet::new(), Vec::new());
         for launch in &self.launches {
-            let stage = Arc::new(self.stage_on(self.sales[0], vec![launch.address]));
+            let stage = Arc::new(self.stage_on(self.quiet, vec![launch.address]));
             let first = 2_000_000 + self.late.len() as u32;
             let buyer = self.late.pop().expect("an account");
             let rush = Rush {
@@ -314,9 +320,15 @@ impl Run {
                 accounts: Accounts::Ready(vec![buyer].into()),
                 opens: Instant::now(),
             };
+            tallies.push(stage.tally.clone());
             shoppers.spawn(crowd::rush(stage, rush));
         }
         shoppers.join_all().await;
+        for (node, tally) in tallies.iter().enumerate() {
+            if tally.ordered.load(Relaxed) != 1 {
+                self.fault(Invariant::Answered, format!("nobody could buy at node {node} any more"));
+            }
+        }
         begun.elapsed()
     }
 
