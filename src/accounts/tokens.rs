@@ -5,15 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use sha2::{Digest as _, Sha256};
 
 use super::batcher::Batcher;
 use super::metrics::Metrics;
 use super::model::{AccessToken, Viewer};
 use crate::config;
-use crate::kernel::{Clock, Rng, Timestamp};
+use crate::kernel::{self, Clock, Rng, Timestamp};
 use crate::store::{self, Database, StoreError};
 
 /// What every token begins with, so that one that leaked is easy to search for.
@@ -109,8 +108,8 @@ impl Tokens {
             renew_after: *config.token_renew_after,
             trust: *config.token_cache_ttl,
             doubt: Doubt::new(*config.sign_out_heartbeat * 2),
-            known: recent(config.token_cache),
-            dead: recent(config.token_cache),
+            known: kernel::recent(config.token_cache),
+            dead: kernel::recent(config.token_cache),
             renewals,
             metrics,
         }
@@ -172,7 +171,7 @@ impl Tokens {
 
     /// Asks the database again about every token: sign-outs may have been missed.
     pub fn doubt_all(&self) {
-        self.known.invalidate_all();
+        self.known.clear();
     }
 
     /// Removes expired tokens from the database and says how many.
@@ -195,10 +194,8 @@ impl Tokens {
 
     /// How many tokens the node knows something about.
     #[cfg(test)]
-    pub fn remembered(&self) -> u64 {
-        self.known.run_pending_tasks();
-        self.dead.run_pending_tasks();
-        self.known.entry_count() + self.dead.entry_count()
+    pub fn remembered(&self) -> usize {
+        self.known.len() + self.dead.len()
     }
 
     async fn look_up(&self, hash: TokenHash, now: Timestamp) -> Result<Option<Viewer>, StoreError> {
@@ -212,7 +209,7 @@ impl Tokens {
         // It may have been signed out while the database was asked. `forget` marks first and removes second, here it is
         // the other way round: in any order of the four steps the token ends up forgotten.
         if self.dead.get(&hash).is_some_and(|ended_at| ended_at >= now) {
-            self.known.invalidate(&hash);
+            self.known.remove(&hash);
             return Ok(None);
         }
         self.renew(&hash, &known.expires_at, now);
@@ -227,7 +224,7 @@ impl Tokens {
 
     fn forget(&self, hash: TokenHash, now: Timestamp) {
         self.dead.insert(hash, now);
-        self.known.invalidate(&hash);
+        self.known.remove(&hash);
     }
 
     /// Whether what was found at `checked_at` may still be relied on. A clock that was set back makes it stale.
@@ -254,10 +251,6 @@ impl Tokens {
         }
         true
     }
-}
-
-fn recent<V: Clone + Send + Sync + 'static>(capacity: u64) -> Cache<TokenHash, V> {
-    Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru()).build()
 }
 
 /// A renewal that can't be written is only logged: the node asks the database again soon, sees the old expiry, and the next

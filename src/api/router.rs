@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::any;
@@ -74,16 +74,17 @@ pub fn router(edge: Edge, vitals: Arc<dyn Vitals>, others: Router, body_max: usi
 
 impl Routes {
     /// The endpoint, if the request is one that it takes as it comes.
-    fn straight(&self, request: &Request<Body>) -> Option<Edge> {
+    fn straight(&self, request: &Request<Incoming>) -> Option<&Edge> {
         let plain = matches!(*request.method(), Method::GET | Method::POST) && request.uri().path() == GRAPHQL;
-        self.endpoint.as_ref().filter(|_| plain).cloned()
+        self.endpoint.as_ref().filter(|_| plain)
     }
 
-    async fn answer(&self, request: Request<Body>) -> Response {
-        match self.straight(&request) {
-            Some(edge) => endpoint(State(edge), request).await,
-            None => self.all.clone().oneshot(request).await.unwrap_or_else(|never| match never {}),
+    async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response {
+        if let Some(edge) = self.straight(&request) {
+            return edge.answer(request, peer.ip()).await;
         }
+        request.extensions_mut().insert(ConnectInfo(peer));
+        self.all.clone().oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {})
     }
 }
 
@@ -173,12 +174,11 @@ impl Server {
         let [began, multiplexed, taken] = [const { AtomicBool::new(false) }; 3];
         let requests = Arc::new(Requests { server: self.clone(), began, multiplexed, taken, unsent: Arc::default() });
         let these = requests.clone();
-        let service = service_fn(move |mut request: Request<Incoming>| {
+        let service = service_fn(move |request: Request<Incoming>| {
             let (requests, plain) = (these.clone(), request.version() <= Version::HTTP_11);
             these.multiplexed.store(!plain, Ordering::Relaxed);
             these.began.store(true, Ordering::Release);
-            request.extensions_mut().insert(ConnectInfo(peer));
-            let (request, waits) = (request.map(Body::new), these.taken.swap(true, Ordering::Relaxed));
+            let waits = these.taken.swap(true, Ordering::Relaxed);
             // In a box: what is idle need not keep room for an answer in work.
             Box::pin(async move {
                 // Another request of this connection was answered just now: it sends them without waiting. They are not
@@ -186,7 +186,7 @@ impl Server {
                 if waits {
                     yield_now().await;
                 }
-                let mut answer = requests.server.routes.answer(request).await;
+                let mut answer = requests.server.routes.answer(request, peer).await;
                 let leaving = plain && requests.server.leaving.load(Ordering::Relaxed);
                 if leaving && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

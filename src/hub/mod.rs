@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
+use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
-use crate::kernel::{SaleId, TicketId};
+use crate::kernel::{self, SaleId, TicketId};
 use crate::orders::Order;
 use crate::sales::StockLevel;
 use events::ResultEvent;
@@ -20,7 +21,7 @@ pub struct Hub(Arc<Inner>);
 
 struct Inner {
     orders: Mutex<HashMap<TicketId, watch::Sender<Option<Arc<Order>>>>>,
-    recent: moka::sync::Cache<TicketId, Arc<Order>>,
+    recent: Cache<TicketId, Arc<Order>>,
     stock: RwLock<HashMap<SaleId, StockLevel>>,
     stock_changed: watch::Sender<()>,
 }
@@ -30,7 +31,7 @@ impl Hub {
     pub fn new(recent: u64) -> Self {
         Self(Arc::new(Inner {
             orders: Mutex::default(),
-            recent: moka::sync::Cache::new(recent),
+            recent: kernel::recent(recent),
             stock: RwLock::default(),
             stock_changed: watch::Sender::new(()),
         }))
@@ -122,7 +123,7 @@ impl Hub {
 
     /// Forgets recent decisions: after events were missed they may be stale.
     pub fn forget_recent(&self) {
-        self.0.recent.invalidate_all();
+        self.0.recent.clear();
     }
 }
 

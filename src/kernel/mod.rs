@@ -4,6 +4,7 @@ pub mod breaker;
 pub mod clock;
 pub mod ids;
 pub mod money;
+pub mod recent;
 pub mod retry;
 pub mod rng;
 #[cfg(feature = "sabotage")]
@@ -16,5 +17,6 @@ pub use ids::{
     TicketId, TransferId, UserId, Xid,
 };
 pub use money::{Currency, Money};
+pub use recent::recent;
 pub use retry::Backoff;
 pub use rng::Rng;

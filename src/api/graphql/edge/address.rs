@@ -3,10 +3,8 @@
 //! Anybody can write a header, so it is read from the right, where our own proxies wrote, and only as far as they did: the
 //! first address that is none of theirs is the client. What stands to the left of it is the client's word.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::ConnectInfo;
-use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
 
 use crate::config::{self, AddressHeader, Network};
@@ -25,11 +23,9 @@ impl Addresses {
         Self { trusted: config.trusted_proxies.clone(), header: config.address_header }
     }
 
-    /// Where the request came from, as far as that can be known.
-    pub fn of(&self, parts: &Parts) -> IpAddr {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
-        self.client(peer.to_canonical(), &parts.headers)
+    /// Where a request over a connection from `peer` came from, as far as that can be known.
+    pub fn of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        self.client(peer.to_canonical(), headers)
     }
 
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {

@@ -12,16 +12,17 @@ use async_graphql::parser::{Error as ParseError, parse_query};
 use async_graphql::{Name, Positioned, Request, ServerError, Value, Variables};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
+use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use super::engine::Engine;
 use super::guard::{self, Limits, Measure, Measurer};
 use super::load::Class;
-use super::params::{Hash, Params, Source};
+use super::params::{Hash, Params, Source, variables};
 use super::refusal::{Cause, ERRORS_MAX, Refusal, error};
 use super::shared;
-use super::shortcut::{Plan, Planned, Shortcut};
+use super::shortcut::{Plan, Planned, Ready, Shortcut};
 use super::trusted::{Manifest, Trusted};
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
@@ -30,7 +31,7 @@ use crate::config;
 /// No operation has this name: asking for it validates a document and executes nothing.
 const NO_OPERATION: &str = "\0";
 
-/// The documents known to be good, keyed by their text and by their hash. The caches keep what is asked for often (TinyLFU):
+/// The documents known to be good, keyed by their text and by their hash. The caches keep what is asked for often (S3-FIFO):
 /// a stranger who sends many different documents once does not push out the ones in use. Trusted documents are never
 /// pushed out.
 pub struct Documents {
@@ -56,7 +57,9 @@ struct Document {
 pub struct Prepared {
     document: Arc<Document>,
     index: usize,
+    /// Empty where there is a shortcut.
     variables: Variables,
+    shortcut: Option<(Ready, Box<RawValue>)>,
     /// What the client wants to know about the operation's size.
     measure: Option<Measure>,
 }
@@ -88,8 +91,8 @@ impl Documents {
     ) -> Self {
         let mut documents = Self {
             engine,
-            known: Cache::new(config.document_cache),
-            registered: Cache::new(config.persisted_cache),
+            known: Cache::new(config.document_cache as usize),
+            registered: Cache::new(config.persisted_cache as usize),
             trusted: Trusted::default(),
             trusted_only: config.trusted_only,
             limits,
@@ -158,8 +161,17 @@ impl Documents {
     pub fn prepare(&self, params: Params, may_send_any: bool) -> Result<Prepared, Refusal> {
         let document = self.find(&params.document, may_send_any)?;
         let index = document.find(params.operation_name.as_deref())?;
-        let mut prepared = Prepared { document, index, variables: params.variables, measure: None };
-        prepared.check_variables()?;
+        let mut prepared = Prepared { document, index, variables: Variables::default(), shortcut: None, measure: None };
+        let plan = prepared.operation().plan.as_ref().filter(|_| !params.cost);
+        let ready = plan.zip(params.variables.as_deref()).and_then(|(plan, json)| plan.read(json.get()));
+        match (ready, params.variables) {
+            // What the shortcut has read is what the operation needs.
+            (Some(ready), Some(json)) => prepared.shortcut = Some((ready, json)),
+            (_, json) => {
+                prepared.variables = variables(json.as_deref())?;
+                prepared.check_variables()?;
+            }
+        }
         let mut measure = prepared.operation().measure;
         if measure.varies {
             let document = &prepared.document.parsed;
@@ -271,8 +283,13 @@ impl Prepared {
     }
 
     /// The answer by a way around the executor, if there is one for this request.
-    pub fn shortcut(&self, info: &RequestInfo) -> Option<BoxFuture<'static, Planned>> {
-        self.operation().plan.as_ref()?.run(&self.variables, info)
+    pub fn shortcut(&mut self, info: &RequestInfo) -> Result<Option<BoxFuture<'static, Planned>>, Refusal> {
+        let Some((ready, json)) = self.shortcut.take() else { return Ok(None) };
+        let answer = ready(info);
+        if answer.is_none() {
+            self.variables = variables(Some(&json))?;
+        }
+        Ok(answer)
     }
 
     /// For the executor: a document of this operation alone, and the variables.

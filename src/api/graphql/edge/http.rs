@@ -1,10 +1,11 @@
 //! GraphQL over HTTP: one request, one answer.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use async_graphql::parser::types::OperationType;
-use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::BoxError;
+use axum::body::{Body, HttpBody};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::{
@@ -27,31 +28,47 @@ use crate::config::Statuses;
 /// Names a request in the log and in its answer.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Answers anything sent to the endpoint.
+/// Answers anything sent to the endpoint, for a router.
 pub async fn endpoint(State(edge): State<Edge>, request: Request) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let request_id = edge.request_id(&parts.headers);
-    // The id is plain ASCII, the client's and ours.
-    let header = HeaderValue::from_str(&request_id).unwrap_or(HeaderValue::from_static("-"));
-    let mut response = if ws::is_handshake(&parts) {
-        ws::handshake(&edge, &mut parts, request_id).await
-    } else {
-        let media = Media::negotiate(&parts.headers);
-        let answered = edge.answer(&parts, body, media, request_id).await;
-        answered.unwrap_or_else(|refusal| edge.refuse(&refusal, media))
-    };
-    response.headers_mut().insert(REQUEST_ID, header);
-    response
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+    edge.answer(request, peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))).await
 }
 
 impl Edge {
-    async fn answer(
+    /// Answers anything sent to the endpoint over a connection from this address.
+    pub async fn answer<B>(&self, request: http::Request<B>, peer: IpAddr) -> Response
+    where
+        B: HttpBody<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        let (mut parts, body) = request.into_parts();
+        let request_id = self.request_id(&parts.headers);
+        // The id is plain ASCII, the client's and ours.
+        let header = HeaderValue::from_str(&request_id).unwrap_or(HeaderValue::from_static("-"));
+        let address = self.0.addresses.of(peer, &parts.headers);
+        let mut response = if ws::is_handshake(&parts) {
+            ws::handshake(self, &mut parts, address, request_id).await
+        } else {
+            let media = Media::negotiate(&parts.headers);
+            let answered = self.respond(&parts, body, media, address, request_id).await;
+            answered.unwrap_or_else(|refusal| self.refuse(&refusal, media))
+        };
+        response.headers_mut().insert(REQUEST_ID, header);
+        response
+    }
+
+    async fn respond<B>(
         &self,
         parts: &Parts,
-        body: Body,
+        body: B,
         media: Option<Media>,
+        address: IpAddr,
         request_id: String,
-    ) -> Result<Response, Refusal> {
+    ) -> Result<Response, Refusal>
+    where
+        B: HttpBody<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
         let media = media.ok_or_else(not_acceptable)?;
         let is_get = match parts.method {
             Method::GET => true,
@@ -64,7 +81,6 @@ impl Edge {
         if !is_get && media::is_encoded(&parts.headers) {
             return Err(content_encoding());
         }
-        let address = self.0.addresses.of(parts);
         self.0.rates.request(address)?;
         let info = self.identify(parts, address, request_id).await?;
         let params = if is_get {
@@ -134,7 +150,11 @@ impl Edge {
         Ok(RequestInfo { viewer, token: token.map(Into::into), address, request_id, known_version: None })
     }
 
-    async fn read(&self, body: Body, headers: &HeaderMap) -> Result<Bytes, Refusal> {
+    async fn read<B>(&self, body: B, headers: &HeaderMap) -> Result<Bytes, Refusal>
+    where
+        B: HttpBody<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
         let too_large = || {
             let message = format!("The body has more than {} bytes.", self.0.body_max);
             Refusal::new(Cause::BodySize, Code::DocumentTooLarge, message)

@@ -205,14 +205,13 @@ impl Edge {
     }
 
     /// Runs a query or mutation to its answer. A mutation runs to its end even when nobody waits for it any more.
-    async fn run(&self, prepared: Prepared, info: RequestInfo) -> Result<Answer, Refusal> {
+    async fn run(&self, mut prepared: Prepared, info: RequestInfo) -> Result<Answer, Refusal> {
         let (kind, class) = (prepared.operation().kind, prepared.operation().class);
         self.0.rates.everywhere(&info, class == Class::Purchase).await?;
         let permit = self.0.load.enter(class).ok_or_else(|| self.overloaded(class))?;
         let limit = *self.0.config.execution_timeout;
         let measure = prepared.measure();
-        let shortcut = if measure.is_none() { prepared.shortcut(&info) } else { None };
-        if let Some(answer) = shortcut {
+        if let Some(answer) = prepared.shortcut(&info)? {
             let finished = in_time(limit, AssertUnwindSafe(answer).catch_unwind()).await;
             drop(permit);
             return match finished {

@@ -24,8 +24,8 @@ pub struct Params {
     pub document: Source,
     /// Which of its operations; an empty name is none.
     pub operation_name: Option<String>,
-    /// Values of its variables.
-    pub variables: Variables,
+    /// Values of its variables, as JSON that nobody has looked at.
+    pub variables: Option<Box<RawValue>>,
     /// Whether the answer is to tell what the operation costs: `extensions: {cost: true}`.
     pub cost: bool,
 }
@@ -57,7 +57,7 @@ struct Body<'a> {
     query: Option<String>,
     document_id: Option<String>,
     operation_name: Option<String>,
-    variables: Option<Given>,
+    variables: Option<Box<RawValue>>,
     #[serde(borrow)]
     extensions: Option<Extensions<'a>>,
 }
@@ -88,10 +88,7 @@ impl Params {
             Some(b'[') => return Err(malformed("A request is one JSON object; batches are not taken.")),
             _ => return Err(malformed("The body must be a JSON object with `query`.")),
         }
-        let body: Body = serde_json::from_slice(body).map_err(|error| {
-            let cause = if error.is_data() { Cause::IllFormed } else { Cause::Malformed };
-            Refusal::new(cause, Code::BadUserInput, format!("The body is wrong: {error}."))
-        })?;
+        let body: Body = serde_json::from_slice(body).map_err(|error| wrong("The body is", &error))?;
         let extensions = body.extensions.unwrap_or_default();
         Self::new(source(body.query, body.document_id, &extensions)?, body.operation_name, body.variables, &extensions)
     }
@@ -108,19 +105,31 @@ impl Params {
         Self::new(source(search.query, search.document_id, &extensions)?, search.operation_name, variables, &extensions)
     }
 
+    /// The same, if the variables are an object in which no key comes twice.
+    pub fn checked(self) -> Result<Self, Refusal> {
+        variables(self.variables.as_deref())?;
+        Ok(self)
+    }
+
     fn new(
         document: Source,
         name: Option<String>,
-        variables: Option<Given>,
+        variables: Option<Box<RawValue>>,
         extensions: &Extensions,
     ) -> Result<Self, Refusal> {
         Ok(Self {
             document,
             operation_name: name.filter(|name| !name.is_empty()),
-            variables: variables.unwrap_or_default().0,
+            variables,
             cost: extension(extensions, "cost")?.unwrap_or(false),
         })
     }
+}
+
+/// The variables in a request's JSON.
+pub fn variables(json: Option<&RawValue>) -> Result<Variables, Refusal> {
+    let given = json.map(|json| serde_json::from_str::<Option<Given>>(json.get())).transpose();
+    Ok(given.map_err(|error| wrong("The variables are", &error))?.flatten().unwrap_or_default().0)
 }
 
 /// Exactly one way to say which document.
@@ -157,6 +166,11 @@ fn parameter<'a, T: Deserialize<'a>>(name: &str, text: &'a str) -> Result<Option
     serde_json::from_str(text).map_err(|error| ill_formed(format!("The parameter `{name}` is wrong: {error}.")))
 }
 
+fn wrong(what: &str, error: &serde_json::Error) -> Refusal {
+    let cause = if error.is_data() { Cause::IllFormed } else { Cause::Malformed };
+    Refusal::new(cause, Code::BadUserInput, format!("{what} wrong: {error}."))
+}
+
 fn malformed(message: impl Into<String>) -> Refusal {
     Refusal::new(Cause::Malformed, Code::BadUserInput, message)
 }
@@ -190,16 +204,16 @@ mod tests {
             "[\"{a}\"]",
             "{\"query\":\"{a}\"} x",
         ] {
-            let refusal = Params::from_json(body.as_bytes()).expect_err(body);
+            let refusal = Params::from_json(body.as_bytes()).and_then(Params::checked).expect_err(body);
             assert!(matches!(refusal.cause, Cause::Malformed | Cause::IllFormed), "{body}");
         }
         assert!(Params::from_json(b"{\"query\":\"\xff\"}").is_err());
         let deep = format!("{{\"query\":\"{{a}}\",\"variables\":{{\"x\":{}1{}}}}}", "[".repeat(200), "]".repeat(200));
-        assert!(Params::from_json(deep.as_bytes()).is_err());
+        assert!(Params::from_json(deep.as_bytes()).and_then(Params::checked).is_err());
         let body = br#" {"query":"{a}","operationName":"","variables":null,"extensions":{"x":[1]},"other":1}"#;
         let params = Params::from_json(body).unwrap();
         assert_eq!((params.document, params.operation_name), (Source::Text("{a}".into()), None));
-        assert_eq!((params.variables.len(), params.cost), (0, false));
+        assert_eq!((variables(params.variables.as_deref()).unwrap().len(), params.cost), (0, false));
     }
 
     #[test]
@@ -236,7 +250,7 @@ mod tests {
         let from = |text: &str| Params::from_uri(&text.parse().unwrap());
         let params = from("/graphql?query=%7Ba%7D&variables=%7B%22x%22%3A1%7D&operationName=Q&other=1").unwrap();
         assert_eq!((params.document, params.operation_name.as_deref()), (Source::Text("{a}".into()), Some("Q")));
-        assert_eq!(params.variables.len(), 1);
+        assert_eq!(variables(params.variables.as_deref()).unwrap().len(), 1);
         for bad in
             ["/graphql", "/graphql?query=a&variables=x", "/graphql?query=a&extensions=1", "/graphql?query=a&query=b"]
         {

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use async_graphql::Response;
 use async_graphql::parser::types::OperationDefinition;
-use async_graphql::{Response, Variables};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
@@ -18,9 +18,12 @@ pub trait Shortcut: Send + Sync + 'static {
 
 /// Answers one operation. The answer must be the one that the executor would give, to the byte.
 pub trait Plan: Send + Sync {
-    /// The answer to a request; `None` leaves it to the executor. Dropping the future must be safe at any time.
-    fn run(&self, variables: &Variables, info: &RequestInfo) -> Option<BoxFuture<'static, Planned>>;
+    /// What is to be done with these variables, a JSON value; `None` leaves the request to the executor.
+    fn read(&self, variables: &str) -> Option<Ready>;
 }
+
+/// Begins what a plan has read; `None` leaves it to the executor after all. Dropping the future must be safe at any time.
+pub type Ready = Box<dyn FnOnce(&RequestInfo) -> Option<BoxFuture<'static, Planned>> + Send>;
 
 /// What a plan answers.
 #[derive(Debug)]

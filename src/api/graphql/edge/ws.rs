@@ -3,6 +3,8 @@
 mod frames;
 mod session;
 
+use std::net::IpAddr;
+
 use axum::extract::FromRequestParts as _;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::{IntoResponse as _, Response};
@@ -31,12 +33,12 @@ pub fn is_handshake(parts: &Parts) -> bool {
 }
 
 /// Opens a socket.
-pub async fn handshake(edge: &Edge, parts: &mut Parts, request_id: String) -> Response {
+pub async fn handshake(edge: &Edge, parts: &mut Parts, address: IpAddr, request_id: String) -> Response {
     let mut upgrade = match WebSocketUpgrade::from_request_parts(parts, &()).await {
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    let (place, info) = match admit(edge, parts, request_id) {
+    let (place, info) = match admit(edge, parts, address, request_id) {
         Ok(admitted) => admitted,
         Err(refusal) => return edge.refuse(&refusal, None),
     };
@@ -62,8 +64,7 @@ pub async fn handshake(edge: &Edge, parts: &mut Parts, request_id: String) -> Re
 
 /// A place for the socket. Browsers open sockets for pages of any site and send cookies along, without asking first: so the
 /// origin is looked at, whoever is signed in.
-fn admit(edge: &Edge, parts: &Parts, request_id: String) -> Result<(Place, RequestInfo), Refusal> {
-    let address = edge.0.addresses.of(parts);
+fn admit(edge: &Edge, parts: &Parts, address: IpAddr, request_id: String) -> Result<(Place, RequestInfo), Refusal> {
     edge.0.rates.request(address)?;
     if !edge.0.access.origin_is_known(parts) {
         return Err(foreign());

@@ -6,7 +6,7 @@ use crate::api::graphql::context::{ContextExt as _, Services};
 use crate::api::graphql::error::orders_fault;
 use crate::api::graphql::types::orders::{Order, PurchaseTicket};
 use crate::api::graphql::types::user_error::user_error;
-use crate::kernel::UserId;
+use crate::kernel::{Clock, UserId};
 use crate::orders::{Cancelled, PurchaseRefusal, PurchaseRequest};
 
 /// What to buy.
@@ -76,7 +76,7 @@ impl SalePurchasePayload {
         Ok(match result {
             Ok(ticket) => Self { ticket: Some(PurchaseTicket(ticket)), user_errors: Vec::new() },
             Err(refusal) => {
-                let error = SalePurchaseUserError::of(refusal, services.clock.now());
+                let error = SalePurchaseUserError::of(refusal, &services.clock);
                 Self { ticket: None, user_errors: vec![error] }
             }
         })
@@ -84,7 +84,7 @@ impl SalePurchasePayload {
 }
 
 impl SalePurchaseUserError {
-    fn of(refusal: PurchaseRefusal, now: crate::kernel::Timestamp) -> Self {
+    fn of(refusal: PurchaseRefusal, clock: &Clock) -> Self {
         use SalePurchaseErrorCode as Code;
         let (code, message, field) = match refusal {
             PurchaseRefusal::SaleNotFound => (Code::SaleNotFound, "There is no such sale.".into(), Some("saleId")),
@@ -110,7 +110,7 @@ impl SalePurchaseUserError {
         };
         let retry_after_seconds = match refusal {
             PurchaseRefusal::NotStarted { starts_at } => {
-                Some(starts_at.since(now).as_millis().div_ceil(1000).try_into().unwrap_or(u32::MAX))
+                Some(starts_at.since(clock.now()).as_millis().div_ceil(1000).try_into().unwrap_or(u32::MAX))
             }
             PurchaseRefusal::TryLater => Some(1),
             _ => None,

@@ -3,20 +3,22 @@
 //! `mutation($input: SalePurchaseInput!) { salePurchase(input: $input) { ticket { … } userErrors { … } } }`, with plain
 //! fields in any order; everything else goes the ordinary way.
 
-use std::fmt::Display;
+use std::borrow::Cow;
+use std::fmt::{self, Display};
 use std::io::Write as _;
 use std::sync::Arc;
 
 use async_graphql::parser::types::{Field, OperationDefinition, OperationType, Selection, SelectionSet};
 use async_graphql::resolver_utils::EnumType;
-use async_graphql::{Error, Name, PathSegment, Pos, Positioned, Response, Result, Value, Variables};
+use async_graphql::{Error, Name, PathSegment, Pos, Positioned, Response, Result};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::orders::{SalePurchasePayload, SalePurchaseUserError};
-use crate::api::graphql::context::{RequestInfo, Services};
-use crate::api::graphql::edge::shortcut::{Plan, Planned, Shortcut};
+use crate::api::graphql::context::Services;
+use crate::api::graphql::edge::shortcut::{Plan, Planned, Ready, Shortcut};
 use crate::api::graphql::types::orders::PurchaseTicket;
 use crate::orders::PurchaseRequest;
 
@@ -61,15 +63,13 @@ impl Shortcut for PurchaseShortcut {
 
 impl Plan for PurchasePlan {
     /// Safe to drop: a purchase that nobody waits for any more is kept by the gate and published again, or was never made.
-    fn run(&self, variables: &Variables, info: &RequestInfo) -> Option<BoxFuture<'static, Planned>> {
-        let buyer = info.viewer?.id;
+    fn read(&self, variables: &str) -> Option<Ready> {
         let request = self.form.request(variables)?;
-        let bought = {
-            let services = self.services.clone();
-            async move { SalePurchasePayload::buy(&services, buyer, request).await }
-        };
-        let form = self.form.clone();
-        Some(bought.map(move |payload| form.answer(payload)).boxed())
+        let (services, form) = (self.services.clone(), self.form.clone());
+        Some(Box::new(move |info| {
+            let buyer = info.viewer?.id;
+            Some(async move { form.answer(SalePurchasePayload::buy(&services, buyer, request).await) }.boxed())
+        }))
     }
 }
 
@@ -103,18 +103,11 @@ impl Form {
     }
 
     /// The request that the variables carry, if they are all plainly right.
-    fn request(&self, variables: &Variables) -> Option<PurchaseRequest> {
-        let Value::Object(input) = variables.get(&self.variable)? else { return None };
-        let (mut sale, mut quantity, mut key) = (None, 1, None);
-        for (name, value) in input {
-            match (name.as_str(), value) {
-                ("saleId", Value::String(id)) => sale = Some(id),
-                ("idempotencyKey", Value::String(text)) => key = Some(text),
-                ("quantity", Value::Number(number)) => quantity = i32::try_from(number.as_i64()?).ok()?,
-                _ => return None,
-            }
-        }
-        Some(PurchaseRequest { sale: sale?.parse().ok(), quantity, key: key?.clone() })
+    fn request(&self, variables: &str) -> Option<PurchaseRequest> {
+        let mut json = serde_json::Deserializer::from_str(variables);
+        let Input { sale_id, quantity, idempotency_key } = OneVariable(&self.variable).deserialize(&mut json).ok()?;
+        json.end().ok()?;
+        Some(PurchaseRequest { sale: sale_id.parse().ok(), quantity, key: idempotency_key })
     }
 
     fn answer(&self, bought: Result<SalePurchasePayload>) -> Planned {
@@ -145,6 +138,52 @@ impl Form {
     fn failure(&self, error: Error) -> Response {
         let path = vec![PathSegment::Field(self.root.to_string())];
         Response::from_errors(vec![error.into_server_error(self.position).with_path(path)])
+    }
+}
+
+/// `SalePurchaseInput` as JSON.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Input<'a> {
+    #[serde(borrow)]
+    sale_id: Cow<'a, str>,
+    #[serde(default = "one")]
+    quantity: i32,
+    idempotency_key: String,
+}
+
+const fn one() -> i32 {
+    1
+}
+
+/// Variables that are this one and no other.
+struct OneVariable<'a>(&'a str);
+
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> DeserializeSeed<'de> for OneVariable<'_> {
+    type Value = Input<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Input<'de>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OneVariable<'_> {
+    type Value = Input<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object with {} alone", self.0)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Input<'de>, A::Error> {
+        let known = entries.next_key::<Key>()?.is_some_and(|Key(name)| name == self.0);
+        let input = if known { entries.next_value()? } else { return Err(A::Error::custom("another variable")) };
+        match entries.next_key::<IgnoredAny>()? {
+            None => Ok(input),
+            Some(_) => Err(A::Error::custom("more than one variable")),
+        }
     }
 }
 

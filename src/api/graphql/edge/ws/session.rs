@@ -223,7 +223,7 @@ impl Session {
         if self.operations.iter().any(|operation| operation.id == quoted) {
             return self.close(frames::ID_IN_USE, &format!("Subscriber for {id} already exists"));
         }
-        let params = match Params::from_json(payload.get().as_bytes()) {
+        let params = match Params::from_json(payload.get().as_bytes()).and_then(Params::checked) {
             Ok(params) => params,
             Err(refusal) => return self.close(frames::BAD_MESSAGE, refusal.message()),
         };

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_graphql::parser::parse_query;
-use async_graphql::{Context, Object, Request, Schema};
+use async_graphql::{Context, Object, Request, Schema, Variables};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use serde_json::json;
@@ -199,8 +199,9 @@ proptest! {
     #[test]
     fn what_is_asked_is_what_the_executor_would_ask(variables in variables()) {
         let document = CANONICAL.replace("$input", "$i");
+        let request = form_of(&document).unwrap().request(&variables.to_string());
         let variables = Variables::from_json(variables);
-        if let Some(request) = form_of(&document).unwrap().request(&variables) {
+        if let Some(request) = request {
             let (answer, asked) = executed(&document, &variables, &Outcome::Fault);
             let asked = asked.unwrap_or_else(|| panic!("the executor refuses: {answer}"));
             prop_assert_eq!((request.sale, request.quantity, request.key), (asked.0.parse().ok(), asked.1, asked.2));
@@ -211,9 +212,26 @@ proptest! {
 #[test]
 fn the_form_that_clients_send_fits_and_others_do_not() {
     assert!(form_of(CANONICAL).is_some());
-    let good = Variables::from_json(json!({ "input": { "saleId": "s", "quantity": 2, "idempotencyKey": "k" } }));
-    let request = form_of(CANONICAL).unwrap().request(&good).unwrap();
-    assert_eq!((request.sale, request.quantity, request.key.as_str()), (None, 2, "k"));
+    let good = r#"{"input": {"saleId": "s", "quantity": 2, "idempotencyKey": "k\u0021"}}"#;
+    let request = form_of(CANONICAL).unwrap().request(good).unwrap();
+    assert_eq!((request.sale, request.quantity, request.key.as_str()), (None, 2, "k!"));
+    for unclear in [
+        "null",
+        "[]",
+        "{}",
+        r#"{"other": {"saleId": "s", "idempotencyKey": "k"}}"#,
+        r#"{"input": {"saleId": "s", "idempotencyKey": "k"}, "other": 1}"#,
+        r#"{"input": {"saleId": "s", "idempotencyKey": "k"}, "input": {"saleId": "s", "idempotencyKey": "k"}}"#,
+        r#"{"input": {"saleId": "s", "idempotencyKey": "k", "idempotencyKey": "l"}}"#,
+        r#"{"input": {"saleId": "s", "idempotencyKey": "k", "quantity": null}}"#,
+        r#"{"input": {"saleId": "s", "idempotencyKey": "k", "quantity": 1.5}}"#,
+        r#"{"input": {"saleId": "s", "idempotencyKey": "k", "quantity": 3000000000}}"#,
+        r#"{"input": {"saleId": 7, "idempotencyKey": "k"}}"#,
+        r#"{"input": {"saleId": "s"}}"#,
+        r#"{"input": {"saleId": "s", "idempotencyKey": "k", "more": 1}}"#,
+    ] {
+        assert!(form_of(CANONICAL).unwrap().request(unclear).is_none(), "{unclear}");
+    }
     for other in [
         "mutation($i: SalePurchaseInput!) { a: salePurchase(input: $i) { ticket { id } } b: salePurchase(input: $i) { ticket { id } } }",
         "mutation($i: SalePurchaseInput!) { salePurchase(input: $i) { ticket { order { id } } } }",
