@@ -1,4 +1,4 @@
-//! Orders per second through a real Pulsar, against `pulsar-perf`. `cargo bench --bench pulsar` with `DOORBUSTER_TEST_PULSAR` and
+//! Orders per second to and through a real Pulsar, against `pulsar-perf`. `cargo bench --bench pulsar` with `DOORBUSTER_TEST_PULSAR` and
 //! `DOORBUSTER_TEST_PULSAR_ADMIN`, and `DOORBUSTER_TEST_PULSAR_PERF`, the path of the program (`./justw services env`).
 
 use std::path::PathBuf;
@@ -24,13 +24,15 @@ async fn main() -> anyhow::Result<()> {
     config.admin_url = Secret::new(admin_url);
     config.tenant = format!("bench-{}", std::process::id());
     for tickets in [64, 128, 256] {
-        let row = messages::run(2, tickets, &config, &perf).await?;
-        println!(
-            "{tickets} tickets in an envelope: {:.0?} orders/s, pulsar-perf {:.0?}, ratio {:.2}",
-            row.product,
-            row.baseline.as_deref().unwrap_or_default(),
-            row.value()
-        );
+        for row in messages::run(2, tickets, &config, &perf).await? {
+            println!(
+                "{}, {tickets} tickets in an envelope: {:.0?} a second, pulsar-perf {:.0?}, ratio {:.2}",
+                row.name,
+                row.product,
+                row.baseline.as_deref().unwrap_or_default(),
+                row.value()
+            );
+        }
     }
     Ok(())
 }

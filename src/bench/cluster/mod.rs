@@ -117,8 +117,8 @@ pub async fn run(wanted: impl Fn(&str) -> bool, servers: &Servers, table: &mut T
     }
     if wanted("cluster-messages") {
         let config = servers.broker(&format!("bench_messages_{}", std::process::id()));
-        let row = messages::run(ROUNDS, config.envelope_items, &config, &servers.pulsar_perf);
-        table.add([row.await.context("messages")?]);
+        let rows = messages::run(ROUNDS, config.envelope_items, &config, &servers.pulsar_perf);
+        table.add(rows.await.context("messages")?);
     }
     Ok(())
 }

@@ -115,7 +115,7 @@ impl<'a> Cluster<'a> {
             "F6" => self.without("pulsar", away(5)).await,
             "F7" => self.without("pulsar", away(60)).await,
             "F8" => self.servers.wipe("redis"),
-            "F9" => self.old_dump().await,
+            "F9" => self.old_dump(run).await,
             "F11" => self.without("postgres", away(0)).await,
             "F12" => self.terminate_sessions().await,
             "F13-cut" => self.network(Network::Cut, away(3)).await,
@@ -172,14 +172,14 @@ impl<'a> Cluster<'a> {
         self.servers.restart(server);
     }
 
-    async fn old_dump(&self) {
+    async fn old_dump(&self, run: &Run) {
         let dump = self.servers.set().join("redis/dump.rdb");
         let redis = self.servers.find("DOORBUSTER_TEST_REDIS");
         let client = redis::Client::open(redis).unwrap();
         let mut conn = client.get_multiplexed_async_connection().await.unwrap();
         redis::cmd("SAVE").exec_async(&mut conn).await.unwrap();
         let old = std::fs::read(&dump).unwrap();
-        sleep(Duration::from_secs(1)).await;
+        run.until_each_sale_sells(5).await;
         self.servers.kill("redis");
         std::fs::write(&dump, old).unwrap();
         self.servers.restart("redis");
@@ -260,8 +260,7 @@ async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
         ..Scenario::default()
     };
     let mut run = cluster.begin(scenario, folder.path()).await;
-    sleep(Duration::from_secs(2)).await;
-    run.until_each_sale_sells().await;
+    run.until_each_sale_sells(10).await;
     let connections = cluster.connections();
     cluster.strike(fault.name, &mut run).await;
     let recovered = run.until_sold_on_each_node().await;
