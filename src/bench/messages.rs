@@ -50,7 +50,7 @@ pub async fn run(rounds: usize, tickets: usize, config: &config::Broker, perf: &
     let size = envelopes.iter().map(|message| message.payload.len()).max().unwrap_or_default();
     let [mut published, mut produced, mut through, mut consumed] = [const { Vec::new() }; 4];
     let count = ORDERS / tickets;
-    // What runs for the first time runs slowly, in the broker above all. `pulsar-perf` runs for as long before it counts.
+    // What runs for the first time runs slowly, in the broker above all. `pulsar-perf` runs for ten seconds before it counts.
     publish(&one_way, &envelopes, count).await?;
     pass(&both_ways, &envelopes, count).await?;
     for round in 0..rounds {
