@@ -187,8 +187,10 @@ impl Server {
                     yield_now().await;
                 }
                 let mut answer = requests.server.routes.answer(request, peer).await;
-                let leaving = plain && requests.server.leaving.load(Ordering::Relaxed);
-                if leaving && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                let leaving = requests.server.leaving.load(Ordering::Relaxed)
+                    && answer.status() != StatusCode::SWITCHING_PROTOCOLS;
+                // The rest of a body that is too large is never read: told so, a client sends its next request elsewhere.
+                if plain && (leaving || answer.status() == StatusCode::PAYLOAD_TOO_LARGE) {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 let answer = if plain { answer } else { answer.map(|body| requests.unsent.watch(body)) };

@@ -62,6 +62,7 @@ async fn a_chunked_body_is_limited_as_it_comes() {
     let chunk = format!("{:x}\r\n{}\r\n", 50_000, " ".repeat(50_000));
     let answer = exchange(&server, &format!("{head}{chunk}{chunk}")).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "the rest is never read: {answer}");
 }
 
 #[tokio::test]
