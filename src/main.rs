@@ -1,6 +1,7 @@
 //! The `doorbuster` program: parse, run, exit code.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use doorbuster::cli::Cli;
@@ -9,13 +10,20 @@ use doorbuster::cli::Cli;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match Box::pin(Cli::parse().run()).await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("doorbuster: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+/// How long tasks that are still at work may keep the process, once all that matters is done: one of a library's may never
+/// yield when its runtime ends (see [`doorbuster::broker::pulsar`]).
+const LAST_TASKS: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        eprintln!("doorbuster: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let ended = runtime.block_on(Box::pin(Cli::parse().run()));
+    runtime.shutdown_timeout(LAST_TASKS);
+    ended
 }

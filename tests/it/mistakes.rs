@@ -1,8 +1,13 @@
 //! Deliberate mistakes on the profile with many nodes: with each of them, a test of this suite fails, and for the right
 //! reason. Those on one machine are in `flows/history.rs`.
 
+use std::time::Duration;
+
 use futures_util::{StreamExt as _, stream};
 use tokio::process::Command;
+
+/// Several times what a run takes.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A mistake, the test that notices it, and what that test says then.
 struct Mistake {
@@ -64,7 +69,8 @@ async fn is_noticed(mistake: &Mistake) {
     let mut run = Command::new(std::env::current_exe().unwrap());
     run.args([test, "--exact", "--nocapture"]).env("DOORBUSTER_SABOTAGE", switch);
     run.env("DOORBUSTER_FAULTS", fault.unwrap_or_default());
-    let output = run.output().await.unwrap();
+    let output = tokio::time::timeout(PATIENCE, run.kill_on_drop(true).output()).await;
+    let output = output.unwrap_or_else(|_| panic!("{switch}: {test} never ended")).unwrap();
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     assert!(said.contains("1 failed"), "{switch} was not noticed by {test}:\n{said}");

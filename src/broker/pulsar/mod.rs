@@ -14,6 +14,10 @@
 //!
 //! Failover spreads the partitions over the processes that are attached. When one joins, a partition may change hands while
 //! its last messages are being worked on: the next one gets them again, about a second later.
+//!
+//! A runtime that ends while a consumer is attached may never end: should the connection's tasks go first, the consumer's asks
+//! the closed connection for messages again and again without yielding (`ConsumerEngine::engine` of pulsar 6.9). So nobody waits
+//! for the end of a runtime without a limit.
 
 mod admin;
 mod broadcast;

@@ -256,9 +256,11 @@ impl Front {
 
 /// Waits until the condition holds; fails the test after [`PATIENCE`].
 pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !condition().await {
-        assert!(tokio::time::Instant::now() < deadline, "never {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let waiting = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    // Also when it is the look that never comes back.
+    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "never {what}");
 }

@@ -13,12 +13,28 @@ use doorbuster::kernel::Timestamp;
 /// Declares one test per case; `$rig` makes a fresh rig.
 macro_rules! suite {
     ($rig:expr; $($case:ident),* $(,)?) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $case() {
-            let rig = $rig;
-            super::within(super::$case(&rig)).await;
+        #[test]
+        fn $case() {
+            super::run(async {
+                let rig = $rig;
+                super::within(super::$case(&rig)).await;
+            });
         }
     )*};
+}
+
+/// On a runtime of its own, whose end is not waited for: a consumer that is at work then may never yield again (see
+/// [`doorbuster::broker::pulsar`]).
+fn run(case: impl Future<Output = ()>) {
+    struct Ends(Option<tokio::runtime::Runtime>);
+    impl Drop for Ends {
+        fn drop(&mut self) {
+            self.0.take().unwrap().shutdown_background();
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = Ends(Some(runtime));
+    runtime.0.as_ref().unwrap().block_on(case);
 }
 
 /// Every case by name, for `suite!`, but those that take the storage away.
