@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{Accounts, Viewer};
+use crate::accounts::{Accounts, SharedTokens, Viewer};
 use crate::api::assets;
 use crate::api::graphql::context::Services;
 use crate::api::graphql::edge::{self, AuthUnavailable, Authenticate, Edge};
@@ -26,7 +26,7 @@ use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::pulsar::PulsarBroker;
 use crate::broker::{Broker, Relay, Topic};
 use crate::config::{self, Config};
-use crate::gate::{Coalescer, Gate, MemoryGate, RedisGate, RedisTally, Tally};
+use crate::gate::{Coalescer, Gate, MemoryGate, RedisGate, RedisTally, RedisTokens, Tally};
 use crate::hub::Hub;
 use crate::kernel::{Breaker, Clock, Rng};
 use crate::lifecycle::{Backoff, Shutdown, Supervisor, WorkerStatus};
@@ -87,7 +87,7 @@ impl App {
         let broker = open_broker(&config.broker, &db, &node, &clock, &rng).await.context("opening the broker")?;
         let (gate, common_gate) = open_gate(&config.gate, &clock, &rng).await.context("opening the gate")?;
         let hub = Hub::new(config.hub.recent_orders);
-        let accounts = Accounts::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.accounts)?;
+        let accounts = open_accounts(&config, &db, &broker, common_gate.as_ref(), &clock, &rng)?;
         metrics.register(|registry| accounts.register_metrics(registry));
         let relay = Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
         let orphans = Relay::of_orphans(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
@@ -324,6 +324,18 @@ fn node_name(config: &config::Node, rng: &Rng) -> String {
     let plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '-';
     let host: String = host.chars().filter(plain).take(40).collect();
     format!("{host}-{}", data_encoding::HEXLOWER.encode(&rng.bytes::<4>()))
+}
+
+fn open_accounts(
+    config: &Config,
+    db: &Database,
+    broker: &Arc<dyn Broker>,
+    common_gate: Option<&RedisGate>,
+    clock: &Clock,
+    rng: &Rng,
+) -> anyhow::Result<Accounts> {
+    let shared = common_gate.map(|gate| Arc::new(RedisTokens::new(gate, config.gate.queue)) as Arc<dyn SharedTokens>);
+    Ok(Accounts::new(db.clone(), broker.clone(), shared, clock.clone(), rng.clone(), &config.accounts)?)
 }
 
 fn sales_parts(

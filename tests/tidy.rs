@@ -64,7 +64,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("broker", &["kernel", "config", "telemetry", "store"]),
-    ("gate", &["kernel", "config", "telemetry"]),
+    // What is in Redis besides the gate has its port where it is used.
+    ("gate", &["kernel", "config", "telemetry", "accounts"]),
     ("nodes", &["kernel", "store"]),
     ("hub", &["kernel", "config", "sales", "orders"]),
     ("accounts", &["kernel", "config", "telemetry", "store", "broker"]),

@@ -8,14 +8,20 @@ use prometheus_client::registry::Registry;
 #[derive(Clone, Default)]
 pub struct Metrics {
     attempts: Family<[(&'static str, String); 1], Counter>,
-    /// Tokens that the node did not remember.
+    /// Tokens that neither the node nor others remembered.
     pub token_lookups: Counter,
+    /// Tokens that other nodes remembered.
+    pub tokens_shared: Counter,
+    /// Calls of the place that nodes share which had no answer.
+    pub tokens_unshared: Counter,
     /// Renewals that found their queue full.
     pub renewals_put_off: Counter,
     /// Login events that never reached the broker.
     pub login_events_lost: Counter,
     /// Sign-outs that other nodes were not told of.
     pub sign_outs_unannounced: Counter,
+    /// Sign-outs that the place that nodes share did not take.
+    pub sign_outs_unmarked: Counter,
 }
 
 impl Metrics {
@@ -30,8 +36,18 @@ impl Metrics {
         registry.register("attempts", "Attempts to sign in or up by outcome", self.attempts.clone());
         registry.register(
             "token_lookups",
-            "Access tokens looked up in the database, because the node did not remember them",
+            "Access tokens looked up in the database, because no node remembered them",
             self.token_lookups.clone(),
+        );
+        registry.register(
+            "tokens_shared",
+            "Access tokens that the node did not remember and another one did, so that the database was not asked",
+            self.tokens_shared.clone(),
+        );
+        registry.register(
+            "tokens_unshared",
+            "Calls about tokens that Redis did not answer (in time): the database was asked, or the call is made again",
+            self.tokens_unshared.clone(),
         );
         registry.register(
             "renewals_put_off",
@@ -47,6 +63,11 @@ impl Metrics {
             "sign_outs_unannounced",
             "Sign-outs that other nodes were not told of, because the broker did not take them: they find out later",
             self.sign_outs_unannounced.clone(),
+        );
+        registry.register(
+            "sign_outs_unmarked",
+            "Sign-outs that Redis did not take: a node that was not told of them either finds out later",
+            self.sign_outs_unmarked.clone(),
         );
     }
 }

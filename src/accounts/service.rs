@@ -12,6 +12,7 @@ use super::metrics::Metrics;
 use super::model::{AccessToken, Role, User, Viewer};
 use super::password::{HashError, Hasher, Verdict};
 use super::rules::{self, SignUpRefusal};
+use super::shared::{Shared, SharedTokens};
 use super::sign_outs::SignOuts;
 use super::throttle::{Throttle, network};
 use super::tokens::{NewToken, Tokens};
@@ -109,14 +110,16 @@ impl Accounts {
     pub fn new(
         db: Database,
         broker: Arc<dyn Broker>,
+        shared: Option<Arc<dyn SharedTokens>>,
         clock: Clock,
         rng: Rng,
         config: &config::Accounts,
     ) -> Result<Self, AccountsError> {
         let metrics = Metrics::default();
+        let shared = Shared::start(shared, clock.clone(), config, metrics.clone());
         Ok(Self(Arc::new(Inner {
             hasher: Hasher::new(config, rng.clone())?,
-            tokens: Tokens::new(&db, clock.clone(), rng.clone(), config, metrics.clone()),
+            tokens: Tokens::new(&db, shared, clock.clone(), rng.clone(), config, metrics.clone()),
             by_account: Throttle::new(config.sign_ins_per_account_per_minute, DefaultClock::default()),
             by_address: Throttle::new(config.attempts_per_address_per_minute, DefaultClock::default()),
             log: LoginLog::new(broker.clone(), config, metrics.clone()),
@@ -167,12 +170,13 @@ impl Accounts {
         result
     }
 
-    /// Ends a token: on this node at once, on others as soon as they hear of it (see [`super::watch_sign_outs`]). `false`
-    /// when it was none.
+    /// Ends a token: on this node at once, on others as soon as they hear of it (see [`super::watch_sign_outs`]), and on one
+    /// that does not hear when it asks for the token. `false` when it was none.
     pub async fn sign_out(&self, token: &str) -> Result<bool, AccountsError> {
         let ended = self.0.tokens.end(token).await?;
         if let Some(hash) = ended {
             self.0.sign_outs.announce(hash);
+            self.0.tokens.mark_ended(hash).await;
         }
         Ok(ended.is_some())
     }

@@ -1,6 +1,7 @@
 //! A sign-out is heard by every node at once: the hash of the token that ended is broadcast, and whoever remembers the token
-//! forgets it. A node that hears nobody any more (see [`say_so`]) trusts what it remembers for `2 * accounts.sign_out_heartbeat`
-//! only. Should a single announcement be lost, `accounts.token_cache_ttl` is how long a node goes on believing.
+//! forgets it. All who hear of it also mark it where nodes share what they know (see [`super::shared`]), because the node that
+//! ended the token may not be able to. A node that hears nobody any more (see [`say_so`]) trusts what it remembers, and what
+//! others do, for `2 * accounts.sign_out_heartbeat` only. Should a single announcement be lost, `accounts.token_cache_ttl` is how long a node goes on believing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,7 +122,7 @@ fn follow(accounts: &Accounts, message: &Received) {
             for text in change.ended {
                 let mut hash = TokenHash::default();
                 if BASE64URL_NOPAD.decode_mut(text.as_bytes(), &mut hash) == Ok(hash.len()) {
-                    accounts.tokens().forget_now(hash);
+                    accounts.tokens().heard(hash);
                 }
             }
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
+use super::shared::testing::FakeShared;
 use super::{Accounts, LoginEvent};
 use crate::broker::{Broker, BrokerError, Consumer, Failure, Message, Share, Topic};
 use crate::config::{self, Config, Secret, Size};
@@ -60,6 +61,12 @@ impl Shop {
         self.other_node_with(|_| {})
     }
 
+    /// Another node that shares what it knows of tokens.
+    pub fn node_sharing(&self, shared: &Arc<FakeShared>) -> Accounts {
+        let (clock, rng) = (self.clock.clock(), Rng::system());
+        Accounts::new(self.db.clone(), self.broker.clone(), Some(shared.clone()), clock, rng, &self.config).unwrap()
+    }
+
     /// Another node with other settings.
     pub fn other_node_with(&self, change: impl FnOnce(&mut config::Accounts)) -> Accounts {
         let mut config = self.config.clone();
@@ -69,7 +76,7 @@ impl Shop {
 }
 
 fn node(db: &Database, broker: &Arc<NotingBroker>, clock: &Clock, config: &config::Accounts) -> Accounts {
-    Accounts::new(db.clone(), broker.clone(), clock.clone(), Rng::system(), config).unwrap()
+    Accounts::new(db.clone(), broker.clone(), None, clock.clone(), Rng::system(), config).unwrap()
 }
 
 /// Keeps what was published; refuses as often as told to.

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::batcher::Batcher;
 use super::metrics::Metrics;
 use super::model::{AccessToken, Viewer};
+use super::shared::{Found, Live, Shared};
 use crate::config;
 use crate::kernel::{self, Clock, Rng, Timestamp};
 use crate::store::{self, Database, StoreError};
@@ -79,6 +80,7 @@ impl Doubt {
 /// The tokens, as this node sees them.
 pub struct Tokens {
     db: Database,
+    shared: Shared,
     clock: Clock,
     rng: Rng,
     lifetime: Duration,
@@ -95,13 +97,21 @@ pub struct Tokens {
 
 impl Tokens {
     /// Starts the task that writes renewals.
-    pub fn new(db: &Database, clock: Clock, rng: Rng, config: &config::Accounts, metrics: Metrics) -> Self {
+    pub fn new(
+        db: &Database,
+        shared: Shared,
+        clock: Clock,
+        rng: Rng,
+        config: &config::Accounts,
+        metrics: Metrics,
+    ) -> Self {
         let renewals = Batcher::start(config.background_queue, {
             let db = db.clone();
             move |renewals| write_renewals(db.clone(), renewals)
         });
         Self {
             db: db.clone(),
+            shared,
             clock,
             rng,
             lifetime: *config.token_lifetime,
@@ -127,6 +137,9 @@ impl Tokens {
     /// Takes note of a token that was stored.
     pub fn remember(&self, viewer: Viewer, token: &NewToken) {
         self.know(token.hash, viewer, token.created_at, token.expires_at);
+        // Nobody has the token yet who could end it.
+        let life = self.shared.life();
+        self.shared.keep(token.hash, viewer, token.created_at, token.expires_at, life);
     }
 
     /// Whose token it is; `None` when it is nobody's. No I/O while the node remembers the token.
@@ -146,17 +159,24 @@ impl Tokens {
         self.look_up(hash, now).await
     }
 
-    /// Ends a token, for this node at once, and says which; `None` when it was none.
+    /// Ends a token, for this node at once, and says which; `None` when it was none. Others are to be told.
     pub async fn end(&self, token: &str) -> Result<Option<TokenHash>, StoreError> {
         let Some(hash) = hash_of(token) else { return Ok(None) };
         let existed = store::write!(&self.db, |conn| sql::accounts::delete_token(conn, &hash).await)?;
-        self.forget_now(hash);
+        self.forget(hash, self.clock.now());
         Ok(existed.then_some(hash))
     }
 
+    /// Marks a token that was ended for the nodes that don't hear of it.
+    pub async fn mark_ended(&self, hash: TokenHash) {
+        self.shared.end(hash).await;
+    }
+
     /// Takes note of a token that was ended somewhere.
-    pub fn forget_now(&self, hash: TokenHash) {
+    pub fn heard(&self, hash: TokenHash) {
         self.forget(hash, self.clock.now());
+        // Who ended it may have been unable to say so there, or has gone.
+        self.shared.end_soon(hash);
     }
 
     /// From now on sign-outs may happen elsewhere; see [`Self::hears`].
@@ -169,7 +189,7 @@ impl Tokens {
         self.doubt.heard_at.fetch_max(self.clock.now().as_millis(), Ordering::AcqRel);
     }
 
-    /// Asks the database again about every token: sign-outs may have been missed.
+    /// Forgets all tokens that work: sign-outs may have been missed.
     pub fn doubt_all(&self) {
         self.known.clear();
     }
@@ -190,6 +210,14 @@ impl Tokens {
     /// Waits until renewals so far are written.
     pub async fn flush(&self) {
         self.renewals.flush().await;
+        #[cfg(test)]
+        self.shared.flush().await;
+    }
+
+    /// What nodes share.
+    #[cfg(test)]
+    pub fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// How many tokens the node knows something about.
@@ -199,21 +227,61 @@ impl Tokens {
     }
 
     async fn look_up(&self, hash: TokenHash, now: Timestamp) -> Result<Option<Viewer>, StoreError> {
+        let (found, life) = self.shared.find(&hash).await;
+        match found {
+            Found::Ended => {
+                self.metrics.tokens_shared.inc();
+                self.forget(hash, now);
+                return Ok(None);
+            }
+            Found::Live(live) => {
+                if let Some(viewer) = self.believe(hash, &live, now) {
+                    self.metrics.tokens_shared.inc();
+                    return Ok(Some(viewer));
+                }
+            }
+            Found::Nothing => {}
+        }
         self.metrics.token_lookups.inc();
         let found = store::read!(&self.db, |conn| sql::accounts::find_token(conn, &hash).await)?;
         let Some((viewer, expires_at)) = found.filter(|(_, expires_at)| now < *expires_at) else {
             self.forget(hash, now);
             return Ok(None);
         };
-        let known = self.know(hash, viewer, now, expires_at);
-        // It may have been signed out while the database was asked. `forget` marks first and removes second, here it is
-        // the other way round: in any order of the four steps the token ends up forgotten.
-        if self.dead.get(&hash).is_some_and(|ended_at| ended_at >= now) {
-            self.known.remove(&hash);
-            return Ok(None);
-        }
+        let Some(known) = self.learn(hash, viewer, now, expires_at) else { return Ok(None) };
         self.renew(&hash, &known.expires_at, now);
+        let expires_at = Timestamp::from_millis(known.expires_at.load(Ordering::Acquire));
+        self.shared.keep(hash, viewer, now, expires_at, life);
         Ok(Some(viewer))
+    }
+
+    /// Takes another node's word for a token, for as long as that node does; `None` when the database has to be asked.
+    fn believe(&self, hash: TokenHash, live: &Live, now: Timestamp) -> Option<Viewer> {
+        let checked_at = now.minus(live.age);
+        if !self.is_fresh(checked_at, now) || live.expires_at <= now {
+            return None;
+        }
+        let known = self.learn(hash, live.viewer, checked_at, live.expires_at)?;
+        self.renew(&hash, &known.expires_at, now);
+        Some(live.viewer)
+    }
+
+    /// Remembers what was looked up, unless the token has ended since.
+    fn learn(
+        &self,
+        hash: TokenHash,
+        viewer: Viewer,
+        checked_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Option<Arc<Known>> {
+        let known = self.know(hash, viewer, checked_at, expires_at);
+        // It may have been signed out while it was looked up. `forget` marks first and removes second, here it is the other
+        // way round: in any order of the four steps the token ends up forgotten.
+        if self.dead.get(&hash).is_some_and(|ended_at| ended_at >= checked_at) {
+            self.known.remove(&hash);
+            return None;
+        }
+        Some(known)
     }
 
     fn know(&self, hash: TokenHash, viewer: Viewer, checked_at: Timestamp, expires_at: Timestamp) -> Arc<Known> {

@@ -36,7 +36,7 @@ pub struct Accounts {
     /// How often each node says on the topic of sign-outs that it is there.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
     pub sign_out_heartbeat: Span,
-    /// Login events, and token renewals, that may wait in memory to be written.
+    /// Login events, token renewals, and what nodes share of tokens, that may wait in memory to be written.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub background_queue: usize,
     /// Sign-in attempts per account per minute; 0 lifts the limit.

@@ -8,7 +8,7 @@ mod tally;
 
 use async_trait::async_trait;
 
-pub use self::redis::{RedisGate, RedisTally};
+pub use self::redis::{RedisGate, RedisTally, RedisTokens};
 pub use coalescer::{AdmitError, Coalescer};
 pub use memory::MemoryGate;
 pub use tally::{Over, Tally, Use};

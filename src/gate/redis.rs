@@ -14,6 +14,7 @@
 mod link;
 mod server;
 mod tally;
+mod tokens;
 mod wire;
 
 use std::collections::HashSet;
@@ -33,6 +34,7 @@ use crate::config;
 use crate::kernel::{Breaker, Epoch, Rng, SaleId, TicketId, Timestamp, UserId};
 
 pub use self::tally::RedisTally;
+pub use self::tokens::RedisTokens;
 
 /// Tickets in one call of a rebuild, pending tickets looked at in one call, keys swept in one call: about a millisecond of
 /// Redis's time each, and others get their turn in between.

@@ -21,7 +21,7 @@ impl Two {
         let broker = Arc::new(broker);
         let node = || {
             let (clock, rng) = (shop.clock.clock(), Rng::system());
-            Accounts::new(shop.db.clone(), broker.clone(), clock, rng, &shop.config).unwrap()
+            Accounts::new(shop.db.clone(), broker.clone(), None, clock, rng, &shop.config).unwrap()
         };
         let nodes = [node(), node()];
         Self { shop, broker, nodes }

@@ -21,6 +21,7 @@ pub(super) struct Library {
 
 const CODE: &str = include_str!("library.lua");
 const TALLY: &str = include_str!("tally.lua");
+const TOKENS: &str = include_str!("tokens.lua");
 
 /// The gate's library that is compiled in.
 pub(super) fn library() -> &'static Library {
@@ -37,6 +38,12 @@ pub(super) fn library() -> &'static Library {
 pub(super) fn tally() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| Library { name: name_of(TALLY).to_owned(), code: TALLY.to_owned() })
+}
+
+/// The library of access tokens.
+pub(super) fn tokens() -> &'static Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    LIBRARY.get_or_init(|| Library { name: name_of(TOKENS).to_owned(), code: TOKENS.to_owned() })
 }
 
 /// The name that the code gives itself in its first line.
@@ -171,7 +178,8 @@ fn unusable(info: &str) -> Option<String> {
 /// Makes sure that the server has these very libraries.
 pub(super) async fn load_library(connection: &mut MultiplexedConnection) -> Result<(), ConnectError> {
     load(connection, library()).await?;
-    load(connection, tally()).await
+    load(connection, tally()).await?;
+    load(connection, tokens()).await
 }
 
 async fn load(connection: &mut MultiplexedConnection, library: &Library) -> Result<(), ConnectError> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use data_encoding::BASE64URL_NOPAD;
+use doorbuster::api::health::Vitals as _;
 use doorbuster::broker::Topic;
 use doorbuster::demo::socket::{Event, Socket, payload};
 use doorbuster::demo::wire;
@@ -9,8 +11,10 @@ use doorbuster::nodes::Leases;
 use doorbuster::orders::rebuild::WRITER;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
+use crate::support::proxy::{Network, Proxy};
 use crate::support::servers::{FreshDatabase, pulsar, pulsar_admin, redis};
 use crate::support::{PATIENCE, Shop, Terms, until};
 
@@ -19,11 +23,16 @@ struct Cluster(FreshDatabase, &'static str);
 
 impl Cluster {
     async fn node(&self, name: &str) -> Shop {
+        self.node_with(name, &redis()).await
+    }
+
+    /// A node that finds Redis at this address.
+    async fn node_with(&self, name: &str, redis: &str) -> Shop {
         let own = self.0.name();
         let settings = format!(
             "[gate]\nurl = \"{}\"\nprefix = \"{own}\"\n[broker]\nurl = \"{}\"\nadmin_url = \"{}\"\ntenant = \"{own}\"\n\
              partitions = 2\n[node]\nname = \"{name}\"\nlease = \"2s\"\n{}",
-            redis(),
+            redis,
             pulsar(),
             pulsar_admin(),
             self.1
@@ -112,6 +121,78 @@ async fn a_sign_out_ends_the_token_on_every_node() {
         two.ask(Some(&buyer), who, json!({})).await["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
     })
     .await;
+}
+
+/// Whose token the node says it is.
+async fn who(shop: &Shop, token: &str) -> Result<String, Value> {
+    let answer = shop.ask(Some(token), "{ viewer { user { username } } }", json!({})).await;
+    let name = answer["data"]["viewer"]["user"]["username"].as_str();
+    name.map(str::to_owned).ok_or_else(|| answer["errors"][0]["extensions"]["code"].clone())
+}
+
+async fn sign_out(shop: &Shop, token: &str) {
+    shop.data(Some(token), "mutation { userSignOut { userErrors { code } } }", json!({})).await;
+}
+
+/// A counter of the accounts.
+fn counted(shop: &Shop, name: &str) -> u64 {
+    let (text, name) = (shop.app.metrics(), format!("doorbuster_accounts_{name}_total "));
+    text.lines().find_map(|line| line.strip_prefix(&name)).expect("the counter is there").parse().unwrap()
+}
+
+impl Cluster {
+    /// What is in Redis of a token.
+    async fn kept(&self, token: &str) -> Option<String> {
+        let secret = BASE64URL_NOPAD.decode(token.strip_prefix("doorbuster_").unwrap().as_bytes()).unwrap();
+        let hash = BASE64URL_NOPAD.encode(&Sha256::digest(secret));
+        let client = redis::Client::open(redis()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let key = format!("{}:token:{hash}", self.0.name());
+        redis::cmd("GET").arg(key).query_async(&mut connection).await.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_one_node_knows_is_known_on_all_until_it_is_signed_out() {
+    let (cluster, one, two) = Cluster::two().await;
+    let (alice, bob) = (one.buyer("alice").await, one.buyer("bob").await);
+    for token in [&alice, &bob] {
+        until("kept", async || cluster.kept(token).await.is_some()).await;
+    }
+    let lookups = counted(&two, "token_lookups");
+    assert_eq!(who(&two, &alice).await, Ok("alice".into()));
+    assert_eq!((counted(&two, "token_lookups"), counted(&two, "tokens_shared")), (lookups, 1));
+    for token in [&alice, &bob] {
+        sign_out(&one, token).await;
+        assert_eq!(cluster.kept(token).await.as_deref(), Some("-"), "the answer came before the mark");
+    }
+    // It does not remember this one, so it need not hear of it.
+    assert_eq!(who(&two, &bob).await, Err(json!("UNAUTHENTICATED")));
+    until("forgotten", async || who(&two, &alice).await.is_err()).await;
+    // This one has heard nothing.
+    let three = cluster.node("three").await;
+    let lookups = counted(&three, "token_lookups");
+    assert_eq!(who(&three, &alice).await, Err(json!("UNAUTHENTICATED")));
+    assert_eq!((counted(&three, "token_lookups"), counted(&three, "tokens_shared")), (lookups, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_tokens_are_looked_up_in_the_database() {
+    let cluster = Cluster(FreshDatabase::create().await, "");
+    let proxy = Proxy::before(&redis()).await;
+    let (one, two) = (cluster.node("one").await, cluster.node_with("two", &proxy.url()).await);
+    let (alice, bob) = (one.buyer("alice").await, one.buyer("bob").await);
+    until("kept", async || cluster.kept(&bob).await.is_some()).await;
+    proxy.set(Network::Cut);
+    assert_eq!(who(&two, &alice).await, Ok("alice".into()));
+    assert!(counted(&two, "token_lookups") > 0 && counted(&two, "tokens_unshared") > 0);
+    // Signed out where the mark can't be written.
+    sign_out(&two, &bob).await;
+    assert_eq!(who(&two, &bob).await, Err(json!("UNAUTHENTICATED")));
+    until("refused elsewhere", async || who(&one, &bob).await.is_err()).await;
+    until("marked", async || cluster.kept(&bob).await.as_deref() == Some("-")).await;
+    assert_eq!(who(&cluster.node("three").await, &bob).await, Err(json!("UNAUTHENTICATED")));
+    assert_eq!(counted(&two, "sign_outs_unmarked"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

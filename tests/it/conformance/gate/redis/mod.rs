@@ -4,6 +4,7 @@ mod faults;
 mod loss;
 mod tally;
 mod together;
+mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;

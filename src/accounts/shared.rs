@@ -1,0 +1,288 @@
+//! What nodes know of access tokens together, where there is a place for it: asked after a node's own memory and before the
+//! database. It saves look-ups and is never needed: without an answer the database is asked.
+//!
+//! A live token is kept there for as long as a node would remember it, so the place holds those in use. That a token ended is
+//! kept for longer than anything that was read before may be under way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::batcher::Batcher;
+use super::metrics::Metrics;
+use super::model::Viewer;
+use super::tokens::TokenHash;
+use crate::config;
+use crate::kernel::{Clock, Timestamp};
+
+/// A look-up that has no answer after this long goes to the database: a request waits for it.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// That a token ended is kept for so many times `accounts.token_cache_ttl`.
+const ENDED_FOR: u32 = 2;
+/// The pause after the first try to mark a token that failed; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Names a time during which the place lost nothing. The default one names none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Life(pub u64);
+
+/// A token that the database called live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Live {
+    /// Whose it is.
+    pub viewer: Viewer,
+    /// When it stops working unless it is used.
+    pub expires_at: Timestamp,
+    /// How long ago the database was asked. Not when: the clocks of nodes differ.
+    pub age: Duration,
+}
+
+/// What is known of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// The database called it live.
+    Live(Live),
+    /// It was signed out, which is for ever.
+    Ended,
+    /// Nothing.
+    Nothing,
+}
+
+/// A token to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// Its hash.
+    pub token: TokenHash,
+    /// What the database said.
+    pub live: Live,
+    /// The life of the place before the database was asked.
+    pub life: Life,
+    /// For how long.
+    pub lasting: Duration,
+}
+
+/// There was no answer. Whether anything was written is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SharedError(pub String);
+
+/// The place that nodes share.
+#[async_trait]
+pub trait SharedTokens: Send + Sync + 'static {
+    /// What is known of a token, and the present life.
+    async fn find(&self, token: &TokenHash) -> Result<(Found, Life), SharedError>;
+
+    /// Keeps tokens, except for those that ended, and those whose life is over: that they ended since may have been lost with
+    /// it. Answers with the present life, also if there are no tokens.
+    async fn keep(&self, tokens: &[Kept]) -> Result<Life, SharedError>;
+
+    /// Marks tokens as ended, whatever was known of them.
+    async fn end(&self, tokens: &[TokenHash], lasting: Duration) -> Result<(), SharedError>;
+}
+
+/// A node's side of the place, if there is one.
+pub(super) struct Shared(Option<Arc<Side>>);
+
+struct Side {
+    place: Arc<Place>,
+    keeps: Batcher<Noted>,
+    ends: Batcher<Ended>,
+}
+
+struct Place {
+    port: Arc<dyn SharedTokens>,
+    clock: Clock,
+    /// The latest life that this node was told of.
+    life: AtomicU64,
+    trust: Duration,
+    metrics: Metrics,
+}
+
+/// A live token on its way to the place.
+struct Noted {
+    token: TokenHash,
+    viewer: Viewer,
+    checked_at: Timestamp,
+    expires_at: Timestamp,
+    life: Life,
+}
+
+/// A token that ended, on its way to the place.
+struct Ended {
+    token: TokenHash,
+    /// From then on nobody needs to be told.
+    until: Instant,
+}
+
+impl Shared {
+    /// Starts what writes in the background.
+    pub(super) fn start(
+        port: Option<Arc<dyn SharedTokens>>,
+        clock: Clock,
+        config: &config::Accounts,
+        metrics: Metrics,
+    ) -> Self {
+        let Some(port) = port else { return Self(None) };
+        let (life, trust) = (AtomicU64::default(), *config.token_cache_ttl);
+        let place = Arc::new(Place { port, clock, life, trust, metrics });
+        let keeps = Batcher::start(config.background_queue, {
+            let place = place.clone();
+            move |noted| keep(place.clone(), noted)
+        });
+        let ends = Batcher::start(config.background_queue, {
+            let place = place.clone();
+            move |ended| mark(place.clone(), ended)
+        });
+        // Without a life, nothing could be kept before the first look-up.
+        tokio::spawn(keep(place.clone(), Vec::new()));
+        Self(Some(Arc::new(Side { place, keeps, ends })))
+    }
+
+    /// What is known of a token, and the life to keep it in afterwards.
+    pub(super) async fn find(&self, token: &TokenHash) -> (Found, Life) {
+        let Some(side) = &self.0 else { return (Found::Nothing, Life::default()) };
+        let place = &side.place;
+        let answer = timeout(PATIENCE, place.port.find(token)).await;
+        match answer.unwrap_or_else(|_| Err(SharedError(format!("not within {PATIENCE:?}")))) {
+            Ok((found, life)) => {
+                place.life.store(life.0, Ordering::Release);
+                (found, life)
+            }
+            Err(error) => {
+                place.failed(&error);
+                (Found::Nothing, Life::default())
+            }
+        }
+    }
+
+    /// The latest life that this node was told of.
+    pub(super) fn life(&self) -> Life {
+        Life(self.0.as_ref().map_or(0, |side| side.place.life.load(Ordering::Acquire)))
+    }
+
+    /// Keeps what the database said, in the background; `life` is one from before it was asked. With too much under way it is
+    /// left out.
+    pub(super) fn keep(
+        &self,
+        token: TokenHash,
+        viewer: Viewer,
+        checked_at: Timestamp,
+        expires_at: Timestamp,
+        life: Life,
+    ) {
+        if let Some(side) = &self.0
+            && life != Life::default()
+        {
+            side.keeps.offer(Noted { token, viewer, checked_at, expires_at, life });
+        }
+    }
+
+    /// Marks a token as ended. Returns after one try; should that fail, it is tried again in the background. It happens even
+    /// if the caller goes away.
+    pub(super) async fn end(&self, token: TokenHash) {
+        let Some(side) = self.0.clone() else { return };
+        let trying = tokio::spawn(async move {
+            if side.place.end(&[token]).await.is_err() {
+                side.end_soon(token);
+            }
+        });
+        // It fails when the runtime shuts down.
+        let _ = trying.await;
+    }
+
+    /// Marks a token as ended, in the background.
+    pub(super) fn end_soon(&self, token: TokenHash) {
+        if let Some(side) = &self.0 {
+            side.end_soon(token);
+        }
+    }
+
+    /// Waits until what was to be kept so far is there, or given up.
+    #[cfg(test)]
+    pub(super) async fn flush(&self) {
+        if let Some(side) = &self.0 {
+            side.keeps.flush().await;
+        }
+    }
+}
+
+impl Side {
+    fn end_soon(&self, token: TokenHash) {
+        let until = Instant::now() + self.place.ended_for();
+        if !self.ends.offer(Ended { token, until }) {
+            self.place.gave_up(1, "too many wait");
+        }
+    }
+}
+
+impl Place {
+    fn ended_for(&self) -> Duration {
+        self.trust * ENDED_FOR
+    }
+
+    async fn end(&self, tokens: &[TokenHash]) -> Result<(), SharedError> {
+        self.port.end(tokens, self.ended_for()).await.inspect_err(|error| self.failed(error))
+    }
+
+    /// Not a warning: who fails says so in the log, once and not for each call.
+    fn failed(&self, error: &SharedError) {
+        self.metrics.tokens_unshared.inc();
+        tracing::debug!(%error, "access tokens not shared");
+    }
+
+    fn gave_up(&self, tokens: usize, reason: &str) {
+        self.metrics.sign_outs_unmarked.inc_by(tokens as u64);
+        tracing::warn!(reason, tokens, "sign-outs not marked for other nodes: those that hear of none find out later");
+    }
+}
+
+async fn keep(place: Arc<Place>, noted: Vec<Noted>) {
+    let now = place.clock.now();
+    let kept: Vec<Kept> = noted.iter().filter_map(|noted| noted.kept(place.trust, now)).collect();
+    if kept.is_empty() && !noted.is_empty() {
+        return;
+    }
+    match place.port.keep(&kept).await {
+        Ok(life) => place.life.store(life.0, Ordering::Release),
+        Err(error) => place.failed(&error),
+    }
+}
+
+impl Noted {
+    /// `None` when it is too old.
+    fn kept(&self, trust: Duration, now: Timestamp) -> Option<Kept> {
+        let &Self { token, viewer, checked_at, expires_at, life } = self;
+        let age = now.since(checked_at);
+        let lasting = trust.checked_sub(age).filter(|lasting| checked_at <= now && lasting.as_millis() > 0)?;
+        Some(Kept { token, live: Live { viewer, expires_at, age }, life, lasting })
+    }
+}
+
+/// Again and again, until they are marked or nobody needs it any more.
+async fn mark(place: Arc<Place>, mut ended: Vec<Ended>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let tokens: Vec<TokenHash> = ended.iter().map(|ended| ended.token).collect();
+        let Err(error) = place.end(&tokens).await else { return };
+        sleep(pause).await;
+        pause = LONGEST_PAUSE.min(pause * 2);
+        let now = Instant::now();
+        ended.retain(|ended| ended.until > now);
+        if ended.len() < tokens.len() {
+            place.gave_up(tokens.len() - ended.len(), &error.0);
+        }
+        if ended.is_empty() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
+mod tests;
