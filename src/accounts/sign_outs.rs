@@ -1,7 +1,8 @@
 //! A sign-out is heard by every node at once: the hash of the token that ended is broadcast, and whoever remembers the token
-//! forgets it. All who hear of it also mark it where nodes share what they know (see [`super::shared`]), because the node that
-//! ended the token may not be able to. A node that hears nobody any more (see [`say_so`]) trusts what it remembers, and what
-//! others do, for `2 * accounts.sign_out_heartbeat` only. Should a single announcement be lost, `accounts.token_cache_ttl` is how long a node goes on believing.
+//! forgets it. All who hear of it also mark it where nodes share what they know (see [`super::shared`]), because the node
+//! that ended the token may not be able to. A node that hears nobody any more (see [`say_so`]) trusts what it remembers, and
+//! what others do, for `2 * accounts.sign_out_heartbeat` only. Should a single announcement be lost, and the mark too,
+//! `accounts.token_cache_ttl` is how long a node goes on believing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +95,7 @@ pub async fn say_so(accounts: &Accounts, broker: &dyn Broker, every: Duration) -
 /// Forgets the tokens that ended anywhere. Returns only when the broker fails. Sockets that are open find out at their next
 /// ping.
 pub async fn watch_sign_outs(accounts: &Accounts, consumer: &mut dyn Consumer) -> Result<(), BrokerError> {
-    // What was announced before this moment was not heard: ask the database about everybody once.
+    // What was announced before this moment was not heard: look everybody up once.
     accounts.tokens().doubt_all();
     loop {
         match consumer.receive(BATCH, Duration::ZERO).await {
@@ -108,7 +109,7 @@ pub async fn watch_sign_outs(accounts: &Accounts, consumer: &mut dyn Consumer) -
                 }
             }
             Err(BrokerError::Lagged(missed)) => {
-                tracing::warn!(missed, "sign-outs missed; asking the database about everybody");
+                tracing::warn!(missed, "sign-outs missed; looking everybody up again");
                 accounts.tokens().doubt_all();
             }
             Err(error) => return Err(error),
@@ -126,9 +127,9 @@ fn follow(accounts: &Accounts, message: &Received) {
                 }
             }
         }
-        // A newer node's words. Better to ask about everybody than to believe somebody who is gone.
+        // A newer node's words. Better to look everybody up than to believe somebody who is gone.
         Err(error) => {
-            tracing::warn!(%error, "session change unreadable; asking the database about everybody");
+            tracing::warn!(%error, "session change unreadable; looking everybody up again");
             accounts.tokens().doubt_all();
         }
     }

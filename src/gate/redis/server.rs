@@ -250,10 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn the_library_says_its_name_once_for_redis_and_once_for_itself() {
-        let name = name_of(CODE);
-        assert!(name.starts_with("doorbuster_gate_v"));
-        assert!(CODE.contains(&format!("local LIB = '{name}'\n")));
+    fn a_library_says_its_name_once_for_redis_and_once_for_itself() {
+        for (code, begins) in
+            [(CODE, "doorbuster_gate_v"), (TALLY, "doorbuster_tally_v"), (TOKENS, "doorbuster_tokens_v")]
+        {
+            let name = name_of(code);
+            assert!(name.starts_with(begins));
+            assert!(code.contains(&format!("local LIB = '{name}'\n")));
+        }
         for mistake in ["gate.no_buyer_check", "gate.release_without_seq_check", "gate.trust_restarted_redis"] {
             assert_eq!(CODE.matches(&format!("--[[{mistake}]]")).count(), 1, "{mistake}");
         }

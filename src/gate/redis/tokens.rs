@@ -51,7 +51,9 @@ impl SharedTokens for RedisTokens {
         let mut life = Life::default();
         for piece in pieces(tokens) {
             let mut command = function(&self.gate, "keep");
-            piece.iter().for_each(|kept| push(&mut command, kept));
+            for kept in piece {
+                push(&mut command, kept);
+            }
             life = Life(call(&self.gate, &command).await?);
         }
         Ok(life)
