@@ -27,7 +27,7 @@ const fn in_fault(switch: &'static str, fault: &'static str, says: &'static str)
     Mistake { switch, test, fault: Some(fault), says }
 }
 
-const MISTAKES: [Mistake; 12] = [
+const MISTAKES: [Mistake; 14] = [
     in_test(
         "gate.trust_restarted_redis",
         "conformance::gate::redis::loss::a_server_that_restarts_from_an_old_dump",
@@ -36,6 +36,16 @@ const MISTAKES: [Mistake; 12] = [
     in_test("gate.no_buyer_check", "conformance::gate::redis::conforms", "left == right"),
     in_test("gate.release_without_seq_check", "conformance::gate::redis::conforms", "another epoch's"),
     in_test("gate.release_without_seq_check", "conformance::gate::redis::answers_like_its_model", "Test failed"),
+    in_test(
+        "tokens.overwrite_ended",
+        "conformance::gate::redis::tokens::a_token_that_ended_stays_so",
+        "a late word brought it back",
+    ),
+    in_test(
+        "tokens.trust_another_life",
+        "conformance::gate::redis::tokens::an_old_dump_brings_no_token_back",
+        "what was lost is known",
+    ),
     in_test(
         "broker.ack_before_work",
         "conformance::broker::pulsar::barrier_passes_when_everything_before_is_done",

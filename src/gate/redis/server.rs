@@ -26,24 +26,26 @@ const TOKENS: &str = include_str!("tokens.lua");
 /// The gate's library that is compiled in.
 pub(super) fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let library = Library { name: name_of(CODE).to_owned(), code: CODE.to_owned() };
-        #[cfg(feature = "sabotage")]
-        let library = sabotaged(library);
-        library
-    })
+    LIBRARY.get_or_init(|| compiled_in(CODE))
 }
 
 /// The library of the counters.
 pub(super) fn tally() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
-    LIBRARY.get_or_init(|| Library { name: name_of(TALLY).to_owned(), code: TALLY.to_owned() })
+    LIBRARY.get_or_init(|| compiled_in(TALLY))
 }
 
 /// The library of access tokens.
 pub(super) fn tokens() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
-    LIBRARY.get_or_init(|| Library { name: name_of(TOKENS).to_owned(), code: TOKENS.to_owned() })
+    LIBRARY.get_or_init(|| compiled_in(TOKENS))
+}
+
+fn compiled_in(code: &str) -> Library {
+    let library = Library { name: name_of(code).to_owned(), code: code.to_owned() };
+    #[cfg(feature = "sabotage")]
+    let library = sabotaged(library);
+    library
 }
 
 /// The name that the code gives itself in its first line.
@@ -59,6 +61,8 @@ fn sabotaged(mut library: Library) -> Library {
         ("gate.no_buyer_check", "and false"),
         ("gate.release_without_seq_check", "or true"),
         ("gate.trust_restarted_redis", "or true"),
+        ("tokens.overwrite_ended", "or true"),
+        ("tokens.trust_another_life", "or true"),
     ];
     for (number, (name, mistake)) in mistakes.into_iter().enumerate() {
         if crate::kernel::sabotage::active(name) {

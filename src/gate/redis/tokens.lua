@@ -45,7 +45,7 @@ local function find(keys, args)
     elseif held then
       local of, at, body = string.match(held, '^(%d+) (%d+) (.*)$')
       -- Its time has yet to come: the clock was set back.
-      if of == life and tonumber(at) <= now then found = string.format('%.0f %s', now - at, body) end
+      if (of == life --[[tokens.trust_another_life]]) and tonumber(at) <= now then found = string.format('%.0f %s', now - at, body) end
     end
     answer[i + 1] = found
   end
@@ -60,7 +60,7 @@ local function keep(keys, args)
   for i = 1, #args, 5 do
     local key = p .. ':token:' .. args[i]
     -- Of another life: it may have ended since, and the mark that said so is lost.
-    if args[i + 1] == life and redis.call('GET', key) ~= '-' then
+    if args[i + 1] == life and (redis.call('GET', key) ~= '-' --[[tokens.overwrite_ended]]) then
       local value = string.format('%s %.0f %s', life, now - args[i + 2], args[i + 4])
       redis.call('SET', key, value, 'PX', args[i + 3])
     end

@@ -41,7 +41,7 @@ impl Side {
     async fn until_nothing_is_known(&self, tokens: &[TokenHash]) {
         until("answered again", async || self.tokens.keep(&[]).await.is_ok()).await;
         for token in tokens {
-            assert_eq!(self.find(token).await, Found::Nothing);
+            assert_eq!(self.find(token).await, Found::Nothing, "what was lost is known");
         }
     }
 
