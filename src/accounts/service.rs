@@ -116,7 +116,7 @@ impl Accounts {
         config: &config::Accounts,
     ) -> Result<Self, AccountsError> {
         let metrics = Metrics::default();
-        let shared = Shared::start(shared, clock.clone(), config, metrics.clone());
+        let shared = Shared::start(shared, clock.clone(), rng.clone(), config, metrics.clone());
         Ok(Self(Arc::new(Inner {
             hasher: Hasher::new(config, rng.clone())?,
             tokens: Tokens::new(&db, shared, clock.clone(), rng.clone(), config, metrics.clone()),

@@ -16,16 +16,17 @@ use super::metrics::Metrics;
 use super::model::Viewer;
 use super::tokens::TokenHash;
 use crate::config;
-use crate::kernel::{Clock, Timestamp};
+use crate::kernel::retry::Backoff;
+use crate::kernel::{Clock, Rng, Timestamp};
 
 /// A look-up that has no answer after this long goes to the database: a request waits for it.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// That a token ended is kept for so many times `accounts.token_cache_ttl`.
 const ENDED_FOR: u32 = 2;
-/// The pause after the first try to mark a token that failed; it doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The first wait after a try to mark a token that failed; it doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// The longest wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Names a time during which the place lost nothing. The default one names none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,6 +98,7 @@ struct Side {
 struct Place {
     port: Arc<dyn SharedTokens>,
     clock: Clock,
+    rng: Rng,
     /// The latest life that this node was told of.
     life: AtomicU64,
     trust: Duration,
@@ -124,12 +126,13 @@ impl Shared {
     pub(super) fn start(
         port: Option<Arc<dyn SharedTokens>>,
         clock: Clock,
+        rng: Rng,
         config: &config::Accounts,
         metrics: Metrics,
     ) -> Self {
         let Some(port) = port else { return Self(None) };
         let (life, trust) = (AtomicU64::default(), *config.token_cache_ttl);
-        let place = Arc::new(Place { port, clock, life, trust, metrics });
+        let place = Arc::new(Place { port, clock, rng, life, trust, metrics });
         let keeps = Batcher::start(config.background_queue, {
             let place = place.clone();
             move |noted| keep(place.clone(), noted)
@@ -265,12 +268,11 @@ impl Noted {
 
 /// Again and again, until they are marked or nobody needs it any more.
 async fn mark(place: Arc<Place>, mut ended: Vec<Ended>) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(place.rng.clone(), FIRST_WAIT, LONGEST_WAIT);
     loop {
         let tokens: Vec<TokenHash> = ended.iter().map(|ended| ended.token).collect();
         let Err(error) = place.end(&tokens).await else { return };
-        sleep(pause).await;
-        pause = LONGEST_PAUSE.min(pause * 2);
+        sleep(backoff.next_wait()).await;
         let now = Instant::now();
         ended.retain(|ended| ended.until > now);
         if ended.len() < tokens.len() {

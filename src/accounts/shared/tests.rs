@@ -69,6 +69,22 @@ impl Two {
         is_known(&self.nodes[node], token).await
     }
 
+    /// Signed out on the first node while the second one's word, from before, is on its way to the place.
+    async fn signed_out_meanwhile(&self) -> (String, TokenHash) {
+        let (token, hash) = self.signed_in().await;
+        self.place.tokens.lock().clear();
+        self.place.keeps.forget_permits(Semaphore::MAX_PERMITS);
+        assert!(self.is_known(1, &token).await);
+        assert!(self.nodes[0].sign_out(&token).await.unwrap());
+        (token, hash)
+    }
+
+    /// The word arrives.
+    async fn arrives(&self) {
+        self.place.keeps.add_permits(1);
+        self.nodes[1].flush().await;
+    }
+
     /// Behind everybody's back.
     async fn delete(&self, hash: TokenHash) {
         let deleted = store::write!(&self.shop.db, |conn| sql::accounts::delete_token(conn, &hash).await);
@@ -194,13 +210,8 @@ async fn a_token_that_ended_is_refused_without_asking_the_database() {
 #[tokio::test]
 async fn a_look_up_under_way_does_not_bring_back_a_token_that_was_signed_out() {
     let two = Two::open().await;
-    let (token, hash) = two.signed_in().await;
-    two.place.tokens.lock().clear();
-    two.place.keeps.forget_permits(Semaphore::MAX_PERMITS);
-    assert!(two.is_known(1, &token).await);
-    assert!(two.nodes[0].sign_out(&token).await.unwrap());
-    two.place.keeps.add_permits(1);
-    two.nodes[1].flush().await;
+    let (token, hash) = two.signed_out_meanwhile().await;
+    two.arrives().await;
     assert_eq!(two.place.held(&hash), Some(None));
     assert!(!is_known(&two.third().await, &token).await);
 }
@@ -209,14 +220,9 @@ async fn a_look_up_under_way_does_not_bring_back_a_token_that_was_signed_out() {
 #[tokio::test]
 async fn what_was_looked_up_before_a_restart_is_not_kept_after_it() {
     let two = Two::open().await;
-    let (token, hash) = two.signed_in().await;
-    two.place.tokens.lock().clear();
-    two.place.keeps.forget_permits(Semaphore::MAX_PERMITS);
-    assert!(two.is_known(1, &token).await);
-    assert!(two.nodes[0].sign_out(&token).await.unwrap());
+    let (_, hash) = two.signed_out_meanwhile().await;
     two.place.restart();
-    two.place.keeps.add_permits(1);
-    two.nodes[1].flush().await;
+    two.arrives().await;
     assert_eq!(two.place.held(&hash), None);
     assert_eq!(two.nodes[1].tokens().shared().life(), Life(2), "it was not told of the new life");
 }
