@@ -19,7 +19,7 @@ mod wire;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -59,7 +59,8 @@ struct Inner {
     rng: Rng,
     call_timeout: Duration,
     breaker: Breaker,
-    sweeping: AtomicBool,
+    /// Sweeps asked for since the background task last found nothing left to do; 0 while it does not run.
+    sweeps_wanted: AtomicU64,
 }
 
 impl RedisGate {
@@ -81,7 +82,7 @@ impl RedisGate {
             rng: rng.clone(),
             call_timeout: *config.call_timeout,
             breaker,
-            sweeping: AtomicBool::new(false),
+            sweeps_wanted: AtomicU64::new(0),
         })))
     }
 
@@ -168,16 +169,23 @@ impl RedisGate {
     /// Clears away what is left of sales that were forgotten, piece by piece in the background. What a node leaves undone the
     /// next one does.
     fn sweep_soon(&self) {
-        if !self.0.sweeping.swap(true, Ordering::AcqRel) {
-            let gate = self.clone();
-            tokio::spawn(async move {
-                let result = gate.sweep().await;
-                gate.0.sweeping.store(false, Ordering::Release);
-                if let Err(error) = result {
+        if self.0.sweeps_wanted.fetch_add(1, Ordering::AcqRel) > 0 {
+            return;
+        }
+        let gate = self.clone();
+        tokio::spawn(async move {
+            let wanted = &gate.0.sweeps_wanted;
+            loop {
+                let seen = wanted.load(Ordering::Acquire);
+                if let Err(error) = gate.sweep().await {
                     tracing::warn!(%error, "remains of forgotten sales not swept away");
                 }
-            });
-        }
+                // A sale that was forgotten after the last call had answered needs another round.
+                if wanted.compare_exchange(seen, 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                    return;
+                }
+            }
+        });
     }
 
     async fn sweep(&self) -> Result<(), GateError> {

@@ -112,7 +112,12 @@ async fn a_node_that_hears_nobody_trusts_a_token_for_a_second() {
         .expect("it hears");
     };
     hears().await;
-    drop((watching, beating));
+    // An aborted task still runs to its next await: without waiting for its end, a heartbeat on its way could be heard after
+    // the clock has moved.
+    for task in [watching, beating] {
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+    }
     assert!(two.nodes[0].sign_out(&token).await.unwrap());
     two.shop.clock.advance(silence);
     assert!(!two.is_known(&token).await, "it trusted a memory although it heard nobody");
