@@ -92,8 +92,17 @@ const COLUMNS: &str = "支付宝交易号,商户订单号,业务类型,商品名
 订单金额（元）,商家实收（元）,支付宝红包（元）,集分宝（元）,支付宝优惠（元）,商家优惠（元）,券核销金额（元）,券名称,\
 商家红包消费金额（元）,卡消费金额（元）,退款批次号/请求号,服务费（元）,分润（元）,备注";
 
+/// Whether the day has not begun in the gateway's zone. Its bill does not exist; the vendor's is made on the day after.
+pub fn is_to_come(sandbox: &Sandbox, day: &str) -> bool {
+    // Days are written alike (`2026-11-29`), so that their texts compare as they do.
+    *day > time_text(sandbox.now())[..10]
+}
+
 /// The bill of a day (in the gateway's zone): zipped CSV in GBK, cells ended by tabs. Unlike the vendor's it is there at once.
 pub async fn bill(State(sandbox): Shared, Path(day): Path<String>) -> Response {
+    if is_to_come(&sandbox, &day) {
+        return (StatusCode::NOT_FOUND, "BILL_NOT_EXIST").into_response();
+    }
     let rows = bill_rows(&sandbox, &day);
     let count = |kind: &str| rows.iter().filter(|row| row.contains(kind)).count();
     let (paid, refunded) = (count(PAYMENT), count(REFUND));

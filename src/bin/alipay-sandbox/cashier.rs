@@ -10,12 +10,13 @@ use doorbuster::payments::alipay::wire::{Parameters, amount_text, time_text};
 use crate::trades::{Status, Trade};
 use crate::{Sandbox, notify};
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;background:#eef2f7;color:#1b2733;margin:0;display:grid;\
+/// The card fits a phone of 320 px: its padding is part of its width.
+const STYLE: &str = "*{box-sizing:border-box}body{font:16px/1.5 system-ui,sans-serif;background:#eef2f7;color:#1b2733;margin:0;display:grid;\
 place-items:center;min-height:100vh}main{background:#fff;border-radius:12px;box-shadow:0 6px 30px #0b2a4a1f;padding:32px;\
-width:min(420px,86vw)}h1{font-size:15px;color:#1677ff;margin:0 0 20px;letter-spacing:.02em}p{margin:6px 0}\
+width:min(484px,100vw - 24px);margin:12px}h1{font-size:15px;color:#1677ff;margin:0 0 20px;letter-spacing:.02em}p{margin:6px 0}\
 .amount{font-size:40px;font-weight:650;margin:4px 0 12px}.dim{color:#66788a;font-size:14px;overflow-wrap:anywhere}\
 button{font:inherit;width:100%;padding:12px;margin-top:10px;border-radius:8px;border:1px solid #c9d4e0;background:#fff;cursor:pointer}\
-button.pay{background:#1677ff;border-color:#1677ff;color:#fff;font-weight:600}button:focus-visible{outline:3px solid #9cc5ff}";
+button.pay{background:#1677ff;border-color:#1677ff;color:#fff;font-weight:600}a{color:#1677ff}button:focus-visible,a:focus-visible{outline:3px solid #9cc5ff}";
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
@@ -44,7 +45,7 @@ pub fn refused(code: &str) -> Response {
 }
 
 /// The trade, and the buttons while it can be paid.
-pub fn page(trade: &Trade) -> Response {
+pub fn page(sandbox: &Sandbox, trade: &Trade) -> Response {
     let until = trade.expires_at.map(|at| format!("<p class=\"dim\">Pay before {} (UTC+8)</p>", time_text(at)));
     let foot = match trade.status {
         Status::WaitBuyerPay => format!(
@@ -53,7 +54,10 @@ pub fn page(trade: &Trade) -> Response {
              </button></form>",
             escape(&trade.out_trade_no)
         ),
-        Status::TradeSuccess | Status::TradeFinished => "<p>Paid.</p>".to_owned(),
+        Status::TradeSuccess | Status::TradeFinished => match notify::return_address(sandbox, trade) {
+            Some(address) => format!("<p>Paid. <a href=\"{}\">Back to the shop</a></p>", escape(&address)),
+            None => "<p>Paid.</p>".to_owned(),
+        },
         Status::TradeClosed => "<p>Closed.</p>".to_owned(),
     };
     let body = format!(
@@ -68,10 +72,8 @@ pub fn page(trade: &Trade) -> Response {
 
 /// Shows a trade that was opened before.
 pub async fn show(State(sandbox): State<Arc<Sandbox>>, Path(number): Path<String>) -> Response {
-    match sandbox.trades.lock().find(Some(&number), None, sandbox.now()) {
-        Ok(trade) => page(trade),
-        Err(no) => refused(no),
-    }
+    let found = sandbox.trades.lock().find(Some(&number), None, sandbox.now()).cloned();
+    found.map_or_else(refused, |trade| page(&sandbox, &trade))
 }
 
 /// A button was pressed.
@@ -84,7 +86,7 @@ pub async fn act(State(sandbox): State<Arc<Sandbox>>, Path(number): Path<String>
     };
     match notify::return_address(&sandbox, &trade) {
         Some(address) if act == "pay" => Redirect::to(&address).into_response(),
-        _ => page(&trade),
+        _ => page(&sandbox, &trade),
     }
 }
 
@@ -95,7 +97,7 @@ pub fn perform(sandbox: &Arc<Sandbox>, number: &str, act: &str) -> Result<Trade,
         "pay" => sandbox.trades.lock().pay(number, now),
         "expire" => sandbox.trades.lock().close(Some(number), None, now),
         "finish" => sandbox.trades.lock().finish(number, now),
-        "decline" | "notify" => sandbox.trades.lock().find(Some(number), None, now).map(|trade| trade.clone()),
+        "decline" | "notify" => sandbox.trades.lock().find(Some(number), None, now).cloned(),
         _ => Err("ACQ.INVALID_PARAMETER"),
     };
     sandbox.save();

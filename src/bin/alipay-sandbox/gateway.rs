@@ -12,18 +12,24 @@ use serde_json::{Map, Value, json};
 
 use crate::faults::Kind;
 use crate::keys::{APP_ID, BUYER_ID};
-use crate::trades::{No, Trade, Wanted};
-use crate::{Sandbox, cashier, notify};
+use crate::trades::{Cancelled, No, RefundRequest, Trade, Wanted};
+use crate::{Sandbox, admin, cashier, notify};
 
 /// The page method; the others are calls of a server.
 const PAGE: &str = "alipay.trade.page.pay";
-const METHODS: [&str; 5] = [
+const METHODS: [&str; 6] = [
     "alipay.trade.query",
     "alipay.trade.close",
+    "alipay.trade.cancel",
     "alipay.trade.refund",
     "alipay.trade.fastpay.refund.query",
     "alipay.data.dataservice.bill.downloadurl.query",
 ];
+
+/// The largest amount of a trade, in fen: 100,000,000.00 yuan.
+const TOTAL_MAX: i64 = 10_000_000_000;
+/// Characters that the vendor refuses in a subject.
+const NOT_IN_A_SUBJECT: [char; 3] = ['/', '=', '&'];
 
 /// A refusal at the door: code, message and sub code. Never signed.
 type Refusal = (&'static str, &'static str, &'static str);
@@ -112,8 +118,9 @@ fn page(sandbox: &Arc<Sandbox>, parameters: &Parameters, business: &Map<String, 
     });
     let total = business.get("total_amount").and_then(amount);
     let product = text("product_code") == Some("FAST_INSTANT_TRADE_PAY");
-    let subject = text("subject").filter(|subject| !subject.is_empty() && subject.chars().count() <= 256);
-    let (Some(number), Some(total @ 1..), Some(subject), true) = (number, total, subject, product) else {
+    let subject = text("subject")
+        .filter(|subject| (1..=256).contains(&subject.chars().count()) && !subject.contains(NOT_IN_A_SUBJECT));
+    let (Some(number), Some(total @ 1..=TOTAL_MAX), Some(subject), true) = (number, total, subject, product) else {
         return cashier::refused("ACQ.INVALID_PARAMETER");
     };
     let wanted = Wanted {
@@ -128,7 +135,7 @@ fn page(sandbox: &Arc<Sandbox>, parameters: &Parameters, business: &Map<String, 
     let opened = sandbox.trades.lock().open(wanted, sandbox.now(), &sandbox.rng);
     sandbox.save();
     match opened {
-        Ok(trade) => cashier::page(&trade),
+        Ok(trade) => cashier::page(sandbox, &trade),
         Err(no) => cashier::refused(no),
     }
 }
@@ -152,13 +159,21 @@ fn work(sandbox: &Arc<Sandbox>, method: &str, business: &Map<String, Value>) -> 
             let trade = sandbox.trades.lock().close(number, trade_no, now)?;
             json!({ "out_trade_no": trade.out_trade_no, "trade_no": trade.trade_no })
         }
+        "alipay.trade.cancel" => cancelled(sandbox, number, trade_no)?,
         "alipay.trade.refund" => {
             let amount = business.get("refund_amount").and_then(amount).ok_or("ACQ.INVALID_PARAMETER")?;
             let about = number.unwrap_or_default();
             let fault = |kind| sandbox.faults.lock().take(kind, method, about, &sandbox.rng).is_some();
             let broke = fault(Kind::SellerBalanceEmpty);
-            let asked = (number, trade_no);
-            let refunded = sandbox.trades.lock().refund(asked, text("out_request_no"), amount, broke, now)?;
+            let asked = RefundRequest {
+                out_trade_no: number,
+                trade_no,
+                out_request_no: text("out_request_no"),
+                amount,
+                balance_empty: broke,
+                gap: sandbox.refund_gap,
+            };
+            let refunded = sandbox.trades.lock().refund(&asked, now)?;
             if refunded.moved {
                 notify::announce(sandbox, &refunded.trade, Some(&refunded));
             }
@@ -193,6 +208,9 @@ fn work(sandbox: &Arc<Sandbox>, method: &str, business: &Map<String, Value>) -> 
             if !known {
                 return Err("INVAILID_ARGUMENTS");
             }
+            if admin::is_to_come(sandbox, day) {
+                return Err("BILL_NOT_EXIST");
+            }
             json!({ "bill_download_url": format!("{}/bill/{day}", sandbox.base) })
         }
     };
@@ -200,6 +218,21 @@ fn work(sandbox: &Arc<Sandbox>, method: &str, business: &Map<String, Value>) -> 
         Value::Object(fields) => Ok(fields),
         _ => Ok(Map::new()),
     }
+}
+
+/// Ends the trade whatever its state: one that waits is closed, one that was paid is refunded.
+fn cancelled(sandbox: &Arc<Sandbox>, out_trade_no: Option<&str>, trade_no: Option<&str>) -> Result<Value, No> {
+    let (trade, cancelled) = sandbox.trades.lock().cancel(out_trade_no, trade_no, sandbox.now())?;
+    let mut fields = json!({ "out_trade_no": trade.out_trade_no, "trade_no": trade.trade_no, "retry_flag": "N" });
+    match cancelled {
+        Cancelled::Closed => fields["action"] = "close".into(),
+        Cancelled::Refunded(refunded) => {
+            fields["action"] = "refund".into();
+            notify::announce(sandbox, &trade, Some(&refunded));
+        }
+        Cancelled::Already => {}
+    }
+    Ok(fields)
 }
 
 fn queried(trade: &Trade) -> Value {

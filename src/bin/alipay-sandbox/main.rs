@@ -1,7 +1,8 @@
 //! `alipay-sandbox`: a gateway for development and tests that speaks Alipay's "v2" protocol as production does. Nothing of it is
 //! linked into the server; both use the same core (`doorbuster::payments::alipay`).
 //!
-//! Trades live in memory, or in a file with `--state`. What is under way to a shop (notifications) is forgotten at the end.
+//! Trades and the notifications that a shop has not acknowledged live in memory, or in a file with `--state`: then deliveries
+//! go on after a restart.
 
 mod admin;
 mod cashier;
@@ -26,7 +27,8 @@ use serde_json::json;
 
 use faults::Faults;
 use keys::Keys;
-use notify::Notifier;
+use notify::{Notification, Notifier};
+use serde::{Deserialize, Serialize};
 use trades::Trades;
 
 /// A gateway that speaks Alipay's protocol, for development and tests. No money moves.
@@ -39,19 +41,23 @@ struct Options {
     /// The folder with the keys; what is missing there is made.
     #[arg(long, default_value = "data/alipay-sandbox")]
     keys: PathBuf,
-    /// How many times faster than in life notifications are repeated (4, 10, 10 minutes, 1, 2, 6, 15 hours).
+    /// How many times faster than in life notifications are repeated (4, 10, 10 minutes, 1, 2, 6, 15 hours), and the 3 seconds
+    /// between two refunds of one trade are over.
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
     /// End when standard input ends, and so with the program at its other end.
     #[arg(long)]
     with_parent: bool,
-    /// A file that keeps the trades.
+    /// A file that keeps the trades and the notifications under way.
     #[arg(long)]
     state: Option<PathBuf>,
     /// By how many seconds its clock is ahead of this machine's; below zero: behind.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     clock_skew: i64,
 }
+
+/// The vendor's least time between two refunds of one trade.
+const REFUND_GAP: Duration = Duration::from_secs(3);
 
 /// Everything that a request may need.
 struct Sandbox {
@@ -62,8 +68,24 @@ struct Sandbox {
     clock: Clock,
     clock_skew: i64,
     rng: Rng,
+    /// The least time between two refunds of one trade.
+    refund_gap: Duration,
     base: String,
     state: Option<PathBuf>,
+}
+
+/// What the state file holds.
+#[derive(Default, Serialize, Deserialize)]
+struct State {
+    trades: Trades,
+    notifications: Vec<Notification>,
+}
+
+/// What `State` is written from, without a copy.
+#[derive(Serialize)]
+struct StateRef<'a> {
+    trades: &'a Trades,
+    notifications: &'a [Notification],
 }
 
 impl Sandbox {
@@ -73,10 +95,13 @@ impl Sandbox {
         if self.clock_skew < 0 { self.clock.now().minus(skew) } else { self.clock.now().plus(skew) }
     }
 
-    /// Keeps the trades in the file, if there is one. The file is whole at any moment.
+    /// Keeps trades and notifications in the file, if there is one. The file is whole at any moment.
     fn save(&self) {
         let Some(path) = &self.state else { return };
-        let written = serde_json::to_vec(&*self.trades.lock()).map_err(std::io::Error::other).and_then(|text| {
+        let trades = self.trades.lock();
+        let notifications = self.notifier.sent.lock();
+        let state = StateRef { trades: &trades, notifications: &notifications };
+        let written = serde_json::to_vec(&state).map_err(std::io::Error::other).and_then(|text| {
             let beside = path.with_extension("new");
             std::fs::write(&beside, text)?;
             std::fs::rename(&beside, path)
@@ -92,27 +117,29 @@ async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     anyhow::ensure!(options.speed.is_finite() && options.speed > 0.0, "--speed must be above 0");
     let keys = Keys::open(&options.keys)?;
-    let trades = match &options.state {
+    let state: State = match &options.state {
         Some(path) if path.exists() => {
             let text = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
             serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?
         }
-        _ => Trades::default(),
+        _ => State::default(),
     };
     let listener = tokio::net::TcpListener::bind(options.listen).await?;
     let base = format!("http://{}", listener.local_addr()?);
     let files = Keys::files(&options.keys);
     let sandbox = Arc::new(Sandbox {
-        notifier: Notifier::new(options.speed)?,
+        notifier: Notifier::new(options.speed, state.notifications)?,
         keys,
-        trades: Mutex::new(trades),
+        trades: Mutex::new(state.trades),
         faults: Mutex::default(),
         clock: Clock::system(),
         clock_skew: options.clock_skew,
         rng: Rng::system(),
+        refund_gap: REFUND_GAP.div_f64(options.speed),
         base: base.clone(),
         state: options.state,
     });
+    notify::resume(&sandbox);
     // One line for programs: where it is, and what a shop's [payments] section needs.
     println!(
         "{}",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use doorbuster::payments::alipay::SigningKey;
 use doorbuster::payments::alipay::wire::{Parameters, amount_text, time_text};
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Sandbox;
 use crate::faults::Kind;
@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const REMEMBERED: usize = 100_000;
 
 /// One status change on its way to the shop.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notification {
     pub notify_id: String,
@@ -32,8 +32,29 @@ pub struct Notification {
     pub acknowledged: bool,
     /// What the shop answered last.
     pub last_answer: Option<String>,
-    #[serde(skip)]
+    /// What is sent, but for its id, time and signature.
+    #[serde(with = "pairs")]
     parameters: Parameters,
+}
+
+/// Parameters as a map.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use doorbuster::payments::alipay::wire::Parameters;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(parameters: &Parameters, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(parameters.iter())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Parameters, D::Error> {
+        let mut parameters = Parameters::default();
+        for (name, value) in BTreeMap::<String, String>::deserialize(deserializer)? {
+            parameters.set(&name, value);
+        }
+        Ok(parameters)
+    }
 }
 
 /// Sends notifications and remembers what became of them.
@@ -45,9 +66,10 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    pub fn new(speed: f64) -> anyhow::Result<Self> {
+    /// With the notifications of an earlier run.
+    pub fn new(speed: f64, sent: Vec<Notification>) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT).build()?;
-        Ok(Self { http, speed, sent: Mutex::default(), held: Mutex::default() })
+        Ok(Self { http, speed, sent: Mutex::new(sent), held: Mutex::default() })
     }
 }
 
@@ -70,6 +92,7 @@ pub fn announce(sandbox: &Arc<Sandbox>, trade: &Trade, refunded: Option<&Refunde
             sent.push(notification.clone());
         }
     }
+    sandbox.save();
     let held = {
         let mut faults = sandbox.faults.lock();
         faults.take(Kind::ReorderNotification, "", &trade.out_trade_no, &sandbox.rng).is_some()
@@ -127,29 +150,30 @@ fn parameters(trade: &Trade, refunded: Option<&Refunded>) -> Parameters {
     all
 }
 
+/// Goes on with what an earlier run had not delivered: the next delivery of each comes at once.
+pub fn resume(sandbox: &Arc<Sandbox>) {
+    let unfinished: Vec<_> = {
+        let sent = sandbox.notifier.sent.lock();
+        sent.iter().filter(|one| !one.acknowledged && one.deliveries as usize <= SCHEDULE.len()).cloned().collect()
+    };
+    redeliver(sandbox, unfinished);
+}
+
 /// Delivers until the shop says exactly `success`, as often as the schedule says.
 async fn deliver(sandbox: &Arc<Sandbox>, notification: Notification) {
-    for wait in std::iter::once(0).chain(SCHEDULE) {
-        tokio::time::sleep(Duration::from_secs_f64(wait as f64 / sandbox.notifier.speed)).await;
+    let left = SCHEDULE.iter().skip(notification.deliveries as usize);
+    for wait in std::iter::once(&0).chain(left) {
+        tokio::time::sleep(Duration::from_secs_f64(*wait as f64 / sandbox.notifier.speed)).await;
         if deliver_once(sandbox, &notification).await {
             return;
         }
-        let held = std::mem::take(&mut *sandbox.notifier.held.lock());
-        redeliver(sandbox, held);
     }
 }
 
 fn redeliver(sandbox: &Arc<Sandbox>, held: Vec<Notification>) {
     for notification in held {
         let sandbox = sandbox.clone();
-        tokio::spawn(async move {
-            for wait in std::iter::once(0).chain(SCHEDULE) {
-                tokio::time::sleep(Duration::from_secs_f64(wait as f64 / sandbox.notifier.speed)).await;
-                if deliver_once(&sandbox, &notification).await {
-                    return;
-                }
-            }
-        });
+        tokio::spawn(async move { deliver(&sandbox, notification).await });
     }
 }
 
@@ -158,6 +182,7 @@ async fn deliver_once(sandbox: &Arc<Sandbox>, notification: &Notification) -> bo
     let number = &notification.out_trade_no;
     let fault = |kind| sandbox.faults.lock().take(kind, "", number, &sandbox.rng);
     if fault(Kind::DropNotification).is_some() {
+        release_held(sandbox);
         return false;
     }
     if let Some(fault) = fault(Kind::DelayNotification) {
@@ -181,9 +206,14 @@ async fn deliver_once(sandbox: &Arc<Sandbox>, notification: &Notification) -> bo
     } else {
         post(sandbox, notification, body).await
     };
+    release_held(sandbox);
+    done
+}
+
+/// What was held back to come late goes out now.
+fn release_held(sandbox: &Arc<Sandbox>) {
     let held = std::mem::take(&mut *sandbox.notifier.held.lock());
     redeliver(sandbox, held);
-    done
 }
 
 async fn post(sandbox: &Arc<Sandbox>, notification: &Notification, body: String) -> bool {
@@ -202,12 +232,15 @@ async fn post(sandbox: &Arc<Sandbox>, notification: &Notification, body: String)
         }
         Err(error) => (false, error.without_url().to_string()),
     };
-    let mut sent = sandbox.notifier.sent.lock();
-    if let Some(known) = sent.iter_mut().rev().find(|known| known.notify_id == notification.notify_id) {
-        known.deliveries += 1;
-        known.acknowledged |= good;
-        known.last_answer = Some(said);
+    {
+        let mut sent = sandbox.notifier.sent.lock();
+        if let Some(known) = sent.iter_mut().rev().find(|known| known.notify_id == notification.notify_id) {
+            known.deliveries += 1;
+            known.acknowledged |= good;
+            known.last_answer = Some(said);
+        }
     }
+    sandbox.save();
     good
 }
 

@@ -1,6 +1,7 @@
 //! Trades and their refunds, with the gateway's rules. Amounts are whole fen. Knows nothing of the wire.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use doorbuster::kernel::{Rng, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,16 @@ impl Trade {
     pub fn refunded(&self) -> i64 {
         self.refunds.iter().map(|refund| refund.amount).sum()
     }
+
+    /// Books a refund. The trade is closed once all of its money went back.
+    fn give_back(&mut self, out_request_no: String, amount: i64, at: Timestamp) -> Refunded {
+        self.refunds.push(Refund { out_request_no: out_request_no.clone(), amount, at, repeats: 0 });
+        if self.refunded() == self.total {
+            self.status = Status::TradeClosed;
+            self.closed_at = Some(at);
+        }
+        Refunded { trade: self.clone(), moved: true, out_request_no }
+    }
 }
 
 /// What a page asks for.
@@ -74,6 +85,32 @@ pub struct Wanted {
     pub return_url: Option<String>,
     pub passback_params: Option<String>,
 }
+
+/// A refund that the shop asks for.
+pub struct RefundRequest<'a> {
+    pub out_trade_no: Option<&'a str>,
+    pub trade_no: Option<&'a str>,
+    pub out_request_no: Option<&'a str>,
+    /// In fen.
+    pub amount: i64,
+    /// Whether the seller's balance is empty.
+    pub balance_empty: bool,
+    /// The least time between two refunds of one trade.
+    pub gap: Duration,
+}
+
+/// What cancelling a trade came to.
+pub enum Cancelled {
+    /// It was not paid, and is closed.
+    Closed,
+    /// It was paid, and all of it went back.
+    Refunded(Refunded),
+    /// It was closed before.
+    Already,
+}
+
+/// How long after its payment a trade can be cancelled.
+const CANCEL_WITHIN: Duration = Duration::from_secs(24 * 3_600);
 
 /// What a refund came to.
 pub struct Refunded {
@@ -182,20 +219,41 @@ impl Trades {
         Ok(trade.clone())
     }
 
-    /// Money goes back. A number that was used says what it said; with another amount it is refused.
-    pub fn refund(
+    /// Ends a trade in whatever state it is. The refund of a paid one has the trade's own number.
+    pub fn cancel(
         &mut self,
-        (out_trade_no, trade_no): (Option<&str>, Option<&str>),
-        out_request_no: Option<&str>,
-        amount: i64,
-        broke: bool,
+        out_trade_no: Option<&str>,
+        trade_no: Option<&str>,
         now: Timestamp,
-    ) -> Result<Refunded, No> {
+    ) -> Result<(Trade, Cancelled), No> {
         let trade = self.find(out_trade_no, trade_no, now)?;
-        if out_request_no.is_none() && amount != trade.total {
+        match trade.status {
+            Status::WaitBuyerPay => {
+                trade.status = Status::TradeClosed;
+                trade.closed_at = Some(now);
+                Ok((trade.clone(), Cancelled::Closed))
+            }
+            Status::TradeFinished => Err("ACQ.TRADE_HAS_FINISHED"),
+            Status::TradeClosed => Ok((trade.clone(), Cancelled::Already)),
+            Status::TradeSuccess if !trade.refunds.is_empty() => Err("ACQ.REASON_TRADE_REFUND_FEE_ERR"),
+            Status::TradeSuccess if trade.paid_at.is_some_and(|at| at.plus(CANCEL_WITHIN) <= now) => {
+                Err("ACQ.TRADE_CANCEL_TIME_OUT")
+            }
+            Status::TradeSuccess => {
+                let refunded = trade.give_back(trade.out_trade_no.clone(), trade.total, now);
+                Ok((trade.clone(), Cancelled::Refunded(refunded)))
+            }
+        }
+    }
+
+    /// Money goes back. A number that was used says what it said; with another amount it is refused.
+    pub fn refund(&mut self, asked: &RefundRequest<'_>, now: Timestamp) -> Result<Refunded, No> {
+        let amount = asked.amount;
+        let trade = self.find(asked.out_trade_no, asked.trade_no, now)?;
+        if asked.out_request_no.is_none() && amount != trade.total {
             return Err("ACQ.INVALID_PARAMETER");
         }
-        let out_request_no = out_request_no.unwrap_or(&trade.out_trade_no).to_owned();
+        let out_request_no = asked.out_request_no.unwrap_or(&trade.out_trade_no).to_owned();
         if let Some(known) = trade.refunds.iter_mut().find(|refund| refund.out_request_no == out_request_no) {
             if known.amount != amount {
                 return Err("ACQ.DISCORDANT_REPEAT_REQUEST");
@@ -212,14 +270,13 @@ impl Trades {
         if amount <= 0 || trade.refunded().checked_add(amount).is_none_or(|sum| sum > trade.total) {
             return Err("ACQ.REFUND_AMT_NOT_EQUAL_TOTAL");
         }
-        if broke {
+        // The vendor documents the gap and no code for it. This one tells shops to ask again with the same number.
+        if trade.refunds.last().is_some_and(|last| last.at.plus(asked.gap) > now) {
+            return Err("ACQ.SYSTEM_ERROR");
+        }
+        if asked.balance_empty {
             return Err("ACQ.SELLER_BALANCE_NOT_ENOUGH");
         }
-        trade.refunds.push(Refund { out_request_no: out_request_no.clone(), amount, at: now, repeats: 0 });
-        if trade.refunded() == trade.total {
-            trade.status = Status::TradeClosed;
-            trade.closed_at = Some(now);
-        }
-        Ok(Refunded { trade: trade.clone(), moved: true, out_request_no })
+        Ok(trade.give_back(out_request_no, amount, now))
     }
 }

@@ -25,6 +25,7 @@ mod operations;
 mod ordering;
 mod races;
 mod refunds;
+mod sandbox;
 mod storm;
 mod surplus;
 mod till;
