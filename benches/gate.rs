@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use doorbuster::config::Config;
 use doorbuster::gate::{
-    Attempt, Coalescer, Counts, Decision, Gate, GateError, KnownTicket, MemoryGate, PendingTicket, SaleTerms,
+    Attempt, Coalescer, Counts, Decision, Gate, GateError, Loading, MemoryGate, PendingTicket, SaleTerms,
 };
 use doorbuster::kernel::{Clock, Epoch, SaleId, TicketId, Timestamp, UserId};
 use tokio::runtime::{Builder, Runtime};
@@ -29,8 +29,8 @@ impl Gate for Slow {
         tokio::task::yield_now().await;
         self.0.admit(sale, epoch, attempts).await
     }
-    async fn rebuild(&self, terms: SaleTerms, tickets: Vec<KnownTicket>) -> Result<(), GateError> {
-        self.0.rebuild(terms, tickets).await
+    async fn begin(&self, terms: SaleTerms) -> Result<Option<Box<dyn Loading + '_>>, GateError> {
+        self.0.begin(terms).await
     }
     async fn update(&self, terms: SaleTerms) -> Result<(), GateError> {
         self.0.update(terms).await

@@ -1,12 +1,12 @@
 //! The gate inside the process: exact because all of it is behind one lock, which is held for one batch and never
 //! across an await. It keeps nothing on disk; after a restart it is rebuilt.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use super::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, PendingTicket, SaleTerms, Units};
+use super::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, SaleTerms, Units};
 use crate::kernel::{Clock, Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
 
 /// The gate of the embedded profile. Calls never fail and never wait.
@@ -26,6 +26,41 @@ impl MemoryGate {
 struct State {
     sales: HashMap<SaleId, Sale>,
     keys: Keys,
+    loading: HashMap<SaleId, LoadingHead>,
+    /// Rebuilds that were ever begun.
+    begun: u64,
+}
+
+/// What the gate itself remembers of a rebuild under way.
+struct LoadingHead {
+    number: u64,
+    terms: SaleTerms,
+    seq: Seq,
+}
+
+/// A rebuild under way. What is added stays outside of the lock until the sale is opened.
+struct MemoryLoading<'a> {
+    gate: &'a MemoryGate,
+    number: u64,
+    sale: Sale,
+    keys: Vec<(UserId, KeyUse)>,
+}
+
+#[async_trait]
+impl Loading for MemoryLoading<'_> {
+    async fn add(&mut self, tickets: Vec<KnownTicket>) -> Result<(), GateError> {
+        for known in tickets {
+            if known.ticket.sale == self.sale.terms.sale {
+                self.keys.extend(self.sale.restore(known));
+            }
+        }
+        Ok(())
+    }
+
+    async fn open(self: Box<Self>) -> Result<(), GateError> {
+        let Self { gate, number, sale, keys } = *self;
+        gate.state.lock().open(number, sale, keys)
+    }
 }
 
 /// One sale that is held.
@@ -96,6 +131,7 @@ impl Keys {
 
 impl State {
     fn forget(&mut self, sale: SaleId) {
+        self.loading.remove(&sale);
         if let Some(old) = self.sales.remove(&sale) {
             self.keys.forget(sale, old.keyed);
         }
@@ -107,23 +143,41 @@ impl State {
         held.decide(&mut self.keys, epoch, clock.now(), attempt)
     }
 
-    fn rebuild(&mut self, terms: SaleTerms, tickets: Vec<KnownTicket>) {
-        let id = terms.sale;
-        // The epoch should be new. If it is not, at least no seq that this gate gave is given again.
-        let seq = match self.sales.get(&id) {
-            Some(old) if old.terms.epoch > terms.epoch => return,
-            Some(old) if old.terms.epoch == terms.epoch => old.seq,
-            _ => 0,
-        };
-        self.forget(id);
-        let mut sale = Sale::new(terms, seq);
-        let mut seen = HashSet::with_capacity(tickets.len());
-        for known in tickets {
-            if known.ticket.sale == id && seen.insert(known.ticket) {
-                sale.restore(&mut self.keys, known);
+    /// The number of the rebuild and the empty sale; `None` when there is a later epoch.
+    fn begin(&mut self, terms: SaleTerms) -> Option<(u64, Sale)> {
+        let held = self.sales.get(&terms.sale).map(|held| (held.terms.epoch, held.seq));
+        let loading = self.loading.get(&terms.sale).map(|head| (head.terms.epoch, head.seq));
+        let mut seq = 0;
+        for (epoch, given) in [held, loading].into_iter().flatten() {
+            if epoch > terms.epoch {
+                return None;
+            }
+            // The epoch should be new. If it is not, at least no seq that this gate gave is given again.
+            if epoch == terms.epoch {
+                seq = seq.max(given);
+            }
+        }
+        self.forget(terms.sale);
+        self.begun += 1;
+        self.loading.insert(terms.sale, LoadingHead { number: self.begun, terms: terms.clone(), seq });
+        Some((self.begun, Sale::new(terms, seq)))
+    }
+
+    fn open(&mut self, number: u64, mut sale: Sale, keys: Vec<(UserId, KeyUse)>) -> Result<(), GateError> {
+        let id = sale.terms.sale;
+        if self.loading.get(&id).is_none_or(|head| head.number != number) {
+            return Err(GateError("superseded by another rebuild".to_owned()));
+        }
+        if let Some(head) = self.loading.remove(&id) {
+            sale.terms = head.terms;
+        }
+        for (buyer, used) in keys {
+            if self.keys.insert(buyer, used) {
+                sale.keyed.push(buyer);
             }
         }
         self.sales.insert(id, sale);
+        Ok(())
     }
 }
 
@@ -141,7 +195,8 @@ impl Sale {
         self.holders.insert(buyer, Holding { ticket, quantity });
     }
 
-    fn restore(&mut self, keys: &mut Keys, known: KnownTicket) {
+    /// Counts the ticket in; returns its key.
+    fn restore(&mut self, known: KnownTicket) -> Option<(UserId, KeyUse)> {
         let KnownTicket { ticket, buyer, key, quantity, units } = known;
         if ticket.epoch == self.terms.epoch {
             self.seq = self.seq.max(ticket.seq);
@@ -151,11 +206,7 @@ impl Sale {
             Units::Held | Units::Free => {}
             Units::Gone => self.gone += u64::from(quantity),
         }
-        if let Some(key) = key
-            && keys.insert(buyer, KeyUse { key, ticket, quantity, at: None })
-        {
-            self.keyed.push(buyer);
-        }
+        key.map(|key| (buyer, KeyUse { key, ticket, quantity, at: None }))
     }
 
     fn decide(&mut self, keys: &mut Keys, epoch: Epoch, now: Timestamp, attempt: &Attempt) -> Decision {
@@ -259,17 +310,22 @@ impl Gate for MemoryGate {
         Ok(attempts.iter().map(|attempt| state.admit(sale, epoch, &self.clock, attempt)).collect())
     }
 
-    async fn rebuild(&self, terms: SaleTerms, tickets: Vec<KnownTicket>) -> Result<(), GateError> {
-        self.state.lock().rebuild(terms, tickets);
-        Ok(())
+    async fn begin(&self, terms: SaleTerms) -> Result<Option<Box<dyn Loading + '_>>, GateError> {
+        let begun = self.state.lock().begin(terms);
+        Ok(begun.map(|(number, sale)| {
+            Box::new(MemoryLoading { gate: self, number, sale, keys: Vec::new() }) as Box<dyn Loading + '_>
+        }))
     }
 
     async fn update(&self, terms: SaleTerms) -> Result<(), GateError> {
-        if let Some(held) = self.state.lock().sales.get_mut(&terms.sale)
-            && terms.epoch == held.terms.epoch
-            && terms.version >= held.terms.version
+        let mut state = self.state.lock();
+        let State { sales, loading, .. } = &mut *state;
+        let held = sales.get_mut(&terms.sale).map(|held| &mut held.terms);
+        if let Some(held) = held.or_else(|| loading.get_mut(&terms.sale).map(|head| &mut head.terms))
+            && terms.epoch == held.epoch
+            && terms.version >= held.version
         {
-            held.terms = terms;
+            *held = terms;
         }
         Ok(())
     }

@@ -6,6 +6,8 @@ mod memory;
 mod redis;
 mod tally;
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 
 pub use self::redis::{RedisGate, RedisTally, RedisTokens};
@@ -152,6 +154,17 @@ pub struct Counts {
 #[error("gate unavailable: {0}")]
 pub struct GateError(pub String);
 
+/// A sale that is closed while its tickets are loaded, see [`Gate::begin`]. Dropped before [`Loading::open`], it stays closed.
+#[async_trait]
+pub trait Loading: Send {
+    /// Adds tickets of the sale, each ticket once.
+    async fn add(&mut self, tickets: Vec<KnownTicket>) -> Result<(), GateError>;
+
+    /// Opens the sale under the newest terms that the gate was told meanwhile. Fails when the sale was forgotten since, or
+    /// another rebuild of it has begun.
+    async fn open(self: Box<Self>) -> Result<(), GateError>;
+}
+
 /// The contract of every gate.
 ///
 /// Each method is atomic for its sale. A buyer has at most one live ticket per sale; every pending ticket is live. A
@@ -174,18 +187,29 @@ pub trait Gate: Send + Sync + 'static {
     /// order was cancelled, and from a caller that holds a stale epoch: nothing said later contradicts an acceptance.
     async fn admit(&self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) -> Result<Vec<Decision>, GateError>;
 
-    /// Forgets whatever it held of the sale and starts the terms' epoch with these tickets: `left` is the total less
-    /// the units held and gone, `seq` starts after the highest of this epoch, nothing is pending. Until then the sale
-    /// is closed (`WrongEpoch`). Ignored when the gate holds a later epoch.
+    /// Fills and opens a sale in one go; see [`Self::begin`], which is for those with many tickets. Second mentions of a
+    /// ticket are ignored.
+    async fn rebuild(&self, terms: SaleTerms, mut tickets: Vec<KnownTicket>) -> Result<(), GateError> {
+        let mut seen = HashSet::with_capacity(tickets.len());
+        tickets.retain(|known| seen.insert(known.ticket));
+        let Some(mut loading) = self.begin(terms).await? else { return Ok(()) };
+        loading.add(tickets).await?;
+        loading.open().await
+    }
+
+    /// Closes the sale (`WrongEpoch`), forgets whatever it held of it, and starts the terms' epoch with the tickets that are
+    /// added before [`Loading::open`]: `left` is then the total less the units held and gone, `seq` starts after the highest
+    /// of this epoch, nothing is pending. `None`, and nothing changes, when the gate holds or loads a later epoch.
     ///
     /// The epoch must be new to the sale, or else a ticket that was admitted but is not in the list could get a twin.
-    /// Tickets of other sales and second mentions of a ticket are ignored. Of several held tickets of one buyer the
+    /// Tickets of other sales are ignored. Of several held tickets of one buyer the
     /// first counts and only the keys of the others are kept (the order writer will refuse them); of several owners of
     /// one key the first keeps it, and an owner in another sale that the gate holds comes before all. So list decided
     /// rows first, then what waits in the broker, oldest first.
-    async fn rebuild(&self, terms: SaleTerms, tickets: Vec<KnownTicket>) -> Result<(), GateError>;
+    async fn begin(&self, terms: SaleTerms) -> Result<Option<Box<dyn Loading + '_>>, GateError>;
 
-    /// Takes over the terms (window, pause, limit, total). Older versions, other epochs and unknown sales are ignored.
+    /// Takes over the terms (window, pause, limit, total), also of a sale that is being loaded. Older versions, other epochs
+    /// and unknown sales are ignored.
     async fn update(&self, terms: SaleTerms) -> Result<(), GateError>;
 
     /// Marks tickets decided: they are no longer pending. Unknown and already settled ones are ignored.

@@ -17,7 +17,6 @@ mod tally;
 mod tokens;
 mod wire;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -29,7 +28,7 @@ use tokio::time::Instant;
 
 use self::link::{CallError, Link};
 use self::server::Server;
-use super::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, PendingTicket, SaleTerms};
+use super::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, SaleTerms};
 use crate::config;
 use crate::kernel::{Breaker, Epoch, Rng, SaleId, TicketId, Timestamp, UserId};
 
@@ -154,18 +153,6 @@ impl RedisGate {
         BASE64URL_NOPAD.encode(&self.0.rng.bytes::<9>())
     }
 
-    async fn load(&self, sale: SaleId, mark: &str, tickets: &[KnownTicket]) -> Result<(), GateError> {
-        for piece in tickets.chunks(PIECE) {
-            let mut command = self.function("load");
-            command.arg(sale.to_string()).arg(mark).arg(PATIENCE.as_millis() as u64);
-            for known in piece {
-                wire::push_known(&mut command, known);
-            }
-            let () = self.call(sale, &command).await?;
-        }
-        Ok(())
-    }
-
     /// Clears away what is left of sales that were forgotten, piece by piece in the background. What a node leaves undone the
     /// next one does.
     fn sweep_soon(&self) {
@@ -196,6 +183,37 @@ impl RedisGate {
     }
 }
 
+/// A rebuild under way: its keys are under a mark of its own.
+struct RedisLoading<'a> {
+    gate: &'a RedisGate,
+    sale: SaleId,
+    mark: String,
+}
+
+#[async_trait]
+impl Loading for RedisLoading<'_> {
+    async fn add(&mut self, mut tickets: Vec<KnownTicket>) -> Result<(), GateError> {
+        tickets.retain(|known| known.ticket.sale == self.sale);
+        for piece in tickets.chunks(PIECE) {
+            let mut command = self.gate.function("load");
+            command.arg(self.sale.to_string()).arg(&self.mark).arg(PATIENCE.as_millis() as u64);
+            for known in piece {
+                wire::push_known(&mut command, known);
+            }
+            let () = self.gate.call(self.sale, &command).await?;
+        }
+        Ok(())
+    }
+
+    async fn open(self: Box<Self>) -> Result<(), GateError> {
+        let mut command = self.gate.function("open");
+        command.arg(self.sale.to_string()).arg(&self.mark);
+        let () = self.gate.call(self.sale, &command).await?;
+        self.gate.sweep_soon();
+        Ok(())
+    }
+}
+
 /// The mark and the library that opened it, when the error asks for them to be taken over.
 fn unvouched(error: &RedisError) -> Option<(String, String)> {
     let detail = error.detail().filter(|_| error.code() == Some("UNVOUCHED"))?;
@@ -215,21 +233,15 @@ impl Gate for RedisGate {
         wire::decisions(sale, epoch, attempts.len(), answer)
     }
 
-    async fn rebuild(&self, terms: SaleTerms, mut tickets: Vec<KnownTicket>) -> Result<(), GateError> {
-        let sale = terms.sale;
-        let mut seen = HashSet::with_capacity(tickets.len());
-        tickets.retain(|known| known.ticket.sale == sale && seen.insert(known.ticket));
-        let mark = self.random_name();
+    async fn begin(&self, terms: SaleTerms) -> Result<Option<Box<dyn Loading + '_>>, GateError> {
+        let (sale, mark) = (terms.sale, self.random_name());
         let mut begin = self.function("begin");
         begin.arg(sale.to_string()).arg(&mark).arg(PATIENCE.as_millis() as u64);
         wire::push_terms(&mut begin, &terms);
         if self.call::<u64>(sale, &begin).await? == 0 {
-            return Ok(());
+            return Ok(None);
         }
-        self.load(sale, &mark, &tickets).await?;
-        let () = self.call(sale, self.function("open").arg(sale.to_string()).arg(&mark)).await?;
-        self.sweep_soon();
-        Ok(())
+        Ok(Some(Box::new(RedisLoading { gate: self, sale, mark })))
     }
 
     async fn update(&self, terms: SaleTerms) -> Result<(), GateError> {

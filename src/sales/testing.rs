@@ -13,7 +13,7 @@ use crate::accounts::{Role, User};
 use crate::broker::{Broker, Relay};
 use crate::catalog::{ActError, PriceInput, Product, ProductInput, Reason};
 use crate::config::{Config, Secret, Span};
-use crate::gate::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, PendingTicket, SaleTerms};
+use crate::gate::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, SaleTerms};
 use crate::kernel::{Currency, Epoch, ManualClock, ProductId, Rng, SaleId, SessionId, TicketId, Timestamp, UserId};
 use crate::store::testing::TestDatabase;
 use crate::store::{self, Database, StoreError};
@@ -181,6 +181,10 @@ impl Gate for NotingGate {
 
     async fn rebuild(&self, terms: SaleTerms, tickets: Vec<KnownTicket>) -> Result<(), GateError> {
         self.note(Told::Rebuild(terms, tickets.len()))
+    }
+
+    async fn begin(&self, _: SaleTerms) -> Result<Option<Box<dyn Loading + '_>>, GateError> {
+        unused()
     }
 
     async fn update(&self, terms: SaleTerms) -> Result<(), GateError> {

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::gate::{Counts, KnownTicket, MemoryGate, PendingTicket, SaleTerms};
+use crate::gate::{Counts, Loading, MemoryGate, PendingTicket, SaleTerms};
 use crate::kernel::{ManualClock, Seq, TicketId, Timestamp, UserId};
 
 type Hook = Box<dyn Fn(usize) -> BoxFuture<'static, Result<(), GateError>> + Send + Sync>;
@@ -35,8 +35,8 @@ impl Gate for Probe {
         decisions
     }
 
-    async fn rebuild(&self, terms: SaleTerms, tickets: Vec<KnownTicket>) -> Result<(), GateError> {
-        self.gate.rebuild(terms, tickets).await
+    async fn begin(&self, terms: SaleTerms) -> Result<Option<Box<dyn Loading + '_>>, GateError> {
+        self.gate.begin(terms).await
     }
 
     async fn update(&self, terms: SaleTerms) -> Result<(), GateError> {
