@@ -99,7 +99,9 @@ impl App {
         self.lead("purge-tokens", |app| async move { jobs::purge_tokens(&app.0.accounts, &app.0.config).await });
         self.lead("reconcile", |app| async move {
             if !app.0.gates_open.load(Ordering::SeqCst) {
-                app.0.orders.open_gates(*app.0.config.gate.retention).await?;
+                let rebuilt = app.0.orders.open_gates(*app.0.config.gate.retention).await?;
+                // Where some failed, reconciliation goes on with those.
+                anyhow::ensure!(rebuilt.opened > 0 || rebuilt.failed == 0, "no sale could be opened");
                 app.0.gates_open.store(true, Ordering::SeqCst);
             }
             jobs::reconcile(&app.0.orders, &app.0.config, &app.0.metrics).await

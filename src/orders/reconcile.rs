@@ -58,8 +58,7 @@ impl Reconciler {
         }
         self.drifting.retain(|sale, _| sales.contains(sale));
         if !rebuild.is_empty() {
-            orders.rebuild_all(&rebuild).await?;
-            result.rebuilt = rebuild.len();
+            result.rebuilt = orders.rebuild_all(&rebuild).await?.opened;
         }
         orders.forget_all_but(&sales).await?;
         Ok(result)

@@ -57,6 +57,8 @@ const NOTIFICATIONS: [&str; 12] = [
     "wrong_seller",
 ];
 const GLOBAL_TRANSACTION_EVENTS: [&str; 6] = ["begun", "confirmed", "cancelled", "postponed", "overdue", "breach"];
+const REBUILDS: [&str; 3] = ["opened", "failed", "left"];
+
 const TOPICS: [&str; 7] = [
     Topic::OrderRequests.name(),
     Topic::PurchaseResults.name(),
@@ -100,6 +102,8 @@ pub struct Inner {
     pub gate: Seconds,
     /// Units by which the gate and the orders differ, all sales together: `positive` (missing in the gate), `negative`.
     pub gate_drift: Gauges,
+    /// Attempts to rebuild the gate of a sale: `opened`, `failed` (tried again), `left` (to another node).
+    pub gate_rebuilds: Counters,
     /// One publish until its receipt, by topic.
     pub broker_publish: PerLabel<Seconds>,
     /// Messages that wait, by topic.
@@ -155,6 +159,7 @@ impl Metrics {
                 "direction",
                 &["positive", "negative"],
             ),
+            gate_rebuilds: add.counters("gate_rebuilds", "Rebuilds of the gate of a sale", "outcome", &REBUILDS),
             broker_publish: add.seconds_by("broker_publish_seconds", "One publish until its receipt", "topic", &TOPICS),
             broker_backlog: add.gauges("broker_backlog", "Messages that wait", "topic", &TOPICS),
             failures_parked: add.counters("failures_parked", "Messages that could not be handled", "topic", &TOPICS),

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use super::super::schema::{orders, payments, products, sales};
 use super::super::{Conn, bulk};
 use crate::gate::{KnownTicket, Units};
-use crate::kernel::{Currency, Epoch, Money, SaleId, TicketId, Timestamp, UserId};
+use crate::kernel::{Currency, Epoch, Money, SaleId, Seq, TicketId, Timestamp, UserId};
 use crate::orders::decide::{Decider, SaleFacts};
 use crate::orders::messages::OrderRequest;
 use crate::orders::{Closing, ListKey, Order, OrderList, OrderPage, OrderState};
@@ -369,31 +369,42 @@ pub async fn list_of_buyer(conn: &mut Conn, buyer: UserId, page: OrderPage) -> R
     Ok(OrderList { orders: found, more, total: total as usize })
 }
 
-/// Every ticket of a sale, as a rebuilt gate needs it.
-pub async fn known_tickets(conn: &mut Conn, sale: SaleId) -> Result<Vec<KnownTicket>, StoreError> {
-    type Columns = (TicketId, UserId, Option<String>, i64, String);
-    let restocks: Option<bool> =
-        sales::table.find(sale).select(sales::returns_on_refund).first(conn).await.optional()?;
+/// A page of a sale's tickets by id, as a rebuilt gate needs them, each with when its order was closed. `restocks`: whether
+/// refunded units of the sale are sold again.
+pub async fn known_tickets(
+    conn: &mut Conn,
+    sale: SaleId,
+    restocks: bool,
+    after: Option<TicketId>,
+    max: usize,
+) -> Result<Vec<(KnownTicket, Option<Timestamp>)>, StoreError> {
+    type Columns = (TicketId, UserId, Option<String>, i64, String, Option<Timestamp>);
+    // An id begins with its sale: a range of the primary key.
+    let before_all = TicketId { sale, epoch: 0, seq: 0 };
     let rows: Vec<Columns> = orders::table
-        .filter(orders::sale_id.eq(sale))
+        .filter(orders::id.gt(after.unwrap_or(before_all)))
+        .filter(orders::id.le(TicketId { sale, epoch: Epoch::MAX, seq: Seq::MAX }))
         .order(orders::id)
-        .select((orders::id, orders::buyer_id, orders::idempotency_key, orders::quantity, orders::status))
+        .limit(max as i64)
+        .select((
+            orders::id,
+            orders::buyer_id,
+            orders::idempotency_key,
+            orders::quantity,
+            orders::status,
+            orders::closed_at,
+        ))
         .load(conn)
         .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(ticket, buyer, key, quantity, status)| KnownTicket {
-            ticket,
-            buyer,
-            key,
-            quantity: quantity as u32,
-            units: match OrderState::parse(&status) {
-                Some(state) if state.is_live() => Units::Held,
-                Some(OrderState::Refunded) if restocks != Some(true) => Units::Gone,
-                _ => Units::Free,
-            },
-        })
-        .collect())
+    let ticket = |(ticket, buyer, key, quantity, status, closed_at): Columns| {
+        let units = match OrderState::parse(&status) {
+            Some(state) if state.is_live() => Units::Held,
+            Some(OrderState::Refunded) if !restocks => Units::Gone,
+            _ => Units::Free,
+        };
+        (KnownTicket { ticket, buyer, key, quantity: quantity as u32, units }, closed_at)
+    };
+    Ok(rows.into_iter().map(ticket).collect())
 }
 
 /// Raises a sale's epoch by one: tickets of the old one that come now are refused. Whether the epoch was still this one.

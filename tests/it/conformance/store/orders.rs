@@ -307,8 +307,9 @@ async fn known_tickets_are_those_decided(place: Place) {
     let requests: Vec<_> = (0..3).map(|n| request(sale, n as u64 + 1, buyers[n], "key-00001", 1)).collect();
     place.app.orders().record(requests.clone()).await.unwrap();
     place.app.orders().cancel(buyers[0], requests[0].ticket.order()).await.unwrap();
-    let known = on!(place.db(), read, |conn| sql::orders::known_tickets(conn, sale).await).unwrap();
-    let told: Vec<_> = known.iter().map(|known| (known.ticket, known.buyer, known.quantity, known.units)).collect();
+    let page = on!(place.db(), read, |conn| sql::orders::known_tickets(conn, sale, true, None, 10).await).unwrap();
+    assert_eq!(page.iter().map(|(_, closed_at)| *closed_at).collect::<Vec<_>>(), [Some(NOW), None, None]);
+    let told: Vec<_> = page.iter().map(|(known, _)| (known.ticket, known.buyer, known.quantity, known.units)).collect();
     let expected = [Units::Free, Units::Held, Units::Free];
     assert_eq!(told, (0..3).map(|n| (requests[n].ticket, buyers[n], 1, expected[n])).collect::<Vec<_>>());
 }
