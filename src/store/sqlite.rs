@@ -19,6 +19,7 @@ pub mod types {
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::{Connection as _, ConnectionError, SqliteConnection};
 use diesel_async::SimpleAsyncConnection as _;
@@ -71,8 +72,16 @@ struct Inner {
     path: PathBuf,
     pragmas: Pragmas,
     writer: writer::Writer,
-    idle_readers: Mutex<Vec<Conn>>,
+    /// Grows when there may be new ones.
+    statistics: Arc<AtomicU64>,
+    idle_readers: Mutex<Vec<Reader>>,
     reader_permits: Arc<Semaphore>,
+}
+
+/// A connection that reads. It plans with the statistics that there were when it was opened.
+struct Reader {
+    conn: Conn,
+    statistics: u64,
 }
 
 impl Store {
@@ -90,11 +99,13 @@ impl Store {
             let path = path.clone();
             move || connect(&path, &of_writer)
         };
-        let writer = writer::Writer::start(first, reopen, config)?;
+        let statistics = Arc::new(AtomicU64::new(0));
+        let writer = writer::Writer::start(first, reopen, statistics.clone(), config)?;
         Ok(Self(Arc::new(Inner {
             path,
             pragmas,
             writer,
+            statistics,
             idle_readers: Mutex::new(Vec::new()),
             reader_permits: Arc::new(Semaphore::new(config.readers)),
         })))
@@ -110,13 +121,12 @@ impl Store {
         let inner = self.0.clone();
         let done = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            let idle = inner.idle_readers.lock().pop();
-            let mut conn = idle.map_or_else(|| connect(&inner.path, &inner.pragmas), Ok)?;
-            let result = futures_util::FutureExt::now_or_never(work(&mut conn))
+            let mut reader = inner.reader()?;
+            let result = futures_util::FutureExt::now_or_never(work(&mut reader.conn))
                 .unwrap_or_else(|| Err(StoreError::Internal("a read waited for something else than SQLite".into())));
             // A connection that saw trouble is not reused: the file behind it may have been replaced.
             if !matches!(result, Err(StoreError::Unavailable(_))) {
-                inner.idle_readers.lock().push(conn);
+                inner.idle_readers.lock().push(reader);
             }
             result
         });
@@ -156,6 +166,17 @@ impl Store {
             })
         })
         .await
+    }
+}
+
+impl Inner {
+    fn reader(&self) -> Result<Reader, StoreError> {
+        let statistics = self.statistics.load(Ordering::Acquire);
+        let idle = self.idle_readers.lock().pop();
+        if let Some(reader) = idle.filter(|reader| reader.statistics == statistics) {
+            return Ok(reader);
+        }
+        Ok(Reader { conn: connect(&self.path, &self.pragmas)?, statistics })
     }
 }
 
@@ -240,6 +261,37 @@ mod tests {
     fn told(conn: &mut SqliteConnection, pragma: &str) -> i64 {
         let sql = format!("SELECT {pragma} AS value FROM pragma_{pragma}");
         diesel::sql_query(sql).get_result::<Told>(conn).unwrap().value
+    }
+
+    #[derive(diesel::QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = BigInt)]
+        count: i64,
+    }
+
+    #[tokio::test]
+    async fn statistics_are_gathered_when_the_file_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::default_embedded().store;
+        let path = folder.path().join("shop.db");
+        let open = async || Store::open(&path.to_string_lossy(), &config).await.unwrap();
+        open().await.migrate().await.unwrap();
+        let mut conn = connect_sync(&path, &Pragmas::of_readers(&config)).unwrap();
+        let fill = "INSERT INTO login_log (event_id, username, address, outcome, at) \
+                    WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 1000) \
+                    SELECT randomblob(16), 'user', '::1', 'signed_in', n FROM s";
+        diesel::connection::SimpleConnection::batch_execute(&mut conn, fill).unwrap();
+        let mut known = |table: &str| {
+            let query = "SELECT COUNT(*) AS count FROM sqlite_schema WHERE name = 'sqlite_stat1'";
+            let there = diesel::sql_query(query).get_result::<Count>(&mut conn).unwrap().count == 1;
+            let query = format!("SELECT COUNT(*) AS count FROM sqlite_stat1 WHERE tbl = '{table}'");
+            there && diesel::sql_query(query).get_result::<Count>(&mut conn).unwrap().count > 0
+        };
+        assert!(!known("login_log"), "vacuous");
+        let store = open().await;
+        // The writer's first answer comes after it has looked.
+        store.ping().await.unwrap();
+        assert!(known("login_log"));
     }
 
     #[test]

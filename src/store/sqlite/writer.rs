@@ -2,6 +2,9 @@
 //! a savepoint of its own, and so one flush to disk: under load a commit costs the same however many share it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use diesel_async::SimpleAsyncConnection as _;
 use futures_util::FutureExt as _;
@@ -11,6 +14,13 @@ use tokio::sync::{mpsc, oneshot};
 use super::Conn;
 use crate::config;
 use crate::store::StoreError;
+
+/// How often the planner's statistics are brought up to date. It takes milliseconds: SQLite looks at a sample of those tables
+/// alone whose size has changed a lot.
+const OPTIMIZE_EVERY: Duration = Duration::from_secs(3_600);
+
+/// What a new connection that will live long should ask for: all tables, not only those that it has read.
+const OPTIMIZE_ALL: &str = "PRAGMA optimize = 0x10002";
 
 /// A write that waits for its turn.
 trait Job: Send {
@@ -60,17 +70,19 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `reopen` makes a fresh connection after one broke.
+    /// Starts the thread. `reopen` makes a fresh connection after one broke; `statistics` grows when those of the planner may be
+    /// new.
     pub fn start(
         conn: Conn,
         reopen: impl Fn() -> Result<Conn, StoreError> + Send + 'static,
+        statistics: Arc<AtomicU64>,
         config: &config::Store,
     ) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::channel(config.writer_queue);
         let batch_max = config.writer_batch;
         std::thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || run(conn, &reopen, waiting, batch_max))
+            .spawn(move || run(conn, &reopen, waiting, batch_max, &statistics))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { jobs })
     }
@@ -93,7 +105,10 @@ fn run(
     reopen: &dyn Fn() -> Result<Conn, StoreError>,
     mut waiting: mpsc::Receiver<Box<dyn Job>>,
     batch_max: usize,
+    statistics: &AtomicU64,
 ) {
+    optimize(&mut conn, OPTIMIZE_ALL);
+    let mut optimized = Instant::now();
     while let Some(first) = waiting.blocking_recv() {
         let mut batch = vec![first];
         while batch.len() < batch_max {
@@ -109,6 +124,20 @@ fn run(
                 Err(error) => tracing::warn!(%error, "database file cannot be reopened yet"),
             }
         }
+        if optimized.elapsed() >= OPTIMIZE_EVERY {
+            optimize(&mut conn, OPTIMIZE_ALL);
+            optimized = Instant::now();
+            statistics.fetch_add(1, Ordering::Release);
+        }
+    }
+    optimize(&mut conn, "PRAGMA optimize");
+}
+
+/// Lets SQLite gather statistics where they are missing or old. Without them it still answers, only slower.
+fn optimize(conn: &mut Conn, pragma: &str) {
+    match conn.batch_execute(pragma).now_or_never() {
+        Some(Ok(())) => {}
+        failed => tracing::warn!(?failed, "the database's statistics are not up to date"),
     }
 }
 
