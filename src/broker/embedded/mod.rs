@@ -7,7 +7,7 @@ mod broadcast;
 mod competing;
 mod journal;
 mod ordered;
-pub(crate) mod rows;
+pub mod rows;
 #[cfg(test)]
 mod tests;
 

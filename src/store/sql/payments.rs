@@ -247,16 +247,27 @@ pub async fn settle_refund(conn: &mut Conn, id: PaymentId, units: u64, went_back
     super::catalog::expect_one(changed, "payments.refund_pending")
 }
 
-/// Payments that a person should look at, the oldest first: flagged ones, and those pending since before `since`.
+/// Payments that a person should look at, the oldest first: flagged ones, and those pending since before `since`. Each is asked for by
+/// itself: an index of its own answers it.
 pub async fn stuck(conn: &mut Conn, since: Timestamp, max: usize) -> Result<Vec<Payment>, StoreError> {
-    let waits = payments::status.eq(PaymentState::Pending.as_str()).and(payments::expires_at.lt(since));
-    let rows: Vec<Row> = payments::table
-        .filter(payments::flag.is_not_null().or(waits))
+    let flagged: Vec<Row> = payments::table
+        .filter(payments::flag.is_not_null())
         .order(payments::created_at)
         .limit(max as i64)
         .select(Row::as_select())
         .load(conn)
         .await?;
+    let waiting: Vec<Row> = payments::table
+        .filter(payments::status.eq(PaymentState::Pending.as_str()).and(payments::expires_at.lt(since)))
+        .filter(payments::flag.is_null())
+        .order(payments::created_at)
+        .limit(max as i64)
+        .select(Row::as_select())
+        .load(conn)
+        .await?;
+    let mut rows: Vec<Row> = flagged.into_iter().chain(waiting).collect();
+    rows.sort_by_key(|row| row.created_at);
+    rows.truncate(max);
     rows.into_iter().map(Payment::try_from).collect()
 }
 

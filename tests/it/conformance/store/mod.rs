@@ -5,7 +5,9 @@ mod accounts;
 mod books;
 mod catalog;
 mod orders;
+mod plans;
 mod postgres;
+mod rebuild;
 mod schema;
 
 use doorbuster::app::App;

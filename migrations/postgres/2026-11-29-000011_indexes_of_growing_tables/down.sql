@@ -1,0 +1,11 @@
+DROP INDEX outbox_of;
+DROP INDEX sale_sessions_by_end;
+DROP INDEX audit_log_of;
+DROP INDEX refunds_settled;
+DROP INDEX payments_settled;
+DROP INDEX refunds_open;
+DROP INDEX payments_pending;
+DROP INDEX refunds_to_try;
+CREATE INDEX refunds_to_try ON refunds (next_try_at) WHERE next_try_at IS NOT NULL;
+DROP INDEX payments_to_check;
+CREATE INDEX payments_to_check ON payments (next_check_at) WHERE next_check_at IS NOT NULL;

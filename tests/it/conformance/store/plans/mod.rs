@@ -1,0 +1,151 @@
+//! Every statement of the store, explained and run over a database that has been in use for a while: none may read a whole
+//! table that grows. `DOORBUSTER_PLANS=1 … -- --nocapture plans::` prints the plans.
+//!
+//! Statements are found by themselves: each place in `src/store/sql` that executes one must be reached by `calls.rs`.
+
+mod binds;
+mod calls;
+mod capture;
+mod data;
+mod postgres;
+mod sqlite;
+
+use std::collections::BTreeMap;
+
+use self::capture::{Recorder, Site, Statement};
+use super::Place;
+
+/// Functions that read more on purpose, and why. Nobody waits for them who buys or pays.
+const WHOLE_PASSES: [(&str, &str); 11] = [
+    ("sql/audit.rs sale_facts", "the history checker reads everything, once at the end of a run"),
+    ("sql/audit.rs order_facts", "the history checker reads everything, once at the end of a run"),
+    ("sql/audit.rs facts", "the history checker counts what is not announced"),
+    ("sql/audit.rs sold", "the demo's screen sums all sales up"),
+    ("sql/books.rs breaches", "`payments audit` proves the books from all their rows"),
+    ("sql/books.rs paid_with_points", "`payments audit` goes through all payments with points"),
+    ("sql/books.rs waiting", "`payments audit` counts what is open"),
+    ("sql/ledger.rs breaches", "`payments audit` proves the ledger from all its rows"),
+    ("sql/bills.rs list", "the total of an operator's list: an index is counted"),
+    ("sql/broker.rs count", "the backlog: an index is counted as far as it waits"),
+    ("sql/bills.rs compared_since", "a day each, as far back as it is asked for"),
+];
+
+/// What was found out about a statement.
+struct Explained {
+    plan: Vec<String>,
+    /// What it must not do, if it does.
+    faults: Vec<String>,
+    /// Rows read (PostgreSQL), or steps of the virtual machine (SQLite).
+    cost: Option<u64>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_reads_no_table_that_grows_as_a_whole() {
+    let place = Place::sqlite().await;
+    let path = place.config.store.url.expose().trim_start_matches("sqlite://").to_owned();
+    sqlite::fill(&path);
+    let (statements, sites) = recorded(&place, "sqlite/bulk.rs").await;
+    // As after the first start, and as after a while: other plans are best then.
+    let faults = judge("SQLite without statistics", &statements, &sites, &mut sqlite::Explainer::open(&path)).await;
+    assert_none(&faults);
+    sqlite::analyze(&path);
+    assert_none(&judge("SQLite with statistics", &statements, &sites, &mut sqlite::Explainer::open(&path)).await);
+    place.execute(&indexes_dropped("sqlite")).await;
+    assert_noticed(&judge("SQLite without indexes", &statements, &sites, &mut sqlite::Explainer::open(&path)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_reads_no_table_that_grows_as_a_whole() {
+    let place = Place::postgres().await;
+    let url = place.config.store.url.expose().to_owned();
+    postgres::fill(&url).await;
+    let (statements, sites) = recorded(&place, "postgres/bulk.rs").await;
+    assert_none(&judge("PostgreSQL", &statements, &sites, &mut postgres::Explainer::open(&url).await).await);
+    place.execute(&indexes_dropped("postgres")).await;
+    let explainer = &mut postgres::Explainer::open(&url).await;
+    assert_noticed(&judge("PostgreSQL without indexes", &statements, &sites, explainer).await);
+}
+
+fn assert_none(faults: &[String]) {
+    assert!(faults.is_empty(), "{} statements:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// Statements that read a whole table without the indexes of one migration: what this test is blind to, nobody else sees.
+fn assert_noticed(faults: &[String]) {
+    for function in ["payments.rs stuck", "refunds.rs stuck", "bills.rs learnt", "catalog.rs acts_on", "sales.rs load"]
+    {
+        assert!(faults.iter().any(|fault| fault.contains(function)), "{function} is not among {faults:#?}");
+    }
+}
+
+/// The statements that take that migration back.
+fn indexes_dropped(dialect: &str) -> String {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(dialect);
+    std::fs::read_to_string(folder.join("2026-11-29-000011_indexes_of_growing_tables/down.sql")).unwrap()
+}
+
+/// The statements that the calls have executed, each text once per place that it came from; and all places, each of them reached.
+async fn recorded(place: &Place, bulk: &str) -> (Vec<Statement>, Vec<Site>) {
+    let recorder = Recorder::default();
+    calls::all(place.db(), &recorder).await;
+    let (all, sites) = (recorder.statements(), capture::sites(&[bulk]));
+    let missed: Vec<_> = sites.iter().filter(|site| !site.is_seen_in(&all)).collect();
+    assert!(missed.is_empty(), "no call in calls.rs leads to these statements: {missed:#?}");
+    let mut once = BTreeMap::new();
+    for statement in all {
+        let begins = |word: &&str| statement.sql.trim_start().to_uppercase().starts_with(*word);
+        if ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].iter().any(|word| begins(&word)) {
+            once.entry((origin(&statement, &sites), statement.sql.clone())).or_insert(statement);
+        }
+    }
+    (once.into_values().collect(), sites)
+}
+
+/// The file and the function that a statement came from.
+fn origin(statement: &Statement, sites: &[Site]) -> String {
+    let mut found = statement.lines.iter().filter_map(|(file, line)| {
+        let here = |site: &&Site| site.file == *file && (site.first..=site.last).contains(line);
+        sites.iter().find(here).map(|site| format!("{} {}", site.file, site.function))
+    });
+    found.next().unwrap_or_else(|| "elsewhere".to_owned())
+}
+
+trait Explain {
+    async fn explain(&mut self, statement: &Statement) -> Explained;
+}
+
+/// The statements that read more than they may.
+async fn judge(title: &str, statements: &[Statement], sites: &[Site], explainer: &mut impl Explain) -> Vec<String> {
+    let print = std::env::var_os("DOORBUSTER_PLANS").is_some();
+    let mut faults = Vec::new();
+    for statement in statements {
+        let origin = origin(statement, sites);
+        let Explained { plan, faults: found, cost } = explainer.explain(statement).await;
+        let reason = WHOLE_PASSES.iter().find(|(function, _)| *function == origin).map(|(_, reason)| *reason);
+        let verdict = match (&found[..], reason) {
+            ([], _) => "good".to_owned(),
+            (_, Some(reason)) => format!("on purpose: {reason}"),
+            (found, None) => format!("REFUSED: {}", found.join("; ")),
+        };
+        let cost = cost.map_or("-".to_owned(), |cost| cost.to_string());
+        let row =
+            format!("{title} | {origin} | {cost} | {verdict}\n    {}\n    {}", short(&statement.sql), plan.join(" / "));
+        if print {
+            println!("{row}");
+        }
+        if verdict.starts_with("REFUSED") {
+            faults.push(row);
+        }
+    }
+    assert!(statements.len() > 100, "vacuous: {} statements", statements.len());
+    faults
+}
+
+/// The statement on one line, without the columns that it selects.
+fn short(sql: &str) -> String {
+    let line = sql.split_whitespace().collect::<Vec<_>>().join(" ").replace(['`', '"'], "");
+    match (line.strip_prefix("SELECT "), line.find(" FROM ")) {
+        (Some(_), Some(from)) if from > 60 => format!("SELECT …{}", &line[from..]),
+        _ => line,
+    }
+}
