@@ -230,6 +230,72 @@ fn functions_are_short() {
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
 
+/// An `Int` has 32 bits, and async-graphql makes one of every integer type: so in the schema only `i32` is used.
+#[test]
+fn integers_of_the_schema_have_32_bits() {
+    #[derive(Default)]
+    struct Integers {
+        inside: bool,
+        found: Vec<(usize, String)>,
+    }
+    impl<'ast> Visit<'ast> for Integers {
+        fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
+            let is_schema = |attribute: &syn::Attribute| {
+                ["Object", "ComplexObject", "Subscription"].iter().any(|name| attribute.path().is_ident(name))
+            };
+            if item.attrs.iter().any(is_schema) {
+                syn::visit::visit_item_impl(self, item);
+            }
+        }
+        fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
+            let is_schema = |attribute: &syn::Attribute| {
+                let mut derives = Vec::new();
+                let _ = attribute.parse_nested_meta(|meta| {
+                    derives.extend(meta.path.segments.last().map(|segment| segment.ident.to_string()));
+                    Ok(())
+                });
+                derives.iter().any(|derive| derive == "SimpleObject" || derive == "InputObject")
+            };
+            self.inside = item.attrs.iter().any(is_schema);
+            syn::visit::visit_item_struct(self, item);
+            self.inside = false;
+        }
+        fn visit_signature(&mut self, signature: &'ast syn::Signature) {
+            self.inside = true;
+            syn::visit::visit_signature(self, signature);
+            self.inside = false;
+        }
+        fn visit_block(&mut self, _: &'ast syn::Block) {}
+        fn visit_item_fn(&mut self, _: &'ast syn::ItemFn) {}
+        fn visit_type_path(&mut self, path: &'ast syn::TypePath) {
+            let others = ["i8", "i16", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128", "usize"];
+            if let Some(name) = path.path.get_ident().filter(|name| self.inside && others.iter().any(|of| name == of)) {
+                self.found.push((name.span().start().line, name.to_string()));
+            }
+            syn::visit::visit_type_path(self, path);
+        }
+    }
+    let found = |text: &str| {
+        let mut integers = Integers::default();
+        integers.visit_file(&syn::parse_file(text).expect("valid Rust"));
+        integers.found
+    };
+    let mut broken = Vec::new();
+    for folder in ["types", "query", "mutation", "subscription"] {
+        for path in rust_files(&format!("src/api/graphql/{folder}")) {
+            let text = fs::read_to_string(&path).expect("readable");
+            broken.extend(found(&text).into_iter().map(|(line, name)| format!("{}:{line}: {name}", relative(&path))));
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+    assert_eq!(
+        found("#[Object]\nimpl A { async fn f(&self, n: Option<u32>) -> Option<Result<i64>> { 1_u8 } }").len(),
+        2
+    );
+    assert_eq!(found("#[derive(Default, SimpleObject)]\nstruct A { pub f: u64, g: i32 }").len(), 1);
+    assert_eq!(found("struct A { f: u64 }\nimpl A { fn f() -> u64 { 0 } }\nfn g() -> u8 { 0 }").len(), 0);
+}
+
 #[test]
 fn both_dialects_have_the_same_migrations() {
     let names = |dialect: &str| {

@@ -1,5 +1,11 @@
 //! What a name and a password must be like.
 
+use std::borrow::Cow;
+
+use unicode_normalization::{UnicodeNormalization as _, is_nfkc};
+
+use crate::kernel::text::is_line;
+
 /// The shortest and longest username, in characters.
 const USERNAME_LENGTH: std::ops::RangeInclusive<usize> = 3..=32;
 /// The shortest password, in bytes.
@@ -20,7 +26,7 @@ pub enum SignUpRefusal {
     PasswordTooShort,
     /// The password is too long.
     PasswordTooLong,
-    /// The display name is empty, too long, or has invisible characters.
+    /// The display name shows nothing, is too long, or has line breaks or other controls.
     DisplayNameInvalid,
 }
 
@@ -34,7 +40,9 @@ impl SignUpRefusal {
             Self::UsernameTaken => "This username is taken.",
             Self::PasswordTooShort => "A password has at least 8 characters.",
             Self::PasswordTooLong => "A password has at most 128 bytes.",
-            Self::DisplayNameInvalid => "A display name has 1 to 64 visible characters.",
+            Self::DisplayNameInvalid => {
+                "A display name has 1 to 64 characters on one line, and something of it is visible."
+            }
         }
     }
 }
@@ -50,42 +58,23 @@ pub fn username(text: &str) -> Option<String> {
     valid.then(|| text.to_ascii_lowercase())
 }
 
-/// What is wrong with a password, if anything.
+/// What is wrong with a password, if anything. What is hashed must be long enough, what is typed short enough.
 pub fn password(text: &str) -> Option<SignUpRefusal> {
-    match text.len() {
-        ..PASSWORD_MIN => Some(SignUpRefusal::PasswordTooShort),
-        PASSWORD_MIN..=PASSWORD_MAX => None,
-        _ => Some(SignUpRefusal::PasswordTooLong),
+    if text.len() > PASSWORD_MAX {
+        return Some(SignUpRefusal::PasswordTooLong);
     }
+    (normalized(text).len() < PASSWORD_MIN).then_some(SignUpRefusal::PasswordTooShort)
+}
+
+/// The one form of a password (NFKC): keyboards and systems differ in how they write the same characters.
+pub fn normalized(password: &str) -> Cow<'_, str> {
+    if password.is_ascii() || is_nfkc(password) { password.into() } else { password.nfkc().collect::<String>().into() }
 }
 
 /// The display name without the space around it. `None` when it can't be one.
 pub fn display_name(text: &str) -> Option<String> {
     let name = text.trim();
-    // Joiners make up emoji and some scripts' letters, but alone they show nothing.
-    let joiner = |c: char| matches!(c, '\u{200C}' | '\u{200D}');
-    let valid = name.chars().count() <= DISPLAY_NAME_MAX
-        && !name.chars().any(|c| c.is_control() || invisible(c))
-        && name.chars().any(|c| !joiner(c) && !c.is_whitespace());
-    valid.then(|| name.to_owned())
-}
-
-/// Characters that show nothing or turn the direction of the text around them, so that a name can pose as another.
-const fn invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{00AD}'
-            | '\u{061C}'
-            | '\u{180E}'
-            | '\u{200B}'
-            | '\u{200E}'
-            | '\u{200F}'
-            | '\u{2028}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}'
-            | '\u{FEFF}'
-            | '\u{FFF9}'..='\u{FFFB}'
-            | '\u{E0000}'..='\u{E007F}'
-    )
+    is_line(name, DISPLAY_NAME_MAX).then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -133,6 +122,8 @@ mod tests {
         assert_eq!(password(&"x".repeat(128)), None);
         assert_eq!(password(&"x".repeat(129)), Some(SignUpRefusal::PasswordTooLong));
         assert_eq!(password(&"密".repeat(43)), Some(SignUpRefusal::PasswordTooLong));
+        assert_eq!(password("１２３４５６７"), Some(SignUpRefusal::PasswordTooShort), "it is 1234567");
+        assert_eq!(password("１２３４５６７８"), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::model::Product;
 use super::problem::{Problem, Reason};
 use crate::kernel::money::InvalidMoney;
-use crate::kernel::{Currency, Money, ProductId, Timestamp};
+use crate::kernel::{Currency, Money, ProductId, Timestamp, text};
 
 /// Characters of a name or title at most.
 pub const LINE_MAX: usize = 200;
@@ -69,15 +69,16 @@ impl ProductInput {
             problems.push(Problem::new(
                 Reason::NameInvalid,
                 &["input", "name"],
-                "The name must have 1 to 200 characters.",
+                "The name must have 1 to 200 characters on one line, and something of it must be visible.",
             ));
         }
         if title.as_deref().is_some_and(|title| !is_line(title)) {
-            let message = "The title must be one line of at most 200 characters.";
+            let message = "The title must be one line of at most 200 characters, and something of it must be visible.";
             problems.push(Problem::new(Reason::TitleInvalid, &["input", "title"], message));
         }
-        if description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_MAX || text.contains('\0')) {
-            let message = "The description must have at most 10000 characters.";
+        if description.as_ref().is_some_and(|text| !text::is_block(text, DESCRIPTION_MAX)) {
+            let message =
+                "The description must have at most 10000 characters, and no controls besides line breaks and tabs.";
             problems.push(Problem::new(Reason::DescriptionInvalid, &["input", "description"], message));
         }
         if image_url.as_deref().is_some_and(|url| !is_image_url(url)) {
@@ -127,10 +128,9 @@ impl ProductChange {
     }
 }
 
-/// Whether the text can be shown on one line: not blank, not too long, no control characters.
+/// Whether the text can be shown on one line.
 pub fn is_line(text: &str) -> bool {
-    let text = text.trim();
-    !text.is_empty() && text.chars().count() <= LINE_MAX && !text.chars().any(char::is_control)
+    text::is_line(text, LINE_MAX)
 }
 
 /// The trimmed text; `None` when nothing is left of it.

@@ -9,6 +9,10 @@ pub mod retry;
 pub mod rng;
 #[cfg(feature = "sabotage")]
 pub mod sabotage;
+pub mod text;
+
+/// The largest number that fits a GraphQL `Int`: rules keep what the API shows as one within it.
+pub const INT_MAX: u64 = i32::MAX as u64;
 
 pub use breaker::Breaker;
 pub use clock::{Clock, ManualClock, Timestamp};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{Money, SaleId, TicketId, Timestamp, UserId};
+use crate::kernel::{INT_MAX, Money, SaleId, TicketId, Timestamp, UserId};
 
 /// What became of an admitted ticket. The refused states are final from the start; they are rows too, so that every
 /// ticket has exactly one recorded outcome.
@@ -168,6 +168,13 @@ impl Order {
     /// What people call it: unique, short, and in the order of admission.
     pub fn number(&self) -> String {
         format!("{}-{}-{:06}", self.sale_number, self.ticket.epoch, self.ticket.seq)
+    }
+
+    /// What is to be paid for all units in points. `None` when the sale takes no points, or when it would be more than the API can
+    /// show, as orders of a sale may that was made before its price was bounded by this.
+    pub fn points_total(&self) -> Option<u64> {
+        let total = u64::from(self.points_price?) * u64::from(self.quantity);
+        (total <= INT_MAX).then_some(total)
     }
 
     /// What is to be paid for all units; saturates far above any price that is accepted.

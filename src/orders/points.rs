@@ -36,8 +36,7 @@ impl Orders {
             return self.repeat_with_points(buyer, order, &request, known).await;
         }
         let Some(found) = found else { return Ok(Err(PayRefusal::OrderNotFound)) };
-        let Some(price) = found.points_price else { return Ok(Err(PayRefusal::NotForPoints)) };
-        let points = u64::from(price) * u64::from(found.quantity);
+        let Some(points) = found.points_total() else { return Ok(Err(PayRefusal::NotForPoints)) };
         let PayRequest { key, return_url, .. } = request.clone();
         let payment = self.new_attempt(&found, Method::Points, Amount::Points(points), key, return_url);
         let hold = Hold { user: buyer, points: points as i64, direction: Direction::Debit, subject: order.to_string() };

@@ -9,6 +9,7 @@ use super::record::result_event;
 use super::{Order, OrderState, Orders, OrdersError};
 use crate::catalog::Audit;
 use crate::hub::events::ResultEvent;
+use crate::kernel::text::is_line;
 use crate::kernel::{AuditId, OrderId, PaymentId, RefundId, UserId};
 use crate::payments::{Amount, Payment, PaymentState, Refund, RefundCause};
 use crate::store::{self, StoreError};
@@ -116,7 +117,7 @@ impl Wish {
 
 /// Whether it can stand as a reason: on one line, and not too long.
 pub(super) fn is_reason(text: &str) -> bool {
-    text.chars().count() <= REASON_MAX && !text.chars().any(char::is_control)
+    text.is_empty() || is_line(text, REASON_MAX)
 }
 
 type Answer<T> = Result<Result<T, RefundRefusal>, OrdersError>;

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::model::{Account, Entry, EntryList, EntryPage, Grant, GrantRefusal, Transfer, TransferKind};
 use crate::catalog::Audit;
 use crate::config;
+use crate::kernel::text::is_line;
 use crate::kernel::{AuditId, Clock, Rng, Timestamp, TransferId, UserId};
 use crate::store::{self, Database, StoreError};
 
@@ -182,10 +183,7 @@ impl Points {
         [
             (grant.user.is_some(), GrantRefusal::UserNotFound),
             ((1..=self.0.config.grant_max).contains(&grant.points), GrantRefusal::PointsInvalid),
-            (
-                (1..=REASON_MAX).contains(&reason.chars().count()) && !reason.chars().any(char::is_control),
-                GrantRefusal::ReasonInvalid,
-            ),
+            (is_line(reason, REASON_MAX), GrantRefusal::ReasonInvalid),
             ((8..=64).contains(&key.len()) && key.iter().all(plain), GrantRefusal::IdempotencyKeyInvalid),
         ]
         .into_iter()

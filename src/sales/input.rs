@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::model::{Sale, SaleState, Session};
 use crate::catalog::{PriceInput, Problem, Reason, absent_if_blank, is_line, price};
-use crate::kernel::{ProductId, SaleId, SessionId, Timestamp};
+use crate::kernel::{INT_MAX, ProductId, SaleId, SessionId, Timestamp};
 
 /// Units of a sale at most.
 pub const STOCK_MAX: i64 = 10_000_000;
@@ -12,7 +12,7 @@ pub const STOCK_MAX: i64 = 10_000_000;
 pub const LIMIT_PER_BUYER_MAX: i64 = 1_000;
 /// How long an order may wait for its payment at most, in seconds.
 pub const PAY_WITHIN_MAX: i64 = 7 * 86_400;
-/// Price in points at most.
+/// Price in points of one unit at most; of as many as one buyer may hold, [`INT_MAX`].
 pub const POINTS_PRICE_MAX: i64 = 1_000_000_000;
 /// Length of a session at most.
 pub const SESSION_MAX: Duration = Duration::from_secs(7 * 86_400);
@@ -91,7 +91,7 @@ impl SessionInput {
         let mut problems = Vec::new();
         let name = absent_if_blank(self.name);
         if name.as_deref().is_some_and(|name| !is_line(name)) {
-            let message = "The name must be one line of at most 200 characters.";
+            let message = "The name must be one line of at most 200 characters, and something of it must be visible.";
             problems.push(Problem::new(Reason::NameInvalid, &["input", "name"], message));
         }
         let ends_at = self.ends_at.unwrap_or_else(|| self.starts_at.plus(SESSION_DEFAULT));
@@ -146,6 +146,11 @@ impl SaleInput {
         let field = &["input", "payWithinSeconds"];
         let what = "The seconds to pay";
         let pay_within = bounded(self.pay_within_seconds, PAY_WITHIN_MAX, Reason::PayWithinInvalid, field, what);
+        if let Some(points) = points_price.filter(|_| problems.is_empty())
+            && u64::from(points) * u64::from(limit_per_buyer) > INT_MAX
+        {
+            problems.push(order_too_dear());
+        }
         match price {
             Ok(price) if problems.is_empty() => Ok(Sale {
                 id,
@@ -202,6 +207,12 @@ impl StockAdd {
     }
 }
 
+/// An order of as many units as one buyer may hold would cost more points than the API can show.
+fn order_too_dear() -> Problem {
+    let message = format!("The price in points times the limit per buyer must be at most {INT_MAX}.");
+    Problem::new(Reason::PointsPriceInvalid, &["input", "pointsPrice"], message)
+}
+
 /// The units, or the sum with those there already, are outside their limits.
 pub fn units_invalid() -> Problem {
     let message = format!("The units must be at least 1, and with the present stock at most {STOCK_MAX}.");
@@ -255,6 +266,17 @@ mod tests {
                 set(&mut input, value);
                 assert_eq!(check(&input), Err(vec![reason]), "{value}");
             }
+        }
+    }
+
+    #[test]
+    fn what_an_order_costs_in_points_fits_the_api() {
+        for (points, limit, fits) in
+            [(1_000_000_000, 2, true), (1_000_000_000, 3, false), (2_147_483, 1000, true), (2_147_484, 1000, false)]
+        {
+            let input = SaleInput { points_price: Some(points), limit_per_buyer: limit, ..good() };
+            let refused = (!fits).then(|| vec![Reason::PointsPriceInvalid]);
+            assert_eq!(check(&input).err(), refused, "{points} points, {limit} units");
         }
     }
 

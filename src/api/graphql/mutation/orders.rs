@@ -57,7 +57,7 @@ pub struct SalePurchaseUserError {
     /// The path to the part of the input that it is about. Null when it is about the whole.
     pub field: Option<Vec<String>>,
     /// When it makes sense to try again, if it does.
-    pub retry_after_seconds: Option<u32>,
+    pub retry_after_seconds: Option<i32>,
 }
 
 /// What came of the wish to buy.
@@ -110,7 +110,7 @@ impl SalePurchaseUserError {
         };
         let retry_after_seconds = match refusal {
             PurchaseRefusal::NotStarted { starts_at } => {
-                Some(starts_at.since(clock.now()).as_millis().div_ceil(1000).try_into().unwrap_or(u32::MAX))
+                Some(starts_at.since(clock.now()).as_millis().div_ceil(1000).try_into().unwrap_or(i32::MAX))
             }
             PurchaseRefusal::TryLater => Some(1),
             _ => None,

@@ -17,8 +17,8 @@ pub struct PointsGrantInput {
     /// The user's id.
     pub user_id: Option<ID>,
     /// How many points, at least 1.
-    pub points: i64,
-    /// Why: 1 to 200 visible characters. The user can read it.
+    pub points: i32,
+    /// Why: 1 to 200 characters on one line, of which something is visible. The user can read it.
     pub reason: String,
     /// Chosen by the client for this one grant: 8 to 64 of `A-Z a-z 0-9 _ -`. The same key gives once, however often it is sent.
     pub idempotency_key: String,
@@ -32,7 +32,7 @@ pub enum PointsGrantErrorCode {
     UserNotFound,
     /// Fewer than 1, or more than one grant may give.
     PointsInvalid,
-    /// The reason is empty, too long, or has control characters.
+    /// The reason shows nothing, is too long, or has line breaks or other controls.
     ReasonInvalid,
     /// The key is too short, too long, or has other characters.
     IdempotencyKeyInvalid,
@@ -52,7 +52,9 @@ impl From<GrantRefusal> for PointsGrantUserError {
         let (field, message) = match refusal {
             GrantRefusal::UserNotFound => ("username", "There is no such user."),
             GrantRefusal::PointsInvalid => ("points", "The points are fewer than 1 or more than one grant may give."),
-            GrantRefusal::ReasonInvalid => ("reason", "The reason must have 1 to 200 visible characters."),
+            GrantRefusal::ReasonInvalid => {
+                ("reason", "The reason must have 1 to 200 characters on one line, and something of it must be visible.")
+            }
             GrantRefusal::IdempotencyKeyInvalid => {
                 ("idempotencyKey", "The idempotency key must be 8 to 64 of A-Z, a-z, 0-9, _ and -.")
             }
@@ -96,7 +98,7 @@ impl PointsMutation {
             (None, Some(id)) => find_user(ctx, &id).await?,
             _ => None,
         };
-        let grant = Grant { user, points: amount, reason, key };
+        let grant = Grant { user, points: amount.into(), reason, key };
         Ok(match points.grant(operator.id, grant).await.map_err(|error| store_fault(&error))? {
             Ok(granted) => PointsGrantPayload {
                 points_entry: Some(PointsEntry(granted.entry)),

@@ -30,7 +30,8 @@ pub struct SaleCreateInput {
     pub product_id: ID,
     /// The price of one unit, above zero.
     pub price: MoneyInput,
-    /// The price of one unit in loyalty points, 1 to 1000000000; absent when it is not sold for points.
+    /// The price of one unit in loyalty points, 1 to 1000000000, and times `limitPerBuyer` at most 2147483647; absent when it is not
+    /// sold for points.
     pub points_price: Option<i32>,
     /// Units, 1 to 10000000.
     pub stock: i32,
@@ -58,7 +59,8 @@ pub struct SaleUpdateInput {
     pub product_id: Option<ID>,
     /// The price of one unit, above zero.
     pub price: Option<MoneyInput>,
-    /// The price of one unit in loyalty points, 1 to 1000000000; null to not sell for points.
+    /// The price of one unit in loyalty points, 1 to 1000000000, and times `limitPerBuyer` at most 2147483647; null to not sell for
+    /// points.
     pub points_price: MaybeUndefined<i32>,
     /// Units, 1 to 10000000.
     pub stock: Option<i32>,
@@ -102,7 +104,7 @@ operator_act! {
         PriceScaleInvalid,
         /// The price is zero, below zero, or too large.
         PriceOutOfRange,
-        /// The price in points is zero, below zero, or too large.
+        /// The price in points is zero, below zero, or too large, or an order of `limitPerBuyer` units would cost more than 2147483647.
         PointsPriceInvalid,
         /// The stock is outside its limits.
         StockInvalid,
@@ -141,7 +143,7 @@ operator_act! {
         PriceScaleInvalid,
         /// The price is zero, below zero, or too large.
         PriceOutOfRange,
-        /// The price in points is zero, below zero, or too large.
+        /// The price in points is zero, below zero, or too large, or an order of `limitPerBuyer` units would cost more than 2147483647.
         PointsPriceInvalid,
         /// The stock is outside its limits.
         StockInvalid,

@@ -24,7 +24,7 @@ impl OrdersSubscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The ticket.")] id: ID,
-        #[graphql(desc = "The version that is known already: only newer ones are sent.")] after_version: Option<u32>,
+        #[graphql(desc = "The version that is known already: only newer ones are sent.")] after_version: Option<i32>,
     ) -> Result<impl Stream<Item = PurchaseTicket> + use<>> {
         let viewer = ctx.require_viewer()?;
         let orders = &ctx.services().orders;
@@ -48,7 +48,7 @@ impl OrdersSubscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The order.")] id: ID,
-        #[graphql(desc = "The version that is known already: only newer ones are sent.")] after_version: Option<u32>,
+        #[graphql(desc = "The version that is known already: only newer ones are sent.")] after_version: Option<i32>,
     ) -> Result<impl Stream<Item = Order> + use<>> {
         let viewer = ctx.require_viewer()?;
         let orders = &ctx.services().orders;
@@ -78,7 +78,9 @@ fn next_state(sent: &orders::Order, watch: crate::hub::OrderWatch) -> Watching {
 }
 
 /// What is known already: by the argument, or by the event that the client resumes from.
-fn known_version(ctx: &Context<'_>, after: Option<u32>) -> u32 {
+fn known_version(ctx: &Context<'_>, after: Option<i32>) -> u32 {
+    // Below zero nothing is known.
+    let after = after.and_then(|version| u32::try_from(version).ok());
     after.max(ctx.request().known_version).unwrap_or(0)
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{ID, Object};
 
+use super::int::clamped;
 use super::scalars::{DateTime, Money, Url};
 use crate::catalog::Product;
 
@@ -46,7 +47,7 @@ impl ProductObject {
 
     /// Grows with each edit; give it with an edit to be told when somebody else was faster.
     async fn version(&self) -> i32 {
-        self.0.version as i32
+        clamped(self.0.version)
     }
 
     /// When the product was created.

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod bills;
 pub mod catalog;
 pub mod connection;
+pub mod int;
 pub mod orders;
 pub mod payments;
 pub mod points;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
 use super::connection::{Page, PageArgs, Position, connection};
+use super::int::clamped;
 use super::payments::{Payment, Refund};
 use super::sales::SaleObject;
 use super::scalars::{DateTime, Money};
@@ -88,8 +89,8 @@ impl PurchaseTicket {
     }
 
     /// Units asked for.
-    async fn quantity(&self) -> u32 {
-        self.0.quantity
+    async fn quantity(&self) -> i32 {
+        clamped(self.0.quantity)
     }
 
     /// How far it is.
@@ -118,8 +119,8 @@ impl PurchaseTicket {
     }
 
     /// 1 while it is queued, 2 once it is decided. Of two pictures of a ticket the one with the higher version is newer.
-    async fn version(&self) -> u32 {
-        self.0.version()
+    async fn version(&self) -> i32 {
+        clamped(self.0.version())
     }
 }
 
@@ -207,8 +208,8 @@ impl Order {
     }
 
     /// Units bought.
-    async fn quantity(&self) -> u32 {
-        self.0.quantity
+    async fn quantity(&self) -> i32 {
+        clamped(self.0.quantity)
     }
 
     /// Price of one unit when it was bought.
@@ -221,9 +222,9 @@ impl Order {
         Money(self.0.total())
     }
 
-    /// What is to be paid in loyalty points instead; null when points are not taken.
-    async fn points_total(&self) -> Option<i64> {
-        self.0.points_price.map(|points| i64::from(points) * i64::from(self.0.quantity))
+    /// What is to be paid in loyalty points instead; null when the order can't be paid with points.
+    async fn points_total(&self) -> Option<i32> {
+        self.0.points_total().map(clamped)
     }
 
     /// Where it stands.
@@ -265,8 +266,8 @@ impl Order {
     }
 
     /// Grows with each change. Of two pictures of an order the one with the higher version is newer.
-    async fn version(&self) -> u32 {
-        self.0.version
+    async fn version(&self) -> i32 {
+        clamped(self.0.version)
     }
 }
 

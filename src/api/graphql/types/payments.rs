@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
+use super::int::{clamped, exact};
 use super::orders::Order;
 use super::scalars::{DateTime, Money};
 use crate::api::graphql::context::ContextExt as _;
@@ -109,8 +110,8 @@ impl Payment {
     }
 
     /// How many points; null when it is money.
-    async fn points(&self) -> Option<u64> {
-        self.0.amount.money().is_none().then(|| self.0.amount.units())
+    async fn points(&self) -> Option<Result<i32>> {
+        self.0.amount.money().is_none().then(|| exact(self.0.amount.units()))
     }
 
     /// Where it stands.
@@ -154,8 +155,8 @@ impl Refund {
     }
 
     /// How many points; null when it is money.
-    async fn points(&self) -> Option<u64> {
-        self.0.amount.money().is_none().then(|| self.0.amount.units())
+    async fn points(&self) -> Option<Result<i32>> {
+        self.0.amount.money().is_none().then(|| exact(self.0.amount.units()))
     }
 
     /// Where it stands.
@@ -324,8 +325,8 @@ impl RefundRecord {
     }
 
     /// How often the gateway was asked.
-    async fn attempts(&self) -> u32 {
-        self.0.attempts
+    async fn attempts(&self) -> i32 {
+        clamped(self.0.attempts)
     }
 
     /// The gateway's last word.

@@ -3,6 +3,7 @@
 use async_graphql::{Context, Enum, ID, Object, Result};
 
 use super::connection::{Page, PageArgs, Position, connection};
+use super::int::clamped;
 use super::orders::Order;
 use super::scalars::DateTime;
 use crate::api::graphql::context::ContextExt as _;
@@ -48,8 +49,8 @@ impl PointsEntry {
     }
 
     /// What the account gained; below zero when it lost.
-    async fn points(&self) -> i64 {
-        self.0.points
+    async fn points(&self) -> i32 {
+        clamped(self.0.points)
     }
 
     /// Why they were granted, in the operator's words; null otherwise.
@@ -75,14 +76,14 @@ pub struct PointsAccount(pub points::Account);
 /// Somebody's loyalty points.
 #[Object]
 impl PointsAccount {
-    /// Points that can be spent now.
-    async fn balance(&self) -> i64 {
-        self.0.available()
+    /// Points that can be spent now. 2147483647 stands for that many and more.
+    async fn balance(&self) -> i32 {
+        clamped(self.0.available())
     }
 
-    /// Points that are set aside for payments under way; not part of `balance`.
-    async fn reserved(&self) -> i64 {
-        self.0.reserved
+    /// Points that are set aside for payments under way; not part of `balance`. 2147483647 stands for that many and more.
+    async fn reserved(&self) -> i32 {
+        clamped(self.0.reserved)
     }
 
     /// What moved the points, newest first. The sum of all lines is `balance` and `reserved` together.

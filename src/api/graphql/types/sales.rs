@@ -6,6 +6,7 @@ use async_graphql::{Context, Enum, ID, Object, Result};
 
 use super::catalog::ProductObject;
 use super::connection::{PageArgs, Position, connection};
+use super::int::clamped;
 use super::orders::PurchaseTicket;
 use super::scalars::{DateTime, Money};
 use crate::accounts::Role;
@@ -170,27 +171,27 @@ impl SaleObject {
 
     /// The price of one unit in loyalty points; null when it is not sold for points.
     async fn points_price(&self) -> Option<i32> {
-        self.offer.sale.points_price.map(|points| points as i32)
+        self.offer.sale.points_price.map(clamped)
     }
 
     /// Units in all.
     async fn stock_total(&self, ctx: &Context<'_>) -> i32 {
-        ctx.services().stock(&self.offer).total as i32
+        clamped(ctx.services().stock(&self.offer).total)
     }
 
     /// Units free at this moment, as far as this node has heard.
     async fn stock_remaining(&self, ctx: &Context<'_>) -> i32 {
-        ctx.services().stock(&self.offer).left as i32
+        clamped(ctx.services().stock(&self.offer).left)
     }
 
     /// Units one buyer may hold.
     async fn limit_per_buyer(&self) -> i32 {
-        self.offer.sale.limit_per_buyer as i32
+        clamped(self.offer.sale.limit_per_buyer)
     }
 
     /// How long an order waits for its payment.
     async fn pay_within_seconds(&self) -> i32 {
-        self.offer.sale.pay_within.as_secs() as i32
+        clamped(self.offer.sale.pay_within.as_secs())
     }
 
     /// The first moment at which it can be bought from.
@@ -210,7 +211,7 @@ impl SaleObject {
 
     /// Grows with each operator act on the sale.
     async fn version(&self) -> i32 {
-        self.offer.sale.version as i32
+        clamped(self.offer.sale.version)
     }
 
     /// Whether refunded units are sold again.

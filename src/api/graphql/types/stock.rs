@@ -2,6 +2,7 @@
 
 use async_graphql::{ID, Object};
 
+use super::int::clamped;
 use super::sales::{SaleStatus, status};
 use super::scalars::DateTime;
 use crate::api::graphql::context::Services;
@@ -27,7 +28,7 @@ impl SaleStock {
             SessionStatus::Ended => 2,
         };
         // Each part only grows, so the sum grows with each change of stock, of the sale, and of its place in time.
-        let version = level.version + offer.sale.version + phase;
+        let version = level.version.saturating_add(offer.sale.version).saturating_add(phase);
         Some(Self { level, status: status(services, offer).into(), version })
     }
 
@@ -58,8 +59,8 @@ impl SaleStock {
     }
 
     /// Units free.
-    async fn stock_remaining(&self) -> u32 {
-        self.level.left
+    async fn stock_remaining(&self) -> i32 {
+        clamped(self.level.left)
     }
 
     /// Whether none is free. Units of orders that are cancelled or not paid come back.
@@ -74,8 +75,8 @@ impl SaleStock {
 
     /// Grows with each change of any of these.
     #[graphql(name = "version")]
-    async fn version_field(&self) -> u32 {
-        self.version
+    async fn version_field(&self) -> i32 {
+        clamped(self.version)
     }
 
     /// When the stock became so.

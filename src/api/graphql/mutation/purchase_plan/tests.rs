@@ -87,7 +87,7 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
     use SalePurchaseErrorCode as C;
     let code = prop::sample::select(vec![C::SoldOut, C::SaleNotStarted, C::TryLater, C::IdempotencyKeyReused]);
     let field = prop::option::of(Just(vec!["input".to_owned(), "saleId".to_owned()]));
-    let error = (code, ".{0,12}", field, prop::option::of(any::<u32>())).prop_map(|(code, message, field, retry)| {
+    let error = (code, ".{0,12}", field, prop::option::of(any::<i32>())).prop_map(|(code, message, field, retry)| {
         SalePurchaseUserError { code, message, field, retry_after_seconds: retry }
     });
     prop_oneof![
