@@ -1,6 +1,7 @@
 //! Who is who: users, roles, passwords, access tokens, and the log of who signed in.
 
 mod batcher;
+mod device;
 pub mod messages;
 mod metrics;
 pub mod model;
@@ -15,10 +16,11 @@ mod tokens;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use device::DeviceToken;
 pub use messages::{LoginEvent, LoginOutcome};
 pub use model::{AccessToken, Role, User, Viewer};
 pub use rules::SignUpRefusal;
-pub use service::{Accounts, AccountsError, SignInRefusal, SignedIn};
+pub use service::{Accounts, AccountsError, Origin, SignInRefusal, SignedIn};
 pub use shared::{Found, Kept, Life, Live, SharedError, SharedTokens};
 pub use sign_outs::{say_so, watch_sign_outs};
 pub use tokens::TokenHash;

@@ -7,6 +7,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as
 use data_encoding::BASE64_NOPAD;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::rules::normalized;
 use crate::config;
 use crate::kernel::Rng;
 
@@ -26,7 +27,8 @@ pub enum HashError {
 pub enum Verdict {
     /// It is another password, or there is nobody to compare with.
     Wrong,
-    /// It is the password. `rehash` is to replace the stored hash, made with weaker parameters than are in force now.
+    /// It is the password. `rehash` is to replace the stored hash, made with weaker parameters than are in force now, or before
+    /// passwords were normalised.
     Right {
         /// The new hash.
         rehash: Option<String>,
@@ -97,20 +99,31 @@ impl Hasher {
 
 impl Inner {
     fn hash(&self, password: &str) -> Result<String, HashError> {
-        let salt = self.rng.bytes::<16>();
+        let (salt, password) = (self.rng.bytes::<16>(), normalized(password));
         let hash: PasswordHash = self.argon2.hash_password_with_salt(password.as_bytes(), &salt).map_err(failed)?;
         Ok(hash.to_string())
     }
 
     fn verify(&self, password: &str, stored: Option<&str>) -> Result<Verdict, HashError> {
         let hash = PasswordHash::new(stored.unwrap_or(&self.nobody)).map_err(failed)?;
-        let matches = self.argon2.verify_password(password.as_bytes(), &hash);
-        if stored.is_none() || matches == Err(argon2::password_hash::Error::PasswordInvalid) {
+        let normalized = normalized(password);
+        let mut right = self.matches(&normalized, &hash)?;
+        // Hashes were made of what was typed once. That takes twice as long, for an account that does not exist as well.
+        let as_typed = !right && *normalized != *password && self.matches(password, &hash)?;
+        right |= as_typed;
+        if stored.is_none() || !right {
             return Ok(Verdict::Wrong);
         }
-        matches.map_err(failed)?;
-        let rehash = if self.is_weak(&hash)? { Some(self.hash(password)?) } else { None };
+        let rehash = if as_typed || self.is_weak(&hash)? { Some(self.hash(password)?) } else { None };
         Ok(Verdict::Right { rehash })
+    }
+
+    fn matches(&self, password: &str, hash: &PasswordHash) -> Result<bool, HashError> {
+        match self.argon2.verify_password(password.as_bytes(), hash) {
+            Ok(()) => Ok(true),
+            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     fn is_weak(&self, hash: &PasswordHash) -> Result<bool, HashError> {
@@ -152,6 +165,31 @@ mod tests {
         }
         assert_eq!(hasher.verify("密码 one", None).await.unwrap(), Verdict::Wrong);
         assert!(matches!(hasher.verify("x", Some("not a hash")).await, Err(HashError::Failed(_))));
+    }
+
+    #[tokio::test]
+    async fn a_password_is_the_same_however_it_is_composed() {
+        let hasher = hasher(1, 8, 8 * 1024);
+        let hash = hasher.hash("Å-ﬁancée-１２").await.unwrap();
+        for same in ["Å-ﬁancée-１２", "A\u{30A}-fiancée-12", "\u{212B}-fiance\u{301}e-12"] {
+            assert_eq!(hasher.verify(same, Some(&hash)).await.unwrap(), Verdict::Right { rehash: None }, "{same}");
+        }
+        assert_eq!(hasher.verify("A-fiancee-12", Some(&hash)).await.unwrap(), Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_what_was_typed_stays_valid_and_is_replaced() {
+        let hasher = hasher(1, 8, 8 * 1024);
+        let (typed, normal) = ("１２３４５６７８é", "12345678é");
+        let old: PasswordHash = hasher.0.argon2.hash_password_with_salt(typed.as_bytes(), &[7; 16]).unwrap();
+        let old = old.to_string();
+        assert_eq!(hasher.verify(normal, Some(&old)).await.unwrap(), Verdict::Wrong);
+        let Verdict::Right { rehash: Some(new) } = hasher.verify(typed, Some(&old)).await.unwrap() else {
+            panic!("the old hash is valid, and replaced");
+        };
+        for form in [typed, normal] {
+            assert_eq!(hasher.verify(form, Some(&new)).await.unwrap(), Verdict::Right { rehash: None });
+        }
     }
 
     #[tokio::test]

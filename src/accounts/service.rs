@@ -7,6 +7,7 @@ use std::time::Duration;
 use governor::clock::DefaultClock;
 use prometheus_client::registry::Registry;
 
+use super::device::{self, DeviceToken};
 use super::messages::{LoginEvent, LoginLog, LoginOutcome};
 use super::metrics::Metrics;
 use super::model::{AccessToken, Role, User, Viewer};
@@ -14,7 +15,7 @@ use super::password::{HashError, Hasher, Verdict};
 use super::rules::{self, SignUpRefusal};
 use super::shared::{Shared, SharedTokens};
 use super::sign_outs::SignOuts;
-use super::throttle::{Throttle, network};
+use super::throttle::{Attempt, Failures, Throttle, neighbourhood, network};
 use super::tokens::{NewToken, Tokens};
 use crate::broker::Broker;
 use crate::config;
@@ -56,6 +57,22 @@ impl From<HashError> for AccountsError {
     }
 }
 
+/// Where an attempt comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// The address.
+    pub address: IpAddr,
+    /// What the device was given when somebody signed in on it before.
+    pub device: Option<&'a str>,
+}
+
+impl From<IpAddr> for Origin<'_> {
+    /// A device that nobody knows.
+    fn from(address: IpAddr) -> Self {
+        Self { address, device: None }
+    }
+}
+
 /// Somebody who signed in or up just now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedIn {
@@ -63,6 +80,8 @@ pub struct SignedIn {
     pub user: User,
     /// What proves it from now on.
     pub access_token: AccessToken,
+    /// What the device proves with the next time that it is known.
+    pub device: DeviceToken,
 }
 
 /// Why nobody was signed in. It does not tell an unknown name from a wrong password.
@@ -91,8 +110,8 @@ struct Inner {
     rng: Rng,
     hasher: Hasher,
     tokens: Tokens,
-    by_account: Throttle,
     by_address: Throttle,
+    guesses: Guesses,
     log: LoginLog,
     sign_outs: SignOuts,
     metrics: Metrics,
@@ -120,8 +139,8 @@ impl Accounts {
         Ok(Self(Arc::new(Inner {
             hasher: Hasher::new(config, rng.clone())?,
             tokens: Tokens::new(&db, shared, clock.clone(), rng.clone(), config, metrics.clone()),
-            by_account: Throttle::new(config.sign_ins_per_account_per_minute, DefaultClock::default()),
             by_address: Throttle::new(config.attempts_per_address_per_minute, DefaultClock::default()),
+            guesses: Guesses::new(config),
             log: LoginLog::new(broker.clone(), config, metrics.clone()),
             sign_outs: SignOuts::new(broker, config, metrics.clone()),
             metrics,
@@ -155,12 +174,19 @@ impl Accounts {
         &self,
         username: &str,
         password: &str,
-        address: IpAddr,
+        origin: impl Into<Origin<'_>>,
     ) -> Result<Result<SignedIn, SignInRefusal>, AccountsError> {
+        let origin = origin.into();
+        let address = origin.address;
         self.throttle(&self.0.by_address, network(address))?;
-        self.throttle(&self.0.by_account, username.to_ascii_lowercase())?;
+        let device = self.known_device(username, origin.device).await?;
+        let begun = self.0.guesses.begin(&username.to_ascii_lowercase(), address, device);
+        let begun = begun.map_err(|retry_after| self.throttled(retry_after))?;
         let mut tried = None;
         let result = self.try_sign_in(username, password, &mut tried).await;
+        if !matches!(result, Ok(Err(SignInRefusal::InvalidCredentials))) {
+            self.0.guesses.take_back(begun);
+        }
         let outcome = match &result {
             Ok(Ok(_)) => LoginOutcome::SignedIn,
             Ok(Err(SignInRefusal::InvalidCredentials)) => LoginOutcome::InvalidCredentials,
@@ -219,7 +245,6 @@ impl Accounts {
     /// Removes expired tokens from the database, and throttling state that no longer matters; says how many tokens. A
     /// periodic job.
     pub async fn purge_expired(&self) -> Result<usize, AccountsError> {
-        self.0.by_account.forget_idle();
         self.0.by_address.forget_idle();
         Ok(self.0.tokens.purge_expired().await?)
     }
@@ -247,11 +272,13 @@ impl Accounts {
             Err(refusals) => return Ok(Err(refusals)),
         };
         let (access_token, new_token) = self.0.tokens.generate();
+        let password_hash = application.password_hash.clone();
         let Some(user) = self.insert(application, Role::Buyer, Some(new_token)).await? else {
             return Ok(Err(vec![SignUpRefusal::UsernameTaken]));
         };
         self.0.tokens.remember(Viewer { id: user.id, role: user.role }, &new_token);
-        Ok(Ok(SignedIn { user, access_token }))
+        let device = DeviceToken::issue(&self.0.rng, user.id, &password_hash);
+        Ok(Ok(SignedIn { user, access_token, device }))
     }
 
     /// Checks a sign-up against the rules and hashes its password.
@@ -322,6 +349,7 @@ impl Accounts {
         };
         let (access_token, token) = self.0.tokens.generate();
         let viewer = Viewer { id: user.id, role: user.role };
+        let device = DeviceToken::issue(&self.0.rng, user.id, rehash.as_ref().unwrap_or(&old_hash));
         store::write!(&self.0.db, |conn| {
             if let Some(new_hash) = &rehash {
                 sql::accounts::replace_hash(conn, viewer.id, &old_hash, new_hash).await?;
@@ -329,7 +357,7 @@ impl Accounts {
             sql::accounts::insert_token(conn, &token.hash, viewer.id, token.created_at, token.expires_at).await
         })?;
         self.0.tokens.remember(viewer, &token);
-        Ok(Ok(SignedIn { user, access_token }))
+        Ok(Ok(SignedIn { user, access_token, device }))
     }
 
     async fn find(&self, username: &str) -> Result<Option<(User, String)>, StoreError> {
@@ -339,10 +367,19 @@ impl Accounts {
 
     /// Attempts that are turned away here are counted but not logged: or a flood of them would fill the log.
     fn throttle(&self, throttle: &Throttle, key: impl std::hash::Hash) -> Result<(), AccountsError> {
-        throttle.check(key).map_err(|retry_after| {
-            self.0.metrics.attempts("throttled").inc();
-            AccountsError::Throttled { retry_after }
-        })
+        throttle.check(key).map_err(|retry_after| self.throttled(retry_after))
+    }
+
+    fn throttled(&self, retry_after: Duration) -> AccountsError {
+        self.0.metrics.attempts("throttled").inc();
+        AccountsError::Throttled { retry_after }
+    }
+
+    /// The device, if somebody has signed in to this account on it before. Who shows none costs no query.
+    async fn known_device(&self, username: &str, shown: Option<&str>) -> Result<Option<device::Number>, StoreError> {
+        let (Some(shown), Some(name)) = (shown, rules::username(username)) else { return Ok(None) };
+        let found = self.find(&name).await?;
+        Ok(found.and_then(|(user, hash)| device::recognise(shown, user.id, &hash)))
     }
 
     fn record(&self, user_id: Option<UserId>, username: &str, address: IpAddr, outcome: LoginOutcome) {
@@ -355,6 +392,51 @@ impl Accounts {
             outcome,
             at: self.0.clock.now(),
         });
+    }
+}
+
+/// Counts wrong passwords for each account, so that whoever guesses does not get far, and does not keep the owner out: each network
+/// has its own count, and so has each device on which the owner signed in before. What all strangers guess together is limited as
+/// well; a known device is none of them.
+struct Guesses {
+    near: Failures,
+    strangers: Failures,
+    devices: Failures,
+}
+
+/// The counts that an attempt is in.
+enum Counted {
+    Device(Attempt),
+    Stranger { near: Attempt, all: Attempt },
+}
+
+impl Guesses {
+    fn new(config: &config::Accounts) -> Self {
+        let per_minute = |limit| Failures::new(limit, DefaultClock::default());
+        Self {
+            near: per_minute(config.wrong_passwords_per_minute),
+            strangers: per_minute(config.wrong_passwords_of_strangers_per_minute),
+            devices: per_minute(config.wrong_passwords_per_minute),
+        }
+    }
+
+    fn begin(&self, name: &str, address: IpAddr, device: Option<device::Number>) -> Result<Counted, Duration> {
+        if let Some(device) = device {
+            return self.devices.begin((name, device)).map(Counted::Device);
+        }
+        let near = self.near.begin((name, neighbourhood(address)))?;
+        let all = self.strangers.begin(name).inspect_err(|_| self.near.take_back(near))?;
+        Ok(Counted::Stranger { near, all })
+    }
+
+    fn take_back(&self, counted: Counted) {
+        match counted {
+            Counted::Device(attempt) => self.devices.take_back(attempt),
+            Counted::Stranger { near, all } => {
+                self.near.take_back(near);
+                self.strangers.take_back(all);
+            }
+        }
     }
 }
 

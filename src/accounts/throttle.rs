@@ -2,11 +2,12 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hash};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
+use governor::clock::{Clock, DefaultClock, Reference as _};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
@@ -14,6 +15,9 @@ use governor::{Quota, RateLimiter};
 /// Keys share this many counters, chosen by a hash that outsiders can't predict. That bounds memory (about 2 MiB) without
 /// evicting anybody's counter; in exchange two keys now and then share a limit.
 const BUCKETS: u64 = 1 << 16;
+
+/// In nanoseconds.
+const MINUTE: u64 = 60_000_000_000;
 
 type Limiter<C> = RateLimiter<u32, DashMapStateStore<u32>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
@@ -52,6 +56,68 @@ impl<C: Clock + Clone> Throttle<C> {
     }
 }
 
+/// So many failures per key and minute. An attempt is counted when it begins, or many at once would not be, and taken back when it
+/// was none.
+pub struct Failures<C: Clock = DefaultClock> {
+    /// The share of a minute that one failure takes, in nanoseconds; 0 means no limit.
+    share: u64,
+    /// How far a bucket may be ahead of the time.
+    most: u64,
+    /// For each bucket when it is empty again, in nanoseconds from `start`.
+    buckets: Box<[AtomicU64]>,
+    hasher: RandomState,
+    start: C::Instant,
+    clock: C,
+}
+
+/// An attempt that was counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt(usize);
+
+impl<C: Clock> Failures<C> {
+    /// Limits each key to `per_minute` failures; 0 means no limit.
+    pub fn new(per_minute: u32, clock: C) -> Self {
+        let share = MINUTE.checked_div(per_minute.into()).unwrap_or(0);
+        let buckets = if share == 0 { 0 } else { BUCKETS };
+        Self {
+            share,
+            most: share * u64::from(per_minute),
+            buckets: (0..buckets).map(|_| AtomicU64::new(0)).collect(),
+            hasher: RandomState::new(),
+            start: clock.now(),
+            clock,
+        }
+    }
+
+    /// Counts an attempt. `Err` says how long to wait until the next one will be let through.
+    pub fn begin(&self, key: impl Hash) -> Result<Attempt, Duration> {
+        let bucket = (self.hasher.hash_one(key) % BUCKETS) as usize;
+        let Some(empty_at) = self.buckets.get(bucket) else { return Ok(Attempt(bucket)) };
+        let now = self.clock.now().duration_since(self.start).as_u64();
+        let after = |empty_at: u64| empty_at.max(now) + self.share;
+        let counted = empty_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |at| {
+            Some(after(at)).filter(|after| *after <= now + self.most)
+        });
+        counted.map(|_| Attempt(bucket)).map_err(|at| Duration::from_nanos(after(at) - now - self.most))
+    }
+
+    /// It was no failure.
+    pub fn take_back(&self, attempt: Attempt) {
+        if let Some(empty_at) = self.buckets.get(attempt.0) {
+            let less = |at: u64| Some(at.saturating_sub(self.share));
+            let _ = empty_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
+    }
+}
+
+/// What counts as one place for the limit of an account: an IPv4 network of 24 bits, or an IPv6 network of 64.
+pub fn neighbourhood(address: IpAddr) -> IpAddr {
+    match network(address) {
+        IpAddr::V4(v4) => IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & !0xff)),
+        v6 @ IpAddr::V6(_) => v6,
+    }
+}
+
 /// What counts as one address: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer gets.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -82,6 +148,28 @@ mod tests {
     }
 
     #[test]
+    fn failures_are_counted_and_what_was_none_is_not() {
+        let clock = FakeRelativeClock::default();
+        let failures = Failures::new(3, clock.clone());
+        for _ in 0..10 {
+            failures.take_back(failures.begin("alice").unwrap());
+        }
+        let begun: Vec<_> = (0..3).map(|_| failures.begin("alice").unwrap()).collect();
+        assert_eq!(failures.begin("alice"), Err(Duration::from_secs(20)), "begun is counted");
+        failures.take_back(begun[0]);
+        failures.begin("alice").unwrap();
+        assert!(failures.begin("bob").is_ok());
+        clock.advance(Duration::from_secs(19));
+        assert_eq!(failures.begin("alice"), Err(Duration::from_secs(1)));
+        clock.advance(Duration::from_secs(1));
+        failures.begin("alice").unwrap();
+        assert!(failures.begin("alice").is_err());
+        let unlimited = Failures::new(0, clock);
+        assert!((0..1000).all(|_| unlimited.begin("alice").is_ok()));
+        unlimited.take_back(unlimited.begin("alice").unwrap());
+    }
+
+    #[test]
     fn zero_lifts_the_limit() {
         let throttle = Throttle::new(0, FakeRelativeClock::default());
         assert!((0..10_000).all(|_| throttle.check("alice").is_ok()));
@@ -108,5 +196,9 @@ mod tests {
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
         assert_eq!(network("::ffff:192.0.2.7"), network("192.0.2.7"));
         assert_ne!(network("192.0.2.7"), network("192.0.2.8"));
+        let near = |text: &str| neighbourhood(text.parse().unwrap());
+        assert_eq!(near("192.0.2.7"), near("::ffff:192.0.2.8"));
+        assert_ne!(near("192.0.2.7"), near("192.0.3.7"));
+        assert_eq!(near("2001:db8:1:2::1"), network("2001:db8:1:2::2"));
     }
 }

@@ -39,9 +39,12 @@ pub struct Accounts {
     /// Login events, token renewals, and what nodes share of tokens, that may wait in memory to be written.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub background_queue: usize,
-    /// Sign-in attempts per account per minute; 0 lifts the limit.
+    /// Wrong passwords per minute for one account from one network, or from one device that is known to it; 0 lifts the limit.
     #[schemars(range(min = 0, max = 1_000_000))]
-    pub sign_ins_per_account_per_minute: u32,
+    pub wrong_passwords_per_minute: u32,
+    /// Wrong passwords per minute for one account from all devices that are not known to it; 0 lifts the limit.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub wrong_passwords_of_strangers_per_minute: u32,
     /// Sign-in and sign-up attempts per address per minute; 0 lifts the limit.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub attempts_per_address_per_minute: u32,

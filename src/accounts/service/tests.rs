@@ -138,7 +138,7 @@ async fn a_sign_in_strengthens_a_weak_hash() {
 
 #[tokio::test]
 async fn an_account_is_throttled_whether_it_exists_or_not() {
-    let shop = Shop::with(|config| config.sign_ins_per_account_per_minute = 3).await;
+    let shop = Shop::with(|config| config.wrong_passwords_per_minute = 3).await;
     shop.sign_up("alice").await;
     for name in ["alice", "nobody"] {
         for spelling in [name, &name.to_uppercase(), name] {
@@ -148,6 +148,51 @@ async fn an_account_is_throttled_whether_it_exists_or_not() {
     }
     shop.sign_up("bob").await;
     shop.sign_in("bob", PASSWORD).await.unwrap();
+}
+
+#[tokio::test]
+async fn strangers_who_guess_do_not_keep_the_owner_out() {
+    let shop = Shop::with(|config| {
+        config.wrong_passwords_per_minute = 3;
+        config.wrong_passwords_of_strangers_per_minute = 7;
+    })
+    .await;
+    shop.sign_up("alice").await;
+    let address = |text: &str| text.parse::<IpAddr>().unwrap();
+    let device = shop.sign_in("alice", PASSWORD).await.unwrap().device.0;
+    let at_home = Origin { address: HOME, device: Some(&device) };
+    let guess = async |from: &str| shop.accounts.sign_in("alice", "wrong password", address(from)).await;
+    for from in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
+        guess(from).await.unwrap().unwrap_err();
+    }
+    assert!(is_throttled(guess("192.0.2.4").await), "one network");
+    // Elsewhere the right password is taken, as often as it comes, and counts for nothing.
+    for _ in 0..20 {
+        shop.accounts.sign_in("alice", PASSWORD, address("198.51.100.1")).await.unwrap().unwrap();
+    }
+    for n in 0..4 {
+        guess(&format!("203.0.{n}.1")).await.unwrap().unwrap_err();
+    }
+    assert!(is_throttled(guess("198.51.100.2").await), "all strangers together");
+    assert!(is_throttled(shop.accounts.sign_in("alice", PASSWORD, HOME).await), "and so is who shows no device");
+    // The owner's device is no stranger, wherever it is.
+    for from in [HOME, address("192.0.2.1")] {
+        shop.accounts
+            .sign_in("alice", PASSWORD, Origin { address: from, device: Some(&device) })
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    // A device that was stolen has the same limit; it is known to no other account.
+    for _ in 0..3 {
+        shop.accounts.sign_in("alice", "wrong password", at_home).await.unwrap().unwrap_err();
+    }
+    assert!(is_throttled(shop.accounts.sign_in("alice", PASSWORD, at_home).await));
+    shop.sign_up("bob").await;
+    for _ in 0..3 {
+        shop.accounts.sign_in("bob", "wrong password", at_home).await.unwrap().unwrap_err();
+    }
+    assert!(is_throttled(shop.accounts.sign_in("bob", PASSWORD, HOME).await));
 }
 
 #[tokio::test]
@@ -316,7 +361,7 @@ async fn neither_tokens_nor_passwords_are_stored() {
 #[tokio::test]
 async fn expired_tokens_are_purged_in_bounded_batches() {
     let shop = Shop::open().await;
-    let SignedIn { user, access_token: live } = shop.sign_up("alice").await;
+    let SignedIn { user, access_token: live, .. } = shop.sign_up("alice").await;
     let now = shop.clock.clock().now();
     store::write!(&shop.db, |conn| {
         for number in 0..1201_u32 {

@@ -55,7 +55,26 @@ pub struct RequestInfo {
     pub request_id: String,
     /// The version that who resumes an event stream has seen.
     pub known_version: Option<u32>,
+    /// What the device was given when somebody signed in on it before.
+    pub device: Option<String>,
+    /// Where who signs in gets the token.
+    pub token_in: TokenIn,
 }
+
+/// Where who signs in gets the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TokenIn {
+    /// In the answer.
+    #[default]
+    Answer,
+    /// In a cookie alone, which scripts can't read.
+    Cookie,
+    /// In a cookie, but where none can be set: on a socket or an event stream.
+    Nowhere,
+}
+
+/// Where a resolver tells the edge what the device of who was signed in is known by.
+pub const DEVICE: &str = "doorbuster-device-token";
 
 /// Where a resolver tells the edge the token of who was signed in, or nothing for who was signed out.
 pub const SESSION: &str = "doorbuster-session-token";

@@ -2,9 +2,9 @@
 
 use async_graphql::{Context, Enum, InputObject, Object, Result, SimpleObject};
 
-use crate::accounts::{SignInRefusal, SignUpRefusal, SignedIn};
-use crate::api::graphql::context::{ContextExt as _, SESSION};
-use crate::api::graphql::error::accounts_fault;
+use crate::accounts::{self, DeviceToken, Origin, SignInRefusal, SignUpRefusal, SignedIn};
+use crate::api::graphql::context::{ContextExt as _, DEVICE, SESSION, TokenIn};
+use crate::api::graphql::error::{Code, accounts_fault};
 use crate::api::graphql::types::accounts::{AccessToken, User};
 use crate::api::graphql::types::user_error::user_error;
 
@@ -17,7 +17,7 @@ pub struct UserSignUpInput {
     /// 8 to 128 bytes of anything.
     #[graphql(secret)]
     pub password: String,
-    /// The name that others see: 1 to 64 visible characters.
+    /// The name that others see: 1 to 64 characters on one line, of which something is visible.
     pub display_name: String,
 }
 
@@ -33,7 +33,7 @@ pub enum UserSignUpErrorCode {
     PasswordTooShort,
     /// The password is too long.
     PasswordTooLong,
-    /// The display name is empty, too long, or has invisible characters.
+    /// The display name shows nothing, is too long, or has line breaks or other controls.
     DisplayNameInvalid,
 }
 
@@ -58,7 +58,7 @@ impl From<SignUpRefusal> for UserSignUpUserError {
 pub struct UserSignUpPayload {
     /// The new user; null when there are user errors.
     pub user: Option<User>,
-    /// The new user is signed in with this; null when there are user errors.
+    /// The new user is signed in with this. Null when there are user errors, and when the request asked for a cookie, which has it then.
     pub access_token: Option<AccessToken>,
     /// Everything that is wrong with the input; empty on success.
     pub user_errors: Vec<UserSignUpUserError>,
@@ -92,7 +92,8 @@ user_error! {
 pub struct UserSignInPayload {
     /// Who is signed in; null when there are user errors.
     pub user: Option<User>,
-    /// A new token; null when there are user errors. Tokens from earlier sign-ins stay valid.
+    /// A new token. Null when there are user errors, and when the request asked for a cookie, which has it then. Tokens from earlier
+    /// sign-ins stay valid.
     pub access_token: Option<AccessToken>,
     /// Why nobody was signed in; empty on success.
     pub user_errors: Vec<UserSignInUserError>,
@@ -133,17 +134,18 @@ impl AccountsMutation {
     ) -> Result<UserSignUpPayload> {
         let UserSignUpInput { username, password, display_name } = input;
         let accounts = &ctx.services().accounts;
+        can_get_a_token(ctx)?;
         let result = accounts.sign_up(&username, &password, &display_name, ctx.request().address).await;
         Ok(match result.map_err(|error| accounts_fault(&error))? {
-            Ok(SignedIn { user, access_token }) => {
+            Ok(SignedIn { user, access_token, device }) => {
                 // Whoever has no account yet gets it, with the same points, when it is first looked at.
                 if let Err(error) = ctx.services().points.open(user.id).await {
                     tracing::warn!(%error, user = %user.id, "points account not opened at sign-up");
                 }
-                ctx.insert_http_header(SESSION, access_token.token.as_str());
+                tell_edge(ctx, &access_token, &device);
                 UserSignUpPayload {
                     user: Some(User(user)),
-                    access_token: Some(AccessToken(access_token)),
+                    access_token: shown(ctx, access_token),
                     ..UserSignUpPayload::default()
                 }
             }
@@ -161,13 +163,16 @@ impl AccountsMutation {
         #[graphql(desc = "Who wants to sign in.")] input: UserSignInInput,
     ) -> Result<UserSignInPayload> {
         let UserSignInInput { username, password } = input;
-        let result = ctx.services().accounts.sign_in(&username, &password, ctx.request().address).await;
+        can_get_a_token(ctx)?;
+        let request = ctx.request();
+        let origin = Origin { address: request.address, device: request.device.as_deref() };
+        let result = ctx.services().accounts.sign_in(&username, &password, origin).await;
         Ok(match result.map_err(|error| accounts_fault(&error))? {
-            Ok(SignedIn { user, access_token }) => {
-                ctx.insert_http_header(SESSION, access_token.token.as_str());
+            Ok(SignedIn { user, access_token, device }) => {
+                tell_edge(ctx, &access_token, &device);
                 UserSignInPayload {
                     user: Some(User(user)),
-                    access_token: Some(AccessToken(access_token)),
+                    access_token: shown(ctx, access_token),
                     ..UserSignInPayload::default()
                 }
             }
@@ -194,6 +199,26 @@ impl AccountsMutation {
             UserSignOutPayload { user: None, user_errors: vec![error] }
         })
     }
+}
+
+/// Refuses a sign-in whose token would get nowhere.
+fn can_get_a_token(ctx: &Context<'_>) -> Result<()> {
+    if ctx.request().token_in != TokenIn::Nowhere {
+        return Ok(());
+    }
+    let message =
+        "A cookie can't be set over this transport. Send the sign-in as a plain POST, or do not ask for a cookie.";
+    Err(Code::BadUserInput.error(message))
+}
+
+fn tell_edge(ctx: &Context<'_>, token: &accounts::AccessToken, DeviceToken(device): &DeviceToken) {
+    ctx.insert_http_header(SESSION, token.token.as_str());
+    ctx.insert_http_header(DEVICE, device.as_str());
+}
+
+/// What the answer shows of the token: nothing where a cookie has it, which scripts can't read for a reason.
+fn shown(ctx: &Context<'_>, token: accounts::AccessToken) -> Option<AccessToken> {
+    (ctx.request().token_in == TokenIn::Answer).then_some(AccessToken(token))
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ mod tests {
     use async_graphql::Request;
     use async_trait::async_trait;
 
-    use crate::api::graphql::context::{RequestInfo, Services};
+    use crate::api::graphql::context::{RequestInfo, Services, TokenIn};
     use crate::api::graphql::schema;
     use crate::app::App;
     use crate::catalog::{Catalog, CatalogError, PriceInput, Product, ProductInput};
@@ -133,7 +133,9 @@ mod tests {
         app.sales().sale_publish(operator.id, sale.sale.id).await.unwrap();
         let services = Services { catalog: Arc::new(Down), ..app.services() };
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let info = RequestInfo { viewer: None, token: None, address, request_id: "test".into(), known_version: None };
+        let (request_id, token_in) = ("test".into(), TokenIn::Answer);
+        let (viewer, token, known_version, device) = (None, None, None, None);
+        let info = RequestInfo { viewer, token, address, request_id, known_version, device, token_in };
         let query =
             format!("{{ sale(id: \"{}\") {{ price {{ amount }} stockTotal product {{ name }} }} }}", sale.sale.id);
         let answer = schema::build(Arc::new(services)).execute(Request::new(query).data(info)).await;

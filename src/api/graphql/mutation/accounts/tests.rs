@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use async_graphql::{Request, Value, value};
 
-use crate::api::graphql::context::RequestInfo;
+use crate::accounts::Viewer;
+use crate::api::graphql::context::{RequestInfo, TokenIn};
 use crate::api::graphql::schema;
 use crate::app::App;
 use crate::config::{self, Config, Secret, Size};
@@ -39,19 +40,24 @@ impl Shop {
             Some(token) => self.app.accounts().viewer(token).await.unwrap(),
             None => None,
         };
-        let info = RequestInfo {
-            viewer,
-            token: token.map(str::to_owned),
-            address: HOME,
-            request_id: "test".into(),
-            known_version: None,
-        };
-        self.execute(info, document).await
+        self.execute(info(viewer, token), document).await
     }
 
     async fn execute(&self, info: RequestInfo, document: &str) -> serde_json::Value {
         let schema = schema::build(Arc::new(self.app.services()));
         serde_json::to_value(schema.execute(Request::new(document).data(info)).await).unwrap()
+    }
+}
+
+fn info(viewer: Option<Viewer>, token: Option<&str>) -> RequestInfo {
+    RequestInfo {
+        viewer,
+        token: token.map(str::to_owned),
+        address: HOME,
+        request_id: "test".into(),
+        known_version: None,
+        device: None,
+        token_in: TokenIn::Answer,
     }
 }
 
@@ -125,9 +131,7 @@ async fn a_sign_out_that_was_overtaken_says_so() {
     let viewer = shop.app.accounts().viewer(&token).await.unwrap();
     assert!(shop.app.accounts().sign_out(&token).await.unwrap());
     // This request was authenticated before the other one ended the token.
-    let info =
-        RequestInfo { viewer, token: Some(token), address: HOME, request_id: "test".into(), known_version: None };
-    let late = shop.execute(info, SIGN_OUT).await;
+    let late = shop.execute(info(viewer, Some(&token)), SIGN_OUT).await;
     let expected = serde_json::json!({ "user": null, "userErrors": [{ "code": "ALREADY_SIGNED_OUT", "field": null }] });
     assert_eq!(late["data"]["userSignOut"], expected, "{late}");
 }
@@ -166,8 +170,25 @@ async fn a_failed_sign_in_does_not_tell_whether_the_account_exists() {
 }
 
 #[tokio::test]
+async fn a_token_that_goes_into_a_cookie_is_not_in_the_answer() {
+    let shop = Shop::open().await;
+    for (document, field) in
+        [(sign_up("alice", PASSWORD, "Alice"), "userSignUp"), (sign_in("alice", PASSWORD), "userSignIn")]
+    {
+        let nowhere = RequestInfo { token_in: TokenIn::Nowhere, ..info(None, None) };
+        let refused = shop.execute(nowhere, &document).await;
+        assert_eq!(refused["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{refused}");
+        let answer = shop.execute(RequestInfo { token_in: TokenIn::Cookie, ..info(None, None) }, &document).await;
+        assert_eq!(answer["data"][field]["user"]["username"], "alice", "{answer}");
+        assert_eq!(answer["data"][field]["accessToken"], serde_json::Value::Null);
+        assert!(!answer.to_string().contains("doorbuster_"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn too_many_attempts_are_told_when_to_come_again() {
-    let shop = Shop::with(|config| config.sign_ins_per_account_per_minute = 1).await;
+    let shop = Shop::with(|config| config.wrong_passwords_per_minute = 1).await;
+    // There is no such user.
     shop.send(None, &sign_in("alice", PASSWORD)).await;
     let answer = shop.send(None, &sign_in("alice", PASSWORD)).await;
     let extensions = &answer["errors"][0]["extensions"];
