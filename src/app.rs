@@ -1,8 +1,10 @@
 //! The composition root: the only place that names implementations, and the order in which things start and stop.
 
+mod listeners;
 mod observer;
 mod work;
 
+pub use listeners::Listeners;
 pub use observer::Observer;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +12,6 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +21,7 @@ use crate::api::graphql::context::Services;
 use crate::api::graphql::edge::{self, AuthUnavailable, Authenticate, Edge};
 use crate::api::graphql::mutation::purchase_plan::PurchaseShortcut;
 use crate::api::graphql::schema;
-use crate::api::health::{Check, Vitals};
+use crate::api::health::{self, Check, Vitals};
 use crate::api::{payments, router};
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::pulsar::PulsarBroker;
@@ -193,19 +194,26 @@ impl App {
     }
 
     /// Answers requests until the soft shutdown, then stops in order: requests, sockets, publishing, workers, the broker.
-    pub async fn serve(&self, listener: TcpListener, shutdown: &Shutdown) {
+    pub async fn serve(&self, listeners: impl Into<Listeners>, shutdown: &Shutdown) {
+        let Listeners { public, admin } = listeners.into();
         let server = &self.0.config.server;
         let edge = self.edge(shutdown.soft().clone());
         self.0.metrics.register(|registry| edge.meters().register(registry));
         let _ = self.0.edge.set(edge.clone());
         let _ = self.0.leaving.set(shutdown.soft().clone());
-        let mut others = assets::pictures().merge(payments::routes(self.0.orders.clone()));
+        let vitals = Arc::new(self.clone());
+        let health = if admin.is_some() { health::public_routes } else { health::routes };
+        let pages = assets::pictures().merge(payments::routes(self.0.orders.clone()));
+        let mut others = pages.merge(health(vitals.clone()));
         if server.graphiql {
             others = others.merge(assets::graphiql());
         }
-        let router = router::router(edge.clone(), Arc::new(self.clone()), others, *server.body_max);
+        let router = router::router(edge.clone(), others, *server.body_max);
+        // Who runs the shop can look until the end.
+        let _watching =
+            admin.map(|admin| listeners::watch(admin, router::without_endpoint(health::routes(vitals)), server));
         let drained = async {
-            router::serve(listener, router, shutdown.soft().clone(), server).await;
+            router::serve(public, router, shutdown.soft().clone(), server).await;
             edge.closed().await;
         };
         tokio::select! {

@@ -8,12 +8,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use crate::api::graphql::edge::trusted;
 use crate::api::graphql::schema;
-use crate::app::{App, Observer};
+use crate::app::{App, Listeners, Observer};
 use crate::bench;
 use crate::config::{self, Config, ConfigErrors, Flag, Layers, Sources};
 use crate::demo;
@@ -244,13 +243,12 @@ impl Command {
 async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let shutdown = Shutdown::new();
     shutdown.obey_signals(*config.server.shutdown_timeout)?;
-    let listen = config.server.listen;
-    warn_of_few_files(config.server.connections_max);
+    let server = config.server.clone();
+    warn_of_few_files(server.connections_max);
     let app = App::build(config, Clock::system(), Rng::system()).await?;
-    let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
-    tracing::info!(address = %listener.local_addr()?, "listening");
+    let listeners = Listeners::bind(&server).await?;
     app.start();
-    app.serve(listener, &shutdown).await;
+    app.serve(listeners, &shutdown).await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,4 +1,4 @@
-//! `/health/live`, `/health/ready` and `/metrics`.
+//! `/health/live`, `/health/ready` and `/metrics`: all of it for who runs the shop, and for everybody whether the node is ready.
 
 use std::sync::Arc;
 
@@ -34,10 +34,16 @@ pub trait Vitals: Send + Sync + 'static {
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
-    checks: Vec<Check>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<Vec<Check>>,
 }
 
-/// The routes.
+/// What everybody may know, where the rest has a listener of its own.
+pub fn public_routes(vitals: Arc<dyn Vitals>) -> Router {
+    Router::new().route("/health/live", get(live)).route("/health/ready", get(ready_or_not)).with_state(vitals)
+}
+
+/// All routes.
 pub fn routes(vitals: Arc<dyn Vitals>) -> Router {
     Router::new()
         .route("/health/live", get(live))
@@ -53,9 +59,22 @@ async fn live() -> Response {
 
 async fn ready(State(vitals): State<Arc<dyn Vitals>>) -> Response {
     let checks = vitals.checks();
-    let ready = checks.iter().all(|check| check.ready);
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(CACHE_CONTROL, "no-store")], Json(Readiness { ready, checks })).into_response()
+    Readiness { ready: is_ready(&checks), checks: Some(checks) }.into_response()
+}
+
+async fn ready_or_not(State(vitals): State<Arc<dyn Vitals>>) -> Response {
+    Readiness { ready: is_ready(&vitals.checks()), checks: None }.into_response()
+}
+
+fn is_ready(checks: &[Check]) -> bool {
+    checks.iter().all(|check| check.ready)
+}
+
+impl IntoResponse for Readiness {
+    fn into_response(self) -> Response {
+        let status = if self.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        (status, [(CACHE_CONTROL, "no-store")], Json(self)).into_response()
+    }
 }
 
 async fn metrics(State(vitals): State<Arc<dyn Vitals>>) -> Response {

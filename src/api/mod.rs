@@ -3,6 +3,7 @@
 pub mod assets;
 pub mod baseline;
 pub mod graphql;
+mod heads;
 pub mod health;
 pub mod payments;
 pub mod router;

@@ -14,7 +14,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::middleware::map_response;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use http::header::{CONNECTION, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Version};
@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::graphql::edge::{Edge, endpoint};
-use super::health::{self, Vitals};
+use super::heads::{self, Heads};
 use super::unsent::Unsent;
 use crate::config;
 
@@ -60,9 +60,9 @@ pub struct Routes {
     endpoint: Option<Edge>,
 }
 
-/// All routes: the GraphQL endpoint, health and metrics, and what else the process serves (pages, callbacks).
-pub fn router(edge: Edge, vitals: Arc<dyn Vitals>, others: Router, body_max: usize) -> Routes {
-    let rest = health::routes(vitals).merge(others).layer(DefaultBodyLimit::max(body_max)).layer(map_response(protect));
+/// All routes: the GraphQL endpoint, and what else the process serves (health, pages, callbacks).
+pub fn router(edge: Edge, others: Router, body_max: usize) -> Routes {
+    let rest = others.layer(DefaultBodyLimit::max(body_max)).layer(map_response(protect));
     // The endpoint sets its own headers and limits: no layer on the hot path, unless other sites may call.
     let graphql = Router::new().route(GRAPHQL, any(endpoint)).with_state(edge.clone());
     let (graphql, endpoint) = match edge.cors() {
@@ -70,6 +70,11 @@ pub fn router(edge: Edge, vitals: Arc<dyn Vitals>, others: Router, body_max: usi
         None => (graphql, Some(edge)),
     };
     Routes { all: graphql.merge(rest), endpoint }
+}
+
+/// The routes of a listener without the endpoint.
+pub fn without_endpoint(routes: Router) -> Routes {
+    Routes { all: routes.layer(map_response(protect)), endpoint: None }
 }
 
 impl Routes {
@@ -128,7 +133,8 @@ pub async fn serve(listener: TcpListener, routes: Routes, shutdown: Cancellation
         };
         match (accepted, slot) {
             (Ok((stream, peer)), Ok(slot)) => {
-                let stream = Counted { stream, patience: write_timeout, stalled: None, _slot: slot };
+                let (patience, heads) = (write_timeout, Heads::default());
+                let stream = Counted { stream, heads, patience, stalled: None, _slot: slot };
                 tokio::spawn(server.clone().connection(stream, peer, connections.watcher()));
             }
             (Err(error), _) => {
@@ -168,6 +174,23 @@ struct Requests {
 }
 
 impl Server {
+    /// Answers a request over HTTP/1, where the answer also says whether the connection goes on.
+    async fn answer_plain(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
+        let mut last = heads::ends_connection(request.headers());
+        let mut answer = if heads::host_is_clear(request.version(), request.headers()) {
+            self.routes.answer(request, peer).await
+        } else {
+            last = true;
+            (StatusCode::BAD_REQUEST, "A request names its host in one Host header.\n").into_response()
+        };
+        // The rest of a body that is too large is never read: told so, a client sends its next request elsewhere.
+        last |= self.leaving.load(Ordering::Relaxed) || answer.status() == StatusCode::PAYLOAD_TOO_LARGE;
+        if last && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
+    }
+
     async fn connection(self: Arc<Self>, counted: Counted, peer: SocketAddr, watch: Watcher) {
         // Answers are written whole: waiting for more to send would only delay them.
         let _ = counted.stream.set_nodelay(true);
@@ -186,15 +209,11 @@ impl Server {
                 if waits {
                     yield_now().await;
                 }
-                let mut answer = requests.server.routes.answer(request, peer).await;
-                let leaving = requests.server.leaving.load(Ordering::Relaxed)
-                    && answer.status() != StatusCode::SWITCHING_PROTOCOLS;
-                // The rest of a body that is too large is never read: told so, a client sends its next request elsewhere.
-                if plain && (leaving || answer.status() == StatusCode::PAYLOAD_TOO_LARGE) {
-                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                }
-                let answer = if plain { answer } else { answer.map(|body| requests.unsent.watch(body)) };
-                Ok::<_, Infallible>(answer)
+                Ok::<_, Infallible>(if plain {
+                    requests.server.answer_plain(request, peer).await
+                } else {
+                    requests.server.routes.answer(request, peer).await.map(|body| requests.unsent.watch(body))
+                })
             })
         });
         let connection = self.http.serve_connection_with_upgrades(TokioIo::new(counted), service).into_owned();
@@ -228,6 +247,7 @@ impl Server {
 /// given up, or those who ask and never read would hold all places, and the answers too.
 struct Counted {
     stream: TcpStream,
+    heads: Heads,
     patience: Duration,
     /// Runs while the network takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -248,7 +268,10 @@ impl Counted {
 
 impl AsyncRead for Counted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        self.heads.look(&mut buffer.filled_mut()[before..]);
+        Poll::Ready(Ok(()))
     }
 }
 

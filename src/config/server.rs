@@ -1,7 +1,10 @@
 //! `[server]`: the HTTP server.
 
+use std::net::SocketAddr;
+
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::{Check, Size, Span};
 
@@ -11,7 +14,11 @@ use super::{Check, Size, Span};
 pub struct Server {
     /// Address and port to listen on; port 0 takes any free one.
     #[schemars(extend("format" = "socket-address"))]
-    pub listen: std::net::SocketAddr,
+    pub listen: SocketAddr,
+    /// Address and port for `/metrics` and the reasons of `/health/ready`, which are then on no other; empty: they are on `listen`.
+    #[serde(deserialize_with = "address_or_none")]
+    #[schemars(with = "String")]
+    pub admin_listen: Option<SocketAddr>,
     /// Largest request body.
     #[schemars(extend("x-min" = "1KiB", "x-max" = "16MiB"))]
     pub body_max: Size,
@@ -45,5 +52,15 @@ impl Server {
             &["server.linger", "server.shutdown_timeout"],
             "must be shorter than the whole shutdown",
         );
+        check.require(
+            self.listen.port() == 0 || self.admin_listen != Some(self.listen),
+            &["server.listen", "server.admin_listen"],
+            "must be two addresses",
+        );
     }
+}
+
+fn address_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(D::Error::custom) }
 }

@@ -176,6 +176,17 @@ async fn heads_that_are_wrong_are_refused_before_anything_runs() {
         (head("POST /graphql HTTP/1.1", "transfer-encoding: chunked\r\n"), &[400]),
         (head("POST /graphql HTTP/1.1", ""), &[400]),
         (head("POST /graphql HTTP/9.9", "content-length: 26\r\n"), &[400, 505]),
+        (head("POST /graphql HTTP/1.1", "content-length: 26\r\ntransfer-encoding: chunked\r\n"), &[400]),
+        (head("POST /graphql HTTP/1.1", "transfer-encoding: chunked\r\ncontent-length: 26\r\n"), &[400]),
+        (head("GET /health/ready HTTP/1.1", "transfer-encoding: chunked\r\ncontent-length: 26\r\n"), &[400]),
+        (head("POST /nowhere HTTP/1.1", "content-length: 26\r\nTransfer-Encoding: chunked\r\n"), &[400]),
+        (head("POST /graphql HTTP/1.0", "transfer-encoding: chunked\r\n"), &[400]),
+        (head("GET /graphql?query=%7Brole%7D HTTP/1.1", "host: x\r\n"), &[400]),
+        (head("GET /graphql?query=%7Brole%7D HTTP/1.1", "host: y\r\n"), &[400]),
+        ("GET /graphql?query=%7Brole%7D HTTP/1.1\r\n\r\n".into(), &[400]),
+        ("GET /graphql?query=%7Brole%7D HTTP/1.1\r\nhost: a b\r\n\r\n".into(), &[400]),
+        ("GET /health/live HTTP/1.1\r\n\r\n".into(), &[400]),
+        ("GET /nowhere HTTP/1.1\r\n\r\n".into(), &[400]),
         (head("BREW /graphql HTTP/1.1", "content-length: 26\r\n"), &[405]),
         (head("TRACE /graphql HTTP/1.1", ""), &[405]),
         (head("POST /graphql HTTP/1.1", "bad header: x\r\n"), &[400]),
@@ -207,6 +218,13 @@ async fn old_versions_expectations_and_pipelines_work() {
         format!("POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\nexpect: 100-continue\r\n{rest}\r\n{body}");
     let answer = exchange(&server, expecting.as_bytes()).await;
     assert!(answer.contains("HTTP/1.1 200"), "{answer}");
+    // Chunks are fine, as the last request of a connection.
+    let chunks = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+        body.len()
+    );
+    let answer = exchange(&server, chunks.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\r\nconnection: close\r\n"), "{answer}");
     // What is wrong in the middle of a pipeline is answered in its place.
     let good = format!("POST /graphql HTTP/1.1\r\nhost: x\r\n{rest}\r\n{body}");
     let bad = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n{";

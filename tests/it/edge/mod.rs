@@ -3,10 +3,12 @@
 mod abuse;
 mod abuse_sockets;
 mod access;
+mod admin;
 mod audit;
 mod documents;
 mod http;
 mod limits;
+mod old_ws;
 mod server;
 mod session;
 mod sse;

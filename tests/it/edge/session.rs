@@ -37,6 +37,54 @@ async fn a_browser_signs_up_asks_and_signs_out_by_cookie() {
     shop.stop().await;
 }
 
+fn sign_in(password: &str) -> String {
+    let input = format!("{{ username: \"anne\", password: \"{password}\" }}");
+    format!(
+        "mutation {{ userSignIn(input: {input}) {{ user {{ id }} accessToken {{ token }} userErrors {{ code }} }} }}"
+    )
+}
+
+#[tokio::test]
+async fn the_token_of_a_cookie_is_in_no_answer() {
+    let shop = Shop::open().await;
+    let input = json!({"i": {"username": "anne", "password": "password123", "displayName": "Anne"}});
+    let sign_up = SIGN_UP.replace("user {", "accessToken { token } user {");
+    let signed_up = ask(&shop, "", &sign_up, input).await;
+    let token = cookie_of(&signed_up).split_once('=').unwrap().1.to_owned();
+    let told = signed_up.text().await.unwrap();
+    assert!(told.contains("\"accessToken\":null") && !told.contains(&token), "{told}");
+    let signed_in = ask(&shop, "", &sign_in("password123"), json!({})).await;
+    assert!(cookie_of(&signed_in).starts_with("__Host-doorbuster=doorbuster_"));
+    let told: Value = signed_in.json().await.unwrap();
+    assert_eq!(told["data"]["userSignIn"]["accessToken"], Value::Null, "{told}");
+    // Where no cookie can be set nobody is signed in.
+    let url = format!("http://{}/graphql", shop.address());
+    let stream = Client::new().post(url).header("doorbuster-session", "cookie").header("accept", "text/event-stream");
+    let events = stream.json(&json!({"query": sign_in("password123")})).send().await.unwrap().text().await.unwrap();
+    assert!(events.contains("BAD_USER_INPUT") && !events.contains("doorbuster_"), "{events}");
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_that_signed_in_before_is_let_in_while_strangers_wait() {
+    let shop = Shop::open_with("wrong_passwords_of_strangers_per_minute = 1").await;
+    let input = json!({"i": {"username": "anne", "password": "password123", "displayName": "Anne"}});
+    let signed_up = ask(&shop, "", SIGN_UP, input).await;
+    let set: Vec<_> = signed_up.headers().get_all(SET_COOKIE).iter().map(|set| set.to_str().unwrap()).collect();
+    let device = *set.iter().find(|set| set.starts_with("__Host-doorbuster-device=")).expect("the device is given one");
+    assert!(device.contains("HttpOnly") && device.contains("Secure") && device.contains("SameSite=Lax"), "{device}");
+    let device = device.split(';').next().unwrap();
+    ask(&shop, "", &sign_in("wrong-password"), json!({})).await;
+    let code = async |cookie: &str| {
+        let told: Value = ask(&shop, cookie, &sign_in("password123"), json!({})).await.json().await.unwrap();
+        told["errors"][0]["extensions"]["code"].as_str().unwrap_or("none").to_owned()
+    };
+    assert_eq!(code("").await, "RATE_LIMITED");
+    assert_eq!(code("__Host-doorbuster-device=AAAA").await, "RATE_LIMITED");
+    assert_eq!(code(device).await, "none");
+    shop.stop().await;
+}
+
 async fn watch(shop: &Shop, token: &str, ticket: &str, last: Option<&str>) -> String {
     let query = "subscription($t: ID!) { purchaseTicketUpdated(id: $t) { status } }";
     let mut request = Client::new().post(format!("http://{}/graphql", shop.address())).bearer_auth(token);
@@ -45,7 +93,11 @@ async fn watch(shop: &Shop, token: &str, ticket: &str, last: Option<&str>) -> St
         request = request.header("last-event-id", last);
     }
     let body = json!({"query": query, "variables": {"t": ticket}});
-    request.json(&body).send().await.unwrap().text().await.unwrap()
+    let events = request.json(&body).send().await.unwrap().text().await.unwrap();
+    let (before, complete) = events.split_once("event: complete\nid: ").expect("the stream is complete");
+    let (id, rest) = complete.split_once('\n').unwrap();
+    assert!(id.ends_with(":complete"), "{id}");
+    format!("{before}event: complete\n{rest}")
 }
 
 #[tokio::test]

@@ -20,7 +20,22 @@ async fn all(server: &Server, query: &str) -> String {
     let response = open(server, query).await;
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()[CONTENT_TYPE], "text/event-stream; charset=utf-8");
-    tokio::time::timeout(PATIENCE, response.text()).await.expect("the stream ends").unwrap()
+    let text = tokio::time::timeout(PATIENCE, response.text()).await.expect("the stream ends").unwrap();
+    without_last_id(&text)
+}
+
+/// The events, `complete` without its id.
+fn without_last_id(events: &str) -> String {
+    match last_id(events) {
+        Some(id) => events.replace(&format!("id: {id}\n"), ""),
+        None => events.to_owned(),
+    }
+}
+
+/// The id of `complete`.
+fn last_id(events: &str) -> Option<&str> {
+    let (_, complete) = events.rsplit_once("event: complete\nid: ")?;
+    complete.split('\n').next()
 }
 
 const COMPLETE: &str = "event: complete\ndata:\n\n";
@@ -79,7 +94,34 @@ async fn events_have_the_ids_that_a_stream_is_resumed_from() {
     assert_eq!(all(&server, "subscription { versions(to: 2) }").await, next(1) + &next(2) + COMPLETE);
     let request = Client::new().post(server.url()).json(&json!({"query": "subscription { versions(to: 3) }"}));
     let resumed = request.header(ACCEPT, "text/event-stream").header("last-event-id", "2").send().await.unwrap();
-    assert_eq!(resumed.text().await.unwrap(), next(3) + COMPLETE);
+    assert_eq!(without_last_id(&resumed.text().await.unwrap()), next(3) + COMPLETE);
+}
+
+/// What an `EventSource` does when a stream ends: it asks again, and stops for 204 alone.
+#[tokio::test]
+async fn a_client_that_has_heard_all_is_told_so() {
+    let server = start().await;
+    let get = |query: &str, id: &str| {
+        let request = Client::new().get(server.url()).query(&[("query", query)]).header(ACCEPT, "text/event-stream");
+        if id.is_empty() { request.send() } else { request.header("last-event-id", id).send() }
+    };
+    for query in ["subscription { versions(to: 2) }", "{ double(n: 2) }", "subscription { nope }", "subscription {"] {
+        let events = get(query, "").await.unwrap().text().await.unwrap();
+        let id = last_id(&events).unwrap_or_else(|| panic!("complete has an id: {events}"));
+        let again = get(query, id).await.unwrap();
+        assert_eq!(again.status(), 204, "{query}");
+        assert_eq!(again.text().await.unwrap(), "");
+        // The id ends this stream and no other.
+        assert_eq!(get("subscription { count(to: 1) }", id).await.unwrap().status(), 200);
+    }
+    let post = |id: &str| {
+        let body = json!({"query": "mutation { bump }"}).to_string();
+        let request = Client::new().post(server.url()).header(CONTENT_TYPE, "application/json");
+        request.header(ACCEPT, "text/event-stream").header("last-event-id", id.to_owned()).body(body).send()
+    };
+    let events = post("").await.unwrap().text().await.unwrap();
+    assert_eq!(post(last_id(&events).unwrap()).await.unwrap().status(), 204);
+    assert_eq!(server.state.bumps.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use async_graphql::{Context, ID, Object, Schema, SimpleObject, Subscription};
 use async_trait::async_trait;
-use axum::Router;
 use doorbuster::accounts::{Role, Viewer};
 use doorbuster::api::graphql::context::ContextExt as _;
 use doorbuster::api::graphql::edge::{
     AuthUnavailable, Authenticate, Edge, Parts, SlotReporter, VersionReporter, trusted,
 };
 use doorbuster::api::graphql::error::Code;
-use doorbuster::api::health::{Check, Vitals};
+use doorbuster::api::health::{self, Check, Vitals};
 use doorbuster::api::router::{router, serve};
 use doorbuster::config::Config;
 use doorbuster::kernel::{Rng, UserId};
@@ -289,7 +288,7 @@ pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let routes = router(edge.clone(), Arc::new(Healthy), Router::new(), *config.server.body_max);
+    let routes = router(edge.clone(), health::routes(Arc::new(Healthy)), *config.server.body_max);
     let stop = shutdown.clone();
     let serving = tokio::spawn(async move { serve(listener, routes, stop, &config.server).await });
     Server { address, edge, state, shutdown, serving }

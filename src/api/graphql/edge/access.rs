@@ -14,6 +14,7 @@ use super::answer::Session;
 use super::http::REQUEST_ID;
 use super::refusal::{Cause, Refusal};
 use super::sse::LAST_EVENT_ID;
+use crate::api::graphql::context::TokenIn;
 use crate::api::graphql::error::Code;
 use crate::config;
 
@@ -83,9 +84,17 @@ impl Access {
 
     /// The token in the sign-in cookie.
     pub fn cookie<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(name, _)| *name == self.cookie_name()).map(|(_, token)| token).filter(|token| !token.is_empty())
+        value_of(self.cookie_name(), headers)
+    }
+
+    /// What the device was given when somebody signed in on it.
+    pub fn device<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        value_of(self.device_name(), headers)
+    }
+
+    /// Where who signs in gets the token.
+    pub fn token_in(headers: &HeaderMap) -> TokenIn {
+        if wants_cookie(headers) { TokenIn::Cookie } else { TokenIn::Answer }
     }
 
     /// Refuses what a page of another site may have sent in somebody's name.
@@ -103,23 +112,40 @@ impl Access {
         if is_ours || FORCES_PREFLIGHT.iter().any(has) { Ok(()) } else { Err(unasked()) }
     }
 
-    /// The cookie to set after an operation that signed somebody in or out.
-    pub fn set_cookie(&self, headers: &HeaderMap, session: Option<&Session>) -> Option<HeaderValue> {
-        let (token, seconds) = match session? {
-            Session::Begun(token) if wants_cookie(headers) => (token.as_str(), COOKIE_SECONDS),
-            Session::Ended if self.cookie(headers).is_some() => ("", 0),
-            Session::Begun(_) | Session::Ended => return None,
+    /// The cookies to set after an operation that signed somebody in or out. That of the device stays when they leave.
+    pub fn set_cookies(&self, headers: &HeaderMap, session: Option<&Session>) -> impl Iterator<Item = HeaderValue> {
+        let (token, device) = match session {
+            Some(Session::Begun { token, device }) => {
+                (wants_cookie(headers).then_some((token.as_str(), COOKIE_SECONDS)), device.as_deref())
+            }
+            Some(Session::Ended) => (self.cookie(headers).is_some().then_some(("", 0)), None),
+            None => (None, None),
         };
-        let name = self.cookie_name();
+        let token = token.map(|(token, seconds)| self.written(self.cookie_name(), token, seconds));
+        let device = device.map(|device| self.written(self.device_name(), device, COOKIE_SECONDS));
+        [token, device].into_iter().flatten().filter_map(|cookie| HeaderValue::try_from(cookie).ok())
+    }
+
+    fn written(&self, name: &str, value: &str, seconds: u32) -> String {
         let secure = if self.secure { "; Secure" } else { "" };
-        let cookie = format!("{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-        HeaderValue::try_from(cookie).ok()
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+    }
+
+    fn device_name(&self) -> &'static str {
+        if self.secure { "__Host-doorbuster-device" } else { "doorbuster-device" }
     }
 
     fn cookie_name(&self) -> &'static str {
         // The prefix has browsers refuse cookies of this name that another host of the domain set.
         if self.secure { "__Host-doorbuster" } else { "doorbuster" }
     }
+}
+
+/// The value of a cookie, if it has one.
+fn value_of<'a>(cookie: &str, headers: &'a HeaderMap) -> Option<&'a str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == cookie).map(|(_, value)| value).filter(|value| !value.is_empty())
 }
 
 fn wants_cookie(headers: &HeaderMap) -> bool {
@@ -201,16 +227,18 @@ mod tests {
         assert_eq!(cookie("__Host-doorbuster="), None);
 
         let asked = parts(Method::POST, &[("doorbuster-session", "cookie")]).headers;
-        let begun = Session::Begun("doorbuster_x".into());
-        let set = access().set_cookie(&asked, Some(&begun)).unwrap();
-        assert_eq!(
-            set.to_str().unwrap(),
-            "__Host-doorbuster=doorbuster_x; Path=/; Max-Age=34560000; HttpOnly; SameSite=Lax; Secure"
-        );
-        assert_eq!(access().set_cookie(&HeaderMap::new(), Some(&begun)), None);
-        assert_eq!(access().set_cookie(&asked, Some(&Session::Ended)), None);
-        let had = parts(Method::POST, &[("cookie", "__Host-doorbuster=x")]).headers;
-        let cleared = access().set_cookie(&had, Some(&Session::Ended)).unwrap();
-        assert!(cleared.to_str().unwrap().starts_with("__Host-doorbuster=; Path=/; Max-Age=0"));
+        let begun = Session::Begun { token: "doorbuster_x".into(), device: Some("y".into()) };
+        let set = |headers: &HeaderMap, session: &Session| -> Vec<String> {
+            access().set_cookies(headers, Some(session)).map(|cookie| cookie.to_str().unwrap().to_owned()).collect()
+        };
+        let rest = "Path=/; Max-Age=34560000; HttpOnly; SameSite=Lax; Secure";
+        let device = format!("__Host-doorbuster-device=y; {rest}");
+        assert_eq!(set(&asked, &begun), [format!("__Host-doorbuster=doorbuster_x; {rest}"), device.clone()]);
+        assert_eq!(set(&HeaderMap::new(), &begun), [device]);
+        assert!(set(&asked, &Session::Ended).is_empty());
+        let had = parts(Method::POST, &[("cookie", "__Host-doorbuster=x; __Host-doorbuster-device=y")]).headers;
+        let cleared = set(&had, &Session::Ended);
+        assert!(cleared.len() == 1 && cleared[0].starts_with("__Host-doorbuster=; Path=/; Max-Age=0"), "{cleared:?}");
+        assert_eq!(access().device(&had), Some("y"));
     }
 }

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use serde::Serialize;
 
 use super::refusal::{Cause, ERRORS_MAX, Refusal, code_of, error};
-use crate::api::graphql::context::SESSION;
+use crate::api::graphql::context::{DEVICE, SESSION};
 use crate::api::graphql::error::Code;
 
 /// Room for most answers.
@@ -31,8 +31,13 @@ pub struct Answer {
 /// What an operation did with the sign-in of who sent it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Session {
-    /// Signed in with this token.
-    Begun(String),
+    /// Signed in.
+    Begun {
+        /// With this token.
+        token: String,
+        /// What the device is known by from now on.
+        device: Option<String>,
+    },
     /// Signed out.
     Ended,
 }
@@ -40,7 +45,7 @@ pub enum Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Begun(_) => "Begun(…)",
+            Self::Begun { .. } => "Begun(…)",
             Self::Ended => "Ended",
         })
     }
@@ -92,8 +97,9 @@ impl From<Bytes> for Answer {
 
 /// Resolvers tell it by a header that never leaves as such.
 fn session(headers: &HeaderMap) -> Option<Session> {
-    let token = headers.get(SESSION)?.to_str().ok()?;
-    Some(if token.is_empty() { Session::Ended } else { Session::Begun(token.to_owned()) })
+    let told = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let token = told(SESSION)?;
+    Some(if token.is_empty() { Session::Ended } else { Session::Begun { token, device: told(DEVICE) } })
 }
 
 impl Refusal {

@@ -15,12 +15,14 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
+use super::access::Access;
 use super::auth::{bearer, not_signed_in, unavailable};
 use super::media::{self, Media};
 use super::meters::Transport;
 use super::params::Params;
 use super::refusal::{Cause, Refusal};
-use super::{Edge, in_time, sse, ws};
+use super::sse::{self, Asked};
+use super::{Edge, in_time, ws};
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
 use crate::config::Statuses;
@@ -83,13 +85,10 @@ impl Edge {
         }
         self.0.rates.request(address)?;
         let info = self.identify(parts, address, request_id).await?;
-        let params = if is_get {
-            Params::from_uri(&parts.uri)?
-        } else {
-            Params::from_json(&self.read(body, &parts.headers).await?)?
-        };
+        let body = if is_get { Bytes::new() } else { self.read(body, &parts.headers).await? };
+        let params = if is_get { Params::from_uri(&parts.uri)? } else { Params::from_json(&body)? };
         if media == Media::EventStream {
-            return sse::stream(self, params, info, &parts.headers, is_get);
+            return sse::stream(self, params, info, Asked::new(parts, &body));
         }
         let prepared = self.prepare(params, &info)?;
         match prepared.operation().kind {
@@ -101,8 +100,8 @@ impl Edge {
         self.meters().operation(Transport::Http, answer.code.map(Code::as_str));
         let status = if answer.partial { partial(self.0.config.statuses) } else { StatusCode::OK };
         let mut response = respond(status, media, answer.body);
-        if let Some(cookie) = self.0.access.set_cookie(&parts.headers, answer.session.as_ref()) {
-            response.headers_mut().insert(SET_COOKIE, cookie);
+        for cookie in self.0.access.set_cookies(&parts.headers, answer.session.as_ref()) {
+            response.headers_mut().append(SET_COOKIE, cookie);
         }
         Ok(response)
     }
@@ -147,7 +146,9 @@ impl Edge {
                 Err(_) => return Err(unavailable()),
             },
         };
-        Ok(RequestInfo { viewer, token: token.map(Into::into), address, request_id, known_version: None })
+        let token_in = Access::token_in(&parts.headers);
+        let (token, device) = (token.map(Into::into), self.0.access.device(&parts.headers).map(Into::into));
+        Ok(RequestInfo { viewer, token, address, request_id, known_version: None, device, token_in })
     }
 
     async fn read<B>(&self, body: B, headers: &HeaderMap) -> Result<Bytes, Refusal>

@@ -15,6 +15,8 @@ pub enum Transport {
     Http,
     /// A socket.
     WebSocket,
+    /// A socket of the older protocol.
+    OldWebSocket,
     /// Server-Sent Events.
     EventStream,
 }

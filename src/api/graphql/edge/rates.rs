@@ -157,6 +157,7 @@ impl<C: Clock + Clone> Rate<C> {
 mod tests {
     use super::*;
     use crate::accounts::{Role, Viewer};
+    use crate::api::graphql::context::TokenIn;
     use crate::config::Config;
     use crate::kernel::UserId;
     use governor::clock::FakeRelativeClock;
@@ -174,6 +175,8 @@ mod tests {
             address: address.parse().unwrap(),
             request_id: "test".into(),
             known_version: None,
+            device: None,
+            token_in: TokenIn::Answer,
         }
     }
 

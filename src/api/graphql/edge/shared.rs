@@ -18,7 +18,7 @@ use super::answer::Answer;
 use super::engine::Engine;
 use super::operation::Event;
 use super::wheel::{NEWS, Seat, shrink};
-use crate::api::graphql::context::RequestInfo;
+use crate::api::graphql::context::{RequestInfo, TokenIn};
 
 /// Where the resolver of a shared field says which slot its next item is the newest value of. In the request's data of
 /// shared executions; the resolver pushes one key before it yields an item.
@@ -120,6 +120,8 @@ impl Shared {
             address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             request_id: "shared".into(),
             known_version: None,
+            device: None,
+            token_in: TokenIn::Answer,
         };
         let stream = self.engine.stream(request.data(info).data(reporter.clone()));
         let driver = tokio::spawn(drive(Ending(Arc::downgrade(&group)), stream, reporter));

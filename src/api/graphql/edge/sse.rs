@@ -1,5 +1,8 @@
 //! Server-Sent Events, distinct connections mode of the GraphQL over SSE protocol (graphql-sse): one request, one
 //! stream of `next` events, ended by `complete`. What is wrong with the document or its variables comes as a `next`.
+//!
+//! A browser's `EventSource` knows no end: it connects again whenever a stream ends, with the id of the last event. So `complete`
+//! has an id too, and who connects with that one for the same request is answered 204, which ends it.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -9,8 +12,12 @@ use async_graphql::parser::types::OperationType;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use futures_util::Stream;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use sha2::{Digest as _, Sha256};
 
 use super::Edge;
 use super::http::{mutation_by_get, respond};
@@ -20,10 +27,7 @@ use super::operation::{Event, Running};
 use super::params::Params;
 use super::refusal::Refusal;
 use super::wheel::{CLOSE, Place, TICK};
-use crate::api::graphql::context::RequestInfo;
-
-/// What an `EventSource` understands as the end: some ignore an event without a data line.
-const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
+use crate::api::graphql::context::{RequestInfo, TokenIn};
 
 /// Keeps proxies from taking a quiet stream for a dead one.
 const KEEP_ALIVE: &[u8] = b":\n\n";
@@ -31,19 +35,43 @@ const KEEP_ALIVE: &[u8] = b":\n\n";
 /// The id of the last event that the client has seen.
 pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Begins a stream.
-pub fn stream(
-    edge: &Edge,
-    params: Params,
-    mut info: RequestInfo,
-    headers: &HeaderMap,
+/// A request for a stream, as far as its transport is concerned.
+pub struct Asked<'a> {
     is_get: bool,
-) -> Result<Response, Refusal> {
+    last_event_id: Option<&'a str>,
+    /// The id of `complete`. It names the request, so that it ends no other.
+    complete: String,
+}
+
+impl<'a> Asked<'a> {
+    /// With this head and body.
+    pub fn new(parts: &'a Parts, body: &[u8]) -> Self {
+        let query = parts.uri.query().unwrap_or_default();
+        let request = Sha256::new().chain_update(query).chain_update([0]).chain_update(body).finalize();
+        Self {
+            is_get: parts.method == Method::GET,
+            last_event_id: parts.headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()),
+            complete: format!("{}:complete", HEXLOWER.encode(&request[..12])),
+        }
+    }
+}
+
+/// Begins a stream.
+pub fn stream(edge: &Edge, params: Params, mut info: RequestInfo, asked: Asked<'_>) -> Result<Response, Refusal> {
+    if asked.last_event_id == Some(&asked.complete) {
+        return Ok(ended());
+    }
     let place = edge.join(info.address)?;
-    // Ids are versions; another server's, or a wrong one, is as none.
-    info.known_version = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()?.parse().ok());
+    // The answer has begun when somebody is signed in: too late for a cookie.
+    if info.token_in == TokenIn::Cookie {
+        info.token_in = TokenIn::Nowhere;
+    }
+    // Other ids are versions; another server's, or a wrong one, is as none.
+    info.known_version = asked.last_event_id.and_then(|id| id.parse().ok());
     let state = match edge.prepare(params, &info) {
-        Ok(prepared) if is_get && prepared.operation().kind == OperationType::Mutation => return Err(mutation_by_get()),
+        Ok(prepared) if asked.is_get && prepared.operation().kind == OperationType::Mutation => {
+            return Err(mutation_by_get());
+        }
         Ok(prepared) => {
             edge.meters().operation(Transport::EventStream, None);
             State::Running(Running::start_versioned(edge, prepared, info, place.seat()))
@@ -54,11 +82,19 @@ pub fn stream(
         }
         Err(refusal) => return Err(refusal),
     };
-    let events = Events { place, state, meters: edge.meters().clone() };
+    let complete = format!("event: complete\nid: {}\ndata:\n\n", asked.complete).into();
+    let events = Events { place, state, complete, meters: edge.meters().clone() };
     let mut response = respond(StatusCode::OK, Media::EventStream, Body::from_stream(events));
     // Some proxies hold back what they think is a page.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// The answer to who has heard all of a stream.
+fn ended() -> Response {
+    let mut response = respond(StatusCode::NO_CONTENT, Media::EventStream, Body::empty());
+    response.headers_mut().remove(CONTENT_TYPE);
+    response
 }
 
 enum State {
@@ -72,6 +108,8 @@ enum State {
 struct Events {
     place: Place,
     state: State,
+    /// What an `EventSource` understands as the end: some ignore an event without a data line.
+    complete: Bytes,
     meters: Meters,
 }
 
@@ -97,7 +135,7 @@ impl Stream for Events {
                 }
                 Poll::Ready(Event::Complete) => {
                     this.state = State::Ended;
-                    Bytes::from_static(COMPLETE)
+                    this.complete.clone()
                 }
             },
             State::Last(event) => {
@@ -107,7 +145,7 @@ impl Stream for Events {
             }
             State::Complete => {
                 this.state = State::Ended;
-                Bytes::from_static(COMPLETE)
+                this.complete.clone()
             }
             State::Ended => return Poll::Ready(None),
         };

@@ -1,6 +1,9 @@
-//! `graphql-transport-ws` (the protocol of the `graphql-ws` library) over WebSocket, on the same path as HTTP.
+//! `graphql-transport-ws` (the protocol of the `graphql-ws` library) over WebSocket, on the same path as HTTP; and the older
+//! `graphql-ws` for clients that want that one. The first protocol that a client offers and that is known here counts.
 
 mod frames;
+mod line;
+mod old;
 mod session;
 
 use std::net::IpAddr;
@@ -8,20 +11,24 @@ use std::net::IpAddr;
 use axum::extract::FromRequestParts as _;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::{IntoResponse as _, Response};
+use data_encoding::BASE64;
 use futures_util::SinkExt as _;
 use http::request::Parts;
-use http::{Method, header};
+use http::{HeaderValue, Method, StatusCode, Version, header};
 
 use super::Edge;
-use super::access::foreign;
+use super::access::{Access, foreign};
 use super::auth::bearer;
 use super::refusal::Refusal;
 use super::wheel::Place;
-use crate::api::graphql::context::RequestInfo;
+use crate::api::graphql::context::{RequestInfo, TokenIn};
 use session::Session;
 
-/// The only sub-protocol spoken.
-pub const PROTOCOL: &str = "graphql-transport-ws";
+/// The sub-protocol of today's clients.
+const PROTOCOL: &str = "graphql-transport-ws";
+
+/// The only version of the WebSocket protocol.
+const VERSION: &str = "13";
 
 /// Small: a socket that waits holds on to it.
 const READ_BUFFER: usize = 1024;
@@ -34,6 +41,9 @@ pub fn is_handshake(parts: &Parts) -> bool {
 
 /// Opens a socket.
 pub async fn handshake(edge: &Edge, parts: &mut Parts, address: IpAddr, request_id: String) -> Response {
+    if let Err(response) = check(parts) {
+        return *response;
+    }
     let mut upgrade = match WebSocketUpgrade::from_request_parts(parts, &()).await {
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
@@ -43,23 +53,44 @@ pub async fn handshake(edge: &Edge, parts: &mut Parts, address: IpAddr, request_
         Err(refusal) => return edge.refuse(&refusal, None),
     };
     let config = &edge.0.config;
+    let protocol = upgrade
+        .requested_protocols()
+        .find_map(|name| [PROTOCOL, old::PROTOCOL].into_iter().find(|known| name == known));
     upgrade = upgrade
-        .protocols([PROTOCOL])
+        .protocols(protocol)
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         .max_write_buffer_size(*config.socket_queue + frames::ROOM)
         .max_message_size(*config.socket_message_max)
         .max_frame_size(*config.socket_message_max);
-    let known = upgrade.selected_protocol().is_some();
     let (edge, alive) = (edge.clone(), edge.0.tasks.token());
     upgrade.on_upgrade(move |socket| async move {
-        if known {
-            Session::new(edge, socket, place, info).await;
-        } else {
-            refuse_protocol(socket).await;
+        match protocol {
+            Some(old::PROTOCOL) => old::serve(edge, socket, place, info).await,
+            Some(_) => Session::new(edge, socket, place, info).await,
+            None => refuse_protocol(socket).await,
         }
         drop(alive);
     })
+}
+
+/// What is wrong with the handshake by RFC 6455, section 4.2.1, as far as nobody else looks.
+fn check(parts: &Parts) -> Result<(), Box<Response>> {
+    if parts.version > Version::HTTP_11 || parts.method != Method::GET {
+        return Ok(());
+    }
+    if parts.headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != VERSION) {
+        let mut response = (StatusCode::UPGRADE_REQUIRED, "Sec-WebSocket-Version must be 13\n").into_response();
+        response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
+        return Err(Box::new(response));
+    }
+    let mut keys = parts.headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    let key = keys.next().and_then(|key| BASE64.decode(key.as_bytes()).ok());
+    if key.is_none_or(|key| key.len() != 16) || keys.next().is_some() {
+        let message = "Sec-WebSocket-Key must be the base64 text of 16 bytes\n";
+        return Err(Box::new((StatusCode::BAD_REQUEST, message).into_response()));
+    }
+    Ok(())
 }
 
 /// A place for the socket. Browsers open sockets for pages of any site and send cookies along, without asking first: so the
@@ -71,7 +102,12 @@ fn admit(edge: &Edge, parts: &Parts, address: IpAddr, request_id: String) -> Res
     }
     let token = bearer(&parts.headers)?.or_else(|| edge.0.access.cookie(&parts.headers)).map(Into::into);
     let place = edge.join(address)?;
-    Ok((place, RequestInfo { viewer: None, token, address, request_id, known_version: None }))
+    let token_in = match Access::token_in(&parts.headers) {
+        TokenIn::Answer => TokenIn::Answer,
+        TokenIn::Cookie | TokenIn::Nowhere => TokenIn::Nowhere,
+    };
+    let device = edge.0.access.device(&parts.headers).map(Into::into);
+    Ok((place, RequestInfo { viewer: None, token, address, request_id, known_version: None, device, token_in }))
 }
 
 async fn refuse_protocol(mut socket: WebSocket) {

@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use axum::extract::ws::Utf8Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
 /// Room for what surrounds a payload.
 pub const ROOM: usize = 1024;
 
 /// Close codes: RFC 6455 section 7.4.1 and the protocol's own.
+pub const NORMAL: u16 = 1000;
 pub const GOING_AWAY: u16 = 1001;
 pub const PROTOCOL_ERROR: u16 = 1002;
 pub const INVALID_TEXT: u16 = 1007;
@@ -115,6 +117,17 @@ pub fn with_payload(kind: &str, quoted_id: &str, payload: &str) -> Utf8Bytes {
 /// `{"id":…,"type":"complete"}`
 pub fn complete(quoted_id: &str) -> Utf8Bytes {
     ["{\"id\":", quoted_id, ",\"type\":\"complete\"}"].concat().into()
+}
+
+/// The code and reason to close with after something came that is no message; `None` when nobody is there any more.
+pub fn failure(error: axum::Error) -> Option<(u16, &'static str)> {
+    match error.into_inner().downcast_ref()? {
+        tungstenite::Error::Capacity(_) => Some((TOO_BIG, "Message too big")),
+        tungstenite::Error::Utf8(_) => Some((INVALID_TEXT, "Messages are UTF-8")),
+        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        tungstenite::Error::Protocol(_) => Some((PROTOCOL_ERROR, "Protocol error")),
+        _ => None,
+    }
 }
 
 /// Cuts a reason to what a close frame can carry, at a character's boundary.

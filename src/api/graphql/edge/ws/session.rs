@@ -16,7 +16,6 @@ use futures_util::future::BoxFuture;
 use futures_util::{Sink as _, StreamExt as _};
 use serde_json::value::RawValue;
 use tokio::time::{Sleep, sleep};
-use tokio_tungstenite::tungstenite;
 
 use super::frames::{self, Incoming};
 use crate::accounts::Viewer;
@@ -31,7 +30,7 @@ use crate::api::graphql::edge::wheel::{CLOSE, Place, TICK};
 use crate::api::graphql::error::Code;
 
 /// How long the client has to answer a close frame.
-const CLOSE_WAIT: Duration = Duration::from_secs(2);
+pub const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
 /// Steps of one socket before others get their turn. A step may execute a whole query.
 const STEPS: usize = 8;
@@ -299,16 +298,7 @@ impl Session {
     }
 
     fn fail(&mut self, error: Error) -> Flow {
-        let error = error.into_inner();
-        let (code, reason) = match error.downcast_ref() {
-            Some(tungstenite::Error::Capacity(_)) => (frames::TOO_BIG, "Message too big"),
-            Some(tungstenite::Error::Utf8(_)) => (frames::INVALID_TEXT, "Messages are UTF-8"),
-            Some(tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => {
-                return Flow::Gone;
-            }
-            Some(tungstenite::Error::Protocol(_)) => (frames::PROTOCOL_ERROR, "Protocol error"),
-            _ => return Flow::Gone,
-        };
+        let Some((code, reason)) = frames::failure(error) else { return Flow::Gone };
         self.close(code, reason);
         if let Phase::Closing { deaf, .. } = &mut self.phase {
             *deaf = true;
@@ -370,12 +360,14 @@ impl Future for Session {
     }
 }
 
-fn too_many() -> Refusal {
+/// The answer to one operation too many.
+pub fn too_many() -> Refusal {
     let message = "Too many operations on this socket. Complete one first.";
     Refusal::retry(Cause::Document, Code::RateLimited, message, 1)
 }
 
-fn too_large() -> Refusal {
+/// The answer in place of one that is too large for a socket.
+pub fn too_large() -> Refusal {
     let message = "The answer is too large for a socket. Ask for less, or ask over HTTP.";
     Refusal::new(Cause::Document, Code::DocumentTooComplex, message)
 }
