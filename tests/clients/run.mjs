@@ -3,8 +3,10 @@
 import { readFileSync } from 'node:fs'
 import * as apollo from './clients/apollo.mjs'
 import * as graphqlSse from './clients/graphql-sse.mjs'
+import * as eventSource from './clients/event-source.mjs'
 import * as graphqlWs from './clients/graphql-ws.mjs'
 import * as foreign from './clients/process.mjs'
+import * as subscriptionsTransportWs from './clients/subscriptions-transport-ws.mjs'
 import * as urql from './clients/urql.mjs'
 import { scenario } from './lib/scenario.mjs'
 import { Server } from './lib/server.mjs'
@@ -33,7 +35,7 @@ function version(name) {
   return JSON.parse(readFileSync(new URL(`node_modules/${folder}/package.json`, import.meta.url))).version
 }
 
-const clients = [...[graphqlWs, graphqlSse, apollo, urql].map(inNode), ...foreign.clients]
+const clients = [...[graphqlWs, subscriptionsTransportWs, graphqlSse, eventSource, apollo, urql].map(inNode), ...foreign.clients]
 const chosen = clients.filter(({ name }) => wanted.length === 0 || wanted.includes(name))
 const server = await Server.start(program)
 const operator = await server.operator()

@@ -9,8 +9,8 @@ import { inTime } from '../lib/server.mjs'
 
 const script = fileURLToPath(new URL('../python/client.py', import.meta.url))
 
-async function play(command, at, { sale, key, restart, done }) {
-  const env = { ...process.env, HTTP_URL: at.http, WS_URL: at.ws, TOKEN: at.token, SALE: sale, KEY: key }
+async function play(command, at, { sale, key, restart, done }, more = {}) {
+  const env = { ...process.env, ...more, HTTP_URL: at.http, WS_URL: at.ws, TOKEN: at.token, SALE: sale, KEY: key }
   const child = spawn(command[0], command.slice(1), { env, stdio: ['pipe', 'pipe', 'pipe'] })
   let errors = ''
   child.stderr.on('data', (data) => (errors += data))
@@ -39,8 +39,14 @@ export const clients = [
   PYTHON && {
     name: 'gql',
     version: `${GQL_VERSION} (Python)`,
-    transport: 'HTTP + WebSocket',
+    transport: 'HTTP + graphql-ws',
     play: (at, story) => play([PYTHON, script], at, story),
+  },
+  PYTHON && {
+    name: 'gql',
+    version: `${GQL_VERSION} (Python)`,
+    transport: 'HTTP + WebSocket',
+    play: (at, story) => play([PYTHON, script], at, story, { SUBPROTOCOL: 'graphql-transport-ws' }),
   },
   RUST_CLIENT && {
     name: 'graphql-ws-client',

@@ -13,9 +13,8 @@ from gql.transport.websockets import WebsocketsTransport
 
 AUTHORIZATION = {"authorization": f"Bearer {os.environ['TOKEN']}"}
 
-# Without this gql also offers the older protocol, and takes the server to have chosen that one where the names of the
-# answer's headers are in lower case.
-SUBPROTOCOLS = [WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL]
+# By itself gql offers both protocols, the older one first.
+SUBPROTOCOLS = [os.environ["SUBPROTOCOL"]] if "SUBPROTOCOL" in os.environ else None
 
 SALE = gql("query Sale($id: ID!) { sale(id: $id) { id status } }")
 PURCHASE = gql(
