@@ -1,8 +1,9 @@
 //! Looking up payments and refunds: buyers their own, operators all with their logs.
 
+use super::model::number_parts;
 use super::{Order, Orders, OrdersError};
 use crate::catalog::Audit;
-use crate::kernel::{AuditId, OrderId, PaymentId, RefundId, UserId};
+use crate::kernel::{AuditId, OrderId, PaymentId, RefundId, TicketId, UserId};
 use crate::payments::gateway::Returned;
 use crate::payments::{LogEntry, Payment, PaymentState, Refund, StoredNotification};
 use crate::store;
@@ -46,6 +47,28 @@ impl Orders {
     /// Any payment.
     pub async fn payment(&self, id: PaymentId) -> Result<Option<Payment>, OrdersError> {
         Ok(store::read!(&self.0.db, |conn| sql::payments::find(conn, id).await)?)
+    }
+
+    /// The order that a person means: by its id or number, by the id or number of a payment of it, or by Alipay's number of a
+    /// trade that pays it. All of these stand on receipts. `None` when there is no such order.
+    pub async fn order_of_reference(&self, text: &str) -> Result<Option<OrderId>, OrdersError> {
+        let text = text.trim();
+        if let Ok(order) = text.parse::<OrderId>() {
+            return Ok(Some(order));
+        }
+        if let Some(payment) = text.parse::<PaymentId>().ok().or_else(|| PaymentId::from_number(text)) {
+            return Ok(self.payment(payment).await?.map(|payment| payment.order));
+        }
+        if let Some((sale, epoch, seq)) = number_parts(text) {
+            let sale = store::read!(&self.0.db, |conn| sql::sales::id_of_number(conn, sale).await)?;
+            return Ok(sale.map(|sale| TicketId { sale, epoch, seq }.order()));
+        }
+        let is_trade = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !is_trade {
+            return Ok(None);
+        }
+        let trade = text.to_owned();
+        Ok(store::read!(&self.0.db, |conn| sql::payments::order_of_trade(conn, &trade).await)?)
     }
 
     /// Any refund.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{INT_MAX, Money, SaleId, TicketId, Timestamp, UserId};
+use crate::kernel::{Epoch, INT_MAX, Money, SaleId, Seq, TicketId, Timestamp, UserId};
 
 /// What became of an admitted ticket. The refused states are final from the start; they are rows too, so that every
 /// ticket has exactly one recorded outcome.
@@ -183,6 +183,18 @@ impl Order {
     }
 }
 
+/// The parts of an order's number (see [`Order::number`]): the sale's number, the epoch and the seq. `None` for any other text.
+pub fn number_parts(text: &str) -> Option<(u64, Epoch, Seq)> {
+    let mut parts = text.split('-').map(|part| part.bytes().all(|byte| byte.is_ascii_digit()).then_some(part));
+    let (sale, epoch, seq) = (parts.next()??, parts.next()??, parts.next()??);
+    if parts.next().is_some() {
+        return None;
+    }
+    // What the database can hold.
+    let fits = |number: &u64| i64::try_from(*number).is_ok();
+    Some((sale.parse().ok().filter(fits)?, epoch.parse().ok()?, seq.parse().ok().filter(fits)?))
+}
+
 /// What an accepted purchase answers, and what a buyer asks for afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
@@ -224,6 +236,18 @@ impl Ticket {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_order_number_has_three_parts() {
+        assert_eq!(number_parts("100017-3-000042"), Some((100_017, 3, 42)));
+        assert_eq!(number_parts("1-1-1234567"), Some((1, 1, 1_234_567)));
+        let most = u64::MAX.to_string();
+        let too_large = [format!("{most}-1-1"), format!("1-{most}-1"), format!("1-1-{most}")];
+        for bad in ["", "1", "1-2", "1-2-", "-1-2-3", "1-2-3-4", "1-+2-3", "1-2-3a", "١-2-3"] {
+            assert_eq!(number_parts(bad), None, "{bad}");
+        }
+        assert!(too_large.iter().all(|bad| number_parts(bad).is_none()));
+    }
 
     #[test]
     fn only_the_allowed_transitions_exist() {

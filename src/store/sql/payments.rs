@@ -120,6 +120,16 @@ pub async fn find(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>, Sto
     row.map(Payment::try_from).transpose()
 }
 
+/// The order that the gateway's trade pays, by the trade's number.
+pub async fn order_of_trade(conn: &mut Conn, trade_no: &str) -> Result<Option<OrderId>, StoreError> {
+    Ok(payments::table
+        .filter(payments::method.eq(Method::Alipay.as_str()).and(payments::gateway_trade_no.eq(trade_no)))
+        .select(payments::order_id)
+        .first(conn)
+        .await
+        .optional()?)
+}
+
 /// The attempt that a buyer's key belongs to.
 pub async fn find_by_key(conn: &mut Conn, buyer: UserId, key: &str) -> Result<Option<Payment>, StoreError> {
     let row: Option<Row> = payments::table

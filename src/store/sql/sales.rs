@@ -105,6 +105,11 @@ pub async fn find_session(conn: &mut Conn, id: SessionId) -> Result<Option<Sessi
     Ok(row.map(SessionRow::into_session))
 }
 
+/// The sale whose orders have numbers that begin with this one.
+pub async fn id_of_number(conn: &mut Conn, number: u64) -> Result<Option<SaleId>, StoreError> {
+    Ok(sales::table.filter(sales::number.eq(number as i64)).select(sales::id).first(conn).await.optional()?)
+}
+
 /// The number for the next sale; stays free while the transaction has its turn (see `catalog::take_turn`).
 pub async fn next_number(conn: &mut Conn) -> Result<u64, StoreError> {
     let last = sales::table.select(diesel::dsl::max(sales::number)).first::<Option<i64>>(conn).await?;

@@ -14,6 +14,7 @@ on_profiles!(
     an_operator_closes_a_difference_for_a_reason,
     an_operator_takes_a_mark_away_for_a_reason,
     money_of_another_amount_keeps_its_mark_until_it_is_back,
+    a_payment_is_found_by_what_a_buyer_can_read_out,
 );
 
 const CLOSE: &str = "mutation($d: ID!, $r: String!) { billDifferenceClose(input: { differenceId: $d, reason: $r }) \
@@ -144,4 +145,24 @@ async fn money_of_another_amount_keeps_its_mark_until_it_is_back(till: &Till) {
     until("set aside", async || till.record(&attempt).await["flag"] == "AMOUNT_MISMATCH").await;
     assert_eq!(code(&cleared(till, &payment, "AMOUNT_MISMATCH", REASON).await), "MONEY_WAITS");
     assert!(is_listed(till, &attempt.number).await, "nobody forgets it");
+}
+
+async fn a_payment_is_found_by_what_a_buyer_can_read_out(till: &Till) {
+    let attempt = till.paid().await;
+    let query = "query($id: ID!) { paymentLookup(id: $id) { order { id number } payments { payment { id } number gatewayTradeNumber } } }";
+    let found = async |reference: &str| {
+        till.data(Some(&till.operator), query, json!({ "id": reference })).await["paymentLookup"].clone()
+    };
+    let by_order = found(&attempt.order).await;
+    let payment = &by_order["payments"][0];
+    assert_eq!(by_order["order"]["id"], attempt.order);
+    let references =
+        [&by_order["order"]["number"], &payment["payment"]["id"], &payment["number"], &payment["gatewayTradeNumber"]];
+    for reference in references {
+        assert_eq!(found(reference.as_str().unwrap()).await, by_order, "{reference}");
+        assert_eq!(found(&format!(" {} ", reference.as_str().unwrap())).await, by_order, "pasted with spaces");
+    }
+    for unknown in ["", "0", "999999999-1-000001", "2026112922000000000000000000", "p00", "order_", "a b", "1-2-3-4"] {
+        assert_eq!(found(unknown).await, Value::Null, "{unknown:?}");
+    }
 }

@@ -8,7 +8,7 @@ use crate::api::graphql::types::bills::{BillDifferenceConnection, list_differenc
 use crate::api::graphql::types::connection::PageArgs;
 use crate::api::graphql::types::orders::Order;
 use crate::api::graphql::types::payments::{PaymentLookup, PaymentRecord, RefundRecord, StuckPayments};
-use crate::kernel::{OrderId, PaymentId, RefundId};
+use crate::kernel::RefundId;
 
 /// Queries of payments.
 #[derive(Default)]
@@ -16,22 +16,18 @@ pub struct PaymentsQuery;
 
 #[Object]
 impl PaymentsQuery {
-    /// Operators: the payments and refunds of an order with their logs, by the order's id, or by an id or number of a payment
-    /// of it. Null when there is none. Looking is audited.
+    /// Operators: the payments and refunds of an order with their logs, by anything that a buyer can read out: the order's id or
+    /// number, a payment's id or number, or the number of Alipay's trade. Null when there is none. Looking is audited.
     async fn payment_lookup(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The order's or a payment's id, or what the gateway knows a payment by.")] id: ID,
+        #[graphql(desc = "The order's id or number, a payment's id or number, or Alipay's number of the trade.")]
+        id: ID,
     ) -> Result<Option<PaymentLookup>> {
         let operator = ctx.require_operator()?;
         let orders = &ctx.services().orders;
         let fault = |error| orders_fault(&error);
-        let payment = id.parse::<PaymentId>().ok().or_else(|| PaymentId::from_number(&id));
-        let order = match (id.parse::<OrderId>(), payment) {
-            (Ok(order), _) => Some(order),
-            (_, Some(payment)) => orders.payment(payment).await.map_err(fault)?.map(|payment| payment.order),
-            _ => None,
-        };
+        let order = orders.order_of_reference(&id).await.map_err(fault)?;
         let Some(id) = order else { return Ok(None) };
         let Some(order) = orders.order(id).await.map_err(fault)? else { return Ok(None) };
         orders.audit_look(operator.id, "payment.lookup", id.to_string()).await.map_err(fault)?;
