@@ -219,10 +219,8 @@ async fn old_versions_expectations_and_pipelines_work() {
     let answer = exchange(&server, expecting.as_bytes()).await;
     assert!(answer.contains("HTTP/1.1 200"), "{answer}");
     // Chunks are fine, as the last request of a connection.
-    let chunks = format!(
-        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
-        body.len()
-    );
+    let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n";
+    let chunks = format!("{head}\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
     let answer = exchange(&server, chunks.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\r\nconnection: close\r\n"), "{answer}");
     // What is wrong in the middle of a pipeline is answered in its place.

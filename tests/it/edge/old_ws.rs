@@ -48,9 +48,8 @@ async fn the_first_protocol_that_the_client_offers_counts() {
         ("mqtt, graphql-ws", "graphql-ws"),
         ("mqtt", ""),
     ] {
-        let answer =
-            handshake(&server, "13", "dGhlIHNhbXBsZSBub25jZQ==", &format!("sec-websocket-protocol: {offered}\r\n"));
-        let answer = answer.await;
+        let offer = format!("sec-websocket-protocol: {offered}\r\n");
+        let answer = handshake(&server, "13", "dGhlIHNhbXBsZSBub25jZQ==", &offer).await;
         assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
         let told = answer.lines().find_map(|line| line.strip_prefix("sec-websocket-protocol: ")).unwrap_or_default();
         assert_eq!(told, chosen, "{offered}");
