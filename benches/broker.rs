@@ -106,6 +106,7 @@ async fn open(path: &str) -> anyhow::Result<EmbeddedBroker> {
         partitions: 4,
         envelope_items: 64,
         in_flight: 16,
+        envelope_queue: 4_096,
         publish_timeout: Span(Duration::from_secs(10)),
         redelivery_after: Span(Duration::from_secs(30)),
         broadcast_buffer: 1_024,

@@ -12,7 +12,6 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Accounts, SharedTokens, Viewer};
@@ -32,7 +31,7 @@ use crate::hub::Hub;
 use crate::kernel::{Breaker, Clock, Rng};
 use crate::lifecycle::{Backoff, Shutdown, Supervisor, WorkerStatus};
 use crate::nodes::Leases;
-use crate::orders::publisher::publisher;
+use crate::orders::publisher::Publisher;
 use crate::orders::{Orders, Parts};
 use crate::payments::{PaymentGateway, alipay};
 use crate::points::{self, Points};
@@ -71,7 +70,7 @@ struct Inner {
     supervisor: Supervisor,
     gates_open: AtomicBool,
     database_up: AtomicBool,
-    publishing: parking_lot::Mutex<Option<JoinHandle<()>>>,
+    publisher: Publisher,
     edge: OnceLock<Edge>,
     leaving: OnceLock<CancellationToken>,
 }
@@ -94,13 +93,13 @@ impl App {
         let orphans = Relay::of_orphans(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
         let sales = Sales::new(sales_parts(&config, &db, &broker, &gate, &relay, &clock, &rng))?;
         let (points, tcc) = points_of(&config, &db, &clock, &rng, &metrics, &node);
-        let (publisher, publishing) = publisher(broker.clone(), &config.broker);
+        let publisher = Publisher::new(broker.clone(), &config.broker);
         let gateway = open_payments(&config.payments, &clock)?;
         let orders = Orders::new(Parts {
             db: db.clone(),
             coalescer: Coalescer::new(gate.clone(), &config.gate),
             gate,
-            publisher,
+            publisher: publisher.clone(),
             broker: broker.clone(),
             relay: relay.clone(),
             hub: hub.clone(),
@@ -118,7 +117,6 @@ impl App {
         // A gate that nodes share is opened by whichever of them holds the lease; one's own, by this node.
         let shared_gate = matches!(db, Database::Postgres(_));
         let supervisor = Supervisor::new(rng.clone(), metrics.clone(), Backoff::default());
-        let publishing = parking_lot::Mutex::new(Some(tokio::spawn(publishing.run())));
         let leases = Leases::new(db.clone(), &node, *config.node.lease);
         Ok(Self(Arc::new(Inner {
             config,
@@ -142,7 +140,7 @@ impl App {
             supervisor,
             gates_open: AtomicBool::new(shared_gate),
             database_up: AtomicBool::new(true),
-            publishing,
+            publisher,
             edge: OnceLock::new(),
             leaving: OnceLock::new(),
         })))
@@ -227,9 +225,6 @@ impl App {
     pub async fn stop(&self, hard: &CancellationToken) {
         self.0.accounts.flush().await;
         self.0.supervisor.stop(*self.0.config.server.shutdown_timeout, hard).await;
-        if let Some(publishing) = self.0.publishing.lock().take() {
-            publishing.abort();
-        }
         let registry = self.registry();
         let released = async { tokio::join!(self.0.leases.release(), registry.leave()) };
         if let Ok((Err(error), _) | (_, Err(error))) = tokio::time::timeout(FAREWELL, released).await {
@@ -284,7 +279,7 @@ impl App {
         [
             ("database", self.0.db.breaker().is_some_and(Breaker::is_open)),
             ("gate", self.0.common_gate.as_ref().is_some_and(|gate| gate.breaker().is_open())),
-            ("broker", self.0.broker.refuses()),
+            ("broker", self.0.broker.refuses() || !self.0.publisher.refused_partitions().is_empty()),
             ("payments", self.0.gateway.as_ref().is_some_and(|gateway| gateway.refuses())),
         ]
     }

@@ -11,7 +11,7 @@ pub mod failure;
 pub mod outbox;
 pub mod pulsar;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(feature = "sabotage")]
 pub mod unruly;
 
@@ -112,7 +112,8 @@ pub enum BrokerError {
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
     /// Stores the messages, in order per key. `Ok` only when they will survive a crash of any process (broadcast topics: of any
-    /// process but the consumer's). The messages of one call share their fate. Dropping the future does not take them back.
+    /// process but the consumer's). The messages of one call share their fate if they are for one partition; of those for several, some may
+    /// be stored when it fails. Dropping the future does not take them back.
     async fn publish(&self, topic: Topic, messages: Vec<Message>) -> Result<(), BrokerError>;
 
     /// How many partitions the topic has (1 unless it is ordered).
@@ -146,7 +147,7 @@ pub trait Broker: Send + Sync + 'static {
     /// The partitions of an ordered topic, for people; none of other topics.
     async fn shares(&self, topic: Topic, subscription: &str) -> Result<Vec<Share>, BrokerError>;
 
-    /// Whether purchases are refused at once, because for some time nothing could be stored.
+    /// Whether some partition refuses what is published to it at once, because for some time it stored nothing.
     fn refuses(&self) -> bool {
         false
     }

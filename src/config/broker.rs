@@ -23,6 +23,9 @@ pub struct Broker {
     /// Messages on their way to the broker at the same time, per partition.
     #[schemars(range(min = 1, max = 64))]
     pub in_flight: usize,
+    /// Tickets that may wait to be published, per partition.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub envelope_queue: usize,
     /// How long a publish may take before the answer is "unknown".
     #[schemars(extend("x-min" = "1ms", "x-max" = "5m"))]
     pub publish_timeout: Span,
@@ -75,8 +78,8 @@ pub struct Broker {
     /// The longest wait between two tries to connect (Pulsar).
     #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
     pub reconnect_max: Span,
-    /// How long tickets may wait for brokers that store nothing; after that, until something is stored, a purchase is
-    /// answered "try later" at once (Pulsar).
+    /// How long a partition may store nothing while tickets wait for it; after that, until something is stored, purchases of
+    /// its sales are answered "try later" at once.
     #[schemars(extend("x-min" = "1ms", "x-max" = "1h"))]
     pub refuse_after: Span,
     /// How often each connection is asked for a sign of life (Pulsar).

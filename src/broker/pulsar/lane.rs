@@ -81,15 +81,28 @@ impl Lane {
         self.breaker.is_open()
     }
 
+    /// Whether its task is gone.
+    pub(super) fn has_ended(&self) -> bool {
+        self.jobs.is_closed()
+    }
+
+    /// Refuses publishers who wait for an answer while nothing can be stored.
+    pub(super) fn check(&self) -> Result<(), BrokerError> {
+        // The lane itself finds out when it works again: nobody is let through to try.
+        if self.waited_for && self.breaker.is_open() {
+            return Err(BrokerError::Unavailable("the brokers do not store anything at present".into()));
+        }
+        Ok(())
+    }
+
     /// Enters the lane when there is room; the receiver learns when the messages are stored. Without messages: when
     /// everything is that had entered before.
     pub(super) async fn enter(
         &self,
         messages: Vec<Message>,
     ) -> Result<oneshot::Receiver<Result<(), Sealed>>, BrokerError> {
-        // The lane itself finds out when it works again: nobody is let through to try.
-        if self.waited_for && !messages.is_empty() && self.breaker.is_open() {
-            return Err(BrokerError::Unavailable("the brokers do not store anything at present".into()));
+        if !messages.is_empty() {
+            self.check()?;
         }
         let _turn = self.turn.lock().await;
         let bytes: usize = messages.iter().map(|message| message.payload.len() + message.key.len() + OVERHEAD).sum();

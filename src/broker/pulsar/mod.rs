@@ -176,6 +176,10 @@ impl PulsarBroker {
             return Err(BrokerError::Closed);
         }
         let start = |place: &Place| (layout, Arc::new(Lane::start(&self.shared, place.clone(), layout)));
+        // A lane that a panic has ended must not keep its topic closed.
+        if lanes.get(&place).is_some_and(|(_, lane)| lane.has_ended()) {
+            lanes.remove(&place);
+        }
         Ok(lanes.entry(place).or_insert_with_key(start).1.clone())
     }
 
@@ -207,9 +211,13 @@ impl PulsarBroker {
                     None => ways.push((place, layout, vec![message.clone()])),
                 }
             }
-            let mut receipts = Vec::with_capacity(ways.len());
-            for (place, layout, batch) in ways {
-                receipts.push(self.lane(place, layout)?.enter(batch).await?);
+            let lanes = ways.into_iter().map(|(place, layout, batch)| Ok((self.lane(place, layout)?, batch)));
+            let lanes: Vec<_> = lanes.collect::<Result<_, BrokerError>>()?;
+            // Before anything enters: no healthy lane stores its part of a call that another one refuses.
+            lanes.iter().try_for_each(|(lane, _)| lane.check())?;
+            let mut receipts = Vec::with_capacity(lanes.len());
+            for (lane, batch) in lanes {
+                receipts.push(lane.enter(batch).await?);
             }
             let mut sealed = false;
             for receipt in receipts {

@@ -41,6 +41,7 @@ fn settings() -> config::Broker {
         partitions: 4,
         envelope_items: 64,
         in_flight: 16,
+        envelope_queue: 4_096,
         publish_timeout: Span(Duration::from_secs(10)),
         redelivery_after: Span(Duration::from_secs(REDELIVERY.into())),
         broadcast_buffer: BUFFER,

@@ -50,6 +50,7 @@ fn settings(url: &str, admin_url: &str) -> config::Broker {
         partitions: 4,
         envelope_items: 64,
         in_flight: 16,
+        envelope_queue: 4_096,
         publish_timeout: Span(Duration::from_secs(10)),
         redelivery_after: Span(SECOND * REDELIVERY),
         broadcast_buffer: BUFFER,
