@@ -58,7 +58,8 @@ impl Decider {
             sale_number: self.facts.number,
             buyer: request.buyer,
             quantity: request.quantity,
-            key: Some(request.key.clone()),
+            // Of a former epoch: nobody was told of this ticket (`Orders::still_admitted`), and its key is free for another.
+            key: (request.ticket.epoch >= self.facts.epoch).then(|| request.key.clone()),
             state,
             product_name: self.facts.product_name.clone(),
             unit_price: self.facts.price,
@@ -132,9 +133,10 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_of_another_epoch_is_voided() {
-        for epoch in [1, 3] {
-            assert_eq!(decider(3).decide(&request(1, epoch, 1)).state, OrderState::Voided);
+    fn a_ticket_of_another_epoch_is_voided_and_one_of_a_former_epoch_leaves_its_key() {
+        for (epoch, key) in [(1, None), (3, Some("key-00001"))] {
+            let order = decider(3).decide(&request(1, epoch, 1));
+            assert_eq!((order.state, order.key.as_deref()), (OrderState::Voided, key), "epoch {epoch}");
         }
     }
 

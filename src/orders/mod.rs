@@ -46,3 +46,6 @@ fn fail_point(point: &str) {
 
 #[cfg(not(feature = "sabotage"))]
 const fn fail_point(_: &str) {}
+
+#[cfg(test)]
+mod tests;

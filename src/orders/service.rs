@@ -9,8 +9,7 @@ use super::{Order, OrderState, Ticket};
 use crate::broker::outbox::Relay;
 use crate::broker::{Broker, BrokerError};
 use crate::config;
-use crate::gate::Coalescer;
-use crate::gate::{Gate, GateError, PendingTicket};
+use crate::gate::{Attempt, Coalescer, Gate, GateError, PendingTicket};
 use crate::hub::Hub;
 use crate::kernel::{Clock, OrderId, Rng, SaleId, TicketId, Timestamp, UserId};
 use crate::payments::PaymentGateway;
@@ -143,10 +142,13 @@ impl Orders {
         Ok(found.and_then(|order| own(buyer, order)).filter(|order| order.state.refusal().is_none()))
     }
 
-    /// The buyer's ticket in a sale: the pending one, else the live one, else the newest.
+    /// The buyer's ticket in a sale: the pending one, else the live one, else the newest. A pending one is published before it
+    /// is shown: its buyer may not have been told of it yet, and what is told must last.
     pub async fn ticket_in_sale(&self, buyer: UserId, sale: SaleId) -> Result<Option<Ticket>, OrdersError> {
-        if let Some(pending) = self.0.gate.find_pending_of(sale, buyer).await? {
-            return Ok(Some(queued(pending)));
+        if let Some(PendingTicket { ticket, buyer, key, quantity, at }) =
+            self.0.gate.find_pending_of(sale, buyer).await?
+        {
+            return self.promised(ticket, at, Attempt { buyer, key, quantity }).await.map(Some);
         }
         let order = store::read!(&self.0.db, |conn| sql::orders::find_of_buyer(conn, sale, buyer).await)?;
         Ok(order.map(Arc::new).map(Ticket::decided))

@@ -12,6 +12,7 @@ use crate::gate::{KnownTicket, Units};
 use crate::kernel::{Currency, Epoch, Money, SaleId, Seq, TicketId, Timestamp, UserId};
 use crate::orders::decide::{Decider, SaleFacts};
 use crate::orders::messages::OrderRequest;
+use crate::orders::purchase::is_key;
 use crate::orders::{Closing, ListKey, Order, OrderList, OrderPage, OrderState};
 use crate::payments::{Method, PaymentState};
 use crate::sales::StockLevel;
@@ -423,6 +424,13 @@ pub async fn void(
     request: &OrderRequest,
     now: Timestamp,
 ) -> Result<Option<Order>, StoreError> {
-    let order = Order { state: OrderState::Voided, key: None, ..Decider::new(facts, now).decide(request) };
+    let decided = Decider::new(facts, now).decide(request);
+    // Its buyer may know the ticket: the key stays with it, unless it is no key or belongs to another ticket.
+    let key = decided.key.clone().filter(|key| is_key(key));
+    let order = Order { state: OrderState::Voided, key, ..decided };
+    if insert(conn, &order).await? {
+        return Ok(Some(order));
+    }
+    let order = Order { key: None, ..order };
     Ok(insert(conn, &order).await?.then_some(order))
 }
