@@ -26,9 +26,12 @@ pub struct Gate {
     /// What the names of all keys begin with (Redis).
     #[schemars(length(min = 1, max = 64))]
     pub prefix: String,
-    /// Connections of this node, each shared by many calls (Redis).
+    /// Connections of this node for admissions, each shared by many calls (Redis).
     #[schemars(range(min = 1, max = 64))]
     pub connections: usize,
+    /// Connections of this node for everything else, each shared by many calls (Redis).
+    #[schemars(range(min = 1, max = 64))]
+    pub other_connections: usize,
     /// How long connecting may take (Redis).
     #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
     pub connect_timeout: Span,

@@ -20,6 +20,9 @@ pub struct Limits {
     /// Purchases per user and minute; 0 lifts the limit.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub purchases_per_user_per_minute: u32,
+    /// How long a change waits for the count that nodes share; without an answer the node's own decides (Redis).
+    #[schemars(extend("x-min" = "1ms", "x-max" = "1s"))]
+    pub shared_wait: Span,
     /// Sockets and event streams per address at the same time; 0 lifts the limit.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub streams_per_address: usize,

@@ -7,11 +7,15 @@
 //! persistence gains nothing: turn it off. What can't be noticed from inside, a node that still talks to a primary that
 //! was replaced, is refused behind the gate: its tickets carry an old epoch, and the order writer voids them.
 //!
+//! Admissions have connections of their own: whatever else is asked of Redis (counters, tokens, rebuilds, settling) goes over
+//! others, and can't stand in their way.
+//!
 //! All data is in one primary, because a key belongs to its buyer over all sales: a Redis Cluster is refused.
 //!
 //! A buyer who was admitted takes about 300 bytes (with a key of 36 characters), one who was refused nothing.
 
-mod link;
+mod gather;
+mod pool;
 mod server;
 mod tally;
 mod tokens;
@@ -26,7 +30,7 @@ use data_encoding::BASE64URL_NOPAD;
 use redis::{Cmd, FromRedisValue, RedisError};
 use tokio::time::Instant;
 
-use self::link::{CallError, Link};
+use self::pool::{CallError, Pool, Settings};
 use self::server::Server;
 use super::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, SaleTerms};
 use crate::config;
@@ -53,11 +57,11 @@ const HANDOVERS_MAX: usize = 10_000;
 pub struct RedisGate(Arc<Inner>);
 
 struct Inner {
-    links: Vec<Link>,
+    admissions: Pool,
+    others: Pool,
     prefix: String,
     rng: Rng,
     call_timeout: Duration,
-    breaker: Breaker,
     /// Sweeps asked for since the background task last found nothing left to do; 0 while it does not run.
     sweeps_wanted: AtomicU64,
 }
@@ -69,18 +73,22 @@ impl RedisGate {
     /// that evicts keys, a wrong password. A server that does not answer is no failure: calls fail until it does.
     pub async fn open(config: &config::Gate, rng: &Rng) -> Result<Self, GateError> {
         let server = Arc::new(Server::new(config)?);
-        let breaker = Breaker::new(*config.refuse_after);
-        let mut links = Vec::with_capacity(config.connections);
-        for _ in 0..config.connections.max(1) {
-            let link = Link::open(server.clone(), rng.clone(), *config.reconnect_wait, breaker.clone());
-            links.push(link.await?);
-        }
+        let pool = |size| {
+            let settings = Settings {
+                size,
+                longest_wait: *config.reconnect_wait,
+                call_timeout: *config.call_timeout,
+                breaker: Breaker::new(*config.refuse_after),
+            };
+            Pool::open(server.clone(), rng.clone(), settings)
+        };
+        let (admissions, others) = tokio::try_join!(pool(config.connections), pool(config.other_connections))?;
         Ok(Self(Arc::new(Inner {
-            links,
+            admissions,
+            others,
             prefix: config.prefix.clone(),
             rng: rng.clone(),
             call_timeout: *config.call_timeout,
-            breaker,
             sweeps_wanted: AtomicU64::new(0),
         })))
     }
@@ -92,9 +100,9 @@ impl RedisGate {
         ["FCALL", &function, "1", &self.0.prefix, &sale.to_string(), &epoch.to_string()].map(str::to_owned).into()
     }
 
-    /// Open while Redis has not answered for `gate.refuse_after`: calls fail at once then, until there is a connection again.
+    /// Open while Redis has not answered for `gate.refuse_after`: admissions fail at once then, until there is a connection again.
     pub fn breaker(&self) -> &Breaker {
-        &self.0.breaker
+        self.0.admissions.breaker()
     }
 
     /// Starts a call of one of the library's functions.
@@ -102,28 +110,25 @@ impl RedisGate {
         wire::function(server::library().name.as_str(), name, &self.0.prefix)
     }
 
-    async fn call<T: FromRedisValue>(&self, sale: SaleId, command: &Cmd) -> Result<T, GateError> {
-        let number = usize::from(sale.to_bytes()[15]) % self.0.links.len();
-        self.call_on(&self.0.links[number], command).await
+    /// Anything but an admission.
+    async fn call<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, GateError> {
+        self.call_on(&self.0.others, command).await
     }
 
-    async fn call_on<T: FromRedisValue>(&self, link: &Link, command: &Cmd) -> Result<T, GateError> {
-        if self.0.breaker.is_open() {
-            return Err(GateError("Redis has not answered for a while".to_owned()));
-        }
+    async fn call_on<T: FromRedisValue>(&self, pool: &Pool, command: &Cmd) -> Result<T, GateError> {
         let deadline = Instant::now() + self.0.call_timeout;
         let mut loaded = false;
         for _ in 0..HANDOVERS_MAX {
-            let error = match link.call(command, deadline).await {
+            let error = match pool.call(command, deadline).await {
                 Ok(value) => return T::from_redis_value(value).map_err(|error| GateError(error.to_string())),
                 Err(CallError::Told(error)) => error,
                 Err(CallError::Untold(reason)) => return Err(GateError(reason)),
             };
             if let Some((mark, opener)) = unvouched(&error) {
-                self.take_over(link, &mark, &opener, deadline).await?;
+                self.take_over(pool, &mark, &opener, deadline).await?;
             } else if !loaded && server::lacks_function(&error) {
                 loaded = true;
-                link.load_library(deadline).await?;
+                pool.load_library(deadline).await?;
             } else {
                 return Err(GateError(error.to_string()));
             }
@@ -133,13 +138,13 @@ impl RedisGate {
 
     /// Another version of the library opened the mark: it says whether it saw all since, and ours takes its word, in one
     /// transaction. Whatever comes of it, the call that needed to know is made again.
-    async fn take_over(&self, link: &Link, mark: &str, opener: &str, deadline: Instant) -> Result<(), GateError> {
+    async fn take_over(&self, pool: &Pool, mark: &str, opener: &str, deadline: Instant) -> Result<(), GateError> {
         let word = self.random_name();
         let mut both = redis::pipe();
         both.atomic();
         both.add_command(wire::function(opener, "vouch", &self.0.prefix).arg(mark).arg(&word).clone());
         both.add_command(self.function("adopt").arg(mark).arg(&word).clone());
-        match link.call_all(&both, deadline).await {
+        match pool.call_all(&both, deadline).await {
             Ok(()) => Ok(()),
             Err(CallError::Told(error)) => {
                 tracing::warn!(%error, mark, opener, "the other version of the gate library does not vouch");
@@ -178,7 +183,7 @@ impl RedisGate {
     async fn sweep(&self) -> Result<(), GateError> {
         let mut command = self.function("sweep");
         command.arg(PIECE);
-        while self.call_on::<u64>(&self.0.links[0], &command).await? > 0 {}
+        while self.call::<u64>(&command).await? > 0 {}
         Ok(())
     }
 }
@@ -200,7 +205,7 @@ impl Loading for RedisLoading<'_> {
             for known in piece {
                 wire::push_known(&mut command, known);
             }
-            let () = self.gate.call(self.sale, &command).await?;
+            let () = self.gate.call(&command).await?;
         }
         Ok(())
     }
@@ -208,7 +213,7 @@ impl Loading for RedisLoading<'_> {
     async fn open(self: Box<Self>) -> Result<(), GateError> {
         let mut command = self.gate.function("open");
         command.arg(self.sale.to_string()).arg(&self.mark);
-        let () = self.gate.call(self.sale, &command).await?;
+        let () = self.gate.call(&command).await?;
         self.gate.sweep_soon();
         Ok(())
     }
@@ -229,7 +234,7 @@ impl Gate for RedisGate {
         for attempt in &attempts {
             command.arg(wire::field(attempt.buyer, &attempt.key)).arg(attempt.quantity);
         }
-        let answer: wire::Admission = self.call(sale, &command).await?;
+        let answer: wire::Admission = self.call_on(&self.0.admissions, &command).await?;
         wire::decisions(sale, epoch, attempts.len(), answer)
     }
 
@@ -238,7 +243,7 @@ impl Gate for RedisGate {
         let mut begin = self.function("begin");
         begin.arg(sale.to_string()).arg(&mark).arg(PATIENCE.as_millis() as u64);
         wire::push_terms(&mut begin, &terms);
-        if self.call::<u64>(sale, &begin).await? == 0 {
+        if self.call::<u64>(&begin).await? == 0 {
             return Ok(None);
         }
         Ok(Some(Box::new(RedisLoading { gate: self, sale, mark })))
@@ -248,7 +253,7 @@ impl Gate for RedisGate {
         let mut command = self.function("update");
         command.arg(terms.sale.to_string());
         wire::push_terms(&mut command, &terms);
-        self.call(terms.sale, &command).await
+        self.call(&command).await
     }
 
     async fn settle(&self, tickets: &[TicketId]) -> Result<(), GateError> {
@@ -257,7 +262,7 @@ impl Gate for RedisGate {
             for run in runs {
                 command.arg(run.sale.to_string()).arg(run.epoch).arg(run.first).arg(run.last);
             }
-            let () = self.call(runs[0].sale, &command).await?;
+            let () = self.call(&command).await?;
         }
         Ok(())
     }
@@ -266,7 +271,7 @@ impl Gate for RedisGate {
         let mut command = self.function("release");
         command.arg(ticket.sale.to_string()).arg(ticket.epoch).arg(ticket.seq);
         command.arg(&buyer.to_bytes()[..]).arg(u8::from(restock));
-        self.call(ticket.sale, &command).await
+        self.call(&command).await
     }
 
     async fn pending(&self, sale: SaleId, before: Timestamp, max: usize) -> Result<Vec<PendingTicket>, GateError> {
@@ -274,7 +279,7 @@ impl Gate for RedisGate {
         while after >= 0 && found.len() < max {
             let mut command = self.function("pending");
             command.arg(sale.to_string()).arg(before.as_millis()).arg(after).arg(PIECE);
-            let (epoch, next, tickets): (Epoch, i64, Vec<(u64, Vec<u8>, u32, i64)>) = self.call(sale, &command).await?;
+            let (epoch, next, tickets): (Epoch, i64, Vec<(u64, Vec<u8>, u32, i64)>) = self.call(&command).await?;
             for (seq, field, quantity, at) in tickets {
                 found.push(wire::pending(TicketId { sale, epoch, seq }, &field, quantity, at)?);
             }
@@ -287,29 +292,29 @@ impl Gate for RedisGate {
     async fn find_pending(&self, ticket: TicketId) -> Result<Option<PendingTicket>, GateError> {
         let mut command = self.function("find_pending");
         command.arg(ticket.sale.to_string()).arg(ticket.epoch).arg(ticket.seq);
-        wire::one_pending(ticket.sale, self.call(ticket.sale, &command).await?)
+        wire::one_pending(ticket.sale, self.call(&command).await?)
     }
 
     async fn find_pending_of(&self, sale: SaleId, buyer: UserId) -> Result<Option<PendingTicket>, GateError> {
         let mut command = self.function("find_pending");
         command.arg(sale.to_string()).arg(&buyer.to_bytes()[..]);
-        wire::one_pending(sale, self.call(sale, &command).await?)
+        wire::one_pending(sale, self.call(&command).await?)
     }
 
     async fn counts(&self, sale: SaleId) -> Result<Option<Counts>, GateError> {
         let mut command = self.function("counts");
         command.arg(sale.to_string());
-        let counts: Option<(u64, u64, u64, u64, u64)> = self.call(sale, &command).await?;
+        let counts: Option<(u64, u64, u64, u64, u64)> = self.call(&command).await?;
         Ok(counts.map(wire::counts))
     }
 
     async fn sales(&self) -> Result<Vec<SaleId>, GateError> {
-        let held: Vec<String> = self.call_on(&self.0.links[0], &self.function("sales")).await?;
+        let held: Vec<String> = self.call(&self.function("sales")).await?;
         held.iter().map(|text| text.parse().map_err(|_| wire::unreadable("a sale's id"))).collect()
     }
 
     async fn forget(&self, sale: SaleId) -> Result<(), GateError> {
-        let () = self.call(sale, self.function("forget").arg(sale.to_string())).await?;
+        let () = self.call(self.function("forget").arg(sale.to_string())).await?;
         self.sweep_soon();
         Ok(())
     }

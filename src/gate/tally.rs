@@ -33,6 +33,10 @@ pub struct Over {
 #[async_trait]
 pub trait Tally: Send + Sync + 'static {
     /// Counts an act against its limits, in their order, up to the first that is exhausted. An error says nothing about
-    /// whether it was counted.
+    /// whether it was counted. Dropping the future leaves the act counted.
     async fn count(&self, uses: Vec<Use>) -> Result<Result<(), Over>, GateError>;
+
+    /// Counts an act without waiting for the answer. Whoever turns out to be over a limit is refused by later calls on this
+    /// node, until the next act would be let through. An error says that too much waits to be counted.
+    fn note(&self, uses: Vec<Use>) -> Result<Result<(), Over>, GateError>;
 }

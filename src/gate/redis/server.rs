@@ -4,11 +4,9 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use bb8_redis::RedisConnectionManager;
 use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisError,
-    Value, cmd,
-};
+use redis::{ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, Value, cmd};
 
 use crate::config;
 use crate::gate::GateError;
@@ -76,7 +74,7 @@ fn sabotaged(mut library: Library) -> Library {
 
 /// Where the server is and how to talk to it.
 pub(super) struct Server {
-    client: Client,
+    info: ConnectionInfo,
     /// Without the password.
     shown: String,
     connect_timeout: Duration,
@@ -104,30 +102,24 @@ impl Server {
         let shown = config.url.redacted();
         let unreadable = |error: RedisError| GateError(format!("{shown}: {error}"));
         let info = config.url.expose().into_connection_info().map_err(unreadable)?;
-        // The third version of the protocol tells of the connection's end while no call is under way.
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(info.set_redis_settings(settings)).map_err(unreadable)?;
-        Ok(Self { client, shown, connect_timeout: *config.connect_timeout })
+        Ok(Self { info, shown, connect_timeout: *config.connect_timeout })
     }
 
-    /// A connection to a server that was looked at and has the library. `on_end` is called when the connection ends.
-    pub(super) async fn connect(
+    /// Makes connections to the server.
+    pub(super) fn manager(&self) -> Result<RedisConnectionManager, GateError> {
+        let unreadable = |error: RedisError| GateError(format!("{}: {error}", self.shown));
+        RedisConnectionManager::new(self.info.clone()).map_err(unreadable)
+    }
+
+    /// The connection that this comes to, if the server can be used and has the libraries.
+    pub(super) async fn look_at(
         &self,
-        on_end: impl Fn() + Send + Sync + 'static,
+        connecting: impl Future<Output = Result<MultiplexedConnection, RedisError>>,
     ) -> Result<MultiplexedConnection, ConnectError> {
-        let on_push = move |push: PushInfo| -> Result<(), ()> {
-            if push.kind == PushKind::Disconnection {
-                on_end();
-            }
-            Ok(())
-        };
-        // Calls have a time limit of their own, which also drops the connection.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None)
-            .set_push_sender(on_push);
-        let connecting = async {
-            let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let looking = async {
+            let mut connection = connecting.await?;
+            // The whole look has a limit.
+            connection.set_response_timeout(self.connect_timeout);
             let info: String =
                 cmd("INFO").arg(&["server", "cluster", "memory", "replication"]).query_async(&mut connection).await?;
             if let Some(reason) = unusable(&info) {
@@ -136,7 +128,7 @@ impl Server {
             load_library(&mut connection).await?;
             Ok(connection)
         };
-        match tokio::time::timeout(self.connect_timeout, connecting).await {
+        match tokio::time::timeout(self.connect_timeout, looking).await {
             Ok(result) => result,
             Err(_) => Err(ConnectError::Unreachable(format!("not within {:?}", self.connect_timeout))),
         }

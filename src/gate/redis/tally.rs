@@ -1,56 +1,121 @@
-//! Counters in Redis (`tally.lua`). Acts that come while a call is under way share the next one.
+//! Counters in Redis (`tally.lua`). Acts share calls (see [`gather`]).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use quick_cache::sync::Cache;
 use redis::Cmd;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::gather;
 use super::{RedisGate, server, wire};
 use crate::gate::{GateError, Over, Tally, Use};
 
-/// Acts in one call at most.
-const BATCH: usize = 256;
+/// Who is over a limit is remembered for so many at once (about 100 bytes each). Whoever is forgotten is found out again.
+const REMEMBERED: usize = 10_000;
 
-/// The counters of the distributed profile, over the gate's connections. What finds the queue full is answered with an error at
-/// once, and so is everything while there is no connection.
+/// The counters of the distributed profile, over the connections for all but admissions. What finds the queue full is answered
+/// with an error at once, and so is everything while there is no connection.
 pub struct RedisTally {
     queue: mpsc::Sender<Act>,
+    full: Arc<Full>,
     _task: AbortOnDropHandle<()>,
 }
 
 struct Act {
     uses: Vec<Use>,
-    answer: oneshot::Sender<Result<Result<(), Over>, GateError>>,
+    /// Nobody waits for it when it was only noted.
+    answer: Option<oneshot::Sender<Result<Result<(), Over>, GateError>>>,
+}
+
+/// Buckets that Redis said are full, and until when.
+struct Full {
+    since: Instant,
+    until: Cache<String, Instant>,
+    /// The latest of them, in microseconds after `since`: most of the time nobody is over anything.
+    latest: AtomicU64,
 }
 
 impl RedisTally {
     /// Up to `waiting` acts wait for Redis. Needs a tokio runtime.
     pub fn new(gate: &RedisGate, waiting: usize) -> Self {
         let (queue, acts) = mpsc::channel(waiting.max(1));
-        Self { queue, _task: AbortOnDropHandle::new(tokio::spawn(run(gate.clone(), acts))) }
+        let full = Arc::new(Full::default());
+        let (gate, known) = (gate.clone(), full.clone());
+        let task = tokio::spawn(gather::run(acts, move |acts| answer(gate.clone(), known.clone(), acts)));
+        Self { queue, full, _task: AbortOnDropHandle::new(task) }
+    }
+
+    fn enter(&self, act: Act) -> Result<(), GateError> {
+        self.queue.try_send(act).map_err(|_| GateError("too much waits to be counted".to_owned()))
     }
 }
 
 #[async_trait]
 impl Tally for RedisTally {
     async fn count(&self, uses: Vec<Use>) -> Result<Result<(), Over>, GateError> {
+        if let Some(over) = self.full.find(&uses) {
+            return Ok(Err(over));
+        }
         let (answer, receiver) = oneshot::channel();
-        let full = |_| GateError("too much waits to be counted".to_owned());
-        self.queue.try_send(Act { uses, answer }).map_err(full)?;
+        self.enter(Act { uses, answer: Some(answer) })?;
         receiver.await.map_err(|_| GateError("the runtime is shutting down".to_owned()))?
+    }
+
+    fn note(&self, uses: Vec<Use>) -> Result<Result<(), Over>, GateError> {
+        if let Some(over) = self.full.find(&uses) {
+            return Ok(Err(over));
+        }
+        self.enter(Act { uses, answer: None })?;
+        Ok(Ok(()))
     }
 }
 
-async fn run(gate: RedisGate, mut acts: mpsc::Receiver<Act>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while acts.recv_many(&mut batch, BATCH).await > 0 {
-        let answers = count(&gate, &batch).await;
-        for (number, act) in batch.drain(..).enumerate() {
-            let answer = answers.as_ref().map_err(Clone::clone).map(|answers| answers[number]);
+impl Default for Full {
+    fn default() -> Self {
+        Self { since: Instant::now(), until: Cache::new(REMEMBERED), latest: AtomicU64::new(0) }
+    }
+}
+
+impl Full {
+    /// The first of the buckets that is full.
+    fn find(&self, uses: &[Use]) -> Option<Over> {
+        let now = Instant::now();
+        if self.micros(now) >= self.latest.load(Ordering::Acquire) {
+            return None;
+        }
+        let wait = |one: &Use| self.until.get(&bucket(one))?.checked_duration_since(now);
+        let mut waits = uses.iter().map(wait).enumerate();
+        waits.find_map(|(index, wait)| Some(Over { index, wait: wait.filter(|wait| !wait.is_zero())? }))
+    }
+
+    fn add(&self, one: &Use, wait: Duration) {
+        let until = Instant::now() + wait;
+        self.until.insert(bucket(one), until);
+        self.latest.fetch_max(self.micros(until), Ordering::AcqRel);
+    }
+
+    fn micros(&self, at: Instant) -> u64 {
+        at.duration_since(self.since).as_micros() as u64
+    }
+}
+
+async fn answer(gate: RedisGate, full: Arc<Full>, acts: Vec<Act>) {
+    let answers = count(&gate, &acts).await;
+    for (number, act) in acts.into_iter().enumerate() {
+        let answer = answers.as_ref().map_err(Clone::clone).map(|answers| answers[number]);
+        if let Ok(Err(over)) = answer
+            && let Some(one) = act.uses.get(over.index)
+        {
+            full.add(one, over.wait);
+        }
+        if let Some(waiting) = act.answer {
             // Who asked may have gone.
-            let _ = act.answer.send(answer);
+            let _ = waiting.send(answer);
         }
     }
 }
@@ -61,8 +126,7 @@ async fn count(gate: &RedisGate, acts: &[Act]) -> Result<Vec<Result<(), Over>>, 
         command.arg(act.uses.len());
         act.uses.iter().for_each(|one| push(&mut command, one));
     }
-    let link = gate.0.links.last().ok_or_else(|| wire::unreadable("a connection"))?;
-    let answer: Vec<u64> = gate.call_on(link, &command).await?;
+    let answer: Vec<u64> = gate.call(&command).await?;
     if answer.len() != 2 * acts.len() {
         return Err(wire::unreadable("a count"));
     }
@@ -73,7 +137,11 @@ async fn count(gate: &RedisGate, acts: &[Act]) -> Result<Vec<Result<(), Over>>, 
     Ok(answer.chunks_exact(2).map(over).collect())
 }
 
+fn bucket(one: &Use) -> String {
+    format!("{}:{}", one.limit, one.who)
+}
+
 fn push(command: &mut Cmd, one: &Use) {
     let interval = (one.window / one.quota.get()).as_micros() as u64;
-    command.arg(format!("{}:{}", one.limit, one.who)).arg(interval).arg(interval * u64::from(one.quota.get() - 1));
+    command.arg(bucket(one)).arg(interval).arg(interval * u64::from(one.quota.get() - 1));
 }

@@ -1,4 +1,4 @@
-//! Access tokens in Redis (`tokens.lua`). Look-ups that come while a call is under way share the next one.
+//! Access tokens in Redis (`tokens.lua`). Look-ups share calls (see [`gather`]).
 
 use std::time::Duration;
 
@@ -8,15 +8,13 @@ use redis::Cmd;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::gather::{self, BATCH};
 use super::{RedisGate, server, wire};
 use crate::accounts::{Found, Kept, Life, Live, Role, SharedError, SharedTokens, TokenHash, Viewer};
 use crate::gate::GateError;
 use crate::kernel::{Timestamp, UserId};
 
-/// Tokens in one call at most.
-const BATCH: usize = 256;
-
-/// What the nodes of the distributed profile know of tokens, over the gate's connections. A look-up that finds the queue full is
+/// What the nodes of the distributed profile know of tokens, over the connections for all but admissions. A look-up that finds the queue full is
 /// answered with an error at once, and so is everything while there is no connection.
 pub struct RedisTokens {
     gate: RedisGate,
@@ -33,7 +31,9 @@ impl RedisTokens {
     /// Up to `waiting` look-ups wait for Redis. Needs a tokio runtime.
     pub fn new(gate: &RedisGate, waiting: usize) -> Self {
         let (queue, look_ups) = mpsc::channel(waiting.max(1));
-        Self { gate: gate.clone(), queue, _task: AbortOnDropHandle::new(tokio::spawn(run(gate.clone(), look_ups))) }
+        let asked = gate.clone();
+        let task = tokio::spawn(gather::run(look_ups, move |look_ups| answer(asked.clone(), look_ups)));
+        Self { gate: gate.clone(), queue, _task: AbortOnDropHandle::new(task) }
     }
 }
 
@@ -83,22 +83,18 @@ fn function(gate: &RedisGate, name: &str) -> Cmd {
 }
 
 async fn call<T: redis::FromRedisValue>(gate: &RedisGate, command: &Cmd) -> Result<T, GateError> {
-    let link = gate.0.links.last().ok_or_else(|| wire::unreadable("a connection"))?;
-    gate.call_on(link, command).await
+    gate.call(command).await
 }
 
-async fn run(gate: RedisGate, mut look_ups: mpsc::Receiver<LookUp>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while look_ups.recv_many(&mut batch, BATCH).await > 0 {
-        let answers = find(&gate, &batch).await;
-        for (number, look_up) in batch.drain(..).enumerate() {
-            let answer = match &answers {
-                Ok((life, found)) => read(&found[number]).map(|found| (found, *life)),
-                Err(error) => Err(error.clone()),
-            };
-            // Who asked may have gone.
-            let _ = look_up.answer.send(answer);
-        }
+async fn answer(gate: RedisGate, look_ups: Vec<LookUp>) {
+    let answers = find(&gate, &look_ups).await;
+    for (number, look_up) in look_ups.into_iter().enumerate() {
+        let answer = match &answers {
+            Ok((life, found)) => read(&found[number]).map(|found| (found, *life)),
+            Err(error) => Err(error.clone()),
+        };
+        // Who asked may have gone.
+        let _ = look_up.answer.send(answer);
     }
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use doorbuster::api::health::Vitals as _;
-use doorbuster::broker::Topic;
+use doorbuster::broker::{Topic, partition_for};
 use doorbuster::demo::socket::{Event, Socket, payload};
 use doorbuster::demo::wire;
+use doorbuster::kernel::SaleId;
 use doorbuster::nodes::Leases;
 use doorbuster::orders::rebuild::WRITER;
 use futures_util::future::join_all;
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::support::proxy::{Network, Proxy};
 use crate::support::servers::{FreshDatabase, pulsar, pulsar_admin, redis};
-use crate::support::{PATIENCE, Shop, Terms, until};
+use crate::support::{Front, PATIENCE, Shop, Terms, until};
 
 /// The servers, with a database, keys and topics of one test's own.
 struct Cluster(FreshDatabase, &'static str);
@@ -28,10 +29,15 @@ impl Cluster {
 
     /// A node that finds Redis at this address.
     async fn node_with(&self, name: &str, redis: &str) -> Shop {
+        self.node_set(name, redis, "", "").await
+    }
+
+    /// A node with more settings of `[gate]` and `[broker]`.
+    async fn node_set(&self, name: &str, redis: &str, gate: &str, broker: &str) -> Shop {
         let own = self.0.name();
         let settings = format!(
-            "[gate]\nurl = \"{}\"\nprefix = \"{own}\"\n[broker]\nurl = \"{}\"\nadmin_url = \"{}\"\ntenant = \"{own}\"\n\
-             partitions = 2\n[node]\nname = \"{name}\"\nlease = \"2s\"\n{}",
+            "[gate]\nurl = \"{}\"\nprefix = \"{own}\"\n{gate}\n[broker]\nurl = \"{}\"\nadmin_url = \"{}\"\ntenant = \"{own}\"\n\
+             partitions = 2\n{broker}\n[node]\nname = \"{name}\"\nlease = \"2s\"\n{}",
             redis,
             pulsar(),
             pulsar_admin(),
@@ -269,7 +275,7 @@ async fn an_operator_sees_who_reads_which_partition() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_may_ask_so_often_on_all_nodes_together() {
     let limits = "[limits]\nunlimited = []\nrequests_per_address_per_second = 0\nrequests_per_user_per_second = 0\n\
-                  purchases_per_user_per_minute = 4\n";
+                  purchases_per_user_per_minute = 4\nshared_wait = \"1s\"\n";
     let (_cluster, one, two) = Cluster::two_with(limits).await;
     let buyer = one.buyer("alice").await;
     let query =
@@ -284,4 +290,80 @@ async fn a_user_may_ask_so_often_on_all_nodes_together() {
         }
     }
     assert_eq!(refused, [false, false, false, false, true, true, true, true], "each node alone would let all pass");
+}
+
+/// With answers of Redis that never come, and a call that may wait for them for a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_the_count_that_nodes_share() {
+    let cluster = Cluster(FreshDatabase::create().await, "[limits]\nunlimited = []\n");
+    let proxy = Proxy::before(&redis()).await;
+    let one = cluster.node_set("one", &proxy.url(), "call_timeout = \"1m\"", "").await;
+    let buyer = one.buyer("alice").await;
+    let sale = one.sale(&Terms::default()).await;
+    proxy.set(Network::Frozen);
+    let list = one.data(None, "{ sales(first: 5) { nodes { id } } }", json!({}));
+    let list = timeout(PATIENCE, list).await.expect("a list waits for Redis");
+    assert_eq!(list["sales"]["nodes"][0]["id"], sale);
+    // Refused before the gate would be asked, and after the limits.
+    let purchase = timeout(PATIENCE, one.buy(&buyer, &sale, "short", 1)).await.expect("a purchase waits for its count");
+    assert_eq!(purchase, Err("IDEMPOTENCY_KEY_INVALID".into()));
+    let alone = one.app.metrics().lines().any(|line| {
+        let count = line.strip_prefix("doorbuster_graphql_counted_alone_total ");
+        count.is_some_and(|count| count.parse::<u64>().unwrap() > 0)
+    });
+    assert!(alone, "the purchase was not counted by the node alone");
+    proxy.set(Network::Fine);
+}
+
+/// Queries are counted afterwards: whoever asked too often is refused from then on, by a node that let all of them pass.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_queries_too_often_on_all_nodes_together_is_refused_in_the_end() {
+    let limits = "[limits]\nunlimited = []\nrequests_per_address_per_second = 0\nrequests_per_user_per_second = 6\n";
+    let (_cluster, one, two) = Cluster::two_with(limits).await;
+    let buyer = one.buyer("alice").await;
+    let refused = async |shop: &Shop| who(shop, &buyer).await == Err(json!("RATE_LIMITED"));
+    // Each node alone lets six pass at once, and then one in a sixth of a second: together they let too many pass.
+    until("refused", async || {
+        let asked = (0..5).map(|_| async { (refused(&one).await, refused(&two).await) });
+        join_all(asked).await.into_iter().any(|(one, two)| one || two)
+    })
+    .await;
+}
+
+/// The topic of one partition is sealed behind the node's back, so that nothing can be stored in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_stores_nothing_stops_its_own_sales_only() {
+    let cluster = Cluster(FreshDatabase::create().await, "");
+    let one = cluster.node_set("one", &redis(), "", "publish_timeout = \"12s\"\nin_flight = 1").await;
+    let partition = |sale: &str| partition_for(&sale.parse::<SaleId>().unwrap().to_bytes(), 2);
+    let broken = one.sale(&Terms::default()).await;
+    let healthy = loop {
+        let other = one.sale(&Terms::default()).await;
+        if partition(&other) != partition(&broken) {
+            break other;
+        }
+    };
+    let names: Vec<String> = (0..6).map(|n| format!("buyer{n}")).collect();
+    let buyers = join_all(names.iter().map(|name| one.buyer(name))).await;
+    for sale in [&broken, &healthy] {
+        buy(&one, &buyers[0], sale, "key-00001").await;
+    }
+    let path = format!("order-requests-2-partition-{}/terminate", partition(&broken));
+    let url = format!("{}/admin/v2/persistent/{}/trade/{path}", pulsar_admin(), cluster.0.name());
+    assert!(reqwest::Client::new().post(url).send().await.unwrap().status().is_success());
+    let try_buying = |buyer: &String, sale: &str| {
+        let (front, buyer) = (Front::at(one.address()), buyer.clone());
+        let input = json!({ "s": sale });
+        let query = "mutation($s: ID!) { salePurchase(input: { saleId: $s, idempotencyKey: \"key-00001\" }) \
+                     { ticket { id } userErrors { code } } }";
+        tokio::spawn(async move { front.ask(Some(&buyer), query, input).await })
+    };
+    let waiting = try_buying(&buyers[1], &broken);
+    until("refused", async || one.app.checks().iter().any(|check| check.name == "answers-of-broker")).await;
+    let refused = try_buying(&buyers[2], &broken).await.unwrap();
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{refused}");
+    assert!(!waiting.is_finished(), "it was not refused at once, but with the others");
+    let bought = try_buying(&buyers[3], &healthy).await.unwrap();
+    assert!(bought["data"]["salePurchase"]["ticket"]["id"].is_string(), "{bought}");
+    assert!(!waiting.is_finished(), "a healthy partition waited for a broken one");
 }

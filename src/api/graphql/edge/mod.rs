@@ -207,7 +207,7 @@ impl Edge {
     /// Runs a query or mutation to its answer. A mutation runs to its end even when nobody waits for it any more.
     async fn run(&self, mut prepared: Prepared, info: RequestInfo) -> Result<Answer, Refusal> {
         let (kind, class) = (prepared.operation().kind, prepared.operation().class);
-        self.0.rates.everywhere(&info, class == Class::Purchase).await?;
+        self.0.rates.everywhere(&info, class).await?;
         let permit = self.0.load.enter(class).ok_or_else(|| self.overloaded(class))?;
         let limit = *self.0.config.execution_timeout;
         let measure = prepared.measure();

@@ -1,6 +1,7 @@
 //! How often one address and one user may ask, and buy. Each limit is a leaky bucket (GCRA), counted by this node before
-//! anything else is done. Where nodes share counters, what this node lets through is then counted there; while those do not
-//! answer, the node's own count is all there is.
+//! anything else is done. Where nodes share counters, what this node lets through is then counted there. Changes wait for that
+//! count, for `limits.shared_wait` at most; queries don't wait at all, and whoever turns out to be over a limit is refused from
+//! then on. Without an answer in time, the node's own count is all there is.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -10,14 +11,16 @@ use std::time::Duration;
 use governor::Quota;
 use governor::clock::{Clock, DefaultClock};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::time::timeout;
 
+use super::load::Class;
 use super::meters::Meters;
 use super::refusal::{Cause, Refusal};
 use crate::accounts::throttle::{Throttle, network};
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
 use crate::config::{self, Network};
-use crate::gate::{Tally, Use};
+use crate::gate::{GateError, Tally, Use};
 
 /// What the limit is (draft-ietf-httpapi-ratelimit-headers).
 pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -54,6 +57,7 @@ pub struct Rates<C: Clock = DefaultClock> {
     address: Rate<C>,
     user: Rate<C>,
     purchases: Rate<C>,
+    shared_wait: Duration,
     tally: Option<(Arc<dyn Tally>, Meters)>,
 }
 
@@ -76,6 +80,7 @@ impl<C: Clock + Clone> Rates<C> {
             address: rate("address", config.requests_per_address_per_second, 1, Quota::per_second),
             user: rate("user", config.requests_per_user_per_second, 1, Quota::per_second),
             purchases: rate("purchases", config.purchases_per_user_per_minute, 60, Quota::per_minute),
+            shared_wait: *config.shared_wait,
             tally: None,
         }
     }
@@ -86,14 +91,14 @@ impl<C: Clock + Clone> Rates<C> {
     }
 
     /// Counts a query or mutation that this node let through for all nodes.
-    pub async fn everywhere(&self, info: &RequestInfo, purchases: bool) -> Result<(), Refusal> {
+    pub async fn everywhere(&self, info: &RequestInfo, class: Class) -> Result<(), Refusal> {
         let Some((tally, meters)) = self.tally.as_ref().filter(|_| !self.is_unlimited(info.address)) else {
             return Ok(());
         };
         let user = info.viewer.map(|viewer| viewer.id.to_string());
         let counted = [
             (&self.address, Some(network(info.address).to_string())),
-            (&self.purchases, user.clone().filter(|_| purchases)),
+            (&self.purchases, user.clone().filter(|_| class == Class::Purchase)),
             (&self.user, user),
         ];
         let (rates, uses): (Vec<_>, Vec<_>) =
@@ -101,7 +106,14 @@ impl<C: Clock + Clone> Rates<C> {
         if uses.is_empty() {
             return Ok(());
         }
-        match tally.count(uses).await {
+        let counted = match class {
+            Class::List | Class::Query => tally.note(uses),
+            Class::Change | Class::Purchase => {
+                let late = |_| Err(GateError(format!("not counted within {:?}", self.shared_wait)));
+                timeout(self.shared_wait, tally.count(uses)).await.unwrap_or_else(late)
+            }
+        };
+        match counted {
             Ok(Ok(())) => Ok(()),
             Ok(Err(over)) => Err(rates.get(over.index).unwrap_or(&&self.address).refusal(over.wait)),
             Err(error) => {

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use doorbuster::gate::{Over, RedisTally, Tally, Use};
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
 use super::*;
@@ -99,4 +100,27 @@ async fn who_counts_is_told_when_redis_is_away_and_it_counts_again_afterwards() 
     until("told", async || tally.count(act()).await.is_err()).await;
     proxy.set(Network::Fine);
     until("counted", async || tally.count(act()).await.is_ok()).await;
+}
+
+/// Nobody waits for what is counted afterwards; whoever is over a limit is known by this node without asking again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_noted_counts_afterwards() {
+    let (url, prefix) = (servers::redis(), fresh_prefix());
+    let proxy = Proxy::before(&url).await;
+    let (one, two) = (tally(&proxy.url(), &prefix).await, tally(&url, &prefix).await);
+    let alice = || vec![hourly("user", "alice", 3)];
+    proxy.set(Network::Frozen);
+    for _ in 0..4 {
+        // Its future is ready at once: there is none.
+        assert_eq!(one.note(alice()).unwrap(), Ok(()));
+    }
+    assert_eq!(two.count(vec![hourly("user", "bob", 3)]).await.unwrap(), Ok(()));
+    proxy.set(Network::Fine);
+    until("known to be over", async || one.note(alice()).unwrap().is_err()).await;
+    assert!(two.count(alice()).await.unwrap().is_err(), "the other node was not told");
+    proxy.set(Network::Frozen);
+    let Over { index, wait } = one.count(alice()).now_or_never().expect("asks again").unwrap().unwrap_err();
+    assert!(index == 0 && (1100..=1200).contains(&wait.as_secs()), "{wait:?}");
+    assert_eq!(one.note(vec![hourly("user", "bob", 3)]).unwrap(), Ok(()));
+    proxy.set(Network::Fine);
 }

@@ -1,0 +1,131 @@
+//! Small questions that many ask: those that come while a call is under way share the next one. Where Redis is slow, several
+//! calls are on their way at the same time, so that nobody waits for more than his own answer.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+/// Items in one call at most: less than a millisecond of Redis's time.
+pub(super) const BATCH: usize = 256;
+
+/// Calls on their way at most. With a second between question and answer that is still 4,000 items a second.
+const CALLS: usize = 16;
+
+/// How long items gather while another call is under way. Longer than a call usually takes, so that a quick Redis is asked
+/// one call at a time, with as many items as possible in each.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// Takes items until the queue is closed, and hands them to `call` in batches.
+pub(super) async fn run<T, F>(mut items: mpsc::Receiver<T>, mut call: impl FnMut(Vec<T>) -> F)
+where
+    F: Future<Output = ()>,
+{
+    let mut calls = FuturesUnordered::new();
+    let mut begun = Instant::now();
+    let mut batch = Vec::new();
+    loop {
+        let waits = !calls.is_empty() && items.len() < BATCH;
+        let take = async {
+            if waits {
+                sleep_until(begun + GATHER).await;
+            }
+            items.recv_many(&mut batch, BATCH).await
+        };
+        tokio::select! {
+            Some(ended) = calls.next(), if !calls.is_empty() => {
+                if ended == Err(()) {
+                    tracing::error!("a call of Redis panicked");
+                }
+            }
+            taken = take, if calls.len() < CALLS => {
+                if taken == 0 {
+                    break;
+                }
+                begun = Instant::now();
+                // Who waits for an item of a call that panics is told by its closed channel.
+                let work = AssertUnwindSafe(call(std::mem::take(&mut batch))).catch_unwind();
+                calls.push(work.map(|ended| ended.map_err(drop)));
+            }
+        }
+    }
+    while calls.next().await.is_some() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+    use tokio::sync::{Semaphore, oneshot};
+
+    use super::*;
+
+    type Item = (u32, oneshot::Sender<u32>);
+
+    /// Answers each item with itself once a permit is there; notes the sizes of the calls.
+    fn start(permits: usize) -> (mpsc::Sender<Item>, Arc<Semaphore>, Arc<Mutex<Vec<usize>>>) {
+        let (queue, items) = mpsc::channel::<Item>(10_000);
+        let (open, sizes) = (Arc::new(Semaphore::new(permits)), Arc::<Mutex<Vec<usize>>>::default());
+        let (gate, noted) = (open.clone(), sizes.clone());
+        tokio::spawn(run(items, move |batch| {
+            noted.lock().push(batch.len());
+            let gate = gate.clone();
+            async move {
+                gate.acquire().await.unwrap().forget();
+                for (number, answer) in batch {
+                    assert!(number < 1_000_000, "told to panic");
+                    let _ = answer.send(number);
+                }
+            }
+        }));
+        (queue, open, sizes)
+    }
+
+    fn ask(queue: &mpsc::Sender<Item>, number: u32) -> oneshot::Receiver<u32> {
+        let (answer, receiver) = oneshot::channel();
+        queue.try_send((number, answer)).unwrap();
+        receiver
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_during_a_quick_call_shares_the_next_one() {
+        let (queue, open, sizes) = start(0);
+        let first = ask(&queue, 0);
+        tokio::time::sleep(GATHER / 5).await;
+        let rest: Vec<_> = (1..100).map(|number| ask(&queue, number)).collect();
+        open.add_permits(2);
+        assert_eq!(first.await, Ok(0));
+        for (number, answer) in (1..100).zip(rest) {
+            assert_eq!(answer.await, Ok(number));
+        }
+        assert_eq!(*sizes.lock(), [1, 99]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_calls_do_not_wait_for_each_other_and_are_bounded() {
+        let (queue, open, sizes) = start(0);
+        let mut answers = Vec::new();
+        for number in 0..100 {
+            answers.push(ask(&queue, number));
+            tokio::time::sleep(2 * GATHER).await;
+        }
+        assert_eq!(*sizes.lock(), [1; CALLS], "calls on their way");
+        open.add_permits(CALLS + 1);
+        for (number, answer) in (0..).zip(answers) {
+            assert_eq!(answer.await, Ok(number));
+        }
+        assert_eq!(sizes.lock().len(), CALLS + 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_costs_one_call() {
+        let (queue, _open, _) = start(9);
+        assert!(ask(&queue, 1_000_000).await.is_err());
+        assert_eq!(ask(&queue, 1).await, Ok(1));
+    }
+}

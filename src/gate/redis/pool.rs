@@ -1,0 +1,326 @@
+//! Connections to Redis, managed by bb8. Each carries many calls at once: they are written as they come and answered in their
+//! order, so a caller takes a handle and puts the connection back at once. A connection that turned out to be dead is replaced,
+//! by a task that tries again until there is a server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bb8::ManageConnection;
+use bb8_redis::RedisConnectionManager;
+use futures_util::FutureExt as _;
+use parking_lot::Mutex;
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, Pipeline, RedisError, Value};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::server::{ConnectError, Server};
+use crate::gate::GateError;
+use crate::kernel::retry::Backoff;
+use crate::kernel::{Breaker, Rng};
+
+/// The first wait after a failure; it doubles up to `gate.reconnect_wait`.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+
+/// A connection that nobody used for this long is asked for a sign of life first; and how often the pool is looked at, so that
+/// a server that went away is noticed without calls.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// bb8 asks for a limit on waiting. Calls bring their own, which is shorter.
+const LONGER_THAN_ANY_CALL: Duration = Duration::from_secs(24 * 3_600);
+
+/// Why a call has no answer.
+pub(super) enum CallError {
+    /// The server said no.
+    Told(RedisError),
+    /// There is no connection, or no answer came: whether the server acted is unknown.
+    Untold(String),
+}
+
+/// What a pool is made of.
+pub(super) struct Settings {
+    /// Connections.
+    pub(super) size: usize,
+    /// The longest wait before a lost connection is tried again.
+    pub(super) longest_wait: Duration,
+    /// How long a sign of life may take.
+    pub(super) call_timeout: Duration,
+    /// Is told whether the server answers.
+    pub(super) breaker: Breaker,
+}
+
+pub(super) struct Pool {
+    connections: bb8::Pool<Manager>,
+    state: watch::Receiver<State>,
+    breaker: Breaker,
+    _watching: AbortOnDropHandle<()>,
+    _closes: DropGuard,
+}
+
+#[derive(Clone)]
+enum State {
+    /// Nothing is known yet.
+    Connecting,
+    /// The last try succeeded. Who finds no connection waits for the next one.
+    Up,
+    /// The last try failed. Who finds no connection is told so at once, with this reason.
+    Down(Arc<ConnectError>),
+}
+
+impl Pool {
+    /// Returns when the first try to connect is over; fails only when the server answered and can't be used.
+    pub(super) async fn open(server: Arc<Server>, rng: Rng, settings: Settings) -> Result<Self, GateError> {
+        let Settings { size, longest_wait, call_timeout, breaker } = settings;
+        let (state, mut first) = watch::channel(State::Connecting);
+        let closed = CancellationToken::new();
+        let manager = Manager {
+            redis: server.manager()?,
+            server,
+            rng,
+            longest_wait,
+            call_timeout,
+            breaker: breaker.clone(),
+            state,
+            closed: closed.clone(),
+        };
+        let size = u32::try_from(size.max(1)).unwrap_or(1);
+        let connections = bb8::Pool::builder()
+            .max_size(size)
+            .min_idle(size)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            // The manager tries again by itself.
+            .retry_connection(false)
+            .connection_timeout(LONGER_THAN_ANY_CALL)
+            .build_unchecked(manager);
+        let watching = AbortOnDropHandle::new(tokio::spawn(watch_over(connections.clone(), call_timeout)));
+        let state = first.clone();
+        let pool = Self { connections, state, breaker, _watching: watching, _closes: closed.drop_guard() };
+        match &*first.wait_for(|state| !matches!(state, State::Connecting)).await.map_err(|_| closed_error())? {
+            State::Down(error) if matches!(**error, ConnectError::Unusable(_)) => Err(GateError(error.to_string())),
+            _ => Ok(pool),
+        }
+    }
+
+    /// Open while the server has not answered for some time: calls fail at once then, until there is a connection again.
+    pub(super) const fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    /// One command.
+    pub(super) async fn call(&self, command: &Cmd, deadline: Instant) -> Result<Value, CallError> {
+        let Lent { mut connection, health } = self.lend(deadline).await?;
+        let answer = timeout_at(deadline, command.query_async(&mut connection)).await;
+        self.judge(&health, answer)
+    }
+
+    /// Several commands; only whether they went through.
+    pub(super) async fn call_all(&self, commands: &Pipeline, deadline: Instant) -> Result<(), CallError> {
+        let Lent { mut connection, health } = self.lend(deadline).await?;
+        let answer = timeout_at(deadline, commands.exec_async(&mut connection)).await;
+        self.judge(&health, answer)
+    }
+
+    /// Loads the library again, which somebody has removed.
+    pub(super) async fn load_library(&self, deadline: Instant) -> Result<(), GateError> {
+        let Lent { mut connection, .. } = self.lend(deadline).await.map_err(GateError::from)?;
+        let loading = timeout_at(deadline, super::server::load_library(&mut connection)).await;
+        loading.map_err(|_| GateError(no_answer()))?.map_err(|error| GateError(error.to_string()))
+    }
+
+    /// A connection that is sound as far as is known.
+    async fn lend(&self, deadline: Instant) -> Result<Lent, CallError> {
+        // Nearly always there is one. To ask is also what makes the pool replace a dead one.
+        let mut waiting = Box::pin(self.connections.get());
+        if let Some(connection) = (&mut waiting).now_or_never() {
+            return lent(connection);
+        }
+        if self.breaker.is_open() {
+            return Err(CallError::Untold("Redis has not answered for a while".to_owned()));
+        }
+        let mut state = self.state.clone();
+        let settled = async {
+            tokio::select! {
+                biased;
+                connection = waiting => lent(connection),
+                down = state.wait_for(|state| matches!(state, State::Down(_))) => match down.as_deref() {
+                    Ok(State::Down(error)) => Err(CallError::Untold(error.to_string())),
+                    _ => Err(CallError::Untold(closed_error().0)),
+                },
+            }
+        };
+        let late = |_| Err(CallError::Untold("no connection to Redis in time".to_owned()));
+        timeout_at(deadline, settled).await.unwrap_or_else(late)
+    }
+
+    /// A connection that fails, does not answer in time or leads to a server that may not write any more is not used again.
+    fn judge<T>(
+        &self,
+        health: &Health,
+        answer: Result<Result<T, RedisError>, tokio::time::error::Elapsed>,
+    ) -> Result<T, CallError> {
+        match answer {
+            Ok(Ok(value)) => {
+                self.breaker.works();
+                Ok(value)
+            }
+            // The client's own limit on waiting is the call's.
+            Ok(Err(error)) if error.is_timeout() => Err(self.unanswered(health)),
+            Ok(Err(error)) if error.is_io_error() || error.is_unrecoverable_error() => {
+                health.breaks(&error.to_string());
+                Err(CallError::Untold(error.to_string()))
+            }
+            Ok(Err(error)) => {
+                if matches!(error.code(), Some("READONLY" | "MASTERDOWN" | "LOADING")) {
+                    health.breaks(&error.to_string());
+                }
+                Err(CallError::Told(error))
+            }
+            Err(_) => Err(self.unanswered(health)),
+        }
+    }
+
+    fn unanswered(&self, health: &Health) -> CallError {
+        self.breaker.fails();
+        health.breaks(&no_answer());
+        CallError::Untold(no_answer())
+    }
+}
+
+fn lent(
+    connection: Result<bb8::PooledConnection<'_, Manager>, bb8::RunError<ConnectError>>,
+) -> Result<Lent, CallError> {
+    connection.map(|connection| connection.clone()).map_err(|error| CallError::Untold(error.to_string()))
+}
+
+/// Uses each connection now and then, as a call would, so that those that died are replaced.
+async fn watch_over(connections: bb8::Pool<Manager>, call_timeout: Duration) {
+    let mut tick = interval(IDLE);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        for _ in 0..connections.state().connections {
+            // Whether there is one, and why not, is told elsewhere.
+            let _ = timeout(call_timeout, connections.get()).await;
+        }
+    }
+}
+
+/// A handle of a connection.
+#[derive(Clone)]
+struct Lent {
+    connection: MultiplexedConnection,
+    health: Arc<Health>,
+}
+
+/// What is known of a connection.
+struct Health {
+    broken: AtomicBool,
+    /// It is being asked for a sign of life: broken, if that never ends.
+    asked: AtomicBool,
+    used: Mutex<Instant>,
+}
+
+impl Health {
+    fn breaks(&self, reason: &str) {
+        if !self.broken.swap(true, Ordering::AcqRel) {
+            tracing::warn!(reason, "connection to Redis dropped");
+        }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire) || self.asked.load(Ordering::Acquire)
+    }
+}
+
+/// Makes connections to a server that was looked at and has the libraries.
+struct Manager {
+    redis: RedisConnectionManager,
+    server: Arc<Server>,
+    rng: Rng,
+    longest_wait: Duration,
+    call_timeout: Duration,
+    breaker: Breaker,
+    state: watch::Sender<State>,
+    closed: CancellationToken,
+}
+
+impl Manager {
+    async fn try_connect(&self) -> Result<Lent, ConnectError> {
+        let mut connection = self.server.look_at(self.redis.connect()).await?;
+        // Calls have a limit of their own, after which the connection is dropped.
+        connection.set_response_timeout(self.call_timeout);
+        let (broken, asked, used) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::new(Instant::now()));
+        Ok(Lent { connection, health: Arc::new(Health { broken, asked, used }) })
+    }
+
+    async fn connect_in_the_end(&self) -> Lent {
+        let mut backoff = Backoff::new(self.rng.clone(), FIRST_WAIT.min(self.longest_wait), self.longest_wait);
+        loop {
+            match self.try_connect().await {
+                Ok(lent) => {
+                    self.breaker.works();
+                    tracing::info!(server = %self.server, "connected to Redis");
+                    self.state.send_replace(State::Up);
+                    return lent;
+                }
+                Err(error) => {
+                    self.breaker.fails();
+                    tracing::warn!(%error, server = %self.server, "no connection to Redis");
+                    self.state.send_replace(State::Down(Arc::new(error)));
+                }
+            }
+            sleep(backoff.next_wait()).await;
+        }
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = Lent;
+    type Error = ConnectError;
+
+    /// Ends when there is a connection, or the pool is gone.
+    async fn connect(&self) -> Result<Lent, ConnectError> {
+        let gone = || ConnectError::Unreachable(closed_error().0);
+        self.closed.run_until_cancelled(self.connect_in_the_end()).await.ok_or_else(gone)
+    }
+
+    async fn is_valid(&self, lent: &mut Lent) -> Result<(), ConnectError> {
+        let health = &lent.health;
+        let unused = std::mem::replace(&mut *health.used.lock(), Instant::now()).elapsed();
+        if unused >= IDLE && !health.is_broken() {
+            health.asked.store(true, Ordering::Release);
+            let alive = self.redis.is_valid(&mut lent.connection).await;
+            health.asked.store(false, Ordering::Release);
+            if let Err(error) = alive {
+                self.breaker.fails();
+                health.breaks(&error.to_string());
+            }
+        }
+        if health.is_broken() { Err(ConnectError::Unreachable("the connection is dead".to_owned())) } else { Ok(()) }
+    }
+
+    fn has_broken(&self, lent: &mut Lent) -> bool {
+        lent.health.is_broken()
+    }
+}
+
+impl From<CallError> for GateError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Told(error) => Self(error.to_string()),
+            CallError::Untold(reason) => Self(reason),
+        }
+    }
+}
+
+fn closed_error() -> GateError {
+    GateError("the runtime is shutting down".to_owned())
+}
+
+fn no_answer() -> String {
+    "Redis did not answer in time".to_owned()
+}
