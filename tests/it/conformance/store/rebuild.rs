@@ -9,7 +9,7 @@ use doorbuster::gate::{
 };
 use doorbuster::hub::Hub;
 use doorbuster::kernel::{Epoch, Rng, SaleId, TicketId, Timestamp, UserId};
-use doorbuster::orders::publisher::publisher;
+use doorbuster::orders::publisher::Publisher;
 use doorbuster::orders::rebuild::Rebuilt;
 use doorbuster::orders::reconcile::Reconciler;
 use doorbuster::orders::{Orders, Parts};
@@ -122,7 +122,7 @@ fn behind(place: &Place, meanwhile: Option<Meanwhile>) -> (Arc<Probe>, Orders) {
     let orders = Orders::new(Parts {
         relay: doorbuster::broker::Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker),
         coalescer: Coalescer::new(gate.clone(), &config.gate),
-        publisher: publisher(broker.clone(), &config.broker).0,
+        publisher: Publisher::new(broker.clone(), &config.broker),
         db,
         gate,
         broker,
