@@ -1,5 +1,7 @@
 //! `[broker]`: what carries messages.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -79,7 +81,7 @@ pub struct Broker {
     #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
     pub reconnect_max: Span,
     /// How long a partition may store nothing while tickets wait for it; after that, until something is stored, purchases of
-    /// its sales are answered "try later" at once.
+    /// its sales are answered "try later" at once (Pulsar; embedded: `publish_timeout`).
     #[schemars(extend("x-min" = "1ms", "x-max" = "1h"))]
     pub refuse_after: Span,
     /// How often each connection is asked for a sign of life (Pulsar).
@@ -97,6 +99,12 @@ pub struct Broker {
 }
 
 impl Broker {
+    /// How long a partition may store nothing before its sales are refused. The embedded broker has one journal for all of them:
+    /// there a disk that stalls for a moment refuses nobody.
+    pub fn patience(&self) -> Duration {
+        if self.url.expose() == "embedded:" { *self.publish_timeout } else { *self.refuse_after }
+    }
+
     pub(super) fn validate(&self, check: &mut Check<'_>) {
         let known = self.url.expose() == "embedded:" || matches!(self.url.scheme(), Some("pulsar" | "pulsar+ssl"));
         check.require(known, &["broker.url"], "must be \"embedded:\" or \"pulsar://…\"");

@@ -69,7 +69,7 @@ impl Publisher {
             in_flight: config.in_flight,
             queue: config.envelope_queue,
             publish_timeout: *config.publish_timeout,
-            refuse_after: *config.refuse_after,
+            refuse_after: config.patience(),
         };
         Self(Arc::new(Inner { broker, bounds, lanes: RwLock::default() }))
     }

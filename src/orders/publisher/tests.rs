@@ -2,7 +2,7 @@ use super::*;
 use crate::accounts::testing::NotingBroker;
 use crate::broker::partition_for;
 use crate::broker::testing::Double;
-use crate::config::{Config, Span};
+use crate::config::{Config, Secret, Span};
 use crate::kernel::{TicketId, Timestamp, UserId};
 
 const PARTITIONS: u32 = 4;
@@ -15,6 +15,7 @@ fn broker(stuck: &[u32]) -> Arc<Double> {
 
 fn publisher(broker: &Arc<Double>) -> Publisher {
     let config = config::Broker {
+        url: Secret::new("pulsar://broker"),
         envelope_items: 8,
         in_flight: 2,
         envelope_queue: 16,
