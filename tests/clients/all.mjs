@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const program = process.argv[2]
-const failed = ['audit', 'cop', 'hostile', 'crowd', 'examples', 'run'].filter((name) => {
+const failed = ['audit', 'cop', 'conformance', 'hostile', 'crowd', 'examples', 'run'].filter((name) => {
   const script = fileURLToPath(new URL(`${name}.mjs`, import.meta.url))
   return spawnSync(process.execPath, [script, program], { stdio: 'inherit' }).status !== 0
 })

@@ -168,7 +168,6 @@ async fn requests_are_named() {
 async fn introspection_can_be_switched_off() {
     let server = start().await;
     assert!(query(&server, "{ __schema { queryType { name } } }").await.get("data").is_some());
-    assert!(query(&server, "{ doubel(n: 1) }").await.to_string().contains("Did you mean"));
     let server = start_with(|config| config.graphql.introspection = false).await;
     let answer = query(&server, "{ doubel(n: 1) }").await;
     assert_eq!(answer["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");

@@ -137,8 +137,8 @@ fn mask(fault: &mut ServerError, request_id: &str) {
 }
 
 /// The executor's `InputValueError` leaves no other trace than how it begins; errors of resolvers that come from Rust
-/// errors carry their source. `Expected input type` is what an argument meets that a variable of a wrong type, or one
-/// without a value, got past the executor's validator: its rule about variables' positions never runs (7.2.1).
+/// errors carry their source. `Expected input type` is what an argument meets that can't be null, has a default, and is given
+/// a variable that is null.
 fn is_about_input(error: &ServerError) -> bool {
     let beginnings = ["Failed to parse \"", "Expected input type \"", "Variable "];
     error.source.is_none() && beginnings.iter().any(|beginning| error.message.starts_with(beginning))

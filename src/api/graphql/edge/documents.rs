@@ -1,41 +1,36 @@
 //! Documents that were found good: parsed, within the limits and valid. They are remembered, so that the next request
 //! with the same text pays for none of that.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
-    VariableDefinition,
-};
-use async_graphql::parser::{Error as ParseError, parse_query};
-use async_graphql::{Name, Positioned, Request, ServerError, Value, Variables};
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use apollo_compiler::ast::{self, Document as Parsed};
+use apollo_compiler::executable;
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{ExecutableDocument, Node};
+use async_graphql::parser::types::{OperationDefinition, OperationType, Type, VariableDefinition};
+use async_graphql::{Name, Positioned, Value, Variables};
 use quick_cache::sync::Cache;
-use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use super::engine::Engine;
 use super::guard::{self, Limits, Measure, Measurer};
+use super::language::coerce::Declared;
+use super::language::collect::{Open, Template, collect, declared};
+use super::language::{Language, Places};
 use super::load::Class;
-use super::params::{Hash, Params, Source, variables};
-use super::refusal::{Cause, ERRORS_MAX, Refusal, error};
-use super::shared;
-use super::shortcut::{Plan, Planned, Ready, Shortcut};
+use super::params::{Hash, Params, Source};
+use super::prepared::Prepared;
+use super::refusal::{Cause, Refusal};
+use super::shortcut::{Plan, Shortcut};
 use super::trusted::{Manifest, Trusted};
-use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
 use crate::config;
-
-/// No operation has this name: asking for it validates a document and executes nothing.
-const NO_OPERATION: &str = "\0";
 
 /// The documents known to be good, keyed by their text and by their hash. The caches keep what is asked for often (S3-FIFO):
 /// a stranger who sends many different documents once does not push out the ones in use. Trusted documents are never
 /// pushed out.
 pub struct Documents {
-    engine: Arc<dyn Engine>,
+    language: Arc<Language>,
     known: Cache<Arc<str>, Arc<Document>>,
     registered: Cache<Hash, Arc<Document>>,
     trusted: Trusted<Arc<Document>>,
@@ -47,42 +42,44 @@ pub struct Documents {
 }
 
 /// A good document.
-struct Document {
-    text: Arc<str>,
-    parsed: ExecutableDocument,
-    operations: Vec<Operation>,
-}
-
-/// One operation of a good document, with variables.
-pub struct Prepared {
-    document: Arc<Document>,
-    index: usize,
-    /// Empty where there is a shortcut.
-    variables: Variables,
-    shortcut: Option<(Ready, Box<RawValue>)>,
-    /// What the client wants to know about the operation's size.
-    measure: Option<Measure>,
+pub struct Document {
+    /// Its text.
+    pub text: Arc<str>,
+    /// What it is written for.
+    pub language: Arc<Language>,
+    /// Its operations.
+    pub operations: Vec<Operation>,
+    /// Kept where the size of an operation depends on variables.
+    parsed: Option<Parsed>,
+    /// Kept where what is selected depends on variables.
+    valid: Option<Valid<ExecutableDocument>>,
 }
 
 /// What is known about one operation of a document.
 pub struct Operation {
-    name: Option<Name>,
+    /// Its name.
+    pub name: Option<Name>,
     /// Its kind.
     pub kind: OperationType,
     /// What it is to the shop.
     pub class: Class,
-    measure: Measure,
+    /// Its size.
+    pub measure: Measure,
     /// Whether its answers are the same for everyone.
-    shared: bool,
-    plan: Option<Arc<dyn Plan>>,
-    fragments: Vec<Name>,
+    pub shared: bool,
+    /// A way around the executor.
+    pub plan: Option<Arc<dyn Plan>>,
+    /// Its variables.
+    pub declared: Vec<Declared>,
+    /// What it selects, unless variables decide.
+    pub template: Option<Arc<Template>>,
 }
 
 impl Documents {
     /// Remembers as many documents as the configuration says. `shared` names the subscription fields whose answers are
     /// the same for everyone. Of `trusted`, those that do not fit the schema are left out.
     pub fn new(
-        engine: Arc<dyn Engine>,
+        engine: &dyn Engine,
         limits: Limits,
         shared: &'static [&'static str],
         shortcut: Option<Arc<dyn Shortcut>>,
@@ -90,7 +87,7 @@ impl Documents {
         config: &config::Graphql,
     ) -> Self {
         let mut documents = Self {
-            engine,
+            language: Arc::new(Language::new(&engine.sdl())),
             known: Cache::new(config.document_cache as usize),
             registered: Cache::new(config.persisted_cache as usize),
             trusted: Trusted::default(),
@@ -147,38 +144,38 @@ impl Documents {
     /// Parses, measures and validates.
     fn check(&self, text: &str) -> Result<Arc<Document>, Refusal> {
         guard::scan(text, &self.limits)?;
-        let parsed = parse_query(text).map_err(|error| unparsable(&error))?;
-        if let Some(key) = guard::repeated_key(text) {
-            let message = format!("There can be only one input field named \"{key}\".");
-            return Err(Refusal::new(Cause::Document, Code::GraphqlValidationFailed, message));
+        let parsed = Language::parse(text)?;
+        let measures = self.measure(&parsed)?;
+        let valid = self.language.validate(&parsed)?;
+        let places = Places::new(text);
+        let mut operations = Vec::with_capacity(measures.len());
+        for (operation, measure) in guard::operations(&parsed).zip(measures) {
+            // A valid document has the operations that were parsed, each with a name of its own.
+            if let Ok(valid_operation) = valid.operations.get(operation.name.as_deref()) {
+                operations.push(self.operation(&valid, valid_operation, measure, &places));
+            }
         }
-        let operations = self.operations(&parsed)?;
-        self.validate(&parsed)?;
-        Ok(Arc::new(Document { text: text.into(), parsed, operations }))
+        let varies = operations.iter().any(|operation| operation.measure.varies);
+        let is_open = operations.iter().any(|operation| operation.template.is_none());
+        Ok(Arc::new(Document {
+            text: text.into(),
+            language: self.language.clone(),
+            operations,
+            parsed: varies.then_some(parsed),
+            valid: is_open.then_some(valid),
+        }))
     }
 
     /// The operation that the parameters ask for, if it may run. `may_send_any`: documents that are not trusted, too.
     pub fn prepare(&self, params: Params, may_send_any: bool) -> Result<Prepared, Refusal> {
         let document = self.find(&params.document, may_send_any)?;
         let index = document.find(params.operation_name.as_deref())?;
-        let mut prepared = Prepared { document, index, variables: Variables::default(), shortcut: None, measure: None };
-        let plan = prepared.operation().plan.as_ref().filter(|_| !params.cost);
-        let ready = plan.zip(params.variables.as_deref()).and_then(|(plan, json)| plan.read(json.get()));
-        match (ready, params.variables) {
-            // What the shortcut has read is what the operation needs.
-            (Some(ready), Some(json)) => prepared.shortcut = Some((ready, json)),
-            (_, json) => {
-                prepared.variables = variables(json.as_deref())?;
-                prepared.check_variables()?;
-            }
-        }
+        let mut prepared = Prepared::new(document, index, params.variables, params.cost)?;
         let mut measure = prepared.operation().measure;
-        if measure.varies {
-            let document = &prepared.document.parsed;
-            let mut measurer = Measurer::new(document, Some(&prepared.variables), &self.limits);
-            measure = measurer.measure(&prepared.definition().node)?;
+        if let Some(variables) = prepared.variables().filter(|_| measure.varies) {
+            measure = prepared.document().measure(index, variables, &self.limits)?;
         }
-        prepared.measure = params.cost.then_some(measure);
+        prepared.tell(params.cost.then_some(measure));
         Ok(prepared)
     }
 
@@ -200,55 +197,46 @@ impl Documents {
         Value::Object(sizes.into_iter().map(|(name, of, limit)| (Name::new(name), size(of, limit))).collect())
     }
 
-    fn operations(&self, parsed: &ExecutableDocument) -> Result<Vec<Operation>, Refusal> {
+    /// The sizes of the operations, if all are within the limits.
+    fn measure(&self, parsed: &Parsed) -> Result<Vec<Measure>, Refusal> {
         let mut measurer = Measurer::new(parsed, None, &self.limits);
         measurer.aliases()?;
-        let mut operations = Vec::with_capacity(parsed.operations.iter().len());
-        for (name, definition) in parsed.operations.iter() {
-            let measure = measurer.measure(&definition.node)?;
-            self.check_rules(&definition.node, &measure)?;
-            operations.push(Operation {
-                name: name.cloned(),
-                kind: definition.node.ty,
-                class: class(definition.node.ty, &measure),
-                measure,
-                shared: is_shared(&definition.node, self.shared),
-                plan: self.shortcut.as_ref().and_then(|shortcut| shortcut.plan(&definition.node)),
-                fragments: reachable(parsed, &definition.node.selection_set.node),
-            });
+        let mut measures = Vec::new();
+        for operation in guard::operations(parsed) {
+            let measure = measurer.measure(operation)?;
+            if measure.introspects && !self.introspection {
+                let message = "Introspection is switched off on this server.";
+                return Err(Refusal::new(Cause::Document, Code::GraphqlValidationFailed, message));
+            }
+            measures.push(measure);
         }
         measurer.check_walk()?;
-        Ok(operations)
+        Ok(measures)
     }
 
-    /// What the executor's validator does not ask (GraphQL, September 2025, section 5.2.4).
-    fn check_rules(&self, operation: &OperationDefinition, measure: &Measure) -> Result<(), Refusal> {
-        let problem = if measure.introspects && !self.introspection {
-            "Introspection is switched off on this server."
-        } else if operation.ty == OperationType::Subscription && measure.root_fields != 1 {
-            "A subscription must have exactly one root field."
-        } else if operation.ty == OperationType::Subscription && measure.conditional_root {
-            "A subscription must not have @skip or @include on its root field."
-        } else {
-            return Ok(());
-        };
-        Err(Refusal::new(Cause::Document, Code::GraphqlValidationFailed, problem))
-    }
-
-    /// Has the executor validate the document: it does so before it finds that the operation asked for is not there.
-    fn validate(&self, parsed: &ExecutableDocument) -> Result<(), Refusal> {
-        let mut request = Request::new("").operation_name(NO_OPERATION);
-        request.set_parsed_query(parsed.clone());
-        // Validation never waits; if it did one day, this would say so at once in every test.
-        let mut response = self.engine.execute(request).now_or_never().unwrap_or_default();
-        if !self.introspection {
-            response.errors.iter_mut().for_each(keep_secret);
-        }
-        let missed_operation = |error: &ServerError| error.locations.is_empty() && error.message.contains(NO_OPERATION);
-        match response.errors.as_slice() {
-            [error] if missed_operation(error) => Ok(()),
-            [] => Err(Refusal::new(Cause::Internal, Code::InternalServerError, "The document could not be validated.")),
-            _ => Err(Refusal::of(Cause::Document, Code::GraphqlValidationFailed, response.errors)),
+    fn operation(
+        &self,
+        document: &Valid<ExecutableDocument>,
+        operation: &Node<executable::Operation>,
+        measure: Measure,
+        places: &Places,
+    ) -> Operation {
+        let kind = kind(operation.operation_type);
+        let declared = declared(&self.language, operation, places);
+        let template = collect(&self.language, document, operation, None, places).ok();
+        let shortcut = self.shortcut.as_ref().zip(template.as_ref());
+        let plan = shortcut.and_then(|(shortcut, template)| shortcut.plan(&definition(kind, &declared, template)));
+        let root = operation.root_fields(document).next();
+        Operation {
+            name: operation.name.as_ref().map(Name::new),
+            kind,
+            class: class(kind, &measure),
+            measure,
+            shared: kind == OperationType::Subscription
+                && root.is_some_and(|field| self.shared.contains(&&*field.name)),
+            plan,
+            declared,
+            template: template.map(Arc::new),
         }
     }
 }
@@ -269,71 +257,32 @@ impl Document {
             Refusal::new(Cause::Document, Code::OperationResolutionFailure, message)
         })
     }
-}
 
-impl Prepared {
-    /// What is known about the operation.
-    pub fn operation(&self) -> &Operation {
-        &self.document.operations[self.index]
-    }
-
-    /// What the answer is to say about the operation's size, if the client asked.
-    pub fn measure(&self) -> Option<Measure> {
-        self.measure
-    }
-
-    /// The answer by a way around the executor, if there is one for this request.
-    pub fn shortcut(&mut self, info: &RequestInfo) -> Result<Option<BoxFuture<'static, Planned>>, Refusal> {
-        let Some((ready, json)) = self.shortcut.take() else { return Ok(None) };
-        let answer = ready(info);
-        if answer.is_none() {
-            self.variables = variables(Some(&json))?;
+    /// What an operation selects with these variables.
+    pub fn template(&self, operation: &Operation, variables: &Variables) -> Result<Arc<Template>, Refusal> {
+        if let Some(template) = &operation.template {
+            return Ok(template.clone());
         }
-        Ok(answer)
+        let document = self.valid.as_ref();
+        let found =
+            document.and_then(|document| Some((document, document.operations.get(operation.name.as_deref()).ok()?)));
+        let Some((document, definition)) = found else { unreachable!("kept for operations without a template") };
+        let collected = collect(&self.language, document, definition, Some(variables), &Places::new(&self.text));
+        collected.map(Arc::new).map_err(|open| match open {
+            Open::Null(name) => {
+                let message = format!("Variable \"${name}\" decides what is selected, and can't be null.");
+                Refusal::new(Cause::Document, Code::BadUserInput, message)
+            }
+            Open::Undecided => unreachable!("variables are known"),
+        })
     }
 
-    /// For the executor: a document of this operation alone, and the variables.
-    pub fn request(self) -> Request {
-        let fragments = &self.document.parsed.fragments;
-        let fragment = |name: &Name| Some((name.clone(), fragments.get(name)?.clone()));
-        let document = ExecutableDocument {
-            operations: DocumentOperations::Single(self.definition().clone()),
-            fragments: self.operation().fragments.iter().filter_map(fragment).collect(),
-        };
-        let mut request = Request::new("").variables(self.variables);
-        request.set_parsed_query(document);
-        request
-    }
-
-    /// What makes another subscription the same as this one; `None` when its answers are not for everyone.
-    pub fn shared_key(&self) -> Option<shared::Key> {
-        let operation = self.operation();
-        operation.shared.then(|| shared::Key::new(&self.document.text, operation.name.as_deref(), &self.variables))
-    }
-
-    /// Refuses variables without a value where the operation needs one.
-    fn check_variables(&self) -> Result<(), Refusal> {
-        let lacks_value = |variable: &&Positioned<VariableDefinition>| {
-            let given = self.variables.get(&variable.node.name.node);
-            let absent = given.is_none() && variable.node.default_value.is_none();
-            !variable.node.var_type.node.nullable && (absent || given == Some(&Value::Null))
-        };
-        let complaint = |variable: &Positioned<VariableDefinition>| {
-            let VariableDefinition { name, var_type, .. } = &variable.node;
-            let message = format!("Variable \"${}\" of type {} needs a value.", name.node, var_type.node);
-            error(Code::BadUserInput, message, Some(variable.pos))
-        };
-        let variables = self.definition().node.variable_definitions.iter();
-        let errors: Vec<_> = variables.filter(lacks_value).take(ERRORS_MAX).map(complaint).collect();
-        if errors.is_empty() { Ok(()) } else { Err(Refusal::of_errors(Cause::Document, errors)) }
-    }
-
-    fn definition(&self) -> &Positioned<OperationDefinition> {
-        match (&self.document.parsed.operations, &self.operation().name) {
-            (DocumentOperations::Multiple(all), Some(name)) => &all[name],
-            (DocumentOperations::Single(only), _) => only,
-            (DocumentOperations::Multiple(_), None) => unreachable!("operations of such a document have names"),
-        }
+    /// The size of an operation with these variables, if it is within the limits.
+    fn measure(&self, index: usize, variables: &Variables, limits: &Limits) -> Result<Measure, Refusal> {
+        let Some(parsed) = &self.parsed else { return Ok(self.operations[index].measure) };
+        let mut measurer = Measurer::new(parsed, Some(variables), limits);
+        let Some(operation) = guard::operations(parsed).nth(index) else { return Ok(self.operations[index].measure) };
+        Ok(measurer.measure(operation)?)
     }
 }
 
@@ -347,22 +296,6 @@ fn untrusted() -> Refusal {
     Refusal::new(Cause::Forbidden, Code::Forbidden, message)
 }
 
-/// Takes the suggestions out of a message: by guessing, they would give away the schema that can't be asked for.
-fn keep_secret(error: &mut ServerError) {
-    if let Some(end) = error.message.find(" Did you mean ") {
-        error.message.truncate(end);
-    }
-}
-
-/// The parser draws the line at which it stopped, which may be the whole document: only what it expected is told.
-fn unparsable(error: &ParseError) -> Refusal {
-    let drawing = error.to_string();
-    let reason = drawing.rsplit_once("\n  = ").map_or(drawing.as_str(), |(_, reason)| reason);
-    let message = format!("The document can't be parsed: {}.", reason.trim().trim_end_matches('.'));
-    let error = ServerError { locations: error.positions().collect(), ..ServerError::new(message, None) };
-    Refusal::of(Cause::Unparsable, Code::GraphqlParseFailed, vec![error])
-}
-
 fn class(kind: OperationType, measure: &Measure) -> Class {
     match kind {
         OperationType::Mutation if measure.once > 0 => Class::Purchase,
@@ -373,36 +306,30 @@ fn class(kind: OperationType, measure: &Measure) -> Class {
     }
 }
 
-/// Whether the operation is a subscription to one of the shared fields and nothing else.
-fn is_shared(operation: &OperationDefinition, shared: &[&str]) -> bool {
-    let [item] = operation.selection_set.node.items.as_slice() else { return false };
-    match &item.node {
-        Selection::Field(field) => {
-            operation.ty == OperationType::Subscription && shared.contains(&field.node.name.node.as_str())
-        }
-        Selection::FragmentSpread(_) | Selection::InlineFragment(_) => false,
+fn kind(kind: ast::OperationType) -> OperationType {
+    match kind {
+        ast::OperationType::Query => OperationType::Query,
+        ast::OperationType::Mutation => OperationType::Mutation,
+        ast::OperationType::Subscription => OperationType::Subscription,
     }
 }
 
-/// The fragments that the selection needs, directly or through others.
-fn reachable(document: &ExecutableDocument, set: &SelectionSet) -> Vec<Name> {
-    let mut found = HashSet::new();
-    let mut sets = vec![set];
-    while let Some(set) = sets.pop() {
-        for item in &set.items {
-            match &item.node {
-                Selection::Field(field) => sets.push(&field.node.selection_set.node),
-                Selection::InlineFragment(inline) => sets.push(&inline.node.selection_set.node),
-                Selection::FragmentSpread(spread) => {
-                    let name = &spread.node.fragment_name.node;
-                    if let Some(fragment) = document.fragments.get(name)
-                        && found.insert(name.clone())
-                    {
-                        sets.push(&fragment.node.selection_set.node);
-                    }
-                }
-            }
-        }
+/// The operation as a shortcut looks at it, fragments expanded.
+fn definition(kind: OperationType, declared: &[Declared], template: &Template) -> OperationDefinition {
+    let variable = |variable: &Declared| {
+        let at = variable.place;
+        let definition = VariableDefinition {
+            name: Positioned::new(variable.name.clone(), at),
+            var_type: Positioned::new(Type::new(&variable.ty.to_string())?, at),
+            directives: Vec::new(),
+            default_value: variable.default.clone().map(|value| Positioned::new(value, at)),
+        };
+        Some(Positioned::new(definition, at))
+    };
+    OperationDefinition {
+        ty: kind,
+        variable_definitions: declared.iter().filter_map(variable).collect(),
+        directives: Vec::new(),
+        selection_set: template.set.clone(),
     }
-    found.into_iter().collect()
 }

@@ -1,16 +1,49 @@
 //! What the transports need of a GraphQL executor, so that they know no schema type.
 
-use async_graphql::{ObjectType, Request, Response, Schema, SubscriptionType};
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
+use async_graphql::{ObjectType, Positioned, Request, Response, SDLExportOptions, Schema, SubscriptionType};
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+use super::language::collect::Template;
+
+/// An operation in which nothing is left to decide.
+pub struct Executable {
+    request: Request,
+    template: Arc<Template>,
+}
+
+impl Executable {
+    /// Of this operation; the template has the form of its answers.
+    pub fn new(operation: Positioned<OperationDefinition>, template: Arc<Template>) -> Self {
+        let mut request = Request::new("");
+        let operations = DocumentOperations::Single(operation);
+        request.set_parsed_query(ExecutableDocument { operations, fragments: HashMap::new() });
+        Self { request, template }
+    }
+
+    /// With something that resolvers can ask for.
+    #[must_use]
+    pub fn data<D: Any + Send + Sync>(self, data: D) -> Self {
+        Self { request: self.request.data(data), ..self }
+    }
+}
+
 /// Executes operations.
 pub trait Engine: Send + Sync + 'static {
+    /// The definition of its schema.
+    fn sdl(&self) -> String;
+
     /// Runs a query or mutation.
-    fn execute(&self, request: Request) -> BoxFuture<'static, Response>;
+    fn execute(&self, operation: Executable) -> BoxFuture<'static, Response>;
 
     /// Runs a subscription.
-    fn stream(&self, request: Request) -> BoxStream<'static, Response>;
+    fn stream(&self, operation: Executable) -> BoxStream<'static, Response>;
 }
 
 impl<Q, M, S> Engine for Schema<Q, M, S>
@@ -19,12 +52,24 @@ where
     M: ObjectType + 'static,
     S: SubscriptionType + 'static,
 {
-    fn execute(&self, request: Request) -> BoxFuture<'static, Response> {
-        let schema = self.clone();
-        Box::pin(async move { schema.execute(request).await })
+    fn sdl(&self) -> String {
+        self.sdl_with_options(SDLExportOptions::new().include_specified_by())
     }
 
-    fn stream(&self, request: Request) -> BoxStream<'static, Response> {
-        self.execute_stream(request)
+    fn execute(&self, Executable { request, template }: Executable) -> BoxFuture<'static, Response> {
+        let schema = self.clone();
+        Box::pin(async move {
+            let mut response = schema.execute(request).await;
+            template.shape.form(&mut response);
+            response
+        })
+    }
+
+    fn stream(&self, Executable { request, template }: Executable) -> BoxStream<'static, Response> {
+        let form = move |mut response: Response| {
+            template.shape.form(&mut response);
+            response
+        };
+        self.execute_stream(request).map(form).boxed()
     }
 }

@@ -11,8 +11,8 @@ pub mod fuzzing;
 mod measure;
 mod scan;
 
-pub use measure::{Measure, Measurer, Unfit};
-pub use scan::{Scan, repeated_key, scan};
+pub use measure::{Measure, Measurer, Unfit, operations};
+pub use scan::{Scan, scan};
 
 /// A limit that a document is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -2,8 +2,8 @@
 //! front of async-graphql, which executes. It knows no type of the schema.
 //!
 //! A request goes through [`media`], [`address`], [`rates`], [`auth`] and [`access`], [`params`], [`guard`] and [`documents`]
-//! (parsed, measured, validated, remembered; or [`trusted`] from the start), and is then let in ([`load`]), executed
-//! ([`engine`]) and answered ([`answer`], [`refusal`]). Streams are [`operation`]s polled by [`ws`] or [`sse`], woken by the
+//! (parsed, measured, validated by [`language`], remembered; or [`trusted`] from the start), gets its variables ([`prepared`]),
+//! and is then let in ([`load`]), executed ([`engine`]) and answered ([`answer`], [`refusal`]). Streams are [`operation`]s polled by [`ws`] or [`sse`], woken by the
 //! [`wheel`], and [`shared`] where their answers are the same for everyone.
 
 mod access;
@@ -16,11 +16,13 @@ pub mod engine;
 mod given;
 pub mod guard;
 mod http;
+pub mod language;
 mod load;
 pub mod media;
 pub mod meters;
 mod operation;
 mod params;
+mod prepared;
 mod rates;
 pub mod refusal;
 pub mod shared;
@@ -68,12 +70,13 @@ pub use shared::SlotReporter;
 use access::Access;
 use address::Addresses;
 use answer::Answer;
-use documents::{Documents, Prepared};
+use documents::Documents;
 use engine::Engine;
 use guard::{Limits, Measure};
 use load::{Class, Load};
 use meters::Meters;
 use params::Params;
+use prepared::Prepared;
 use rates::Rates;
 use refusal::{Cause, Refusal};
 use shared::Shared;
@@ -158,7 +161,7 @@ impl Edge {
         let adapting = tokio::spawn(load.clone().adapt());
         let (trusted, meters) = (&parts.trusted, Meters::default());
         Self(Arc::new(Inner {
-            documents: Documents::new(engine.clone(), limits, shared_fields, parts.shortcut, trusted, &config),
+            documents: Documents::new(&*engine, limits, shared_fields, parts.shortcut, trusted, &config),
             shared: Shared::new(engine.clone()),
             engine,
             auth: parts.auth,
@@ -222,7 +225,7 @@ impl Edge {
             };
         }
         let request_id = info.request_id.clone();
-        let execution = AssertUnwindSafe(self.0.engine.execute(prepared.request().data(info))).catch_unwind();
+        let execution = AssertUnwindSafe(self.0.engine.execute(prepared.executable().data(info))).catch_unwind();
         let execution = async move {
             let _permit = permit;
             execution.await

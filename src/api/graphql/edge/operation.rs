@@ -13,7 +13,7 @@ use futures_util::stream::BoxStream;
 
 use super::Edge;
 use super::answer::Answer;
-use super::documents::Prepared;
+use super::prepared::Prepared;
 use super::refusal::Refusal;
 use super::shared::Subscriber;
 use super::wheel::Seat;
@@ -76,10 +76,10 @@ impl Running {
         let edge = edge.clone();
         Self(match prepared.operation().kind {
             OperationType::Subscription => match prepared.shared_key() {
-                Some(key) => Source::Shared(edge.shared().join(key, seat, || prepared.request())),
+                Some(key) => Source::Shared(edge.shared().join(key, seat, || prepared.executable())),
                 None => {
                     let request_id = info.request_id.as_str().into();
-                    let request = prepared.request().data(info);
+                    let request = prepared.executable().data(info);
                     let request = match &versions {
                         Some(versions) => request.data(versions.clone()),
                         None => request,

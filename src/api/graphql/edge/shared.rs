@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock, Weak};
 
-use async_graphql::{Request, Response, Variables};
+use async_graphql::{Response, Variables};
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
 use super::answer::Answer;
-use super::engine::Engine;
+use super::engine::{Engine, Executable};
 use super::operation::Event;
 use super::wheel::{NEWS, Seat, shrink};
 use crate::api::graphql::context::{RequestInfo, TokenIn};
@@ -91,7 +91,7 @@ impl Shared {
     }
 
     /// Joins the group of this key, or begins it with `request`. `seat` is told when there is news.
-    pub fn join(self: &Arc<Self>, key: Key, seat: &Arc<Seat>, request: impl FnOnce() -> Request) -> Subscriber {
+    pub fn join(self: &Arc<Self>, key: Key, seat: &Arc<Seat>, request: impl FnOnce() -> Executable) -> Subscriber {
         let mut groups = self.groups.lock();
         let present = groups.get(&key).and_then(Weak::upgrade);
         let subscriber = present.as_ref().and_then(|group| group.admit(seat)).unwrap_or_else(|| {
@@ -110,7 +110,7 @@ impl Shared {
         self.groups.lock().len()
     }
 
-    fn begin(self: &Arc<Self>, key: Key, request: Request) -> Arc<Group> {
+    fn begin(self: &Arc<Self>, key: Key, request: Executable) -> Arc<Group> {
         let home = Arc::downgrade(self);
         let group = Arc::new(Group { key, home, state: Mutex::default(), driver: OnceLock::new() });
         let reporter = SlotReporter::default();

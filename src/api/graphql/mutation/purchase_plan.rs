@@ -18,6 +18,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::orders::{SalePurchasePayload, SalePurchaseUserError};
 use crate::api::graphql::context::Services;
+use crate::api::graphql::edge::language::shape::MARK;
 use crate::api::graphql::edge::shortcut::{Plan, Planned, Ready, Shortcut};
 use crate::api::graphql::types::orders::PurchaseTicket;
 use crate::orders::PurchaseRequest;
@@ -194,7 +195,8 @@ fn fields(set: &Positioned<SelectionSet>) -> Option<Vec<&Positioned<Field>>> {
         let Selection::Field(field) = &item.node else { return None };
         let key = &field.node.response_key().node;
         let repeated = found.iter().any(|other| other.node.response_key().node == *key);
-        if repeated || !field.node.directives.is_empty() {
+        // An object of which nothing is left is for the executor.
+        if repeated || key == MARK || !field.node.directives.is_empty() {
             return None;
         }
         found.push(field);

@@ -1,8 +1,8 @@
 //! What must be so whatever the text: for the tests here, and for the fuzzer (`fuzz/`).
 
-use async_graphql::parser::parse_query;
+use apollo_compiler::ast::Document;
 
-use super::{Limits, Measurer, repeated_key, scan};
+use super::{Limits, Measurer, operations, scan};
 
 /// Panics where the guard is wrong about this text.
 pub fn check(text: &str) {
@@ -24,15 +24,14 @@ pub fn check(text: &str) {
     let counted = scan(text, &open).map(|scan| (scan.tokens, scan.nesting));
     assert_eq!(counted, Ok(slow_count(text)), "{text}");
     assert!(counted.is_ok_and(|(tokens, nesting)| tokens <= text.len() && nesting <= tokens));
-    let _ = repeated_key(text);
     let limits = Limits { bytes: 32 * 1024, tokens: 2000, nesting: 40, ..open };
     if scan(text, &limits).is_ok()
-        && let Ok(document) = parse_query(text)
+        && let Ok(document) = Document::parse(text, "fuzz")
     {
         let mut measurer = Measurer::new(&document, None, &limits);
-        for (_, operation) in document.operations.iter() {
+        for operation in operations(&document) {
             // An operation may be unfit; it may not take the process down.
-            let _ = measurer.measure(&operation.node);
+            let _ = measurer.measure(operation);
         }
         let _ = measurer.check_walk();
     }

@@ -1,10 +1,10 @@
 //! One walk over a parsed document.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 
-use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet};
-use async_graphql::{Name, Positioned, Value, Variables};
+use apollo_compiler::Node;
+use apollo_compiler::ast::{Definition, Document, Field, FragmentDefinition, OperationDefinition, Selection, Value};
+use async_graphql::{Value as Given, Variables};
 
 use super::{Exceeded, Limits};
 
@@ -17,7 +17,6 @@ const WALK_FACTOR: usize = 4;
 
 /// The size of an operation, fragments expanded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub struct Measure {
     /// Fields.
     pub fields: usize,
@@ -37,8 +36,6 @@ pub struct Measure {
     pub varies: bool,
     /// Whether `__schema` or `__type` is at the root.
     pub introspects: bool,
-    /// Whether `@skip` or `@include` is at the root.
-    pub conditional_root: bool,
 }
 
 /// Why an operation may not run.
@@ -47,7 +44,7 @@ pub enum Unfit {
     /// It is over a limit.
     Exceeded(Exceeded),
     /// This fragment spreads itself.
-    Cycle(Name),
+    Cycle(String),
 }
 
 impl From<Exceeded> for Unfit {
@@ -58,9 +55,10 @@ impl From<Exceeded> for Unfit {
 
 /// Measures the operations of one document; what a fragment adds is worked out once.
 pub struct Measurer<'a> {
-    document: &'a ExecutableDocument,
+    document: &'a Document,
     variables: Option<&'a Variables>,
     limits: &'a Limits,
+    definitions: HashMap<&'a str, &'a FragmentDefinition>,
     /// `None` while the fragment is being measured.
     fragments: HashMap<&'a str, Option<Measure>>,
     /// Fields of all operations measured so far.
@@ -70,13 +68,17 @@ pub struct Measurer<'a> {
 impl<'a> Measurer<'a> {
     /// For a document and the variables it is to run with. Without variables, the cost of an operation that depends
     /// on them is not held against the limit.
-    pub fn new(document: &'a ExecutableDocument, variables: Option<&'a Variables>, limits: &'a Limits) -> Self {
-        Self { document, variables, limits, fragments: HashMap::new(), walked: 0 }
+    pub fn new(document: &'a Document, variables: Option<&'a Variables>, limits: &'a Limits) -> Self {
+        let mut definitions: HashMap<&str, &FragmentDefinition> = HashMap::new();
+        for fragment in document.definitions.iter().filter_map(Definition::as_fragment_definition) {
+            definitions.entry(&fragment.name).or_insert(fragment);
+        }
+        Self { document, variables, limits, definitions, fragments: HashMap::new(), walked: 0 }
     }
 
     /// The size of one operation, if it is within the limits.
     pub fn measure(&mut self, operation: &'a OperationDefinition) -> Result<Measure, Unfit> {
-        let measure = self.selections(&operation.selection_set.node, Some(operation), 0)?;
+        let measure = self.selections(&operation.selection_set, 0)?;
         self.walked = self.walked.saturating_add(measure.fields);
         let limits = self.limits;
         let cost_is_known = self.variables.is_some() || !measure.varies;
@@ -97,9 +99,9 @@ impl<'a> Measurer<'a> {
 
     /// Whether the validator can walk the whole document, once all its operations were measured.
     pub fn check_walk(mut self) -> Result<(), Unfit> {
-        let document = self.document;
-        for name in document.fragments.keys() {
-            let measure = self.fragment(name, None, 0)?;
+        let names: Vec<&str> = self.definitions.keys().copied().collect();
+        for name in names {
+            let measure = self.fragment(name, 0)?;
             self.walked = self.walked.saturating_add(measure.fields);
         }
         let limit = self.limits.fields.saturating_mul(WALK_FACTOR);
@@ -108,66 +110,49 @@ impl<'a> Measurer<'a> {
 
     /// The aliases in the whole document, if they are within the limit.
     pub fn aliases(&self) -> Result<usize, Unfit> {
-        let operations = self.document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
-        let fragments = self.document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
-        let count = operations.chain(fragments).map(aliases).sum();
+        let sets = self.document.definitions.iter().map(|definition| match definition {
+            Definition::OperationDefinition(operation) => operation.selection_set.as_slice(),
+            Definition::FragmentDefinition(fragment) => fragment.selection_set.as_slice(),
+            _ => &[],
+        });
+        let count = sets.map(aliases).sum();
         if count > self.limits.aliases { Err(Exceeded::Aliases(self.limits.aliases).into()) } else { Ok(count) }
     }
 
-    fn selections(
-        &mut self,
-        set: &'a SelectionSet,
-        operation: Option<&'a OperationDefinition>,
-        level: usize,
-    ) -> Result<Measure, Unfit> {
+    fn selections(&mut self, set: &'a [Selection], level: usize) -> Result<Measure, Unfit> {
         if level > RECURSION_MAX {
             return Err(Exceeded::Depth(self.limits.depth).into());
         }
         let mut total = Measure::default();
-        for item in &set.items {
-            total.conditional_root |= is_conditional(&item.node);
-            total.add(match &item.node {
-                Selection::Field(field) => self.field(&field.node, operation, level)?,
-                Selection::FragmentSpread(spread) => {
-                    self.fragment(&spread.node.fragment_name.node, operation, level)?
-                }
-                Selection::InlineFragment(inline) => {
-                    self.selections(&inline.node.selection_set.node, operation, level + 1)?
-                }
+        for item in set {
+            total.add(match item {
+                Selection::Field(field) => self.field(field, level)?,
+                Selection::FragmentSpread(spread) => self.fragment(&spread.fragment_name, level)?,
+                Selection::InlineFragment(inline) => self.selections(&inline.selection_set, level + 1)?,
             });
         }
         Ok(total)
     }
 
-    fn fragment(
-        &mut self,
-        name: &'a Name,
-        operation: Option<&'a OperationDefinition>,
-        level: usize,
-    ) -> Result<Measure, Unfit> {
-        match self.fragments.get(name.as_str()) {
+    fn fragment(&mut self, name: &'a str, level: usize) -> Result<Measure, Unfit> {
+        match self.fragments.get(name) {
             Some(Some(measure)) => return Ok(*measure),
-            Some(None) => return Err(Unfit::Cycle(name.clone())),
+            Some(None) => return Err(Unfit::Cycle(name.to_owned())),
             None => {}
         }
         // An unknown fragment adds nothing here; the validator names it.
-        let Some(fragment) = self.document.fragments.get(name) else { return Ok(Measure::default()) };
+        let Some(&fragment) = self.definitions.get(name) else { return Ok(Measure::default()) };
         self.fragments.insert(name, None);
-        let measure = self.selections(&fragment.node.selection_set.node, operation, level + 1)?;
+        let measure = self.selections(&fragment.selection_set, level + 1)?;
         self.fragments.insert(name, Some(measure));
         Ok(measure)
     }
 
-    fn field(
-        &mut self,
-        field: &'a Field,
-        operation: Option<&'a OperationDefinition>,
-        level: usize,
-    ) -> Result<Measure, Unfit> {
-        let name = field.name.node.as_str();
-        let set = &field.selection_set.node;
-        let below = if set.items.is_empty() { Measure::default() } else { self.selections(set, operation, level + 1)? };
-        let (times, varies) = self.multiplier(field, below.paged, operation);
+    fn field(&mut self, field: &'a Field, level: usize) -> Result<Measure, Unfit> {
+        let name = field.name.as_str();
+        let set = &field.selection_set;
+        let below = if set.is_empty() { Measure::default() } else { self.selections(set, level + 1)? };
+        let (times, varies) = self.multiplier(field, below.paged);
         let is_list = times.is_some();
         let times = times.unwrap_or(1);
         Ok(Measure {
@@ -180,31 +165,32 @@ impl<'a> Measurer<'a> {
             paged: matches!(name, "edges" | "nodes"),
             varies: varies || below.varies,
             introspects: matches!(name, "__schema" | "__type"),
-            conditional_root: false,
         })
     }
 
     /// How often what is below the field is answered: `first` or `last`, the length of a list of ids, or the default
     /// page where the selection is a connection's, `None` for what is no list; and whether a variable decides.
-    fn multiplier(&self, field: &Field, paged: bool, operation: Option<&OperationDefinition>) -> (Option<usize>, bool) {
-        let varies = Cell::new(false);
-        let times = field.arguments.iter().filter_map(|(name, value)| {
-            let counts: fn(&Value) -> Option<usize> = match name.node.as_str() {
-                "first" | "last" => page,
-                other if other.ends_with("ids") || other.ends_with("Ids") => length,
-                _ => return None,
+    fn multiplier(&self, field: &Field, paged: bool) -> (Option<usize>, bool) {
+        let (mut times, mut varies) = (None, false);
+        for argument in &field.arguments {
+            let is_page = match argument.name.as_str() {
+                "first" | "last" => true,
+                other if other.ends_with("ids") || other.ends_with("Ids") => false,
+                _ => continue,
             };
-            let value = value.node.clone().into_const_with(|variable| {
-                varies.set(true);
-                let declared = operation.into_iter().flat_map(|operation| &operation.variable_definitions);
-                let declared = declared.map(|known| &known.node).find(|known| known.name.node == variable);
-                let default = declared.and_then(|known| known.default_value.as_ref()).map(|value| &value.node);
-                self.variables.and_then(|given| given.get(&variable)).or(default).cloned().ok_or(())
-            });
-            value.ok().as_ref().and_then(counts)
-        });
-        let times = times.max().or_else(|| paged.then_some(self.limits.page_default));
-        (times.map(|times| times.min(self.limits.page_max)), varies.get())
+            let count = match &*argument.value {
+                Value::Variable(name) => {
+                    varies = true;
+                    self.variables
+                        .and_then(|given| given.get(name.as_str()))
+                        .and_then(|value| given_count(value, is_page))
+                }
+                value => count(value, is_page),
+            };
+            times = times.max(count);
+        }
+        let times = times.or_else(|| paged.then_some(self.limits.page_default));
+        (times.map(|times| times.min(self.limits.page_max)), varies)
     }
 }
 
@@ -219,43 +205,46 @@ impl Measure {
         self.paged |= part.paged;
         self.varies |= part.varies;
         self.introspects |= part.introspects;
-        self.conditional_root |= part.conditional_root;
     }
 }
 
-fn is_conditional(selection: &Selection) -> bool {
-    selection.directives().iter().any(|directive| matches!(directive.node.name.node.as_str(), "skip" | "include"))
-}
-
-fn page(value: &Value) -> Option<usize> {
+/// A page's size, or a list's length.
+fn count(value: &Value, is_page: bool) -> Option<usize> {
     match value {
-        Value::Number(number) => Some(number.as_u64().map_or(0, |number| number as usize)),
+        // What is no size is refused later.
+        Value::Int(number) if is_page => Some(number.as_str().parse().unwrap_or(0)),
+        Value::List(list) if !is_page => Some(list.len()),
         _ => None,
     }
 }
 
-fn length(value: &Value) -> Option<usize> {
+fn given_count(value: &Given, is_page: bool) -> Option<usize> {
     match value {
-        Value::List(list) => Some(list.len()),
+        Given::Number(number) if is_page => Some(number.as_u64().map_or(0, |number| number as usize)),
+        Given::List(list) if !is_page => Some(list.len()),
         _ => None,
     }
 }
 
-/// The recursion ends: the parser nests at most 64 levels.
-fn aliases(set: &SelectionSet) -> usize {
-    let count = |item: &Positioned<Selection>| match &item.node {
-        Selection::Field(field) => usize::from(field.node.alias.is_some()) + aliases(&field.node.selection_set.node),
-        Selection::InlineFragment(inline) => aliases(&inline.node.selection_set.node),
+/// The recursion ends: the guard has bounded the nesting.
+fn aliases(set: &[Selection]) -> usize {
+    let count = |item: &Selection| match item {
+        Selection::Field(field) => usize::from(field.alias.is_some()) + aliases(&field.selection_set),
+        Selection::InlineFragment(inline) => aliases(&inline.selection_set),
         Selection::FragmentSpread(_) => 0,
     };
-    set.items.iter().map(count).sum()
+    set.iter().map(count).sum()
+}
+
+/// The operations of a document.
+pub fn operations(document: &Document) -> impl Iterator<Item = &Node<OperationDefinition>> {
+    document.definitions.iter().filter_map(Definition::as_operation_definition)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::api::graphql::edge::testing::limits;
-    use async_graphql::parser::parse_query;
     use proptest::prelude::*;
     use std::fmt::Write as _;
 
@@ -266,12 +255,11 @@ mod tests {
     }
 
     fn measure_within(text: &str, variables: &str, limits: &Limits) -> Result<Measure, Unfit> {
-        let document = parse_query(text).unwrap();
+        let document = Document::parse(text, "test").unwrap();
         let variables: Variables = serde_json::from_str(variables).unwrap();
         let mut measurer = Measurer::new(&document, Some(&variables), limits);
         measurer.aliases()?;
-        let (_, operation) = document.operations.iter().next().unwrap();
-        let measure = measurer.measure(&operation.node)?;
+        let measure = measurer.measure(operations(&document).next().unwrap())?;
         measurer.check_walk().map(|()| measure)
     }
 
@@ -286,7 +274,7 @@ mod tests {
         assert_eq!(cost("{ a(first: 10) { nodes { b } } }", "{}"), 1 + 10 * 2);
         assert_eq!(cost("{ a { edges { node { b } } } }", "{}"), 1 + limits().page_default * 3);
         assert_eq!(cost("query($n: Int) { a(first: $n) { nodes { b } } }", r#"{"n":7}"#), 1 + 7 * 2);
-        assert_eq!(cost("query($n: Int = 3) { a(last: $n) { nodes { b } } }", "{}"), 1 + 3 * 2);
+        assert_eq!(cost("query($n: Int) { a(last: $n) { nodes { b } } }", "{}"), 1 + limits().page_default * 2);
         assert_eq!(cost("{ a(first: 5000) { nodes { b } } }", "{}"), 1 + 100 * 2);
         assert_eq!(cost("query($l: [ID!]!) { nodes(ids: $l) { id } }", r#"{"l":["a","b"]}"#), 1 + 2);
         assert_eq!(cost("{ a(first: 10) { nodes { b(first: 10) { nodes { c } } } } }", "{}"), 1 + 10 * (2 + 10 * 2));
@@ -300,8 +288,7 @@ mod tests {
     fn fragments_are_expanded_and_roots_seen_through_them() {
         let seen = measure("{ ...F ... on Q { __schema { x } } } fragment F on Q { a { b } c @skip(if: true) }", "{}");
         assert_eq!((seen.fields, seen.depth, seen.root_fields), (5, 2, 3));
-        assert!(seen.introspects && seen.conditional_root);
-        assert!(!measure("{ a { b @skip(if: true) __type } }", "{}").conditional_root);
+        assert!(seen.introspects && !measure("{ a { b __type } }", "{}").introspects);
     }
 
     #[test]
@@ -341,13 +328,13 @@ mod tests {
         assert_eq!(walk(15), None);
         assert_eq!(walk(16), Some(Exceeded::Walk(16).into()));
         let cycle = "{ a } fragment A on Q { ...A }";
-        assert_eq!(measure_within(cycle, "{}", &limits), Err(Unfit::Cycle(Name::new("A"))));
+        assert_eq!(measure_within(cycle, "{}", &limits), Err(Unfit::Cycle("A".into())));
     }
 
     #[test]
     fn cycles_are_found() {
         let text = "{ ...A } fragment A on Q { a { ...B } } fragment B on Q { ...A }";
-        assert_eq!(measure_within(text, "{}", &wide()), Err(Unfit::Cycle(Name::new("A"))));
+        assert_eq!(measure_within(text, "{}", &wide()), Err(Unfit::Cycle("A".into())));
     }
 
     /// A document whose fragment `n` may spread only later ones, and its expansion done the slow way.

@@ -1,7 +1,5 @@
 //! One pass over the text of a document, before the parser sees it.
 
-use std::collections::HashSet;
-
 use super::{Exceeded, Limits};
 
 /// What one pass over the text counted.
@@ -45,46 +43,6 @@ pub fn scan(text: &str, limits: &Limits) -> Result<Scan, Exceeded> {
         }
     }
     Ok(counted)
-}
-
-/// A key that an object literal of the text has twice: the parser keeps the last one and says nothing, where the specification
-/// wants the document refused (5.6.3). For text that the parser takes.
-pub fn repeated_key(text: &str) -> Option<&str> {
-    let bytes = text.as_bytes();
-    // Whatever is between parentheses is a value or a type, so braces there are objects; anywhere else they are selections.
-    let mut open: Vec<Option<HashSet<&str>>> = Vec::new();
-    let (mut parentheses, mut word) = (0_usize, None);
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        if let Some(next) = ignored_end(bytes, at) {
-            at = next;
-            continue;
-        }
-        let end = token_end(bytes, at);
-        match byte {
-            b'(' => {
-                parentheses += 1;
-                open.push(None);
-            }
-            b'{' => open.push((parentheses > 0).then(HashSet::new)),
-            b'[' => open.push(None),
-            b')' | b'}' | b']' => {
-                parentheses -= usize::from(byte == b')' && parentheses > 0);
-                open.pop();
-            }
-            b':' => {
-                if let (Some(key), Some(Some(keys))) = (word, open.last_mut())
-                    && !keys.insert(key)
-                {
-                    return Some(key);
-                }
-            }
-            _ => {}
-        }
-        word = if byte.is_ascii_alphabetic() || byte == b'_' { text.get(at..end) } else { None };
-        at = end;
-    }
-    None
 }
 
 /// Where what is no token ends, if there is such at this place.
@@ -191,22 +149,6 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_objects_are_unique_and_aliases_are_no_keys() {
-        for (text, key) in [
-            ("{ a(i: { x: 1, y: 2, x: 3 }) { b } }", Some("x")),
-            ("{ a(i: [{ x: 1 }, { y: { z: 1 z: 1 } }]) }", Some("z")),
-            ("query($v: T = { x: 1, x: 1 }) { a(i: $v) }", Some("x")),
-            ("{ a @d(i: { _: {}, _: [] }) }", Some("_")),
-            ("{ a(i: { x: { x: { x: 1 } }, y: [{ x: 1 }, { x: 1 }] }) }", None),
-            ("{ a(i: { x: x, y: x, z: $x }) }", None),
-            ("{ a(i: { x: \"x: 1\" # x: 1\n }) { x: a x: a } x: a }", None),
-            ("{ a { x: b(i: { y: 1 }) x: b(i: { y: 1 }) } }", None),
-        ] {
-            assert_eq!(repeated_key(text), key, "{text}");
-        }
-    }
-
-    #[test]
     fn stops_at_each_limit() {
         let limits = Limits { bytes: 100, tokens: 10, nesting: 3, ..limits() };
         assert_eq!(scan(&"a".repeat(101), &limits), Err(Exceeded::Bytes(100)));
@@ -225,7 +167,6 @@ mod tests {
         fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let text = String::from_utf8_lossy(&bytes);
             prop_assert_eq!(count(&text), slow_count(&text));
-            let _ = repeated_key(&text);
         }
     }
 }

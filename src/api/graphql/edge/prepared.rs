@@ -1,0 +1,118 @@
+//! An operation of a good document, with variables: what a request comes to.
+
+use std::sync::Arc;
+
+use async_graphql::parser::types::OperationDefinition;
+use async_graphql::{Positioned, Variables};
+use futures_util::future::BoxFuture;
+use serde_json::value::RawValue;
+
+use super::documents::{Document, Operation};
+use super::engine::Executable;
+use super::guard::Measure;
+use super::language::coerce;
+use super::language::collect::{Template, filled};
+use super::params::variables;
+use super::refusal::Refusal;
+use super::shared;
+use super::shortcut::{Planned, Ready};
+use crate::api::graphql::context::RequestInfo;
+
+/// One operation of a good document, with variables.
+pub struct Prepared {
+    document: Arc<Document>,
+    index: usize,
+    /// A way around the executor, and the variables in case it is none after all.
+    shortcut: Option<(Ready, Box<RawValue>)>,
+    /// What the executor needs, where there is no shortcut.
+    bound: Option<Bound>,
+    /// What the client wants to know about the operation's size.
+    measure: Option<Measure>,
+}
+
+struct Bound {
+    variables: Variables,
+    template: Arc<Template>,
+}
+
+impl Prepared {
+    /// With the variables that a client sent.
+    pub fn new(
+        document: Arc<Document>,
+        index: usize,
+        json: Option<Box<RawValue>>,
+        cost: bool,
+    ) -> Result<Self, Refusal> {
+        let mut prepared = Self { document, index, shortcut: None, bound: None, measure: None };
+        let plan = prepared.operation().plan.as_ref().filter(|_| !cost);
+        let ready = plan.zip(json.as_deref()).and_then(|(plan, json)| plan.read(json.get()));
+        match (ready, json) {
+            // What the shortcut has read is what the operation needs.
+            (Some(ready), Some(json)) => prepared.shortcut = Some((ready, json)),
+            (_, json) => prepared.bind(json.as_deref())?,
+        }
+        Ok(prepared)
+    }
+
+    fn bind(&mut self, json: Option<&RawValue>) -> Result<(), Refusal> {
+        let operation = self.operation();
+        let variables = coerce::coerce(&self.document.language, &operation.declared, variables(json)?)?;
+        let template = self.document.template(operation, &variables)?;
+        self.bound = Some(Bound { variables, template });
+        Ok(())
+    }
+
+    /// The document.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// What is known about the operation.
+    pub fn operation(&self) -> &Operation {
+        &self.document.operations[self.index]
+    }
+
+    /// The values of the variables; not known where a shortcut has read them.
+    pub fn variables(&self) -> Option<&Variables> {
+        self.bound.as_ref().map(|bound| &bound.variables)
+    }
+
+    /// Has the answer say something about the operation's size.
+    pub fn tell(&mut self, measure: Option<Measure>) {
+        self.measure = measure;
+    }
+
+    /// What the answer is to say about the operation's size, if the client asked.
+    pub fn measure(&self) -> Option<Measure> {
+        self.measure
+    }
+
+    /// The answer by a way around the executor, if there is one for this request.
+    pub fn shortcut(&mut self, info: &RequestInfo) -> Result<Option<BoxFuture<'static, Planned>>, Refusal> {
+        let Some((ready, json)) = self.shortcut.take() else { return Ok(None) };
+        let answer = ready(info);
+        if answer.is_none() {
+            self.bind(Some(&json))?;
+        }
+        Ok(answer)
+    }
+
+    /// For the executor.
+    pub fn executable(self) -> Executable {
+        let Some(Bound { variables, template }) = self.bound else { unreachable!("the shortcut was asked first") };
+        let operation = OperationDefinition {
+            ty: self.document.operations[self.index].kind,
+            variable_definitions: Vec::new(),
+            directives: Vec::new(),
+            selection_set: filled(&template.set, &variables),
+        };
+        Executable::new(Positioned::new(operation, template.set.pos), template)
+    }
+
+    /// What makes another subscription the same as this one; `None` when its answers are not for everyone.
+    pub fn shared_key(&self) -> Option<shared::Key> {
+        let operation = self.operation();
+        let variables = self.variables().filter(|_| operation.shared)?;
+        Some(shared::Key::new(&self.document.text, operation.name.as_deref(), variables))
+    }
+}
