@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use doorbuster::config::Config;
 use doorbuster::gate::{
-    Attempt, Coalescer, Counts, Decision, Gate, GateError, Loading, MemoryGate, PendingTicket, SaleTerms,
+    Attempt, Coalescer, Counts, Decision, Gate, GateError, Loading, MemoryGate, PendingTicket, Release, SaleTerms,
 };
-use doorbuster::kernel::{Clock, Epoch, SaleId, TicketId, Timestamp, UserId};
+use doorbuster::kernel::{Clock, Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
 use tokio::runtime::{Builder, Runtime};
 
 #[global_allocator]
@@ -38,11 +38,17 @@ impl Gate for Slow {
     async fn settle(&self, tickets: &[TicketId]) -> Result<(), GateError> {
         self.0.settle(tickets).await
     }
-    async fn release(&self, ticket: TicketId, buyer: UserId, restock: bool) -> Result<bool, GateError> {
-        self.0.release(ticket, buyer, restock).await
+    async fn release_all(&self, releases: &[Release]) -> Result<usize, GateError> {
+        self.0.release_all(releases).await
     }
-    async fn pending(&self, sale: SaleId, before: Timestamp, max: usize) -> Result<Vec<PendingTicket>, GateError> {
-        self.0.pending(sale, before, max).await
+    async fn pending(
+        &self,
+        sale: SaleId,
+        before: Timestamp,
+        after: Seq,
+        max: usize,
+    ) -> Result<Vec<PendingTicket>, GateError> {
+        self.0.pending(sale, before, after, max).await
     }
     async fn find_pending(&self, ticket: TicketId) -> Result<Option<PendingTicket>, GateError> {
         self.0.find_pending(ticket).await

@@ -2,12 +2,13 @@
 
 mod listeners;
 mod observer;
+mod vitals;
 mod work;
 
 pub use listeners::Listeners;
 pub use observer::Observer;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
@@ -20,17 +21,18 @@ use crate::api::graphql::context::Services;
 use crate::api::graphql::edge::{self, AuthUnavailable, Authenticate, Edge};
 use crate::api::graphql::mutation::purchase_plan::PurchaseShortcut;
 use crate::api::graphql::schema;
-use crate::api::health::{self, Check, Vitals};
+use crate::api::health;
 use crate::api::{payments, router};
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::pulsar::PulsarBroker;
-use crate::broker::{Broker, Relay, Topic};
+use crate::broker::{Broker, Relay};
 use crate::config::{self, Config};
 use crate::gate::{Coalescer, Gate, MemoryGate, RedisGate, RedisTally, RedisTokens, Tally};
 use crate::hub::Hub;
-use crate::kernel::{Breaker, Clock, Rng};
-use crate::lifecycle::{Backoff, Shutdown, Supervisor, WorkerStatus};
+use crate::kernel::{Clock, Rng};
+use crate::lifecycle::{Backoff, Shutdown, Supervisor};
 use crate::nodes::Leases;
+use crate::orders::gate_news::GateNews;
 use crate::orders::publisher::Publisher;
 use crate::orders::{Orders, Parts};
 use crate::payments::{PaymentGateway, alipay};
@@ -39,7 +41,6 @@ use crate::sales::{self, Sales};
 use crate::store::Database;
 use crate::tcc::{self, Coordinator};
 use crate::telemetry::Metrics;
-use crate::workers::{login_log, payment_timeouts};
 
 /// How long saying goodbye to the other nodes may take at the end.
 const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
@@ -97,6 +98,7 @@ impl App {
         let gateway = open_payments(&config.payments, &clock)?;
         let orders = Orders::new(Parts {
             db: db.clone(),
+            gate_news: gate_news_of([&relay, &orphans], &gate, &sales, &rng, &metrics),
             coalescer: Coalescer::new(gate.clone(), &config.gate),
             gate,
             publisher: publisher.clone(),
@@ -225,6 +227,10 @@ impl App {
     pub async fn stop(&self, hard: &CancellationToken) {
         self.0.accounts.flush().await;
         self.0.supervisor.stop(*self.0.config.server.shutdown_timeout, hard).await;
+        // The relay has ended: nothing is added any more.
+        if tokio::time::timeout(FAREWELL, self.0.orders.gate_news().flush()).await.is_err() {
+            tracing::warn!("the gate has not learned of all decisions; reconciliation will find them");
+        }
         let registry = self.registry();
         let released = async { tokio::join!(self.0.leases.release(), registry.leave()) };
         if let Ok((Err(error), _) | (_, Err(error))) = tokio::time::timeout(FAREWELL, released).await {
@@ -272,39 +278,6 @@ impl App {
             shortcut: Some(Arc::new(PurchaseShortcut(services.clone()))),
         };
         Edge::new(schema::build(services), parts)
-    }
-
-    /// What this node depends on, and whether it is asked only now and then because it has not answered for some time.
-    fn refused(&self) -> [(&'static str, bool); 4] {
-        [
-            ("database", self.0.db.breaker().is_some_and(Breaker::is_open)),
-            ("gate", self.0.common_gate.as_ref().is_some_and(|gate| gate.breaker().is_open())),
-            ("broker", self.0.broker.refuses() || !self.0.publisher.refused_partitions().is_empty()),
-            ("payments", self.0.gateway.as_ref().is_some_and(|gateway| gateway.refuses())),
-        ]
-    }
-
-    /// Looks at what readiness and the gauges tell, so that asking costs nothing.
-    async fn measure(&self) -> anyhow::Result<()> {
-        let mut tick = tokio::time::interval(*self.0.config.server.measure_every);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            self.0.database_up.store(self.0.db.ping().await.is_ok(), Ordering::SeqCst);
-            let groups = [
-                (Topic::OrderRequests, crate::orders::rebuild::WRITER),
-                (Topic::PaymentTimeouts, payment_timeouts::GROUP),
-                (Topic::LoginEvents, login_log::SUBSCRIPTION),
-            ];
-            for (dependency, open) in self.refused() {
-                self.0.metrics.refused.get(dependency).set(i64::from(open));
-            }
-            self.0.metrics.sockets.set(self.0.edge.get().map_or(0, Edge::streams) as i64);
-            for (topic, group) in groups {
-                let backlog = self.0.broker.backlog(topic, group).await?;
-                self.0.metrics.broker_backlog.get(topic.name()).set(backlog as i64);
-            }
-        }
     }
 }
 
@@ -408,6 +381,19 @@ async fn open_broker(
     Ok(broker)
 }
 
+/// What tells the gate of the events that these relays publish.
+fn gate_news_of(
+    relays: [&Relay; 2],
+    gate: &Arc<dyn Gate>,
+    sales: &Sales,
+    rng: &Rng,
+    metrics: &Metrics,
+) -> Arc<GateNews> {
+    let news = GateNews::new(gate.clone(), sales.clone(), rng.clone(), metrics.clone());
+    relays.iter().for_each(|relay| relay.tell_first(&news));
+    news
+}
+
 /// The gate, and Redis if it is there, which counts for all nodes besides.
 async fn open_gate(
     config: &config::Gate,
@@ -451,42 +437,6 @@ impl Authenticate for App {
         self.0.accounts.viewer(token).await.map_err(|error| {
             tracing::warn!(%error, "access token not checked");
             AuthUnavailable
-        })
-    }
-}
-
-impl Vitals for App {
-    fn checks(&self) -> Vec<Check> {
-        let check = |name: &str, ready: bool, reason: &str| Check {
-            name: name.to_owned(),
-            ready,
-            reason: (!ready).then(|| reason.to_owned()),
-        };
-        let mut checks = vec![
-            check("database", self.0.database_up.load(Ordering::SeqCst), "the database can't be written to"),
-            check("gates", self.0.gates_open.load(Ordering::SeqCst), "earlier purchases are still being written down"),
-        ];
-        if self.0.leaving.get().is_some_and(CancellationToken::is_cancelled) {
-            checks.push(check("node", false, "it is stopping"));
-        }
-        // The node stays in service: what needs none of them works, the rest is answered at once.
-        checks.extend(self.refused().into_iter().filter(|(_, open)| *open).map(|(dependency, _)| Check {
-            name: format!("answers-of-{dependency}"),
-            ready: true,
-            reason: Some("none for some time: who needs it is told at once to try later".to_owned()),
-        }));
-        checks.extend(self.0.supervisor.workers().into_iter().map(|worker| Check {
-            ready: worker.status == WorkerStatus::Running,
-            reason: (worker.status != WorkerStatus::Running).then(|| worker.last_error.unwrap_or_default()),
-            name: worker.name,
-        }));
-        checks
-    }
-
-    fn metrics(&self) -> String {
-        self.0.metrics.encode().unwrap_or_else(|error| {
-            tracing::error!(%error, "metrics not encoded");
-            String::new()
         })
     }
 }

@@ -2,6 +2,8 @@
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::kernel::tasks::guarded;
+
 /// Items handled together at most.
 const BATCH_MAX: usize = 200;
 
@@ -14,8 +16,9 @@ enum Entry<T> {
 pub struct Batcher<T>(mpsc::Sender<Entry<T>>);
 
 impl<T: Send + 'static> Batcher<T> {
-    /// Starts the task on the current runtime. Items that arrive while `handle` works make up the next batch.
-    pub fn start<F, Fut>(capacity: usize, mut handle: F) -> Self
+    /// Starts the task on the current runtime. Items that arrive while `handle` works make up the next batch. Should `handle`
+    /// panic, its batch is lost, which is counted under the name of the task, and the next batch is handled.
+    pub fn start<F, Fut>(task: &'static str, capacity: usize, mut handle: F) -> Self
     where
         F: FnMut(Vec<T>) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send,
@@ -32,7 +35,7 @@ impl<T: Send + 'static> Batcher<T> {
                     }
                 }
                 if !items.is_empty() {
-                    handle(items).await;
+                    guarded(task, async { handle(items).await }).await;
                 }
                 for done in flushes {
                     // Whoever asked may have given up.

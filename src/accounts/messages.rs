@@ -104,8 +104,9 @@ impl LoginLog {
     /// Starts the task that publishes.
     pub fn new(broker: Arc<dyn Broker>, config: &config::Accounts, metrics: Metrics) -> Self {
         let counters = metrics.clone();
-        let queue =
-            Batcher::start(config.background_queue, move |events| publish(broker.clone(), events, counters.clone()));
+        let queue = Batcher::start("login-events", config.background_queue, move |events| {
+            publish(broker.clone(), events, counters.clone())
+        });
         Self { queue, metrics }
     }
 

@@ -133,11 +133,11 @@ impl Shared {
         let Some(port) = port else { return Self(None) };
         let (life, trust) = (AtomicU64::default(), *config.token_cache_ttl);
         let place = Arc::new(Place { port, clock, rng, life, trust, metrics });
-        let keeps = Batcher::start(config.background_queue, {
+        let keeps = Batcher::start("shared-tokens", config.background_queue, {
             let place = place.clone();
             move |noted| keep(place.clone(), noted)
         });
-        let ends = Batcher::start(config.background_queue, {
+        let ends = Batcher::start("sign-out-marks", config.background_queue, {
             let place = place.clone();
             move |ended| mark(place.clone(), ended)
         });

@@ -34,8 +34,9 @@ impl SignOuts {
     /// Starts the task that publishes.
     pub fn new(broker: Arc<dyn Broker>, config: &config::Accounts, metrics: Metrics) -> Self {
         let counters = metrics.clone();
-        let queue =
-            Batcher::start(config.background_queue, move |ended| publish(broker.clone(), ended, counters.clone()));
+        let queue = Batcher::start("sign-outs", config.background_queue, move |ended| {
+            publish(broker.clone(), ended, counters.clone())
+        });
         Self { queue, metrics }
     }
 

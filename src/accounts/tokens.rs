@@ -105,7 +105,7 @@ impl Tokens {
         config: &config::Accounts,
         metrics: Metrics,
     ) -> Self {
-        let renewals = Batcher::start(config.background_queue, {
+        let renewals = Batcher::start("token-renewals", config.background_queue, {
             let db = db.clone();
             move |renewals| write_renewals(db.clone(), renewals)
         });

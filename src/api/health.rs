@@ -10,7 +10,7 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
 
-/// One thing that the process needs to serve.
+/// One thing that requests need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// Its name, `database`.
@@ -22,10 +22,26 @@ pub struct Check {
     pub reason: Option<String>,
 }
 
+/// One thing that operators should know of, and that does not keep requests away: lists, orders and payments are served
+/// without it, and whoever needs it is answered at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// Its name, `reconcile`.
+    pub name: String,
+    /// Whether it works.
+    pub healthy: bool,
+    /// Why it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// What the process knows about itself.
 pub trait Vitals: Send + Sync + 'static {
     /// All that must work before requests are sent here. Must be quick: load balancers ask often.
     fn checks(&self) -> Vec<Check>;
+
+    /// Everything else that may not work.
+    fn notes(&self) -> Vec<Note>;
 
     /// The metrics in the OpenMetrics text format.
     fn metrics(&self) -> String;
@@ -36,6 +52,8 @@ struct Readiness {
     ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<Vec<Check>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    information: Option<Vec<Note>>,
 }
 
 /// What everybody may know, where the rest has a listener of its own.
@@ -59,11 +77,11 @@ async fn live() -> Response {
 
 async fn ready(State(vitals): State<Arc<dyn Vitals>>) -> Response {
     let checks = vitals.checks();
-    Readiness { ready: is_ready(&checks), checks: Some(checks) }.into_response()
+    Readiness { ready: is_ready(&checks), checks: Some(checks), information: Some(vitals.notes()) }.into_response()
 }
 
 async fn ready_or_not(State(vitals): State<Arc<dyn Vitals>>) -> Response {
-    Readiness { ready: is_ready(&vitals.checks()), checks: None }.into_response()
+    Readiness { ready: is_ready(&vitals.checks()), checks: None, information: None }.into_response()
 }
 
 fn is_ready(checks: &[Check]) -> bool {

@@ -53,8 +53,17 @@ impl App {
             Ok(crate::sales::watch_changes(&app.0.sales, &mut *changes).await?)
         });
         self.work("measure", |app| async move { app.measure().await });
+        self.work("measure-backlog", |app| async move { app.measure_backlog().await });
         self.work("registry", |app| async move {
             app.registry().run(*app.0.config.node.heartbeat, FORGET_NODES_AFTER).await
+        });
+        let gate_news = self.0.orders.gate_news().clone();
+        self.0.supervisor.spawn("gate-news", move |stop| {
+            let gate_news = gate_news.clone();
+            async move {
+                gate_news.run(stop).await;
+                Ok(())
+            }
         });
         let relay = self.0.relay.clone();
         self.0.supervisor.spawn("outbox-relay", move |stop| {
@@ -68,7 +77,7 @@ impl App {
 
     fn start_api(&self) {
         self.work("results", |app| async move {
-            results::run(&app.0.orders, &*app.0.broker, &app.0.node, &app.0.metrics).await
+            results::run(&app.0.orders, &*app.0.broker, &app.0.node, &app.0.rng, &app.0.metrics).await
         });
         self.work("sign-outs", |app| async move {
             let mut heard = app.0.broker.subscribe(Topic::SessionChanges, 0, &app.0.node).await?;

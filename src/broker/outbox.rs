@@ -4,9 +4,10 @@
 //! A slice appends with `sql::outbox::append` inside its transaction and calls [`Relay::wake`] after the commit.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _, join_all};
 use tokio::sync::Notify;
@@ -47,6 +48,14 @@ pub struct StoredEvent {
     pub deliver_at: Option<Timestamp>,
 }
 
+/// Hears of events from the one relay that is about to publish them: once for each event, and again after a failure or a
+/// crash.
+#[async_trait]
+pub trait Hears: Send + Sync + 'static {
+    /// The publishing waits for this, so it must return soon whatever happens.
+    async fn hear(&self, topic: Topic, events: &[StoredEvent]);
+}
+
 /// Which events to look at.
 #[derive(Debug, Clone)]
 pub enum Scope {
@@ -72,6 +81,8 @@ struct Inner {
     /// How old an event must be to be nobody's; `None`: this node's own events.
     orphaned_after: Option<Duration>,
     wake: Notify,
+    /// Weak: a listener may itself hold what holds the relay.
+    listener: OnceLock<Weak<dyn Hears>>,
 }
 
 /// How far the relay has come.
@@ -115,7 +126,14 @@ impl Relay {
             flush_after: *config.ack_flush,
             orphaned_after,
             wake: Notify::new(),
+            listener: OnceLock::new(),
         }))
+    }
+
+    /// From now on `listener` hears of each event first. There can be one.
+    pub fn tell_first(&self, listener: &Arc<impl Hears>) {
+        let listener = Arc::downgrade(listener);
+        let _ = self.0.listener.set(listener);
     }
 
     /// There may be something to publish. Call it after the commit.
@@ -231,6 +249,9 @@ impl Inner {
         let Some(known) = Topic::parse(topic) else {
             return self.park(events, "unknown topic").await;
         };
+        if let Some(listener) = self.listener.get().and_then(Weak::upgrade) {
+            listener.hear(known, events).await;
+        }
         match self.broker.publish(known, events.iter().map(StoredEvent::message).collect()).await {
             Err(BrokerError::Refused(_)) => {
                 for event in events {

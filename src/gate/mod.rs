@@ -131,6 +131,17 @@ pub struct PendingTicket {
     pub at: Timestamp,
 }
 
+/// A ticket whose buyer is to be let go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Release {
+    /// The ticket, of whatever epoch.
+    pub ticket: TicketId,
+    /// Who held it.
+    pub buyer: UserId,
+    /// Whether its units are for sale again.
+    pub restock: bool,
+}
+
 /// Counts of one sale, for metrics and reconciliation.
 ///
 /// `left + held + gone == stock_total` at every moment; only if the total was lowered below `held + gone`, or the gate
@@ -215,14 +226,26 @@ pub trait Gate: Send + Sync + 'static {
     /// Marks tickets decided: they are no longer pending. Unknown and already settled ones are ignored.
     async fn settle(&self, tickets: &[TicketId]) -> Result<(), GateError>;
 
-    /// Gives the ticket's units back and frees its buyer, if the ticket (of whatever epoch, pending or not) is the
+    /// Gives each ticket's units back and frees its buyer, if the ticket (of whatever epoch, pending or not) is the
     /// buyer's present one; anything else is ignored, so a second call changes nothing. With `restock` false the buyer
-    /// is freed but the units are gone. The ticket is decided by this, and its key stays known. Returns whether it did
-    /// anything.
-    async fn release(&self, ticket: TicketId, buyer: UserId, restock: bool) -> Result<bool, GateError>;
+    /// is freed but the units are gone. The ticket is decided by this, and its key stays known. Returns how many did
+    /// anything. After an error some of them may have, and calling again with all of them is safe.
+    async fn release_all(&self, releases: &[Release]) -> Result<usize, GateError>;
 
-    /// Tickets of the sale pending since before `before`, in the order of admission, the first `max` at most.
-    async fn pending(&self, sale: SaleId, before: Timestamp, max: usize) -> Result<Vec<PendingTicket>, GateError>;
+    /// [`Self::release_all`] of one. Returns whether it did anything.
+    async fn release(&self, ticket: TicketId, buyer: UserId, restock: bool) -> Result<bool, GateError> {
+        Ok(self.release_all(&[Release { ticket, buyer, restock }]).await? > 0)
+    }
+
+    /// A page of the sale's tickets that are pending since before `before`, in the order of admission: the first `max` at most
+    /// of those with a seq above `after`.
+    async fn pending(
+        &self,
+        sale: SaleId,
+        before: Timestamp,
+        after: Seq,
+        max: usize,
+    ) -> Result<Vec<PendingTicket>, GateError>;
 
     /// The ticket, if it is pending.
     async fn find_pending(&self, ticket: TicketId) -> Result<Option<PendingTicket>, GateError>;

@@ -32,9 +32,10 @@ use tokio::time::Instant;
 
 use self::pool::{CallError, Pool, Settings};
 use self::server::Server;
-use super::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, SaleTerms};
+use super::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, Release, SaleTerms};
 use crate::config;
-use crate::kernel::{Breaker, Epoch, Rng, SaleId, TicketId, Timestamp, UserId};
+use crate::kernel::tasks::guarded;
+use crate::kernel::{Breaker, Epoch, Rng, SaleId, Seq, TicketId, Timestamp, UserId};
 
 pub use self::tally::RedisTally;
 pub use self::tokens::RedisTokens;
@@ -169,7 +170,7 @@ impl RedisGate {
             let wanted = &gate.0.sweeps_wanted;
             loop {
                 let seen = wanted.load(Ordering::Acquire);
-                if let Err(error) = gate.sweep().await {
+                if let Some(Err(error)) = guarded("gate-sweep", gate.sweep()).await {
                     tracing::warn!(%error, "remains of forgotten sales not swept away");
                 }
                 // A sale that was forgotten after the last call had answered needs another round.
@@ -267,15 +268,27 @@ impl Gate for RedisGate {
         Ok(())
     }
 
-    async fn release(&self, ticket: TicketId, buyer: UserId, restock: bool) -> Result<bool, GateError> {
-        let mut command = self.function("release");
-        command.arg(ticket.sale.to_string()).arg(ticket.epoch).arg(ticket.seq);
-        command.arg(&buyer.to_bytes()[..]).arg(u8::from(restock));
-        self.call(&command).await
+    async fn release_all(&self, releases: &[Release]) -> Result<usize, GateError> {
+        let mut released = 0;
+        for piece in releases.chunks(PIECE) {
+            let mut command = self.function("release");
+            for Release { ticket, buyer, restock } in piece {
+                command.arg(ticket.sale.to_string()).arg(ticket.epoch).arg(ticket.seq);
+                command.arg(&buyer.to_bytes()[..]).arg(u8::from(*restock));
+            }
+            released += self.call::<usize>(&command).await?;
+        }
+        Ok(released)
     }
 
-    async fn pending(&self, sale: SaleId, before: Timestamp, max: usize) -> Result<Vec<PendingTicket>, GateError> {
-        let (mut found, mut after) = (Vec::new(), 0);
+    async fn pending(
+        &self,
+        sale: SaleId,
+        before: Timestamp,
+        after: Seq,
+        max: usize,
+    ) -> Result<Vec<PendingTicket>, GateError> {
+        let (mut found, mut after) = (Vec::new(), after as i64);
         while after >= 0 && found.len() < max {
             let mut command = self.function("pending");
             command.arg(sale.to_string()).arg(before.as_millis()).arg(after).arg(PIECE);

@@ -9,6 +9,7 @@ pub mod retry;
 pub mod rng;
 #[cfg(feature = "sabotage")]
 pub mod sabotage;
+pub mod tasks;
 pub mod text;
 
 /// The largest number that fits a GraphQL `Int`: rules keep what the API shows as one within it.

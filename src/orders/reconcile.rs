@@ -4,17 +4,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::messages::OrderRequest;
+use super::republish::Republisher;
 use super::{Orders, OrdersError};
-use crate::gate::PendingTicket;
 use crate::kernel::SaleId;
 use crate::store;
 
 /// Looks in a row at which the same difference must be seen, before it is not merely something on its way.
 const DRIFT_LOOKS: u32 = 3;
-
-/// Pending tickets looked at per sale and round.
-const PENDING_BATCH: usize = 500;
 
 /// What one round found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,6 +29,7 @@ pub struct Reconciled {
 #[derive(Debug, Default)]
 pub struct Reconciler {
     drifting: HashMap<SaleId, (i64, u32)>,
+    republisher: Republisher,
 }
 
 impl Reconciler {
@@ -47,7 +44,7 @@ impl Reconciler {
         let mut result = Reconciled::default();
         let mut rebuild = Vec::new();
         for sale in &sales {
-            result.republished += orders.republish(*sale, pending_after).await?;
+            result.republished += self.republisher.round(orders, *sale, pending_after).await?;
             let drift = orders.drift(*sale).await?;
             let units = drift.unwrap_or(0);
             *(if units > 0 { &mut result.surplus } else { &mut result.deficit }) += units.unsigned_abs();
@@ -57,6 +54,7 @@ impl Reconciler {
             }
         }
         self.drifting.retain(|sale, _| sales.contains(sale));
+        self.republisher.retain(&sales);
         if !rebuild.is_empty() {
             result.rebuilt = orders.rebuild_all(&rebuild).await?.opened;
         }
@@ -77,23 +75,6 @@ impl Reconciler {
 }
 
 impl Orders {
-    /// Publishes tickets again that are pending for longer than `after`: the promise was made, or may have been.
-    async fn republish(&self, sale: SaleId, after: Duration) -> Result<usize, OrdersError> {
-        let before = self.0.clock.now().minus(after);
-        let pending = self.0.gate.pending(sale, before, PENDING_BATCH).await?;
-        let mut republished = 0;
-        for PendingTicket { ticket, buyer, key, quantity, at } in pending {
-            if self.find(ticket).await?.is_some() {
-                self.0.gate.settle(&[ticket]).await?;
-                continue;
-            }
-            tracing::info!(%ticket, "pending ticket published again");
-            self.0.publisher.publish(OrderRequest { ticket, buyer, key, quantity, at }).await?;
-            republished += 1;
-        }
-        Ok(republished)
-    }
-
     /// Units free by the gate less units free by the database, while nothing is pending; 0 otherwise.
     async fn drift(&self, sale: SaleId) -> Result<Option<i64>, OrdersError> {
         let Some(counts) = self.0.gate.counts(sale).await? else { return Ok(None) };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use super::gate_news::GateNews;
 use super::publisher::Publisher;
 use super::{Order, OrderState, Ticket};
 use crate::broker::outbox::Relay;
@@ -52,6 +53,8 @@ pub struct Parts {
     pub relay: Relay,
     /// Fan-out.
     pub hub: Hub,
+    /// Tells the gate what is decided.
+    pub gate_news: Arc<GateNews>,
     /// What is on sale.
     pub sales: Sales,
     /// Where money is paid; `None`: only without a gateway.
@@ -145,13 +148,19 @@ impl Orders {
     /// The buyer's ticket in a sale: the pending one, else the live one, else the newest. A pending one is published before it
     /// is shown: its buyer may not have been told of it yet, and what is told must last.
     pub async fn ticket_in_sale(&self, buyer: UserId, sale: SaleId) -> Result<Option<Ticket>, OrdersError> {
-        if let Some(PendingTicket { ticket, buyer, key, quantity, at }) =
-            self.0.gate.find_pending_of(sale, buyer).await?
-        {
-            return self.promised(ticket, at, Attempt { buyer, key, quantity }).await.map(Some);
-        }
+        let away = match self.0.gate.find_pending_of(sale, buyer).await {
+            Ok(Some(PendingTicket { ticket, buyer, key, quantity, at })) => {
+                return self.promised(ticket, at, Attempt { buyer, key, quantity }).await.map(Some);
+            }
+            Ok(None) => None,
+            Err(error) => Some(error),
+        };
         let order = store::read!(&self.0.db, |conn| sql::orders::find_of_buyer(conn, sale, buyer).await)?;
-        Ok(order.map(Arc::new).map(Ticket::decided))
+        match away {
+            // Nothing can be pending beside a live order; otherwise the gate alone knows.
+            Some(error) if order.as_ref().is_none_or(|order| !order.state.is_live()) => Err(error.into()),
+            _ => Ok(order.map(Arc::new).map(Ticket::decided)),
+        }
     }
 
     /// A page of the buyer's orders.
@@ -165,6 +174,11 @@ impl Orders {
 
     pub(super) async fn find_by_key(&self, buyer: UserId, key: String) -> Result<Option<Arc<Order>>, OrdersError> {
         Ok(store::read!(&self.0.db, |conn| sql::orders::find_by_key(conn, buyer, key).await)?.map(Arc::new))
+    }
+
+    /// Tells the gate what is decided.
+    pub fn gate_news(&self) -> &Arc<GateNews> {
+        &self.0.gate_news
     }
 
     /// The node's fan-out, for subscriptions.

@@ -13,8 +13,12 @@ use crate::accounts::{Role, User};
 use crate::broker::{Broker, Relay};
 use crate::catalog::{ActError, PriceInput, Product, ProductInput, Reason};
 use crate::config::{Config, Secret, Span};
-use crate::gate::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, SaleTerms};
-use crate::kernel::{Currency, Epoch, ManualClock, ProductId, Rng, SaleId, SessionId, TicketId, Timestamp, UserId};
+use crate::gate::{
+    Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, Release, SaleTerms,
+};
+use crate::kernel::{
+    Currency, Epoch, ManualClock, ProductId, Rng, SaleId, Seq, SessionId, TicketId, Timestamp, UserId,
+};
 use crate::store::testing::TestDatabase;
 use crate::store::{self, Database, StoreError};
 
@@ -195,11 +199,11 @@ impl Gate for NotingGate {
         unused()
     }
 
-    async fn release(&self, _: TicketId, _: UserId, _: bool) -> Result<bool, GateError> {
+    async fn release_all(&self, _: &[Release]) -> Result<usize, GateError> {
         unused()
     }
 
-    async fn pending(&self, _: SaleId, _: Timestamp, _: usize) -> Result<Vec<PendingTicket>, GateError> {
+    async fn pending(&self, _: SaleId, _: Timestamp, _: Seq, _: usize) -> Result<Vec<PendingTicket>, GateError> {
         unused()
     }
 

@@ -77,6 +77,7 @@ pub struct Metrics(Arc<Inner>);
 pub struct Inner {
     registry: Mutex<Registry>,
     worker_restarts: Family<[(&'static str, String); 1], Counter>,
+    worker_healthy: Family<[(&'static str, String); 1], Gauge>,
     /// Answers of `salePurchase` by outcome: `admitted`, `replayed`, or the code in lower case.
     pub purchase_answers: Counters,
     /// From the request of an accepted purchase to its receipt by the broker.
@@ -104,6 +105,10 @@ pub struct Inner {
     pub gate_drift: Gauges,
     /// Attempts to rebuild the gate of a sale: `opened`, `failed` (tried again), `left` (to another node).
     pub gate_rebuilds: Counters,
+    /// Tickets whose decision or end the gate has not learned yet.
+    pub gate_untold: Gauge,
+    /// Tickets whose decision or end the gate was not told because too many waited; reconciliation finds them.
+    pub gate_untold_lost: Counter,
     /// One publish until its receipt, by topic.
     pub broker_publish: PerLabel<Seconds>,
     /// Messages that wait, by topic.
@@ -160,6 +165,8 @@ impl Metrics {
                 &["positive", "negative"],
             ),
             gate_rebuilds: add.counters("gate_rebuilds", "Rebuilds of the gate of a sale", "outcome", &REBUILDS),
+            gate_untold: add.gauge("gate_untold_tickets", "Tickets whose decision the gate has not learned yet"),
+            gate_untold_lost: add.counter("gate_untold_lost", "Tickets whose decision is left to reconciliation"),
             broker_publish: add.seconds_by("broker_publish_seconds", "One publish until its receipt", "topic", &TOPICS),
             broker_backlog: add.gauges("broker_backlog", "Messages that wait", "topic", &TOPICS),
             failures_parked: add.counters("failures_parked", "Messages that could not be handled", "topic", &TOPICS),
@@ -174,6 +181,11 @@ impl Metrics {
             sockets: add.gauge("sockets", "Open sockets of subscriptions"),
             hub_lagged: add.counter("hub_lagged", "Times that a subscriber was too slow"),
             worker_restarts: add.add("worker_restarts", "Restarts of workers that failed", Family::default()),
+            worker_healthy: add.add(
+                "worker_healthy",
+                "1 while a worker runs and has not just failed",
+                Family::default(),
+            ),
             registry: Mutex::new(registry),
         }))
     }
@@ -181,6 +193,11 @@ impl Metrics {
     /// The restarts of one worker. The names of workers are a short list of the program's own.
     pub fn worker_restarts(&self, worker: &str) -> Counter {
         self.0.worker_restarts.get_or_create_owned(&[("worker", worker.to_owned())])
+    }
+
+    /// Whether one worker runs and has not just failed.
+    pub fn worker_healthy(&self, worker: &str) -> Gauge {
+        self.0.worker_healthy.get_or_create_owned(&[("worker", worker.to_owned())])
     }
 
     /// Adds what a slice counts by itself; its names get `doorbuster_` in front.

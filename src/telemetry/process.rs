@@ -1,4 +1,5 @@
-//! Metrics of the process, read from `/proc` when they are asked for. Where there is no `/proc` they are left out.
+//! Metrics of the process: read from `/proc` when they are asked for (where there is no `/proc` they are left out), and the
+//! panics of its background tasks.
 
 use std::fmt;
 use std::fs;
@@ -8,6 +9,8 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+
+use crate::kernel::tasks;
 
 /// Clock ticks per second in `/proc`: a constant of Linux's interface, whatever the kernel's own rate.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -32,6 +35,11 @@ impl Collector for Process {
             let encoder =
                 encoder.encode_descriptor("process_cpu_seconds", "Processor time", None, MetricType::Counter)?;
             ConstCounter::new(seconds).encode(encoder)?;
+        }
+        let (name, help) = ("doorbuster_task_panics", "Panics that a background task of the process survived");
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (task, panics) in tasks::panics() {
+            ConstCounter::new(panics).encode(family.encode_family(&[("task", task)])?)?;
         }
         Ok(())
     }

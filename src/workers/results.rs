@@ -1,56 +1,84 @@
-//! Tells this node's gate and hub what was decided anywhere.
+//! Tells those who wait on this node what was decided anywhere.
 
-use crate::broker::{Broker, BrokerError, Topic, envelope};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use crate::broker::{Broker, BrokerError, Received, Topic, envelope};
 use crate::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch};
+use crate::kernel::{Backoff, Rng};
 use crate::orders::Orders;
 use crate::telemetry::Metrics;
 
 /// Messages taken from the broker at once.
 const MESSAGES_MAX: usize = 256;
+/// The first wait after the state could not be read; it doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// The longest wait between two tries to read the state.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// Runs until the broker fails. `node` names this node's subscription.
-pub async fn run(orders: &Orders, broker: &dyn Broker, node: &str, metrics: &Metrics) -> anyhow::Result<()> {
+/// Runs until the broker fails. `node` names this node's subscription. Messages are passed on whether or not the database
+/// can be read: a subscription that began anew would miss what came in between.
+pub async fn run(orders: &Orders, broker: &dyn Broker, node: &str, rng: &Rng, metrics: &Metrics) -> anyhow::Result<()> {
     let mut consumer = broker.subscribe(Topic::PurchaseResults, 0, node).await?;
     // What was announced before this moment is in the database.
-    orders.resync().await?;
+    let mut catching_up = Some(catch_up(orders, rng));
     loop {
-        let received = match consumer.receive(MESSAGES_MAX, std::time::Duration::ZERO).await {
-            Ok(received) => received,
+        let received = tokio::select! {
+            received = consumer.receive(MESSAGES_MAX, Duration::ZERO) => received,
+            () = async { if let Some(reading) = &mut catching_up { reading.await } }, if catching_up.is_some() => {
+                catching_up = None;
+                continue;
+            }
+        };
+        let messages = match received {
+            Ok(messages) => messages,
             Err(BrokerError::Lagged(missed)) => {
                 tracing::warn!(missed, "results missed; reading the state afresh");
                 metrics.hub_lagged.inc_by(missed);
-                orders.resync().await?;
+                catching_up = Some(catch_up(orders, rng));
                 continue;
             }
             Err(error) => return Err(error.into()),
         };
-        let mut last = None;
-        for message in received {
-            match envelope::decode::<ResultBatch>(RESULTS, RESULTS_VERSION, &message.payload) {
-                Ok(batch) => {
-                    #[cfg(feature = "sabotage")]
-                    apply_again(orders, &batch);
-                    orders.apply(batch.events).await?;
-                }
-                // A newer node's words: the state itself is in the database, and is read when somebody asks.
-                Err(error) => tracing::error!(%error, "result message not understood"),
-            }
-            last = Some(message.position);
-        }
-        if let Some(last) = last {
-            consumer.ack(last).await?;
+        messages.iter().for_each(|message| pass_on(orders, message));
+        if let Some(last) = messages.last() {
+            consumer.ack(last.position).await?;
         }
     }
 }
 
+/// Reads the state afresh, again and again until that works.
+fn catch_up<'a>(orders: &'a Orders, rng: &Rng) -> BoxFuture<'a, ()> {
+    let mut backoff = Backoff::new(rng.clone(), FIRST_WAIT, LONGEST_WAIT);
+    async move {
+        while let Err(error) = orders.resync().await {
+            tracing::warn!(%error, "the state of what is waited for was not read yet");
+            tokio::time::sleep(backoff.next_wait()).await;
+        }
+    }
+    .boxed()
+}
+
+fn pass_on(orders: &Orders, message: &Received) {
+    match envelope::decode::<ResultBatch>(RESULTS, RESULTS_VERSION, &message.payload) {
+        Ok(batch) => orders.hub().apply(batch.events),
+        // A newer node's words: the state itself is in the database, and is read when somebody asks.
+        Err(error) => tracing::error!(%error, "result message not understood"),
+    }
+    #[cfg(feature = "sabotage")]
+    pass_on_again(orders, message);
+}
+
 /// Not a mistake but a fault that the contract allows: every message arrives once more, late.
 #[cfg(feature = "sabotage")]
-fn apply_again(orders: &Orders, batch: &ResultBatch) {
+fn pass_on_again(orders: &Orders, message: &Received) {
     if crate::kernel::sabotage::active("broker.deliver_results_again") {
-        let (orders, events) = (orders.clone(), batch.events.clone());
+        let (orders, payload) = (orders.clone(), message.payload.clone());
         tokio::spawn(async move {
-            tokio::time::sleep(std::time::Duration::from_millis(700)).await;
-            let _ = orders.apply(events).await;
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            orders.hear_again(&payload);
         });
     }
 }

@@ -12,6 +12,7 @@ mod conformance {
 
 mod edge;
 mod flows {
+    pub mod away;
     pub mod cluster_faults;
     pub mod history;
     pub mod kill_storm;

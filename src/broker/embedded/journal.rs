@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::rows::{Cursor, NewMessage};
 use super::{Shared, unavailable};
 use crate::broker::{BrokerError, Delivery, Received, Topic};
+use crate::kernel::tasks::guarded;
 use crate::store::{self, Database, StoreError};
 
 /// What waits to be written.
@@ -89,7 +90,11 @@ impl Journal {
             pending.waiters.push(Waiter { answer, _room: room });
         }
         self.wake.notify_one();
-        answered.await.unwrap_or(Err(BrokerError::Closed))
+        // No answer: the task that owed it panicked, or is gone.
+        answered.await.unwrap_or_else(|_| {
+            let lost = || BrokerError::Unavailable("it is unknown whether the messages were stored".into());
+            Err(if self.pending.lock().closed { BrokerError::Closed } else { lost() })
+        })
     }
 
     /// Something was acknowledged: it goes with the next publish, or alone after a while.
@@ -157,7 +162,7 @@ impl Journal {
 /// Puts jobs in line and tells everyone what became of them, until the journal is closed and empty. `last` is the position of
 /// the newest message there is.
 pub(super) async fn run(shared: Arc<Shared>, mut last: u64) {
-    // Should this task ever fail, nobody waits for it in vain.
+    // Should the runtime drop this task, nobody waits for it in vain.
     let _closes = shared.closed.clone().drop_guard();
     // A second job may wait while the first one commits. On PostgreSQL it would not wait but run beside the first, and
     // its messages could become visible before those with lower ids.
@@ -174,13 +179,18 @@ pub(super) async fn run(shared: Arc<Shared>, mut last: u64) {
             return shared.journal.refused(&BrokerError::Closed);
         }
         let flush_at = shared.journal.flush_at().filter(|_| jobs.len() < jobs_max);
-        tokio::select! {
-            biased;
-            Some(ended) = jobs.next() => settle(&shared, &mut last, ended),
-            () = shared.journal.wake.notified() => {}
-            () = sleep_until(flush_at) => {}
-            _ = poll.tick(), if jobs.is_empty() => look_around(&shared, &mut last).await,
-        }
+        // Whoever waits for what a panic drops is told that it is unknown; messages that were stored all the same are found
+        // by the next look into the table.
+        guarded("broker-journal", async {
+            tokio::select! {
+                biased;
+                Some(ended) = jobs.next() => settle(&shared, &mut last, ended),
+                () = shared.journal.wake.notified() => {}
+                () = sleep_until(flush_at) => {}
+                _ = poll.tick(), if jobs.is_empty() => look_around(&shared, &mut last).await,
+            }
+        })
+        .await;
     }
 }
 
@@ -195,22 +205,25 @@ async fn sleep_until(moment: Option<Instant>) {
 async fn write(shared: Arc<Shared>) -> Ended {
     let taken = Arc::new(Mutex::new(None));
     let (db, slot) = (shared.db.clone(), taken.clone());
-    let result = store::write!(&db, |conn| {
-        let batch = shared.journal.begin(&shared);
-        let (messages, cursors, done) = (batch.messages.clone(), batch.cursors.clone(), batch.done.clone());
-        *slot.lock() = Some(batch);
-        for cursor in cursors.iter() {
-            sql::broker::move_cursor(conn, cursor).await?;
-            sql::broker::trim(conn, &cursor.topic, cursor.partition).await?;
-        }
-        for (_, ids) in &done {
-            sql::broker::delete(conn, ids).await?;
-        }
-        if messages.is_empty() {
-            return Ok(0);
-        }
-        sql::broker::append(conn, messages, shared.clock.now()).await
+    let job = guarded("broker-journal-job", async {
+        store::write!(&db, |conn| {
+            let batch = shared.journal.begin(&shared);
+            let (messages, cursors, done) = (batch.messages.clone(), batch.cursors.clone(), batch.done.clone());
+            *slot.lock() = Some(batch);
+            for cursor in cursors.iter() {
+                sql::broker::move_cursor(conn, cursor).await?;
+                sql::broker::trim(conn, &cursor.topic, cursor.partition).await?;
+            }
+            for (_, ids) in &done {
+                sql::broker::delete(conn, ids).await?;
+            }
+            if messages.is_empty() {
+                return Ok(0);
+            }
+            sql::broker::append(conn, messages, shared.clock.now()).await
+        })
     });
+    let result = job.await.unwrap_or_else(|| Err(StoreError::Unavailable("the job panicked".into())));
     let batch = taken.lock().take();
     Ended { batch, result }
 }

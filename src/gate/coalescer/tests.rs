@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::gate::{Counts, Loading, MemoryGate, PendingTicket, SaleTerms};
+use crate::gate::{Counts, Loading, MemoryGate, PendingTicket, Release, SaleTerms};
 use crate::kernel::{ManualClock, Seq, TicketId, Timestamp, UserId};
 
 type Hook = Box<dyn Fn(usize) -> BoxFuture<'static, Result<(), GateError>> + Send + Sync>;
@@ -47,12 +47,18 @@ impl Gate for Probe {
         self.gate.settle(tickets).await
     }
 
-    async fn release(&self, ticket: TicketId, buyer: UserId, restock: bool) -> Result<bool, GateError> {
-        self.gate.release(ticket, buyer, restock).await
+    async fn release_all(&self, releases: &[Release]) -> Result<usize, GateError> {
+        self.gate.release_all(releases).await
     }
 
-    async fn pending(&self, sale: SaleId, before: Timestamp, max: usize) -> Result<Vec<PendingTicket>, GateError> {
-        self.gate.pending(sale, before, max).await
+    async fn pending(
+        &self,
+        sale: SaleId,
+        before: Timestamp,
+        after: Seq,
+        max: usize,
+    ) -> Result<Vec<PendingTicket>, GateError> {
+        self.gate.pending(sale, before, after, max).await
     }
 
     async fn find_pending(&self, ticket: TicketId) -> Result<Option<PendingTicket>, GateError> {

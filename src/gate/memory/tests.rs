@@ -90,9 +90,9 @@ fn a_void_takes_the_ticket_off_the_pending_list_but_its_key_stays() {
     let (gate, clock) = open_gate(1);
     buy(&gate, 1, 1, "key", 1);
     clock.advance(Duration::from_millis(1));
-    assert_eq!(now(gate.pending(sale(1), clock.clock().now(), 9)).len(), 1);
+    assert_eq!(now(gate.pending(sale(1), clock.clock().now(), 0, 9)).len(), 1);
     assert!(now(gate.release(ticket(1, 1), buyer(1), true)));
-    assert_eq!(now(gate.pending(sale(1), clock.clock().now(), 9)), []);
+    assert_eq!(now(gate.pending(sale(1), clock.clock().now(), 0, 9)), []);
     let again = Decision::Replayed { ticket: ticket(1, 1), at: Some(START), pending: false };
     assert_eq!(buy(&gate, 1, 1, "key", 1), again);
 }

@@ -1,14 +1,14 @@
 //! Small questions that many ask: those that come while a call is under way share the next one. Where Redis is slow, several
 //! calls are on their way at the same time, so that nobody waits for more than his own answer.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
+
+use crate::kernel::tasks::guarded;
 
 /// Items in one call at most: less than a millisecond of Redis's time.
 pub(super) const BATCH: usize = 256;
@@ -37,19 +37,14 @@ where
             items.recv_many(&mut batch, BATCH).await
         };
         tokio::select! {
-            Some(ended) = calls.next(), if !calls.is_empty() => {
-                if ended == Err(()) {
-                    tracing::error!("a call of Redis panicked");
-                }
-            }
+            Some(_) = calls.next(), if !calls.is_empty() => {}
             taken = take, if calls.len() < CALLS => {
                 if taken == 0 {
                     break;
                 }
                 begun = Instant::now();
                 // Who waits for an item of a call that panics is told by its closed channel.
-                let work = AssertUnwindSafe(call(std::mem::take(&mut batch))).catch_unwind();
-                calls.push(work.map(|ended| ended.map_err(drop)));
+                calls.push(guarded("redis-calls", call(std::mem::take(&mut batch))));
             }
         }
     }

@@ -1,4 +1,4 @@
-#!lua name=doorbuster_gate_v1
+#!lua name=doorbuster_gate_v3
 -- The gate's decisions, as one Redis Function library. `src/gate/mod.rs` says what each function must do; the memory gate
 -- beside it is the same in Rust. Redis runs one function at a time, so each call is atomic.
 --
@@ -16,7 +16,7 @@
 --   p:keys           hash    buyer (16 bytes) and key -> "mark epoch seq quantity at", over all sales; at is -1 when unknown
 --   p:trash          zset    mark -> when (ms) its remains may be swept away
 
-local LIB = 'doorbuster_gate_v1'
+local LIB = 'doorbuster_gate_v3'
 
 -- The marks that were opened in this server since it loaded this library: the witness that nothing was lost. It is plain
 -- memory, never stored and never replicated, and Redis runs a library afresh whenever it replaces its data: at a restart
@@ -186,21 +186,35 @@ local function settle(keys, args)
   return 1
 end
 
--- Arguments: sale, epoch, seq, buyer, restock. Answer: 1 if it did anything.
-local function release(keys, args)
-  local sale = find(keys[1], args[1])
-  local holding = sale and redis.call('HGET', sale.key .. ':holders', args[4])
+-- One ticket of a sale that is held. Answer: 1 if it did anything.
+local function let_go(sale, of, number, buyer, restock)
+  local holding = redis.call('HGET', sale.key .. ':holders', buyer)
   if not holding then return 0 end
   local epoch, seq, quantity = string.match(holding, '^(%d+) (%d+) (%d+)$')
-  local present = (epoch == args[2] and seq == args[3]) --[[gate.release_without_seq_check]]
+  local present = (epoch == of and seq == number) --[[gate.release_without_seq_check]]
   if not present then return 0 end
-  redis.call('HDEL', sale.key .. ':holders', args[4])
+  redis.call('HDEL', sale.key .. ':holders', buyer)
   redis.call('HINCRBY', sale.key, 'held', -quantity)
-  if args[5] ~= '1' then redis.call('HINCRBY', sale.key, 'gone', quantity) end
-  if tonumber(args[2]) == sale.epoch then
-    redis.call('ZREMRANGEBYSCORE', sale.key .. ':pending', args[3], args[3])
+  if restock ~= '1' then redis.call('HINCRBY', sale.key, 'gone', quantity) end
+  if tonumber(of) == sale.epoch then
+    redis.call('ZREMRANGEBYSCORE', sale.key .. ':pending', number, number)
   end
   return 1
+end
+
+-- Arguments, several times: sale, epoch, seq, buyer, restock. Answer: how many did anything.
+local function release(keys, args)
+  -- All sales first: a mark that has to be vouched for ends the call, which is then made again as a whole.
+  local held = {}
+  for i = 1, #args, 5 do
+    if held[args[i]] == nil then held[args[i]] = find(keys[1], args[i]) or false end
+  end
+  local count = 0
+  for i = 1, #args, 5 do
+    local sale = held[args[i]]
+    if sale then count = count + let_go(sale, args[i + 1], args[i + 2], args[i + 3], args[i + 4]) end
+  end
+  return count
 end
 
 local TERMS = { 'epoch', 'version', 'starts', 'ends', 'limit', 'total', 'paused', 'ended' }

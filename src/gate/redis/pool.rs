@@ -20,6 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::server::{ConnectError, Server};
 use crate::gate::GateError;
 use crate::kernel::retry::Backoff;
+use crate::kernel::tasks::{guarded, restarted};
 use crate::kernel::{Breaker, Rng};
 
 /// The first wait after a failure; it doubles up to `gate.reconnect_wait`.
@@ -96,7 +97,9 @@ impl Pool {
             .retry_connection(false)
             .connection_timeout(LONGER_THAN_ANY_CALL)
             .build_unchecked(manager);
-        let watching = AbortOnDropHandle::new(tokio::spawn(watch_over(connections.clone(), call_timeout)));
+        let watched = connections.clone();
+        let watch = restarted("redis-pool", move || watch_over(watched.clone(), call_timeout));
+        let watching = AbortOnDropHandle::new(tokio::spawn(watch));
         let state = first.clone();
         let pool = Self { connections, state, breaker, _watching: watching, _closes: closed.drop_guard() };
         match &*first.wait_for(|state| !matches!(state, State::Connecting)).await.map_err(|_| closed_error())? {
@@ -260,7 +263,8 @@ impl Manager {
     async fn connect_in_the_end(&self) -> Lent {
         let mut backoff = Backoff::new(self.rng.clone(), FIRST_WAIT.min(self.longest_wait), self.longest_wait);
         loop {
-            match self.try_connect().await {
+            let connecting = guarded("redis-link", self.try_connect()).await;
+            match connecting.unwrap_or_else(|| Err(ConnectError::Unreachable("connecting panicked".to_owned()))) {
                 Ok(lent) => {
                     self.breaker.works();
                     tracing::info!(server = %self.server, "connected to Redis");

@@ -63,7 +63,7 @@ impl Tally for RedisTally {
         }
         let (answer, receiver) = oneshot::channel();
         self.enter(Act { uses, answer: Some(answer) })?;
-        receiver.await.map_err(|_| GateError("the runtime is shutting down".to_owned()))?
+        receiver.await.map_err(|_| GateError("there was no answer".to_owned()))?
     }
 
     fn note(&self, uses: Vec<Use>) -> Result<Result<(), Over>, GateError> {

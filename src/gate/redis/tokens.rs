@@ -44,7 +44,7 @@ impl SharedTokens for RedisTokens {
         let told = |reason: &str| SharedError(reason.to_owned());
         let look_up = LookUp { token: *token, answer };
         self.queue.try_send(look_up).map_err(|_| told("too many look-ups wait for Redis"))?;
-        Ok(receiver.await.map_err(|_| told("the runtime is shutting down"))??)
+        Ok(receiver.await.map_err(|_| told("the look-up ended without an answer"))??)
     }
 
     async fn keep(&self, tokens: &[Kept]) -> Result<Life, SharedError> {

@@ -320,6 +320,17 @@ pub async fn find(conn: &mut Conn, ticket: TicketId) -> Result<Option<Order>, St
     row.map(Order::try_from).transpose()
 }
 
+/// The decisions on these tickets, as far as they are decided.
+pub async fn find_all(conn: &mut Conn, tickets: &[TicketId]) -> Result<Vec<Order>, StoreError> {
+    let mut found = Vec::new();
+    for tickets in tickets.chunks(CHUNK) {
+        let rows: Vec<Row> =
+            orders::table.filter(orders::id.eq_any(tickets.to_vec())).select(Row::as_select()).load(conn).await?;
+        found.extend(rows);
+    }
+    found.into_iter().map(Order::try_from).collect()
+}
+
 /// The ticket that a buyer's key belongs to.
 pub async fn find_by_key(conn: &mut Conn, buyer: UserId, key: String) -> Result<Option<Order>, StoreError> {
     let row: Option<Row> = orders::table

@@ -20,15 +20,20 @@ use crate::support::servers::{FreshDatabase, pulsar, pulsar_admin, redis};
 use crate::support::{Front, PATIENCE, Shop, Terms, until};
 
 /// The servers, with a database, keys and topics of one test's own.
-struct Cluster(FreshDatabase, &'static str);
+pub(super) struct Cluster(FreshDatabase, &'static str);
 
 impl Cluster {
-    async fn node(&self, name: &str) -> Shop {
+    /// Without a node; each gets these settings, in TOML.
+    pub(super) async fn fresh(settings: &'static str) -> Self {
+        Self(FreshDatabase::create().await, settings)
+    }
+
+    pub(super) async fn node(&self, name: &str) -> Shop {
         self.node_with(name, &redis()).await
     }
 
     /// A node that finds Redis at this address.
-    async fn node_with(&self, name: &str, redis: &str) -> Shop {
+    pub(super) async fn node_with(&self, name: &str, redis: &str) -> Shop {
         self.node_set(name, redis, "", "").await
     }
 
@@ -46,6 +51,19 @@ impl Cluster {
         Shop::open_on(&self.0.url(), tempfile::tempdir().unwrap(), &settings).await
     }
 
+    /// What a node in a process of its own needs to belong to it.
+    #[cfg(feature = "sabotage")]
+    pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("store.url", self.0.url()),
+            ("gate.url", redis()),
+            ("gate.prefix", self.0.name().to_owned()),
+            ("broker.url", pulsar()),
+            ("broker.admin_url", pulsar_admin()),
+            ("broker.tenant", self.0.name().to_owned()),
+        ]
+    }
+
     /// Two nodes with more settings, in TOML.
     async fn two_with(settings: &'static str) -> (Self, Shop, Shop) {
         let cluster = Self(FreshDatabase::create().await, settings);
@@ -60,7 +78,7 @@ impl Cluster {
 }
 
 /// Waits until the sale can be bought from, and buys.
-async fn buy(shop: &Shop, buyer: &str, sale: &str, key: &str) -> String {
+pub(super) async fn buy(shop: &Shop, buyer: &str, sale: &str, key: &str) -> String {
     let mut ticket = Err(String::new());
     until("open", async || {
         ticket = shop.buy(buyer, sale, key, 1).await;

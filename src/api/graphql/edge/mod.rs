@@ -60,7 +60,7 @@ use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
 use crate::config;
 use crate::gate::Tally;
-use crate::kernel::Rng;
+use crate::kernel::{Rng, tasks};
 
 pub use self::http::endpoint;
 pub use auth::{AuthUnavailable, Authenticate};
@@ -73,7 +73,7 @@ use answer::Answer;
 use documents::Documents;
 use engine::Engine;
 use guard::{Limits, Measure};
-use load::{Class, Load};
+use load::{Class, Load, Permit};
 use meters::Meters;
 use params::Params;
 use prepared::Prepared;
@@ -156,9 +156,13 @@ impl Edge {
         let Parts { config, shared_fields, once_fields, .. } = parts;
         let limits = limits(&config, once_fields);
         let wheel = Wheel::new(config.sockets_max, parts.limits.streams_per_address);
-        let turning = tokio::spawn(wheel.clone().turn(*config.ping_every, parts.close_over, parts.shutdown));
+        let (turned, ping_every) = (wheel.clone(), *config.ping_every);
+        let turning = tokio::spawn(tasks::restarted("socket-wheel", move || {
+            turned.clone().turn(ping_every, parts.close_over, parts.shutdown.clone())
+        }));
         let load = Load::new(&parts.limits);
-        let adapting = tokio::spawn(load.clone().adapt());
+        let adapted = load.clone();
+        let adapting = tokio::spawn(tasks::restarted("load-limit", move || adapted.clone().adapt()));
         let (trusted, meters) = (&parts.trusted, Meters::default());
         Self(Arc::new(Inner {
             documents: Documents::new(&*engine, limits, shared_fields, parts.shortcut, trusted, &config),
@@ -215,9 +219,7 @@ impl Edge {
         let limit = *self.0.config.execution_timeout;
         let measure = prepared.measure();
         if let Some(answer) = prepared.shortcut(&info)? {
-            let finished = in_time(limit, AssertUnwindSafe(answer).catch_unwind()).await;
-            drop(permit);
-            return match finished {
+            return match self.run_to_end(limit, AssertUnwindSafe(answer).catch_unwind(), permit).await {
                 Ok(Ok(Planned::Done(body))) => self.bounded(body.into(), kind),
                 Ok(Ok(Planned::Failed(response))) => self.finish(Ok(Ok(response)), None, &info.request_id, kind),
                 Ok(Err(panic)) => self.finish(Ok(Err(panic)), None, &info.request_id, kind),
@@ -226,18 +228,33 @@ impl Edge {
         }
         let request_id = info.request_id.clone();
         let execution = AssertUnwindSafe(self.0.engine.execute(prepared.executable().data(info))).catch_unwind();
-        let execution = async move {
-            let _permit = permit;
-            execution.await
-        };
         let finished = if kind == OperationType::Mutation {
-            let task = self.0.tasks.spawn(execution);
-            // The task catches its own panics; what is left is the runtime going down.
-            in_time(limit, task).await.map(|joined| joined.unwrap_or_else(|gone| Err(Box::new(gone))))
+            self.run_to_end(limit, execution, permit).await
         } else {
-            in_time(limit, execution).await
+            let finished = in_time(limit, execution).await;
+            drop(permit);
+            finished
         };
         self.finish(finished, measure, &request_id, kind)
+    }
+
+    /// Waits no longer than `limit` for work that is not taken back: from its first wait on it runs in a task of its own, and
+    /// to its end even when the connection it came over is gone. What is ready at once needs no task.
+    async fn run_to_end<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        mut work: impl Future<Output = std::thread::Result<T>> + Send + Unpin + 'static,
+        permit: Permit,
+    ) -> Result<std::thread::Result<T>, Late> {
+        if let Some(finished) = (&mut work).now_or_never() {
+            return Ok(finished);
+        }
+        let task = self.0.tasks.spawn(async move {
+            let _permit = permit;
+            work.await
+        });
+        // The task catches its own panics; what is left is the runtime going down.
+        in_time(limit, task).await.map(|joined| joined.unwrap_or_else(|gone| Err(Box::new(gone))))
     }
 
     /// The answer to an execution that ended, panicked or took too long; with what it cost, if that was asked.

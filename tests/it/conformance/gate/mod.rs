@@ -9,7 +9,7 @@ mod redis;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbuster::gate::{Attempt, Counts, Decision, Gate, KnownTicket, SaleTerms, Units};
+use doorbuster::gate::{Attempt, Counts, Decision, Gate, KnownTicket, Release, SaleTerms, Units};
 use doorbuster::kernel::{Clock, Epoch, Rng, SaleId, Seq, TicketId, Timestamp, UserId};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -27,6 +27,9 @@ pub async fn suite(gate: Arc<dyn Gate>, clock: Clock, rng: Rng) {
     refusals_come_in_their_order(&case(), &buyers()).await;
     one_live_ticket_per_buyer(&case(), &buyers()).await;
     releases_once_and_only_the_present_ticket(&case(), &buyers()).await;
+    // More than go in one piece.
+    let crowd: Vec<UserId> = (0..1_200).map(|_| UserId::generate(&clock, &rng)).collect();
+    releases_many_in_one_call(&case(), case().sale, &crowd).await;
     released_units_can_be_gone(&case(), &buyers()).await;
     pending_until_settled(&case(), &buyers()).await;
     rebuilt_under_a_new_epoch(&case(), &buyers()).await;
@@ -83,7 +86,7 @@ impl Case<'_> {
     }
 
     async fn pending_seqs(&self, max: usize) -> Vec<Seq> {
-        let pending = self.gate.pending(self.sale, self.now.plus(HOUR), max).await.unwrap();
+        let pending = self.gate.pending(self.sale, self.now.plus(HOUR), 0, max).await.unwrap();
         pending.into_iter().map(|pending| pending.ticket.seq).collect()
     }
 
@@ -234,6 +237,28 @@ async fn releases_once_and_only_the_present_ticket(case: &Case<'_>, buyers: &[Us
     case.assert_counts(2, 0, 0, 0, 2).await;
 }
 
+async fn releases_many_in_one_call(case: &Case<'_>, unknown: SaleId, buyers: &[UserId]) {
+    let many = buyers.len() as u32;
+    case.open(2 * many).await;
+    let attempts = buyers.iter().map(|buyer| attempt(*buyer, "key-0000", 1)).collect();
+    let tickets: Vec<TicketId> = case.admit(1, attempts).await.iter().map(admitted).collect();
+    let release = |(ticket, buyer): (&TicketId, &UserId)| Release { ticket: *ticket, buyer: *buyer, restock: true };
+    let mut all: Vec<Release> = tickets.iter().zip(buyers).map(release).collect();
+    all[1].restock = false;
+    // Another's, another epoch's, an unknown sale's, and one twice.
+    all.push(Release { buyer: buyers[0], ..all[2] });
+    all.push(Release { ticket: TicketId { epoch: 2, ..tickets[0] }, ..all[0] });
+    all.push(Release { ticket: TicketId { sale: unknown, ..tickets[0] }, ..all[0] });
+    all.push(all[3]);
+    let kept = all.remove(0);
+    assert_eq!(case.gate.release_all(&all).await.unwrap(), buyers.len() - 1);
+    case.assert_counts(2 * many - 2, 1, 1, 1, u64::from(many)).await;
+    assert_eq!(case.gate.release_all(&all).await.unwrap(), 0, "a second time");
+    assert_eq!(case.gate.release_all(&[]).await.unwrap(), 0);
+    assert!(case.gate.release(kept.ticket, kept.buyer, true).await.unwrap());
+    case.assert_counts(2 * many - 1, 0, 1, 0, u64::from(many)).await;
+}
+
 async fn released_units_can_be_gone(case: &Case<'_>, buyers: &[UserId]) {
     case.open(2).await;
     let ticket = admitted(&case.buy(buyers[0], "key-0000", 2).await);
@@ -249,8 +274,8 @@ async fn pending_until_settled(case: &Case<'_>, buyers: &[UserId]) {
     let tickets: Vec<TicketId> = case.admit(1, attempts).await.iter().map(admitted).collect();
     assert_eq!(case.pending_seqs(9).await, [1, 2, 3, 4, 5]);
     assert_eq!(case.pending_seqs(2).await, [1, 2]);
-    assert_eq!(case.gate.pending(case.sale, case.now.minus(HOUR), 9).await.unwrap(), []);
-    let oldest = case.gate.pending(case.sale, case.now.plus(HOUR), 1).await.unwrap().remove(0);
+    assert_eq!(case.gate.pending(case.sale, case.now.minus(HOUR), 0, 9).await.unwrap(), []);
+    let oldest = case.gate.pending(case.sale, case.now.plus(HOUR), 0, 1).await.unwrap().remove(0);
     assert_eq!((oldest.ticket, oldest.buyer, &*oldest.key, oldest.quantity), (tickets[0], buyers[0], "key-0000", 1));
     assert_eq!(case.gate.find_pending(tickets[0]).await.unwrap().as_ref(), Some(&oldest));
     assert_eq!(case.gate.find_pending_of(case.sale, buyers[0]).await.unwrap(), Some(oldest));

@@ -188,7 +188,14 @@ impl Pair {
                 self.admissions[index % self.admissions.len()].plus(Duration::from_millis(*later))
             }
         };
-        assert_eq!(self.gate.pending(sale, before, max).await.unwrap(), self.model.pending(sale, before, max));
+        let due = self.model.pending(sale, before, max);
+        assert_eq!(self.gate.pending(sale, before, 0, max).await.unwrap(), due);
+        // The next page goes on where this one ended.
+        if let Some(last) = due.last() {
+            let mut rest = self.model.pending(sale, before, usize::MAX).split_off(due.len());
+            rest.truncate(max);
+            assert_eq!(self.gate.pending(sale, before, last.ticket.seq, max).await.unwrap(), rest);
+        }
     }
 
     async fn check_pending(&self) {

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use doorbuster::gate::{
-    Attempt, Coalescer, Counts, Decision, Gate, GateError, KnownTicket, Loading, MemoryGate, PendingTicket, SaleTerms,
+    Attempt, Coalescer, Counts, Decision, Gate, GateError, KnownTicket, Loading, MemoryGate, PendingTicket, Release,
+    SaleTerms,
 };
 use doorbuster::hub::Hub;
-use doorbuster::kernel::{Epoch, Rng, SaleId, TicketId, Timestamp, UserId};
+use doorbuster::kernel::{Epoch, Rng, SaleId, Seq, TicketId, Timestamp, UserId};
+use doorbuster::orders::gate_news::GateNews;
 use doorbuster::orders::publisher::Publisher;
 use doorbuster::orders::rebuild::Rebuilt;
 use doorbuster::orders::reconcile::Reconciler;
@@ -82,12 +84,18 @@ impl Gate for Probe {
         self.gate.settle(tickets).await
     }
 
-    async fn release(&self, ticket: TicketId, buyer: UserId, restock: bool) -> Result<bool, GateError> {
-        self.gate.release(ticket, buyer, restock).await
+    async fn release_all(&self, releases: &[Release]) -> Result<usize, GateError> {
+        self.gate.release_all(releases).await
     }
 
-    async fn pending(&self, sale: SaleId, before: Timestamp, max: usize) -> Result<Vec<PendingTicket>, GateError> {
-        self.gate.pending(sale, before, max).await
+    async fn pending(
+        &self,
+        sale: SaleId,
+        before: Timestamp,
+        after: Seq,
+        max: usize,
+    ) -> Result<Vec<PendingTicket>, GateError> {
+        self.gate.pending(sale, before, after, max).await
     }
 
     async fn find_pending(&self, ticket: TicketId) -> Result<Option<PendingTicket>, GateError> {
@@ -121,6 +129,7 @@ fn behind(place: &Place, meanwhile: Option<Meanwhile>) -> (Arc<Probe>, Orders) {
     let rng = Rng::system();
     let orders = Orders::new(Parts {
         relay: doorbuster::broker::Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker),
+        gate_news: GateNews::new(gate.clone(), place.app.sales().clone(), rng.clone(), Metrics::new()),
         coalescer: Coalescer::new(gate.clone(), &config.gate),
         publisher: Publisher::new(broker.clone(), &config.broker),
         db,

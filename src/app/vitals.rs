@@ -1,0 +1,102 @@
+//! What a node says of itself: whether it is ready, what does not work at present, and its gauges.
+
+use std::sync::atomic::Ordering;
+
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use crate::api::graphql::edge::Edge;
+use crate::api::health::{Check, Note, Vitals};
+use crate::broker::Topic;
+use crate::kernel::Breaker;
+use crate::workers::{login_log, payment_timeouts};
+
+impl App {
+    /// What this node depends on, and whether it is asked only now and then because it has not answered for some time.
+    fn refused(&self) -> [(&'static str, bool); 4] {
+        [
+            ("database", self.0.db.breaker().is_some_and(Breaker::is_open)),
+            ("gate", self.0.common_gate.as_ref().is_some_and(|gate| gate.breaker().is_open())),
+            ("broker", self.0.broker.refuses() || !self.0.publisher.refused_partitions().is_empty()),
+            ("payments", self.0.gateway.as_ref().is_some_and(|gateway| gateway.refuses())),
+        ]
+    }
+
+    /// Looks at what readiness and the gauges tell, so that asking costs nothing.
+    pub(super) async fn measure(&self) -> anyhow::Result<()> {
+        let mut tick = tokio::time::interval(*self.0.config.server.measure_every);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            self.0.database_up.store(self.0.db.ping().await.is_ok(), Ordering::SeqCst);
+            for (dependency, open) in self.refused() {
+                self.0.metrics.refused.get(dependency).set(i64::from(open));
+            }
+            for worker in self.0.supervisor.workers() {
+                self.0.metrics.worker_healthy(&worker.name).set(i64::from(worker.healthy));
+            }
+            self.0.metrics.sockets.set(self.0.edge.get().map_or(0, Edge::streams) as i64);
+        }
+    }
+
+    /// Apart from the rest, because brokers that do not answer keep it waiting.
+    pub(super) async fn measure_backlog(&self) -> anyhow::Result<()> {
+        let groups = [
+            (Topic::OrderRequests, crate::orders::rebuild::WRITER),
+            (Topic::PaymentTimeouts, payment_timeouts::GROUP),
+            (Topic::LoginEvents, login_log::SUBSCRIPTION),
+        ];
+        let mut tick = tokio::time::interval(*self.0.config.server.measure_every);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            for (topic, group) in groups {
+                match self.0.broker.backlog(topic, group).await {
+                    Ok(backlog) => {
+                        self.0.metrics.broker_backlog.get(topic.name()).set(backlog as i64);
+                    }
+                    Err(error) => tracing::debug!(%error, topic = topic.name(), "backlog not measured"),
+                }
+            }
+        }
+    }
+}
+
+impl Vitals for App {
+    fn checks(&self) -> Vec<Check> {
+        let check = |name: &str, ready: bool, reason: &str| Check {
+            name: name.to_owned(),
+            ready,
+            reason: (!ready).then(|| reason.to_owned()),
+        };
+        let mut checks = vec![
+            check("database", self.0.database_up.load(Ordering::SeqCst), "the database can't be written to"),
+            check("gates", self.0.gates_open.load(Ordering::SeqCst), "earlier purchases are still being written down"),
+        ];
+        if self.0.leaving.get().is_some_and(CancellationToken::is_cancelled) {
+            checks.push(check("node", false, "it is stopping"));
+        }
+        checks
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        let note = |name: String, healthy: bool, reason: Option<String>| Note {
+            name,
+            healthy,
+            reason: reason.filter(|_| !healthy),
+        };
+        let refused = self.refused().into_iter().map(|(dependency, open)| {
+            let reason = "no answers for some time: whoever needs it is told at once to try later";
+            note(format!("answers-of-{dependency}"), !open, Some(reason.to_owned()))
+        });
+        let workers = self.0.supervisor.workers();
+        refused.chain(workers.into_iter().map(|worker| note(worker.name, worker.healthy, worker.last_error))).collect()
+    }
+
+    fn metrics(&self) -> String {
+        self.0.metrics.encode().unwrap_or_else(|error| {
+            tracing::error!(%error, "metrics not encoded");
+            String::new()
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! What goes on while something that a purchase needs is away, or fails in a way that nobody expected.
+
+use std::time::Duration;
+
+use doorbuster::api::health::Vitals as _;
+use doorbuster::demo::socket::{Event, Socket, payload};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::nodes::{Cluster, buy};
+use crate::support::proxy::{Network, Proxy};
+use crate::support::servers::redis;
+use crate::support::{PATIENCE, Shop, Terms, until};
+
+/// Follows an order; returns once its present state was pushed.
+async fn follow(shop: &Shop, token: &str, order: &str) -> Socket {
+    let mut socket = Socket::open(shop.address(), token, PATIENCE).await.unwrap();
+    let query = "subscription($id: ID!) { it: orderUpdated(id: $id) { status version } }";
+    socket.subscribe_as(1, query, &json!({ "id": order })).await.unwrap();
+    assert_eq!(pushed(&mut socket).await, "AWAITING_PAYMENT");
+    socket
+}
+
+async fn pushed(socket: &mut Socket) -> String {
+    match timeout(PATIENCE, socket.next()).await.expect("nothing was pushed").unwrap() {
+        Event::Next(_, raw) => payload::<Value>(&raw).unwrap().unwrap()["status"].as_str().unwrap().to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Why the node takes no traffic, if it does not.
+fn unready(shop: &Shop) -> Vec<String> {
+    shop.app.checks().into_iter().filter(|check| !check.ready).map(|check| check.name).collect()
+}
+
+/// A metric without labels.
+fn metric(shop: &Shop, name: &str) -> f64 {
+    let text = shop.app.metrics();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
+    line.unwrap_or_else(|| panic!("no metric {name}")).parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_nodes_stay_ready_buyers_hear_and_the_gate_learns_of_it_later() {
+    let cluster = Cluster::fresh("").await;
+    let proxy = Proxy::before(&redis()).await;
+    let shop = cluster.node_with("one", &proxy.url()).await;
+    let sale = shop.sale(&Terms { stock: 2, points_price: Some(1), ..Terms::default() }).await;
+    let mut orders = Vec::new();
+    for name in ["alice", "bob"] {
+        let buyer = shop.buyer(name).await;
+        let ticket = buy(&shop, &buyer, &sale, "key-00001").await;
+        let order = shop.decided(&buyer, &ticket).await["order"]["id"].as_str().unwrap().to_owned();
+        let socket = follow(&shop, &buyer, &order).await;
+        orders.push((buyer, order, socket));
+    }
+    proxy.set(Network::Cut);
+    // Until whoever needs the gate has failed: before that nothing could be wrong.
+    until("told", async || shop.app.notes().iter().any(|note| note.name == "answers-of-gate" && !note.healthy)).await;
+    for (buyer, order, socket) in &mut orders {
+        let query = "mutation($o: ID!) { orderCancel(input: { orderId: $o }) { order { status } } }";
+        let answer = shop.data(Some(buyer), query, json!({ "o": order })).await;
+        assert_eq!(answer["orderCancel"]["order"]["status"], "CANCELLED");
+        assert_eq!(pushed(socket).await, "CANCELLED");
+        let seen = shop.data(None, "query($s: ID!) { sale(id: $s) { stockTotal } }", json!({ "s": sale })).await;
+        assert_eq!(seen["sale"]["stockTotal"], 2);
+        assert_eq!(unready(&shop), [""; 0]);
+    }
+    until("waiting", async || metric(&shop, "doorbuster_gate_untold_tickets") >= 2.0).await;
+    assert_eq!(unready(&shop), [""; 0], "{:?}", shop.app.notes());
+    proxy.set(Network::Fine);
+    until("told", async || metric(&shop, "doorbuster_gate_untold_tickets") == 0.0).await;
+    // Both units are for sale again.
+    for name in ["carol", "dave"] {
+        buy(&shop, &shop.buyer(name).await, &sale, "key-00001").await;
+    }
+}
+
+/// Whoever hears that an order is cancelled can buy again at once: a gate that answers has learned of it before.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_hears_of_a_cancellation_can_buy_again_at_once() {
+    for round in 0..2 {
+        let (shop, _cluster) = if round == 0 {
+            (Shop::open().await, None)
+        } else {
+            let cluster = Cluster::fresh("").await;
+            (cluster.node("one").await, Some(cluster))
+        };
+        let sale = shop.sale(&Terms { stock: 1, ..Terms::default() }).await;
+        let buyer = shop.buyer("alice").await;
+        buy(&shop, &buyer, &sale, "key-00000").await;
+        for turn in 0..20 {
+            let ticket = shop.buy(&buyer, &sale, &format!("key-{turn:05}"), 1).await.unwrap();
+            let order = shop.decided(&buyer, &ticket).await["order"]["id"].as_str().unwrap().to_owned();
+            let mut socket = follow(&shop, &buyer, &order).await;
+            let query = "mutation($o: ID!) { orderCancel(input: { orderId: $o }) { order { status } } }";
+            shop.data(Some(&buyer), query, json!({ "o": order })).await;
+            assert_eq!(pushed(&mut socket).await, "CANCELLED");
+        }
+    }
+}
+
+/// With it the first turn of every background task panics, and each goes on.
+#[cfg(feature = "sabotage")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_that_panic_once_go_on() {
+    use super::scenario::Scenario;
+    let scenario = Scenario { sabotage: Some("tasks.panic_once"), calm: false, ..Scenario::default() };
+    let outcome = scenario.run().await;
+    assert_eq!(outcome.faults(), "");
+    let counts = &outcome.report.counts;
+    assert!(counts.orders >= 50 && counts.pushes >= 50 && counts.fully_sold == 2, "{counts:?}");
+}
+
+/// The same on the servers of many nodes.
+#[cfg(feature = "sabotage")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_for_many_nodes_that_panic_once_go_on() {
+    use doorbuster::demo::server::Launch;
+    let folder = tempfile::tempdir().unwrap();
+    let program = std::env::var_os("DOORBUSTER_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_doorbuster").into());
+    let cluster = Cluster::fresh("").await;
+    let mut launch = Launch::new(std::path::Path::new(&program), folder.path()).unwrap();
+    for (key, value) in cluster.settings() {
+        launch = launch.set(key, &value);
+    }
+    launch.environment.push(("DOORBUSTER_SABOTAGE".into(), "tasks.panic_once".into()));
+    let node = launch.start(Duration::from_secs(60)).await.unwrap();
+    let front = crate::support::Front::at(launch.address);
+    let buyer = front.buyer("alice").await;
+    let panicked = async |task: &str| {
+        let text = reqwest::get(format!("http://{}/metrics", launch.address)).await.unwrap().text().await.unwrap();
+        text.contains(&format!("doorbuster_task_panics_total{{task=\"{task}\"}} 1"))
+    };
+    for task in ["redis-link", "token-look-ups", "socket-wheel", "load-limit"] {
+        until(task, async || {
+            front.data(Some(&buyer), "{ viewer { user { username } } }", json!({})).await;
+            panicked(task).await
+        })
+        .await;
+    }
+    assert!(node.stop(Duration::from_secs(30)).await.unwrap());
+}
