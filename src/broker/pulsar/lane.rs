@@ -26,6 +26,7 @@ use super::{Shared, setup};
 use crate::broker::backoff::Backoff;
 use crate::broker::{BrokerError, Message};
 use crate::kernel::Breaker;
+use crate::kernel::tasks::guarded;
 
 /// Bytes that a message takes beside its payload and key, roughly.
 const OVERHEAD: usize = 256;
@@ -143,32 +144,50 @@ struct Driver {
     backoff: Backoff,
 }
 
+/// How a connection of a lane ended.
+enum Turn {
+    /// There is more to do.
+    Again,
+    /// Nothing will come any more, and everything is stored.
+    Ended,
+    /// A newer layout has taken the place of this topic's.
+    Sealed,
+}
+
 impl Driver {
     async fn run(mut self) {
         loop {
-            // No connection before there is something to send.
-            if self.waiting.is_empty() {
-                match self.jobs.recv().await {
-                    Some(job) => self.take(job),
-                    None => return,
-                }
-            }
-            self.backoff.pause().await;
-            match self.attach().await {
-                Ok((generation, producer)) => match Box::pin(self.serve(producer)).await {
-                    End::Empty => return,
-                    End::Failed(reason) => self.failed(&reason),
-                    End::Stuck => {
-                        self.failed("no receipt and no error in time");
-                        self.shared.clients.abandon(Use::Produce, generation).await;
-                    }
-                },
-                Err(error) => self.failed(&error.to_string()),
-            }
-            if self.is_sealed().await {
-                return self.give_up();
+            // What has entered stays in `waiting` until there is a receipt: a panic costs a connection, and no message.
+            match guarded("pulsar-lane", Box::pin(self.turn())).await {
+                Some(Turn::Again) => {}
+                Some(Turn::Ended) => return,
+                Some(Turn::Sealed) => return self.give_up(),
+                None => self.failed("the client panicked"),
             }
         }
+    }
+
+    async fn turn(&mut self) -> Turn {
+        // No connection before there is something to send.
+        if self.waiting.is_empty() {
+            match self.jobs.recv().await {
+                Some(job) => self.take(job),
+                None => return Turn::Ended,
+            }
+        }
+        self.backoff.pause().await;
+        match self.attach().await {
+            Ok((generation, producer)) => match Box::pin(self.serve(producer)).await {
+                End::Empty => return Turn::Ended,
+                End::Failed(reason) => self.failed(&reason),
+                End::Stuck => {
+                    self.failed("no receipt and no error in time");
+                    self.shared.clients.abandon(Use::Produce, generation).await;
+                }
+            },
+            Err(error) => self.failed(&error.to_string()),
+        }
+        if self.is_sealed().await { Turn::Sealed } else { Turn::Again }
     }
 
     fn failed(&mut self, reason: &str) {
