@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use tokio::time::timeout;
 
 use super::messages::OrderRequest;
 use super::rebuild::WRITER;
@@ -15,6 +16,9 @@ use crate::store;
 
 /// Pending tickets looked at together.
 const PAGE: usize = 500;
+
+/// How long one sale's tickets may keep the other sales waiting, whose partitions may be well.
+const BROKER_WAIT: Duration = Duration::from_secs(10);
 
 /// Remembers from round to round what the order writer has still to pass.
 #[derive(Debug, Default)]
@@ -33,7 +37,17 @@ impl Republisher {
     /// Publishes tickets again that are pending for longer than `after` and do not wait for the order writer: the promise was
     /// made, or may have been, and the message was lost. Of those that are decided the gate is told. Returns how many were
     /// published.
+    /// While the broker can't be asked nothing is published.
     pub async fn round(&mut self, orders: &Orders, sale: SaleId, after: Duration) -> Result<usize, OrdersError> {
+        match timeout(BROKER_WAIT, self.publish_lost(orders, sale, after)).await {
+            Ok(Err(OrdersError::Broker(error))) => tracing::warn!(%error, %sale, "pending tickets not published yet"),
+            Ok(result) => return result,
+            Err(_) => tracing::warn!(%sale, "pending tickets not published yet: it takes too long"),
+        }
+        Ok(0)
+    }
+
+    async fn publish_lost(&mut self, orders: &Orders, sale: SaleId, after: Duration) -> Result<usize, OrdersError> {
         let before = orders.0.clock.now().minus(after);
         if orders.0.gate.pending(sale, before, 0, 1).await?.is_empty() {
             self.marks.remove(&sale);
