@@ -28,7 +28,7 @@ impl App {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            self.0.database_up.store(self.0.db.ping().await.is_ok(), Ordering::SeqCst);
+            *self.0.database_fault.lock() = self.0.db.ping().await.err().map(|error| error.to_string());
             for (dependency, open) in self.refused() {
                 self.0.metrics.refused.get(dependency).set(i64::from(open));
             }
@@ -69,8 +69,9 @@ impl Vitals for App {
             ready,
             reason: (!ready).then(|| reason.to_owned()),
         };
+        let fault = self.0.database_fault.lock().clone();
         let mut checks = vec![
-            check("database", self.0.database_up.load(Ordering::SeqCst), "the database can't be written to"),
+            check("database", fault.is_none(), fault.as_deref().unwrap_or_default()),
             check("gates", self.0.gates_open.load(Ordering::SeqCst), "earlier purchases are still being written down"),
         ];
         if self.0.leaving.get().is_some_and(CancellationToken::is_cancelled) {

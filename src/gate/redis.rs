@@ -94,6 +94,11 @@ impl RedisGate {
         })))
     }
 
+    /// Whether the settings can be read; no server is asked.
+    pub fn check(config: &config::Gate) -> Result<(), GateError> {
+        Server::new(config).map(drop)
+    }
+
     /// The call that admits, as words of a command line; what follows is a buyer (16 bytes) with the key, and a quantity. For
     /// `redis-benchmark`.
     pub fn admit_command(&self, sale: SaleId, epoch: Epoch) -> Vec<String> {

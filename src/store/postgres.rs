@@ -82,6 +82,11 @@ impl Store {
         Ok(Self { pool, manager, last_error, breaker, work_timeout, migration_wait, origin })
     }
 
+    /// See [`super::Database::check`].
+    pub fn check(config: &config::Store) -> Result<(), StoreError> {
+        Manager::new(config.url.expose(), config, LastError::default()).map(drop)
+    }
+
     /// Open while the server has not answered for `store.refuse_after`.
     pub fn breaker(&self) -> &Breaker {
         &self.breaker

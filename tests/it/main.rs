@@ -19,6 +19,7 @@ mod flows {
     pub mod nodes;
     pub mod operators;
     pub mod points;
+    pub mod process;
     pub mod scenario;
     pub mod shop;
     pub mod storage_faults;
