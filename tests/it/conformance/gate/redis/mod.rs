@@ -72,10 +72,10 @@ async fn buy(gate: &dyn Gate, sale: SaleId, epoch: Epoch, buyer: UserId, key: &s
     gate.admit(sale, epoch, vec![attempt]).await.unwrap().remove(0)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn conforms() {
-    let gate = Arc::new(node(&servers::redis(), &fresh_prefix()).await);
-    super::suite(gate, Clock::system(), Rng::system()).await;
+mod conforms {
+    use super::super::*;
+
+    all_cases!(Rig::of(Arc::new(super::node(&crate::support::servers::redis(), &super::fresh_prefix()).await)));
 }
 
 #[test]
