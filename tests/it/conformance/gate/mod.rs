@@ -274,7 +274,7 @@ async fn releases_many_in_one_call(case: &Case<'_>, _: &[UserId]) {
     let attempts = buyers.iter().map(|buyer| attempt(*buyer, "key-0000", 1)).collect();
     let tickets: Vec<TicketId> = case.admit(1, attempts).await.iter().map(admitted).collect();
     let release = |(ticket, buyer): (&TicketId, &UserId)| Release { ticket: *ticket, buyer: *buyer, restock: true };
-    let mut all: Vec<Release> = tickets.iter().zip(buyers).map(release).collect();
+    let mut all: Vec<Release> = tickets.iter().zip(&buyers).map(release).collect();
     all[1].restock = false;
     // Another's, another epoch's, an unknown sale's, and one twice.
     all.push(Release { buyer: buyers[0], ..all[2] });
