@@ -9,7 +9,7 @@ use crate::api::graphql::edge::Edge;
 use crate::api::health::{Check, Note, Vitals};
 use crate::broker::Topic;
 use crate::kernel::Breaker;
-use crate::workers::{login_log, payment_timeouts};
+use crate::workers::{gate_changes, login_log, payment_timeouts};
 
 impl App {
     /// What this node depends on, and whether it is asked only now and then because it has not answered for some time.
@@ -45,6 +45,7 @@ impl App {
             (Topic::OrderRequests, crate::orders::rebuild::WRITER),
             (Topic::PaymentTimeouts, payment_timeouts::GROUP),
             (Topic::LoginEvents, login_log::SUBSCRIPTION),
+            (Topic::GateChanges, gate_changes::SUBSCRIPTION),
         ];
         let mut tick = tokio::time::interval(*self.0.config.server.measure_every);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

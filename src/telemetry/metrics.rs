@@ -59,12 +59,13 @@ const NOTIFICATIONS: [&str; 12] = [
 const GLOBAL_TRANSACTION_EVENTS: [&str; 6] = ["begun", "confirmed", "cancelled", "postponed", "overdue", "breach"];
 const REBUILDS: [&str; 3] = ["opened", "failed", "left"];
 
-const TOPICS: [&str; 7] = [
+const TOPICS: [&str; 8] = [
     Topic::OrderRequests.name(),
     Topic::PurchaseResults.name(),
     Topic::PaymentTimeouts.name(),
     Topic::LoginEvents.name(),
     Topic::CatalogChanges.name(),
+    Topic::GateChanges.name(),
     Topic::SessionChanges.name(),
     Topic::Failures.name(),
 ];
@@ -109,6 +110,8 @@ pub struct Inner {
     pub gate_untold: Gauge,
     /// Tickets whose decision or end the gate was not told because too many waited; reconciliation finds them.
     pub gate_untold_lost: Counter,
+    /// Sales whose terms in the gate differed from the database and were replaced by reconciliation.
+    pub gate_terms_replaced: Counter,
     /// One publish until its receipt, by topic.
     pub broker_publish: PerLabel<Seconds>,
     /// Messages that wait, by topic.
@@ -168,6 +171,10 @@ impl Metrics {
             gate_rebuilds: add.counters("gate_rebuilds", "Rebuilds of the gate of a sale", "outcome", &REBUILDS),
             gate_untold: add.gauge("gate_untold_tickets", "Tickets whose decision the gate has not learned yet"),
             gate_untold_lost: add.counter("gate_untold_lost", "Tickets whose decision is left to reconciliation"),
+            gate_terms_replaced: add.counter(
+                "gate_terms_replaced",
+                "Sales whose terms in the gate differed from the database and were replaced",
+            ),
             broker_publish: add.seconds_by("broker_publish_seconds", "One publish until its receipt", "topic", &TOPICS),
             broker_backlog: add.gauges("broker_backlog", "Messages that wait", "topic", &TOPICS),
             failures_parked: add.counters("failures_parked", "Messages that could not be handled", "topic", &TOPICS),

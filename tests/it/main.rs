@@ -14,6 +14,7 @@ mod edge;
 mod flows {
     pub mod away;
     pub mod cluster_faults;
+    pub mod gate_away;
     pub mod history;
     pub mod kill_storm;
     pub mod nodes;

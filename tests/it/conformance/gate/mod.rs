@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbuster::gate::{Attempt, Counts, Decision, Gate, KnownTicket, Release, SaleTerms, Units};
+use doorbuster::gate::{Attempt, Counts, Decision, Gate, KnownTicket, Release, SaleTerms, SaleVersion, Units};
 use doorbuster::kernel::{Clock, Epoch, Rng, SaleId, Seq, TicketId, Timestamp, UserId};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -27,7 +27,8 @@ macro_rules! all_cases {
             unknown_sales_are_closed, admits_in_order_until_sold_out, keys_replay,
             keys_belong_to_their_buyer_over_all_sales, refusals_come_in_their_order, one_live_ticket_per_buyer,
             releases_once_and_only_the_present_ticket, releases_many_in_one_call, released_units_can_be_gone,
-            pending_until_settled, rebuilt_under_a_new_epoch, a_rebuild_bears_repetition, terms_change, forgets, many_at_once,
+            pending_until_settled, rebuilt_under_a_new_epoch, a_rebuild_bears_repetition, terms_change,
+            terms_are_told_as_they_are_held, nothing_is_admitted_by_terms_older_than_the_callers, forgets, many_at_once,
         }
     };
 }
@@ -36,6 +37,9 @@ mod memory;
 mod model;
 mod properties;
 mod redis;
+mod terms;
+
+use terms::{nothing_is_admitted_by_terms_older_than_the_callers, terms_are_told_as_they_are_held};
 
 /// A gate for one case. `clock` shows about the gate's time.
 pub struct Rig {
@@ -95,7 +99,7 @@ impl Case<'_> {
 
     async fn admit(&self, epoch: Epoch, attempts: Vec<Attempt>) -> Vec<Decision> {
         let wanted = attempts.len();
-        let decisions = self.gate.admit(self.sale, epoch, attempts).await.unwrap();
+        let decisions = self.gate.admit(self.sale, SaleVersion::of_epoch(epoch), attempts).await.unwrap();
         assert_eq!(decisions.len(), wanted);
         decisions
     }
@@ -445,7 +449,7 @@ async fn many_at_once(case: &Case<'_>, _: &[UserId]) {
                 let mut tickets = Vec::new();
                 for group in buyers.chunks(10) {
                     let attempts = group.iter().map(|buyer| attempt(*buyer, &format!("key-{task}"), 1)).collect();
-                    let decisions = gate.admit(sale, 1, attempts).await.unwrap();
+                    let decisions = gate.admit(sale, SaleVersion::of_epoch(1), attempts).await.unwrap();
                     for (decision, buyer) in decisions.into_iter().zip(group) {
                         match decision {
                             Decision::Admitted { ticket, .. } => tickets.push((ticket.seq, *buyer)),

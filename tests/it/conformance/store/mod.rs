@@ -9,6 +9,7 @@ mod plans;
 mod postgres;
 mod rebuild;
 mod schema;
+mod terms;
 
 use doorbuster::app::App;
 use doorbuster::catalog::{PriceInput, ProductInput};

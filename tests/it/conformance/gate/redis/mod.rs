@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorbuster::config::{self, Config, Secret};
-use doorbuster::gate::{Attempt, Decision, Gate, KnownTicket, RedisGate, SaleTerms, Units};
+use doorbuster::gate::{Attempt, Decision, Gate, KnownTicket, RedisGate, SaleTerms, SaleVersion, Units};
 use doorbuster::kernel::{Clock, Epoch, Rng, SaleId, UserId};
 use redis::aio::MultiplexedConnection;
 use tokio::runtime::{Builder, Runtime};
@@ -69,7 +69,7 @@ fn new_buyer() -> UserId {
 /// One buyer's one attempt.
 async fn buy(gate: &dyn Gate, sale: SaleId, epoch: Epoch, buyer: UserId, key: &str) -> Decision {
     let attempt = Attempt { buyer, key: key.to_owned(), quantity: 1 };
-    gate.admit(sale, epoch, vec![attempt]).await.unwrap().remove(0)
+    gate.admit(sale, SaleVersion::of_epoch(epoch), vec![attempt]).await.unwrap().remove(0)
 }
 
 mod conforms {
