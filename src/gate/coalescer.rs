@@ -153,18 +153,20 @@ struct Lead {
 }
 
 impl Lead {
-    /// The next attempts for one call: as many as know the same state of the sale and are still wanted.
+    /// The next attempts for one call: as many as know the same epoch and are still wanted. The newest version that one of them
+    /// knows is asked for: a gate that is behind it is behind.
     fn take(&self) -> Batch {
         let mut queues = self.shared.lock();
         let mut batch = Batch { known: SaleVersion::of_epoch(0), attempts: Vec::new(), answers: Vec::new() };
         let Some(queue) = queues.get_mut(&self.sale) else { return batch };
         while let Some(front) = queue.front()
             && batch.attempts.len() < self.shared.batch
-            && (batch.attempts.is_empty() || front.known == batch.known)
+            && (batch.attempts.is_empty() || front.known.epoch == batch.known.epoch)
             && let Some(next) = queue.pop_front()
         {
             if !next.answer.is_closed() {
-                batch.known = next.known;
+                let version = next.known.version.max(batch.known.version);
+                batch.known = SaleVersion { version, ..next.known };
                 batch.attempts.push(next.attempt);
                 batch.answers.push(next.answer);
             }

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::messages::OrderRequest;
 use super::{Orders, OrdersError, Ticket};
 use crate::broker::{BrokerError, Topic};
-use crate::gate::{AdmitError, Attempt, Decision, GateError};
+use crate::gate::{AdmitError, Attempt, Decision, GateError, SaleVersion};
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
 use crate::sales::{Offer, SaleState};
 
