@@ -3,7 +3,7 @@
 use super::*;
 
 /// Whatever the gate keeps of a sale can be read back, so that it can be compared with the database.
-pub async fn terms_are_told_as_they_are_held(case: &Case<'_>, _: &[UserId]) {
+pub(super) async fn terms_are_told_as_they_are_held(case: &Case<'_>, _: &[UserId]) {
     assert_eq!(case.gate.terms(case.sale).await.unwrap(), None);
     let mut held = SaleTerms { epoch: 2, version: 3, ..case.terms(4) };
     case.gate.rebuild(held.clone(), Vec::new()).await.unwrap();
@@ -34,7 +34,7 @@ pub async fn terms_are_told_as_they_are_held(case: &Case<'_>, _: &[UserId]) {
 }
 
 /// A gate that has not heard of an act admits nobody for a caller that has; keys that were used before still get their tickets.
-pub async fn nothing_is_admitted_by_terms_older_than_the_callers(case: &Case<'_>, buyers: &[UserId]) {
+pub(super) async fn nothing_is_admitted_by_terms_older_than_the_callers(case: &Case<'_>, buyers: &[UserId]) {
     case.open(4).await;
     let first = admitted(&case.buy(buyers[0], "key-0000", 1).await);
     let ask = async |epoch, version| {
