@@ -38,6 +38,7 @@ use tokio::time::timeout;
 use self::metrics::PoolMetrics;
 use self::session::{LastError, Manager};
 use super::StoreError;
+use super::trouble::Trouble;
 use crate::config;
 use crate::kernel::Breaker;
 use crate::telemetry::Metrics;
@@ -63,6 +64,7 @@ pub struct Store {
     work_timeout: Duration,
     migration_wait: Duration,
     origin: Arc<str>,
+    trouble: Trouble,
 }
 
 impl Store {
@@ -78,13 +80,14 @@ impl Store {
             .await?;
         let (work_timeout, migration_wait) = (*config.work_timeout, *config.migration_wait);
         let (origin, manager) = (session::origin(config).into(), Arc::new(manager));
-        let breaker = Breaker::new(*config.refuse_after);
-        Ok(Self { pool, manager, last_error, breaker, work_timeout, migration_wait, origin })
+        let (breaker, trouble) = (Breaker::new(*config.refuse_after), Trouble::default());
+        Ok(Self { pool, manager, last_error, breaker, work_timeout, migration_wait, origin, trouble })
     }
 
-    /// See [`super::Database::check`].
-    pub fn check(config: &config::Store) -> Result<(), StoreError> {
-        Manager::new(config.url.expose(), config, LastError::default()).map(drop)
+    /// See [`super::Database::trouble`].
+    #[cfg(feature = "sabotage")]
+    pub fn trouble(&self) -> &Trouble {
+        &self.trouble
     }
 
     /// Open while the server has not answered for `store.refuse_after`.
@@ -103,8 +106,8 @@ impl Store {
         R: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
     {
-        let session = self.acquire().await?;
-        self.within_deadline(statements(session, work)).await
+        let call = async { self.within_deadline(statements(self.acquire().await?, work)).await };
+        self.trouble.around(call).await
     }
 
     /// Runs `work` in a transaction; returns after the commit.
@@ -113,8 +116,8 @@ impl Store {
         R: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
     {
-        let session = self.acquire().await?;
-        self.within_deadline(transaction(session, work)).await
+        let call = async { self.within_deadline(transaction(self.acquire().await?, work)).await };
+        self.trouble.around(call).await
     }
 
     /// Finishes `work`, whether or not the caller waits for it. Late work is dropped, and its connection with it.
