@@ -8,7 +8,7 @@ use super::{Order, OrderState, Orders, OrdersError, Refusal};
 use crate::broker::envelope::{self, EnvelopeError};
 use crate::broker::{NewEvent, Topic};
 use crate::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
-use crate::kernel::{SaleId, Timestamp};
+use crate::kernel::{SaleId, TicketId, Timestamp};
 use crate::sales::StockLevel;
 use crate::store::{self, StoreError};
 
@@ -92,6 +92,11 @@ fn unwritable(error: EnvelopeError) -> StoreError {
 }
 
 impl Orders {
+    /// Whether the ticket has an outcome.
+    pub async fn is_decided(&self, ticket: TicketId) -> Result<bool, OrdersError> {
+        Ok(self.find(ticket).await?.is_some())
+    }
+
     /// Records that a ticket which can't be decided was taken back, so that its buyer gets an end. `Err` when not even that is
     /// possible, because the ticket itself makes no sense.
     pub async fn void(&self, request: OrderRequest) -> Result<(), OrdersError> {

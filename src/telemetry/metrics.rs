@@ -40,8 +40,9 @@ const PURCHASE_ANSWERS: [&str; 15] = [
 ];
 const TICKET_OUTCOMES: [&str; 5] = ["confirmed", "sold_out", "already_bought", "sale_ended", "voided"];
 const ORDER_EVENTS: [&str; 5] = ["created", "paid", "cancelled", "expired", "refunded"];
-const PAYMENT_EVENTS: [&str; 6] = ["begun", "succeeded", "surplus", "closed", "flagged", "unknown"];
-const REFUND_EVENTS: [&str; 5] = ["requested", "succeeded", "failed", "postponed", "mismatch"];
+const PAYMENT_EVENTS: [&str; 7] = ["begun", "succeeded", "surplus", "closed", "flagged", "unknown", "error"];
+const REFUND_EVENTS: [&str; 6] = ["requested", "succeeded", "failed", "postponed", "mismatch", "error"];
+const WRITER_FAILURES: [&str; 3] = ["unavailable", "refused", "no_outcome"];
 const NOTIFICATIONS: [&str; 12] = [
     "accepted",
     "duplicate",
@@ -59,13 +60,12 @@ const NOTIFICATIONS: [&str; 12] = [
 const GLOBAL_TRANSACTION_EVENTS: [&str; 6] = ["begun", "confirmed", "cancelled", "postponed", "overdue", "breach"];
 const REBUILDS: [&str; 3] = ["opened", "failed", "left"];
 
-const TOPICS: [&str; 8] = [
+const TOPICS: [&str; 7] = [
     Topic::OrderRequests.name(),
     Topic::PurchaseResults.name(),
     Topic::PaymentTimeouts.name(),
     Topic::LoginEvents.name(),
     Topic::CatalogChanges.name(),
-    Topic::GateChanges.name(),
     Topic::SessionChanges.name(),
     Topic::Failures.name(),
 ];
@@ -89,9 +89,11 @@ pub struct Inner {
     pub tickets_decided: Counters,
     /// What happened to orders: `created`, `paid`, `cancelled`, `expired`, `refunded`.
     pub orders: Counters,
-    /// What happened to payments; `unknown` counts questions that the gateway did not answer clearly.
+    /// What happened to payments; `unknown` counts questions that the gateway did not answer clearly, `error` payments that could
+    /// not be looked at and were put off.
     pub payments: Counters,
-    /// What happened to refunds; `postponed` counts tries without a clear answer.
+    /// What happened to refunds; `postponed` counts tries without a clear answer, `error` refunds that could not be brought further
+    /// and were put off.
     pub refunds: Counters,
     /// Differences between the gateway's bills and the books that are open, by kind.
     pub bill_differences: Gauges,
@@ -110,8 +112,6 @@ pub struct Inner {
     pub gate_untold: Gauge,
     /// Tickets whose decision or end the gate was not told because too many waited; reconciliation finds them.
     pub gate_untold_lost: Counter,
-    /// Sales whose terms in the gate differed from the database and were replaced by reconciliation.
-    pub gate_terms_replaced: Counter,
     /// One publish until its receipt, by topic.
     pub broker_publish: PerLabel<Seconds>,
     /// Messages that wait, by topic.
@@ -122,6 +122,9 @@ pub struct Inner {
     pub writer_batch: Seconds,
     /// Tickets in one transaction of the order writer.
     pub writer_batch_tickets: Histogram,
+    /// Transactions of the order writer that failed: `unavailable` (tried again), `refused` (split, tried again, and in the end parked);
+    /// and `no_outcome`, tickets for which not even a refusal could be stored.
+    pub writer_failures: Counters,
     /// 1 while who needs this dependency is told at once to try later, because it has not answered for some time.
     pub refused: Gauges,
     /// Open sockets of subscriptions.
@@ -138,7 +141,6 @@ impl Metrics {
         let mut add = Instruments(registry.sub_registry_with_prefix("doorbuster"));
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         add.0.register("build", "The program that is running", version);
-        add.0.register("log_lines_lost", "Log lines of the process that could not be written", super::output::lost());
         let tickets = Histogram::new(exponential_buckets(1.0, 2.0, 14));
         Self(Arc::new(Inner {
             purchase_answers: add.counters("purchase_answers", "Answers of salePurchase", "outcome", &PURCHASE_ANSWERS),
@@ -171,15 +173,17 @@ impl Metrics {
             gate_rebuilds: add.counters("gate_rebuilds", "Rebuilds of the gate of a sale", "outcome", &REBUILDS),
             gate_untold: add.gauge("gate_untold_tickets", "Tickets whose decision the gate has not learned yet"),
             gate_untold_lost: add.counter("gate_untold_lost", "Tickets whose decision is left to reconciliation"),
-            gate_terms_replaced: add.counter(
-                "gate_terms_replaced",
-                "Sales whose terms in the gate differed from the database and were replaced",
-            ),
             broker_publish: add.seconds_by("broker_publish_seconds", "One publish until its receipt", "topic", &TOPICS),
             broker_backlog: add.gauges("broker_backlog", "Messages that wait", "topic", &TOPICS),
             failures_parked: add.counters("failures_parked", "Messages that could not be handled", "topic", &TOPICS),
             writer_batch: add.seconds("writer_batch_seconds", "One transaction of the order writer"),
             writer_batch_tickets: add.histogram("writer_batch_tickets", "Tickets in one transaction", tickets),
+            writer_failures: add.counters(
+                "writer_failures",
+                "Transactions of the order writer that failed",
+                "reason",
+                &WRITER_FAILURES,
+            ),
             refused: add.gauges(
                 "dependency_refused",
                 "1 while who needs it is told at once to try later",

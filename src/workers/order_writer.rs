@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 
 use crate::broker::{self, Broker, Failure, Received, Topic, envelope};
 use crate::config;
@@ -35,16 +33,39 @@ pub struct OrderWriter {
     pub rng: Rng,
 }
 
+/// Tickets in the next transaction. Halved by each failure, whatever its reason: a batch that is too slow for the transaction's deadline
+/// gets through in parts, and a ticket that can't be recorded ends up alone. Grows again by a quarter with each success.
+#[derive(Debug)]
+struct BatchSize {
+    now: usize,
+    max: usize,
+}
+
+impl BatchSize {
+    const fn new(max: usize) -> Self {
+        Self { now: max, max }
+    }
+
+    fn halve(&mut self, failed: usize) {
+        self.now = (failed / 2).max(1);
+    }
+
+    fn grow(&mut self) {
+        self.now = (self.now + self.now / 4 + 1).min(self.max);
+    }
+}
+
 impl OrderWriter {
     /// Runs until the broker fails.
     pub async fn run(&self, partition: u32) -> anyhow::Result<()> {
         let mut consumer = self.broker.subscribe(Topic::OrderRequests, partition, WRITER).await?;
+        let mut size = BatchSize::new(self.config.writer_batch);
         loop {
             let received = consumer.receive(MESSAGES_MAX, *self.config.writer_linger).await?;
             #[cfg(feature = "sabotage")]
             crate::kernel::sabotage::pause("writer.slow").await;
             if let Some(last) = received.last().map(|message| message.position) {
-                self.handle(received).await?;
+                self.handle(received, &mut size).await?;
                 #[cfg(feature = "sabotage")]
                 crate::kernel::sabotage::pause("writer.slow_ack").await;
                 consumer.ack(last).await?;
@@ -52,7 +73,8 @@ impl OrderWriter {
         }
     }
 
-    async fn handle(&self, received: Vec<Received>) -> anyhow::Result<()> {
+    /// Returns `Ok` only when each ticket has an outcome or is parked: then the messages may be acknowledged.
+    async fn handle(&self, received: Vec<Received>, size: &mut BatchSize) -> anyhow::Result<()> {
         let mut requests = Vec::new();
         for message in received {
             match envelope::decode::<OrderRequests>(REQUESTS, REQUESTS_VERSION, &message.payload) {
@@ -62,38 +84,43 @@ impl OrderWriter {
                 }
             }
         }
+        self.record(&requests, size).await
+    }
+
+    /// Records the tickets in their order, however long that takes.
+    async fn record(&self, mut requests: &[OrderRequest], size: &mut BatchSize) -> anyhow::Result<()> {
+        let mut backoff = self.backoff();
+        let mut refusals = 0;
         while !requests.is_empty() {
-            let rest = requests.split_off(requests.len().min(self.config.writer_batch));
-            self.record(std::mem::replace(&mut requests, rest)).await?;
+            let (batch, later) = requests.split_at(requests.len().min(size.now));
+            let error = match self.timed(batch.to_vec()).await {
+                Ok(()) => {
+                    size.grow();
+                    backoff.reset();
+                    (requests, refusals) = (later, 0);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            size.halve(batch.len());
+            let (transient, alone) = (is_transient(&error), batch.len() == 1);
+            refusals += u32::from(alone && !transient);
+            if refusals >= self.config.poison_tries {
+                self.give_up(&batch[0], &error).await?;
+                (requests, refusals) = (later, 0);
+                continue;
+            }
+            self.metrics.writer_failures.count(if transient { "unavailable" } else { "refused" });
+            tracing::warn!(%error, tickets = batch.len(), refusals, "tickets not recorded yet");
+            if transient || alone {
+                tokio::time::sleep(backoff.next_wait()).await;
+            }
         }
         Ok(())
     }
 
-    /// Records the tickets however long that takes; halves the batch around those that can't be.
-    fn record(&self, requests: Vec<OrderRequest>) -> BoxFuture<'_, anyhow::Result<()>> {
-        async move {
-            let mut backoff = Backoff::new(self.rng.clone(), Duration::from_millis(20), Duration::from_secs(2));
-            let mut tries = 0;
-            loop {
-                let error = match self.timed(requests.clone()).await {
-                    Ok(()) => return Ok(()),
-                    Err(error) => error,
-                };
-                tries += 1;
-                if is_transient(&error) || (requests.len() == 1 && tries < self.config.poison_tries) {
-                    tracing::warn!(%error, tickets = requests.len(), tries, "tickets not recorded yet");
-                    tokio::time::sleep(backoff.next_wait()).await;
-                } else if requests.len() > 1 {
-                    let mut left = requests;
-                    let right = left.split_off(left.len() / 2);
-                    self.record(left).await?;
-                    return self.record(right).await;
-                } else {
-                    return self.give_up(requests, &error).await;
-                }
-            }
-        }
-        .boxed()
+    fn backoff(&self) -> Backoff {
+        Backoff::new(self.rng.clone(), Duration::from_millis(20), Duration::from_secs(2))
     }
 
     async fn timed(&self, requests: Vec<OrderRequest>) -> Result<(), OrdersError> {
@@ -104,26 +131,49 @@ impl OrderWriter {
         Ok(())
     }
 
-    /// The ticket's buyer gets an end, and an operator gets the ticket.
-    async fn give_up(&self, requests: Vec<OrderRequest>, error: &OrdersError) -> anyhow::Result<()> {
-        for request in requests {
-            let ticket = request.ticket;
-            tracing::error!(%ticket, %error, "ticket parked");
-            if let Err(error) = self.orders.void(request.clone()).await {
-                tracing::error!(%ticket, %error, "parked ticket has no recorded outcome");
-            }
-            let payload = envelope::encode(REQUESTS, REQUESTS_VERSION, &OrderRequests { tickets: vec![request] })?;
-            let key = Bytes::copy_from_slice(&ticket.sale.to_bytes());
-            self.park(key, payload, error.to_string()).await?;
+    /// An operator gets the ticket, and its buyer an end; it is not acknowledged before both are stored. The operator first: a ticket with
+    /// an outcome that comes again, as after a crash, has been parked.
+    async fn give_up(&self, request: &OrderRequest, error: &OrdersError) -> anyhow::Result<()> {
+        let ticket = request.ticket;
+        if self.insist(|| self.orders.is_decided(ticket)).await? {
+            return Ok(());
+        }
+        tracing::error!(%ticket, %error, "ticket parked");
+        let tickets = OrderRequests { tickets: vec![request.clone()] };
+        let payload = envelope::encode(REQUESTS, REQUESTS_VERSION, &tickets)?;
+        let key = Bytes::copy_from_slice(&ticket.sale.to_bytes());
+        self.park(key, payload, error.to_string()).await?;
+        if let Err(error) = self.insist(|| self.orders.void(request.clone())).await {
+            self.metrics.writer_failures.count("no_outcome");
+            tracing::error!(%ticket, %error, "parked ticket has no recorded outcome: not even a refusal can be stored");
         }
         Ok(())
     }
 
+    /// Asks the database until it is there.
+    async fn insist<T, F>(&self, ask: impl Fn() -> F) -> Result<T, OrdersError>
+    where
+        F: Future<Output = Result<T, OrdersError>>,
+    {
+        let mut backoff = self.backoff();
+        loop {
+            match ask().await {
+                Err(error) if is_transient(&error) => {
+                    self.metrics.writer_failures.count("unavailable");
+                    tracing::warn!(%error, "ticket that can't be recorded has no outcome yet");
+                    tokio::time::sleep(backoff.next_wait()).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
     async fn park(&self, key: Bytes, payload: Bytes, reason: String) -> anyhow::Result<()> {
-        self.metrics.failures_parked.count(Topic::OrderRequests.name());
         let topic = Topic::OrderRequests.name().to_owned();
         let failure = Failure { topic, key, reason, at: self.clock.now(), payload };
-        Ok(broker::park(&*self.broker, &failure).await?)
+        broker::park(&*self.broker, &failure).await?;
+        self.metrics.failures_parked.count(Topic::OrderRequests.name());
+        Ok(())
     }
 }
 
@@ -131,5 +181,29 @@ fn is_transient(error: &OrdersError) -> bool {
     match error {
         OrdersError::Store(error) => error.is_transient(),
         OrdersError::Gate(_) | OrdersError::Broker(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_halve_by_failures_and_grow_back_by_successes() {
+        let mut size = BatchSize::new(500);
+        for expected in [250, 125, 62, 31, 15, 7, 3, 1, 1] {
+            size.halve(size.now);
+            assert_eq!(size.now, expected);
+        }
+        let mut successes = 0;
+        while size.now < 500 {
+            size.grow();
+            successes += 1;
+        }
+        assert!(successes < 30, "{successes}");
+        size.grow();
+        assert_eq!(size.now, 500);
+        size.halve(9);
+        assert_eq!(size.now, 4, "of what failed, not of what could have");
     }
 }

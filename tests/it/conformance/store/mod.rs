@@ -4,16 +4,21 @@
 mod accounts;
 mod books;
 mod catalog;
+#[cfg(feature = "sabotage")]
+mod gateway;
+#[cfg(feature = "sabotage")]
+mod interrupted;
+#[cfg(feature = "sabotage")]
+mod order_writer;
 mod orders;
 mod plans;
 mod postgres;
 mod rebuild;
 mod schema;
-mod terms;
 
 use doorbuster::app::App;
 use doorbuster::catalog::{PriceInput, ProductInput};
-use doorbuster::config::{Config, Secret, Size};
+use doorbuster::config::{Config, Secret, Size, Span};
 use doorbuster::demo::facts::{Facts, ReadyUser};
 use doorbuster::kernel::{Currency, ManualClock, Rng, SaleId, TicketId, Timestamp, UserId};
 use doorbuster::orders::Order;
@@ -84,6 +89,9 @@ pub fn config(url: &str) -> Config {
     config.store.url = Secret::new(url);
     config.accounts.hash_memory = Size(8 * 1024);
     config.accounts.hash_passes = 1;
+    // A page of payments is smaller than what the tests have due.
+    (config.payments.concurrency, config.payments.batch) = (5, 8);
+    config.payments.poll_every = Span(std::time::Duration::from_millis(10));
     config
 }
 
@@ -95,8 +103,14 @@ impl Place {
     }
 
     pub async fn postgres() -> Self {
+        Self::postgres_with(|_| ()).await
+    }
+
+    /// With other settings.
+    pub async fn postgres_with(change: impl FnOnce(&mut Config)) -> Self {
         let database = FreshDatabase::create().await;
-        let config = config(&database.url());
+        let mut config = config(&database.url());
+        change(&mut config);
         Self::open(config, Keep::Database(database)).await
     }
 
