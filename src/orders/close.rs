@@ -1,6 +1,7 @@
 //! Cancelling and expiring: one conditional function, reached by the buyer, the delayed message and the sweep. Units go
 //! back to the stock in the same transaction, and by the event to the gate. An order for which the payment gateway may still take
-//! money is passed over here: `attempts.rs` asks and closes there first.
+//! money is passed over here: `attempts.rs` asks and closes there first. So is, at its expiry, one with a payment in points that is
+//! not decided yet.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,6 +58,11 @@ impl Orders {
             }
             found = own().await?;
         }
+        if found.as_ref().is_some_and(|order| order.state == OrderState::Cancelled)
+            && let Err(error) = self.drop_point_payments(order).await
+        {
+            tracing::warn!(%order, %error, "points of a cancelled order are set aside until recovery frees them");
+        }
         Ok(match found {
             Some(order) if order.state == OrderState::Cancelled => Cancelled::Done(order),
             Some(order) if order.state == OrderState::AwaitingPayment => Cancelled::TryLater(order),
@@ -65,15 +71,31 @@ impl Orders {
         })
     }
 
-    /// Expires those of the orders whose time to pay is over. Returns how many.
+    /// Expires those of the orders whose time to pay is over. Returns how many. One that can't be expired keeps none of the others.
     pub async fn expire(&self, orders: Vec<TicketId>) -> Result<usize, OrdersError> {
-        Ok(self.close(orders, Closing::Expiry { due_by: self.due_by() }).await?.len())
+        let closing = Closing::Expiry { due_by: self.due_by() };
+        match self.close(orders.clone(), closing).await {
+            Err(OrdersError::Store(error)) if !error.is_transient() => {
+                tracing::error!(%error, orders = orders.len(), "orders not expired together; each is tried by itself");
+            }
+            closed => return Ok(closed?.len()),
+        }
+        let mut expired = 0;
+        for order in orders {
+            match self.close(vec![order], closing).await {
+                Err(OrdersError::Store(error)) if !error.is_transient() => {
+                    tracing::error!(order = %order.order(), %error, "order can't be expired: somebody must look");
+                }
+                closed => expired += closed?.len(),
+            }
+        }
+        Ok(expired)
     }
 
     /// Looks for unpaid orders whose time is over and expires them. Returns how many; as many as `max` means that there may be more.
     pub async fn sweep(&self, max: usize) -> Result<usize, OrdersError> {
-        let due_by = self.due_by();
-        let overdue = store::read!(&self.0.db, |conn| sql::orders::overdue(conn, due_by, max).await)?;
+        let (due_by, now) = (self.due_by(), self.0.clock.now());
+        let overdue = store::read!(&self.0.db, |conn| sql::orders::overdue(conn, due_by, now, max).await)?;
         if overdue.is_empty() { Ok(0) } else { self.expire(overdue).await }
     }
 

@@ -54,6 +54,8 @@ pub enum PayRefusal {
     ReturnUrlInvalid,
     /// Too many attempts for this order.
     TooManyAttempts,
+    /// The attempt of this key ended without payment, and the order still waits: it takes a new key.
+    AttemptEnded,
     /// The sale takes no points.
     NotForPoints,
     /// Fewer points than it costs.
@@ -63,7 +65,7 @@ pub enum PayRefusal {
 type Answer<T> = Result<Result<T, PayRefusal>, OrdersError>;
 
 impl Orders {
-    /// Begins to pay one's own order. The same key and input give the same attempt for ever.
+    /// Begins to pay one's own order. The same key and input give the same attempt for ever: as it stands, or the reason why it ended.
     pub async fn pay(&self, buyer: UserId, request: PayRequest) -> Answer<Begun> {
         if !super::purchase::is_key(&request.key) {
             return Ok(Err(PayRefusal::KeyInvalid));
@@ -210,9 +212,17 @@ impl Orders {
             return Ok(Err(PayRefusal::KeyReused));
         }
         match self.find(order.ticket()).await?.filter(|found| found.buyer == buyer) {
+            Some(_) if known.state == PaymentState::Closed => Ok(Err(self.why_ended(order).await?)),
             Some(found) => Ok(Ok(self.begun((found, known)))),
             None => Ok(Err(PayRefusal::OrderNotFound)),
         }
+    }
+
+    /// Why an attempt that ended without payment can't be gone on with.
+    pub(super) async fn why_ended(&self, order: OrderId) -> Result<PayRefusal, OrdersError> {
+        let found = self.find(order.ticket()).await?;
+        let refusal = found.and_then(|order| payable(&order, self.0.clock.now()).err());
+        Ok(refusal.unwrap_or(PayRefusal::AttemptEnded))
     }
 
     fn begun(&self, (order, payment): (Arc<Order>, Payment)) -> Begun {
@@ -257,7 +267,7 @@ fn key_is_taken() -> StoreError {
 }
 
 /// Whether the order can be paid now.
-pub(super) fn payable(order: &Order, now: Timestamp) -> Result<(), PayRefusal> {
+fn payable(order: &Order, now: Timestamp) -> Result<(), PayRefusal> {
     match order.state {
         OrderState::AwaitingPayment if now < order.pay_before => Ok(()),
         OrderState::AwaitingPayment | OrderState::Expired => Err(PayRefusal::TooLate),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::pay::{Begun, PayRefusal, PayRequest, payable};
+use super::pay::{Begun, PayRefusal, PayRequest};
 use super::record::result_event;
 use super::{Order, OrderState, Orders, OrdersError};
 use crate::hub::events::ResultEvent;
@@ -14,7 +14,7 @@ use crate::kernel::{OrderId, PaymentId, UserId, Xid};
 use crate::payments::{Amount, LogEntry, Method, Payment, PaymentState, Refund, RefundState};
 use crate::points::{Direction, Hold, INSUFFICIENT, PARTICIPANT};
 use crate::store::{self, StoreError};
-use crate::tcc::{Attempt, BranchKey, Initiator, NOT_DECIDED, Transaction};
+use crate::tcc::{Attempt, BranchKey, GlobalState, Initiator, NOT_DECIDED, Transaction};
 
 /// Paying an order; its arguments name the payment.
 const PAY: &str = "order.pay";
@@ -42,6 +42,8 @@ impl Orders {
         let hold = Hold { user: buyer, points: points as i64, direction: Direction::Debit, subject: order.to_string() };
         let args = json!({ "payment": payment.id }).to_string();
         let transaction = self.0.tcc.open(debit_of(payment.id).xid, PAY, args, vec![(PARTICIPANT, hold.encode())]);
+        // It was begun in time; how long it may take from here is the transaction's affair. Until then the order does not expire.
+        let payment = Payment { expires_at: transaction.deadline, ..payment };
         self.0.tcc.pass("before_begin").await;
         match self.begin(payment.clone(), Some(transaction.clone())).await {
             Ok(Ok(_)) => {}
@@ -68,9 +70,31 @@ impl Orders {
         request: &PayRequest,
         known: Payment,
     ) -> Answer<Begun> {
-        let failed = known.state == PaymentState::Failed;
-        let answer = self.repeat(buyer, order, Method::Points, request.return_url.as_deref(), known).await?;
-        Ok(answer.and_then(|begun| if failed { Err(PayRefusal::PointsInsufficient) } else { Ok(begun) }))
+        match self.repeat(buyer, order, Method::Points, request.return_url.as_deref(), known).await? {
+            Ok(begun) => match begun.payment.state {
+                PaymentState::Pending => self.take_up(begun.payment).await,
+                PaymentState::Failed => Ok(Err(PayRefusal::PointsInsufficient)),
+                _ => Ok(Ok(begun)),
+            },
+            refused => Ok(refused),
+        }
+    }
+
+    /// The same wish again, before the first one came to its end, because its process or the database went away or because it is still
+    /// under way. Every step may be done twice, so this one goes on wherever that one is.
+    async fn take_up(&self, payment: Payment) -> Answer<Begun> {
+        let xid = debit_of(payment.id).xid;
+        let found = self.0.tcc.find(xid).await?;
+        let transaction = found.ok_or_else(|| StoreError::Internal("a payment without a transaction".into()))?;
+        match transaction.state {
+            GlobalState::Trying => self.finish_with_points(payment, transaction).await,
+            // Decided since the payment was read.
+            GlobalState::Confirming | GlobalState::Confirmed => self.paid_with_points(payment.id).await,
+            GlobalState::Cancelling | GlobalState::Cancelled => {
+                self.0.tcc.finish(xid, self).await?;
+                Ok(Err(self.why_ended(payment.order).await?))
+            }
+        }
     }
 
     /// Try, the commit point, Confirm.
@@ -79,25 +103,33 @@ impl Orders {
         match tcc.attempt(&transaction, self).await? {
             Attempt::Ready => {}
             Attempt::Rejected(_) => return Ok(Err(PayRefusal::PointsInsufficient)),
-            Attempt::TooLate => return Ok(Err(self.why_not(payment.order).await?)),
+            Attempt::TooLate => return Ok(Err(self.why_ended(payment.order).await?)),
         }
         tcc.pass("before_decide").await;
         let decided = self.decide_payment(&payment, &transaction).await;
         tcc.pass("after_decide").await;
         let paid = decided.as_ref().ok().cloned().flatten();
+        // The same wish may be under way twice; the other one has paid then.
+        let by_another = matches!(decided, Ok(None));
         if !tcc.conclude(transaction, decided.map(|paid| paid.is_some()), self).await? {
-            return Ok(Err(self.why_not(payment.order).await?));
+            return Ok(Err(self.why_ended(payment.order).await?));
         }
-        self.0.metrics.payments.count("succeeded");
-        self.0.metrics.orders.count("paid");
+        if !by_another {
+            self.0.metrics.payments.count("succeeded");
+            self.0.metrics.orders.count("paid");
+        }
         self.0.relay.wake();
         self.0.checks_due.notify_one();
-        if let Some((order, payment)) = paid {
-            return Ok(Ok(Begun { order: Arc::new(order), payment, redirect_url: None }));
+        match paid {
+            Some((order, payment)) => Ok(Ok(Begun { order: Arc::new(order), payment, redirect_url: None })),
+            // Or the commit's answer got lost, and it was committed.
+            None => self.paid_with_points(payment.id).await,
         }
-        // The commit's answer got lost, and it was committed.
-        let id = payment.id;
-        let payment = store::read!(&self.0.db, |conn| sql::payments::find(conn, id).await)?;
+    }
+
+    /// The answer when the decision to pay has been committed.
+    async fn paid_with_points(&self, id: PaymentId) -> Answer<Begun> {
+        let payment = self.payment(id).await?;
         let order = match &payment {
             Some(payment) => self.find(payment.order.ticket()).await?,
             None => None,
@@ -106,12 +138,6 @@ impl Orders {
             (Some(order), Some(payment)) => Ok(Ok(Begun { order, payment, redirect_url: None })),
             _ => Err(StoreError::Internal("a payment is gone".into()).into()),
         }
-    }
-
-    async fn why_not(&self, order: OrderId) -> Result<PayRefusal, OrdersError> {
-        let found = self.find(order.ticket()).await?;
-        let refusal = found.and_then(|order| payable(&order, self.0.clock.now()).err());
-        Ok(refusal.unwrap_or(PayRefusal::NotPayable))
     }
 
     /// The commit point: the order is paid, and the transaction is decided, or neither. The order and the payment as they are then; `None`
@@ -127,7 +153,8 @@ impl Orders {
             sql::orders::lock(conn, &[ticket]).await?;
             // As late as possible: waiting for the lock takes time too.
             let now = clock.now();
-            let Some(order) = sql::orders::pay_in_time(conn, ticket, now).await? else { return Ok(None) };
+            let (from, to) = (OrderState::AwaitingPayment, OrderState::Paid);
+            let Some(order) = sql::orders::advance(conn, ticket, from, to, now).await? else { return Ok(None) };
             let (id, units) = (payment.id, payment.amount.units());
             let (from, to) = (PaymentState::Pending, PaymentState::Succeeded);
             if !sql::payments::advance(conn, id, from, to, units, None, now).await? {
@@ -145,15 +172,13 @@ impl Orders {
         })
     }
 
-    /// Gives points back for the refunds that are due. Returns how many there were.
-    pub(super) async fn drive_point_refunds(&self, max: usize) -> Result<usize, OrdersError> {
-        let now = self.0.clock.now();
-        let due = store::read!(&self.0.db, |conn| sql::refunds::due(conn, Method::Points, now, max).await)?;
-        let mut failed = None;
-        for refund in &due {
-            failed = failed.or(self.return_points(refund).await.err());
+    /// The order is cancelled: what its undecided payments with points have set aside is free again. What does not work now, recovery does.
+    pub(super) async fn drop_point_payments(&self, order: OrderId) -> Result<(), OrdersError> {
+        let open = |payment: &Payment| payment.method == Method::Points && payment.state == PaymentState::Pending;
+        for payment in self.payments_of(order).await?.into_iter().filter(open) {
+            self.0.tcc.abort(debit_of(payment.id).xid, "the order is cancelled", self).await?;
         }
-        failed.map_or(Ok(due.len()), Err)
+        Ok(())
     }
 
     /// Gives points back at once, if nobody else is at it. What does not work now is tried again, as another transaction: it can't be

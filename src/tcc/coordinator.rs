@@ -142,6 +142,11 @@ impl Coordinator {
         }
     }
 
+    /// A transaction that was begun before.
+    pub async fn find(&self, xid: Xid) -> Result<Option<Transaction>, StoreError> {
+        store::read!(&self.0.db, |conn| sql::tcc::find(conn, xid).await)
+    }
+
     /// Tries the branches in their order (step b). Unless the answer is `Ready`, the transaction is cancelled when this returns, or will
     /// be by recovery. An error says that what came of a branch is not known; the transaction is being cancelled.
     pub async fn attempt(&self, transaction: &Transaction, initiator: &dyn Initiator) -> Result<Attempt, StoreError> {
@@ -225,8 +230,7 @@ impl Coordinator {
 
     /// Drives a decided transaction towards its end (step d) and says how far it is. Trouble is noted and left to recovery.
     pub async fn finish(&self, xid: Xid, initiator: &dyn Initiator) -> Result<GlobalState, StoreError> {
-        let found = store::read!(&self.0.db, |conn| sql::tcc::find(conn, xid).await)?;
-        let Some(transaction) = found else {
+        let Some(transaction) = self.find(xid).await? else {
             return Err(StoreError::Internal(format!("there is no global transaction {xid}")));
         };
         match transaction.state {

@@ -107,7 +107,7 @@ pub async fn lock_sale(conn: &mut Conn, sale: SaleId) -> Result<(), StoreError> 
 
 /// What the order writer must know of a sale; `None` when there is no such sale.
 pub async fn sale_facts(conn: &mut Conn, sale: SaleId) -> Result<Option<SaleFacts>, StoreError> {
-    type Columns = (i64, i64, i64, String, Option<i64>, i64, String, i64, Option<Timestamp>);
+    type Columns = (i64, i64, i64, String, Option<i64>, i64, String, i64);
     let row: Option<Columns> = sales::table
         .inner_join(products::table.on(products::id.eq(sales::product_id)))
         .filter(sales::id.eq(sale))
@@ -120,14 +120,11 @@ pub async fn sale_facts(conn: &mut Conn, sale: SaleId) -> Result<Option<SaleFact
             sales::pay_within_ms,
             products::name,
             sales::stock_left,
-            sales::ended_at,
         ))
         .first(conn)
         .await
         .optional()?;
-    let Some((number, epoch, minor, currency, points, pay_within, product_name, left, ended_at)) = row else {
-        return Ok(None);
-    };
+    let Some((number, epoch, minor, currency, points, pay_within, product_name, left)) = row else { return Ok(None) };
     Ok(Some(SaleFacts {
         number: number as u64,
         epoch: epoch as Epoch,
@@ -136,7 +133,6 @@ pub async fn sale_facts(conn: &mut Conn, sale: SaleId) -> Result<Option<SaleFact
         pay_within: std::time::Duration::from_millis(pay_within as u64),
         product_name,
         left: left as u32,
-        ended_at,
     }))
 }
 
@@ -207,17 +203,26 @@ pub async fn lock(conn: &mut Conn, tickets: &[TicketId]) -> Result<(), StoreErro
     bulk::lock_orders(conn, tickets).await
 }
 
-/// Whether a gateway may still take money for the order.
-macro_rules! open_at_gateway {
+/// Whether the order has a pending payment of this kind.
+macro_rules! has_pending {
+    ($kind:expr) => {
+        diesel::dsl::exists(payments::table.filter(
+            payments::order_id.eq(orders::id).and(payments::status.eq(PaymentState::Pending.as_str())).and($kind),
+        ))
+    };
+}
+
+/// Payments for which a gateway may still take money.
+macro_rules! at_gateway {
     () => {
-        diesel::dsl::exists(
-            payments::table.filter(
-                payments::order_id
-                    .eq(orders::id)
-                    .and(payments::status.eq(PaymentState::Pending.as_str()))
-                    .and(payments::method.eq(Method::Alipay.as_str())),
-            ),
-        )
+        payments::method.eq(Method::Alipay.as_str())
+    };
+}
+
+/// Those, and payments with points that can still be decided: no longer than their transaction's deadline.
+macro_rules! undecided {
+    ($now:expr) => {
+        at_gateway!().or(payments::expires_at.gt($now))
     };
 }
 
@@ -245,26 +250,11 @@ pub async fn advance(
     row.map(Order::try_from).transpose()
 }
 
-/// Pays the order, if it waits for its payment and its time is not over; returns it as it then is.
-pub async fn pay_in_time(conn: &mut Conn, ticket: TicketId, now: Timestamp) -> Result<Option<Order>, StoreError> {
-    let waits = orders::status.eq(OrderState::AwaitingPayment.as_str()).and(orders::pay_before.gt(now));
-    let row: Option<Row> = diesel::update(orders::table.filter(orders::id.eq(ticket)).filter(waits))
-        .set((
-            orders::status.eq(OrderState::Paid.as_str()),
-            orders::version.eq(orders::version + 1),
-            orders::paid_at.eq(Some(now)),
-        ))
-        .returning(Row::as_returning())
-        .get_result(conn)
-        .await
-        .optional()?;
-    row.map(Order::try_from).transpose()
-}
-
 /// Closes those of the orders that may be closed now, and returns them; their units are still to be given back. Left as they
 /// are: unknown ones, another buyer's, those not due, those not unpaid any more, and those for which a gateway may still take
-/// money. They are locked first, by a statement of its own: an attempt to pay that was begun before is seen, and none begins
-/// meanwhile.
+/// money. An order does not expire either while a payment with points is undecided; its buyer may cancel it, and the payment
+/// then fails at its commit point. They are locked first, by a statement of its own: an attempt to pay that was begun before
+/// is seen, and none begins meanwhile.
 pub async fn close(
     conn: &mut Conn,
     tickets: &[TicketId],
@@ -275,8 +265,7 @@ pub async fn close(
     for tickets in tickets.chunks(CHUNK) {
         lock(conn, tickets).await?;
         let unpaid = orders::table
-            .filter(orders::id.eq_any(tickets.to_vec()).and(orders::status.eq(OrderState::AwaitingPayment.as_str())))
-            .filter(diesel::dsl::not(open_at_gateway!()));
+            .filter(orders::id.eq_any(tickets.to_vec()).and(orders::status.eq(OrderState::AwaitingPayment.as_str())));
         let closed = |state: OrderState| {
             (
                 orders::status.eq(state.as_str()),
@@ -286,14 +275,16 @@ pub async fn close(
         };
         let closed: Vec<Row> = match closing {
             Closing::Expiry { due_by } => {
-                diesel::update(unpaid.filter(orders::pay_before.le(due_by)))
+                let free = diesel::dsl::not(has_pending!(undecided!(now)));
+                diesel::update(unpaid.filter(orders::pay_before.le(due_by)).filter(free))
                     .set(closed(OrderState::Expired))
                     .returning(Row::as_returning())
                     .get_results(conn)
                     .await?
             }
             Closing::Buyer(buyer) => {
-                diesel::update(unpaid.filter(orders::buyer_id.eq(buyer)))
+                let free = diesel::dsl::not(has_pending!(at_gateway!()));
+                diesel::update(unpaid.filter(orders::buyer_id.eq(buyer)).filter(free))
                     .set(closed(OrderState::Cancelled))
                     .returning(Row::as_returning())
                     .get_results(conn)
@@ -305,11 +296,16 @@ pub async fn close(
     rows.into_iter().map(Order::try_from).collect()
 }
 
-/// Unpaid orders whose time is over, the longest overdue first; without those for which a gateway may still take money.
-pub async fn overdue(conn: &mut Conn, now: Timestamp, max: usize) -> Result<Vec<TicketId>, StoreError> {
+/// Unpaid orders whose time was over at `due_by`, the longest overdue first; without those that [`close`] would not let expire.
+pub async fn overdue(
+    conn: &mut Conn,
+    due_by: Timestamp,
+    now: Timestamp,
+    max: usize,
+) -> Result<Vec<TicketId>, StoreError> {
     Ok(orders::table
-        .filter(orders::status.eq(OrderState::AwaitingPayment.as_str()).and(orders::pay_before.le(now)))
-        .filter(diesel::dsl::not(open_at_gateway!()))
+        .filter(orders::status.eq(OrderState::AwaitingPayment.as_str()).and(orders::pay_before.le(due_by)))
+        .filter(diesel::dsl::not(has_pending!(undecided!(now))))
         .order(orders::pay_before)
         .limit(max as i64)
         .select(orders::id)
@@ -440,9 +436,10 @@ pub async fn void(
     now: Timestamp,
 ) -> Result<Option<Order>, StoreError> {
     let decided = Decider::new(facts, now).decide(request);
-    // Its buyer may know the ticket: the key stays with it, unless it is no key or belongs to another ticket.
-    let key = decided.key.clone().filter(|key| is_key(key));
-    let order = Order { state: OrderState::Voided, key, ..decided };
+    // Its buyer may know the ticket: the key stays with it, unless it is no key or belongs to another ticket. A row has at least one unit,
+    // even where that is what was wrong with the ticket.
+    let (key, quantity) = (decided.key.clone().filter(|key| is_key(key)), decided.quantity.max(1));
+    let order = Order { state: OrderState::Voided, key, quantity, ..decided };
     if insert(conn, &order).await? {
         return Ok(Some(order));
     }

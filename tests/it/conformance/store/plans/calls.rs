@@ -138,7 +138,6 @@ async fn sales(db: &Database, recorder: &Recorder) {
         version: 1,
         created_at: NOW,
         updated_at: NOW,
-        ended_at: None,
     };
     recorded!(db, recorder, |conn| {
         sql::sales::insert_session(conn, &session);
@@ -151,7 +150,6 @@ async fn sales(db: &Database, recorder: &Recorder) {
         sql::sales::add_stock(conn, sale.id, 3, 5, NOW);
         sql::sales::insert_stock_add(conn, sale.id, "key-0001", 5, NOW);
         sql::sales::find_stock_add(conn, sale.id, "key-0001");
-        sql::sales::published_since(conn, EARLIER, NOW);
         sql::sales::load(conn, EARLIER, NOW);
     });
 }
@@ -180,11 +178,10 @@ async fn orders(db: &Database, recorder: &Recorder) {
         };
         sql::orders::return_stock(conn, sale, 1, NOW);
         sql::orders::lock(conn, &unpaid);
-        sql::orders::overdue(conn, NOW, 100);
+        sql::orders::overdue(conn, NOW, NOW, 100);
         sql::orders::advance(conn, data::ticket(200), OrderState::AwaitingPayment, OrderState::Paid, NOW);
         sql::orders::advance(conn, data::ticket(1), OrderState::Paid, OrderState::Refunding, NOW);
         sql::orders::advance(conn, data::ticket(1), OrderState::Refunding, OrderState::Refunded, NOW);
-        sql::orders::pay_in_time(conn, data::ticket(300), NOW);
         sql::orders::close(conn, &unpaid, Closing::Expiry { due_by: NOW }, NOW);
         sql::orders::close(conn, &unpaid[..1], Closing::Buyer(data::buyer(0)), NOW);
         sql::orders::find(conn, data::ticket(7));
