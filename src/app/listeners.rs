@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -18,49 +18,25 @@ pub struct Listeners {
     pub admin: Option<TcpListener>,
 }
 
-/// Connections that may wait to be accepted; the kernel has a limit of its own below.
-const BACKLOG: u32 = 1024;
-
-/// The addresses are taken, but nobody can connect yet.
-pub struct Reserved {
-    public: TcpSocket,
-    admin: Option<TcpSocket>,
-}
-
-impl Reserved {
-    /// As configured. Fails where [`Self::listen`] would.
-    pub fn take(config: &config::Server) -> anyhow::Result<Self> {
-        let take = |address| reserve(address).with_context(|| format!("listening on {address}"));
-        Ok(Self { public: take(config.listen)?, admin: config.admin_listen.map(take).transpose()? })
-    }
-
-    /// From now on connections come in.
-    pub fn listen(self) -> anyhow::Result<Listeners> {
-        let listen = |socket: TcpSocket| {
-            let address = socket.local_addr()?;
-            let listener = socket.listen(BACKLOG).with_context(|| format!("listening on {address}"))?;
-            anyhow::Ok((address, listener))
+impl Listeners {
+    /// As configured.
+    pub async fn bind(config: &config::Server) -> anyhow::Result<Self> {
+        let bind = async |address: SocketAddr| {
+            let listener = TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))?;
+            anyhow::Ok((listener.local_addr()?, listener))
         };
-        let (address, public) = listen(self.public)?;
+        let (address, public) = bind(config.listen).await?;
         tracing::info!(%address, "listening");
-        let Some(admin) = self.admin else {
+        let Some(admin) = config.admin_listen else {
             if !address.ip().is_loopback() {
                 tracing::warn!(%address, "/metrics and the reasons of /health/ready are public: set server.admin_listen");
             }
-            return Ok(Listeners { public, admin: None });
+            return Ok(Self { public, admin: None });
         };
-        let (address, admin) = listen(admin)?;
+        let (address, admin) = bind(admin).await?;
         tracing::info!(%address, "listening for who runs the shop");
-        Ok(Listeners { public, admin: Some(admin) })
+        Ok(Self { public, admin: Some(admin) })
     }
-}
-
-/// Takes an address without listening on it: others who do the same at this moment are not disturbed.
-pub(super) fn reserve(address: SocketAddr) -> std::io::Result<TcpSocket> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    Ok(socket)
 }
 
 impl From<TcpListener> for Listeners {

@@ -1,7 +1,5 @@
 //! The table.
 
-use crate::telemetry::{print, say};
-
 /// How a row is to be read.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
@@ -76,7 +74,7 @@ impl Table {
     /// Adds what was measured.
     pub fn add(&mut self, rows: impl IntoIterator<Item = Row>) {
         for row in rows {
-            say(&line(&row));
+            eprintln!("{}", line(&row));
             self.rows.push(row);
         }
     }
@@ -87,16 +85,17 @@ impl Table {
     }
 
     /// Prints the rows, if there are any, and what the machine was doing meanwhile.
-    pub fn print(&self) -> std::io::Result<()> {
+    pub fn print(&self) {
         if self.rows.is_empty() {
-            return Ok(());
+            return;
         }
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        let heading =
-            format!("{:<40}{:>26}{:>26}{:>9}  target", "median (least..most)", "doorbuster", "baseline", "value");
-        let rows: String = self.rows.iter().map(|row| line(row) + "\n").collect();
-        print(&format!("\n{cores} cores, load average {}\n{heading}\n{rows}", load.trim()))
+        println!("\n{cores} cores, load average {}", load.trim());
+        println!("{:<40}{:>26}{:>26}{:>9}  target", "median (least..most)", "doorbuster", "baseline", "value");
+        for row in &self.rows {
+            println!("{}", line(row));
+        }
     }
 }
 

@@ -63,6 +63,9 @@ pub struct Payments {
     /// Payments or refunds brought further at the same time.
     #[schemars(range(min = 1, max = 256))]
     pub concurrency: usize,
+    /// Payments or refunds that are looked up at once.
+    #[schemars(range(min = 2, max = 10_000))]
+    pub batch: usize,
     /// How long after a day's end (UTC+8) its bill is compared with the books.
     #[schemars(extend("x-min" = "0ms", "x-max" = "7d"))]
     pub bill_after: Span,
@@ -88,6 +91,11 @@ impl Payments {
             let plain = is_http(origin) && !origin.trim_end_matches('/').replacen("://", "", 1).contains('/');
             check.require(plain, &["payments.return_origins"], "must be origins such as \"https://shop.example\"");
         }
+        check.require(
+            self.batch > self.concurrency,
+            &["payments.batch", "payments.concurrency"],
+            "batch must be larger than concurrency, or those in work hide the others that are due",
+        );
         if !self.has_alipay() {
             return;
         }

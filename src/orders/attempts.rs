@@ -1,13 +1,11 @@
 //! Attempts whose outcome is not known: the gateway is asked, and attempts of orders that are over are closed there before the order
 //! is closed here.
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
-
+use super::due::{Pace, work_off};
 use super::{Closing, Orders, OrdersError};
 use crate::kernel::{Backoff, OrderId, PaymentId, Timestamp};
 use crate::payments::gateway::Closed;
-use crate::payments::{Method, Outcome, Payment, PaymentState, TradeStatus, Verdict};
+use crate::payments::{Flag, Method, Outcome, Payment, PaymentState, TradeStatus, Verdict};
 use crate::store;
 
 /// What asking came to.
@@ -19,23 +17,35 @@ pub(super) enum Asked {
     Absent,
     /// Not paid: the trade waits.
     Waiting,
-    /// No clear answer.
+    /// No clear answer: none at all, or one that contradicts what is stored, for which the payment is flagged.
     Unknown,
 }
 
 impl Orders {
-    /// Asks for the payments that are due, so that none depends on its notification. Returns how many there were.
-    pub async fn check_payments(&self, max: usize) -> Result<usize, OrdersError> {
-        let now = self.0.clock.now();
-        let due = store::read!(&self.0.db, |conn| sql::payments::due(conn, now, max).await)?;
-        let count = due.len();
-        let mut checks = stream::iter(due.into_iter().map(|payment| async move { self.check(&payment).await }))
-            .buffer_unordered(self.0.payments.concurrency);
-        let mut failed = None;
-        while let Some(checked) = checks.next().await {
-            failed = failed.or(checked.err());
+    /// Asks for the payments that are due, for ever, so that none depends on its notification.
+    pub async fn check_payments(&self) -> Result<(), OrdersError> {
+        let pace = Pace::new(&self.0.payments, &self.0.checks_due);
+        let one = |payment: Payment| async move { self.check_or_put_back(&payment).await };
+        work_off(pace, || self.due_payments(), |payment: &Payment| payment.id, one).await
+    }
+
+    async fn due_payments(&self) -> Result<Vec<Payment>, OrdersError> {
+        let (now, max) = (self.0.clock.now(), self.0.payments.batch);
+        let (due, unreadable) = store::read!(&self.0.db, |conn| sql::payments::due(conn, now, max).await)?;
+        if !unreadable.is_empty() {
+            self.0.metrics.payments.add("error", unreadable.len() as u64);
+            tracing::error!(?unreadable, "payments can't be read; they are put off");
+            let until = now.plus(*self.0.payments.check_max);
+            store::write!(&self.0.db, |conn| sql::payments::put_off(conn, &unreadable, until).await)?;
         }
-        failed.map_or(Ok(count), Err)
+        Ok(due)
+    }
+
+    async fn check_or_put_back(&self, payment: &Payment) -> Result<(), OrdersError> {
+        let Err(error) = self.check(payment).await else { return Ok(()) };
+        self.0.metrics.payments.count("error");
+        tracing::error!(number = payment.number(), %error, "payment not looked at; it is tried again");
+        self.ask_later(payment, self.0.clock.now()).await
     }
 
     /// Brings one payment as far as the gateway's answers allow.
@@ -58,13 +68,22 @@ impl Orders {
             }
             // Applied meanwhile.
             Asked::Settled => Ok(()),
-            Asked::Unknown if now >= payment.expires_at.plus(*self.0.payments.close_within) => {
-                let number = payment.number();
-                tracing::error!(number, "the gateway does not answer: the order expires, later money goes back");
+            Asked::Unknown if self.is_given_up(payment) => {
                 self.close_with(payment.order, Closing::Expiry { due_by: now }, &[payment.id]).await
             }
             Asked::Unknown => self.ask_later(payment, now).await,
         }
+    }
+
+    /// Whether the order is closed although the gateway gives no clear answer: it must not hold its units for ever. Money that comes
+    /// later goes back, and a flag stays for people.
+    fn is_given_up(&self, payment: &Payment) -> bool {
+        let given_up = self.0.clock.now() >= payment.expires_at.plus(*self.0.payments.close_within);
+        if given_up {
+            let (number, flag) = (payment.number(), payment.flag.map(Flag::as_str));
+            tracing::error!(number, flag, "no clear answer from the gateway: the order ends, later money goes back");
+        }
+        given_up
     }
 
     /// A payment that is closed here: is it unpaid at the gateway for good?
@@ -86,13 +105,18 @@ impl Orders {
                 TradeStatus::Absent => Ok(Asked::Absent),
                 TradeStatus::Waiting => Ok(Asked::Waiting),
                 TradeStatus::Paid | TradeStatus::Closed => {
-                    let verdict = self.apply_trade(snapshot, "query", None).await?;
+                    let verdict = match self.apply_trade(snapshot, "query", None).await {
+                        Err(OrdersError::Store(error)) if !error.is_transient() => {
+                            return Ok(self.unclear(payment, &Outcome::<()>::Unknown { reason: error.to_string() }));
+                        }
+                        applied => applied?,
+                    };
                     if payment.state != PaymentState::Pending {
                         self.schedule(payment.id, None, payment.checks).await?;
-                    } else if verdict != Verdict::Accepted {
-                        self.ask_later(payment, self.0.clock.now()).await?;
+                        return Ok(Asked::Settled);
                     }
-                    Ok(Asked::Settled)
+                    let settled = verdict == Verdict::Accepted || !self.is_pending(payment.id).await?;
+                    Ok(if settled { Asked::Settled } else { Asked::Unknown })
                 }
             },
             unclear => Ok(self.unclear(payment, &unclear)),
@@ -140,10 +164,15 @@ impl Orders {
             match self.shut(&payment, asked).await? {
                 Asked::Absent | Asked::Waiting => shut.push(payment.id),
                 Asked::Settled => {}
+                Asked::Unknown if self.is_given_up(&payment) => shut.push(payment.id),
                 Asked::Unknown => return Ok(None),
             }
         }
         Ok(Some(shut))
+    }
+
+    async fn is_pending(&self, id: PaymentId) -> Result<bool, OrdersError> {
+        Ok(self.payment(id).await?.is_some_and(|payment| payment.state == PaymentState::Pending))
     }
 
     async fn awaits_payment(&self, order: OrderId) -> Result<bool, OrdersError> {
@@ -155,8 +184,11 @@ impl Orders {
         let (first, max) = (*self.0.payments.check_after, *self.0.payments.check_max);
         let ceiling = first.saturating_mul(1 << payment.checks.min(16)).min(max.max(first));
         let mut next = now.plus(Backoff::new(self.0.rng.clone(), ceiling, ceiling).next_wait());
-        if now < payment.expires_at {
-            next = next.min(payment.expires_at);
+        // Not later than something can be done about it.
+        for moment in [payment.expires_at, payment.expires_at.plus(*self.0.payments.close_within)] {
+            if now < moment {
+                next = next.min(moment);
+            }
         }
         self.schedule(payment.id, Some(next), payment.checks.saturating_add(1)).await
     }

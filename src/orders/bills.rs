@@ -168,7 +168,7 @@ impl Orders {
         }
         let refunds = bill.iter().any(|row| row.refund_number.is_some() && behind.contains(key(row)));
         if refunds {
-            self.drive_refunds(CHUNK).await?;
+            self.drive_due_refunds().await?;
         }
         Ok(!behind.is_empty())
     }

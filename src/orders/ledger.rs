@@ -134,14 +134,4 @@ impl Orders {
         }
         Ok(Some(payment))
     }
-
-    /// Waits until payments may be due to be asked for.
-    pub async fn checks_due(&self) {
-        self.0.checks_due.notified().await;
-    }
-
-    /// Waits until refunds may be due.
-    pub async fn refunds_due(&self) {
-        self.0.refunds_due.notified().await;
-    }
 }

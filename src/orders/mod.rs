@@ -12,6 +12,7 @@ pub mod audit;
 pub mod bills;
 pub mod close;
 pub mod decide;
+mod due;
 pub mod effects;
 pub mod gate_news;
 pub mod ledger;

@@ -1,9 +1,9 @@
 //! Money goes back: the gateway is asked under the refund's own number and with its own amount, and asked again until the outcome is
 //! known. Safe to run twice: the gateway pays a number once, and the outcome is written down once.
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::{TryStreamExt as _, stream};
 
+use super::due::{Pace, work_off};
 use super::record::result_event;
 use super::{Order, OrderState, Orders, OrdersError};
 use crate::hub::events::ResultEvent;
@@ -28,21 +28,50 @@ enum Tried {
 }
 
 impl Orders {
-    /// Brings the refunds further that are due. Returns how many there were.
-    pub async fn drive_refunds(&self, max: usize) -> Result<usize, OrdersError> {
-        // What is wrong with points keeps no money back.
-        let points = self.drive_point_refunds(max).await;
-        let Some(gateway) = &self.0.gateway else { return points };
-        let now = self.0.clock.now();
-        let due = store::read!(&self.0.db, |conn| sql::refunds::due(conn, Method::Alipay, now, max).await)?;
-        let count = due.len();
-        let drive = |refund: Refund| async move { self.drive(&**gateway, &refund).await };
-        let mut drives = stream::iter(due.into_iter().map(drive)).buffer_unordered(self.0.payments.concurrency);
-        let mut failed = None;
-        while let Some(driven) = drives.next().await {
-            failed = failed.or(driven.err());
+    /// Brings refunds further, for ever.
+    pub async fn drive_refunds(&self) -> Result<(), OrdersError> {
+        let pace = Pace::new(&self.0.payments, &self.0.refunds_due);
+        let one = |refund: Refund| async move { self.drive_or_put_back(&refund).await };
+        work_off(pace, || self.due_refunds(), |refund: &Refund| refund.id, one).await
+    }
+
+    /// Brings the refunds further that are due now, one page of them.
+    pub(super) async fn drive_due_refunds(&self) -> Result<(), OrdersError> {
+        let due = self.due_refunds().await?;
+        let drive = |refund: Refund| async move { self.drive_or_put_back(&refund).await };
+        stream::iter(due.into_iter().map(Ok)).try_for_each_concurrent(self.0.payments.concurrency, drive).await
+    }
+
+    async fn due_refunds(&self) -> Result<Vec<Refund>, OrdersError> {
+        let (now, max) = (self.0.clock.now(), self.0.payments.batch);
+        let methods: &[Method] = if self.0.gateway.is_some() { Method::ALL } else { &[Method::Points] };
+        let mut all = Vec::new();
+        for method in methods.iter().copied() {
+            let (due, unreadable) = store::read!(&self.0.db, |conn| sql::refunds::due(conn, method, now, max).await)?;
+            if !unreadable.is_empty() {
+                self.0.metrics.refunds.add("error", unreadable.len() as u64);
+                tracing::error!(?unreadable, "refunds can't be read; they are put off");
+                let until = now.plus(*self.0.payments.refund_retry_max);
+                store::write!(&self.0.db, |conn| sql::refunds::put_off(conn, &unreadable, until).await)?;
+            }
+            all.extend(due);
         }
-        failed.map_or(points.map(|points| points.max(count)), Err)
+        Ok(all)
+    }
+
+    async fn drive_or_put_back(&self, refund: &Refund) -> Result<(), OrdersError> {
+        let driven = match (refund.method, &self.0.gateway) {
+            (Method::Points, _) => self.return_points(refund).await,
+            (Method::Alipay, Some(gateway)) => self.drive(&**gateway, refund).await,
+            (Method::Alipay, None) => Ok(()),
+        };
+        let Err(error) = driven else { return Ok(()) };
+        self.0.metrics.refunds.count("error");
+        tracing::error!(number = refund.number(), %error, "refund not brought further; it is tried again");
+        // As long again as it has been open: so the waits double, however it fails.
+        let (now, config) = (self.0.clock.now(), &self.0.payments);
+        let wait = now.since(refund.created_at).clamp(*config.refund_check_after, *config.refund_retry_max);
+        self.postpone(refund, now.plus(wait), None).await
     }
 
     async fn drive(&self, gateway: &dyn PaymentGateway, refund: &Refund) -> Result<(), OrdersError> {

@@ -14,7 +14,7 @@ use crate::gate::{Attempt, Coalescer, Gate, GateError, PendingTicket};
 use crate::hub::Hub;
 use crate::kernel::{Clock, OrderId, Rng, SaleId, TicketId, Timestamp, UserId};
 use crate::payments::PaymentGateway;
-use crate::sales::{GateCopyError, Sales};
+use crate::sales::Sales;
 use crate::store::{self, Database, StoreError};
 use crate::tcc::Coordinator;
 use crate::telemetry::Metrics;
@@ -33,20 +33,12 @@ pub enum OrdersError {
     Broker(BrokerError),
 }
 
-impl From<GateCopyError> for OrdersError {
-    fn from(error: GateCopyError) -> Self {
-        match error {
-            GateCopyError::Store(error) => Self::Store(error),
-            GateCopyError::Gate(error) => Self::Gate(error),
-        }
-    }
-}
-
 /// Buying, looking up, closing, rebuilding. Cheap to clone.
 #[derive(Clone)]
 pub struct Orders(pub(super) Arc<Parts>);
 
 /// What [`Orders`] is made of.
+#[derive(Clone)]
 pub struct Parts {
     /// The truth.
     pub db: Database,
@@ -123,6 +115,13 @@ impl Orders {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// The same with another gateway.
+    #[cfg(feature = "sabotage")]
+    #[must_use]
+    pub fn with_gateway(&self, gateway: Arc<dyn PaymentGateway>) -> Self {
+        Self::new(Parts { gateway: Some(gateway), ..(*self.0).clone() })
     }
 
     /// The buyer's own ticket; `None` when it is unknown or another's.

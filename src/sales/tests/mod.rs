@@ -3,4 +3,3 @@
 mod acts;
 mod freshness;
 mod stock;
-mod terms;

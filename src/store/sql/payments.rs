@@ -219,8 +219,8 @@ pub async fn hurry_others(conn: &mut Conn, order: OrderId, kept: PaymentId, now:
     Ok(())
 }
 
-/// Payments that the gateway is to be asked for now, the longest due first.
-pub async fn due(conn: &mut Conn, now: Timestamp, max: usize) -> Result<Vec<Payment>, StoreError> {
+/// Payments that the gateway is to be asked for now, the longest due first; and those among them that can't be read.
+pub async fn due(conn: &mut Conn, now: Timestamp, max: usize) -> Result<(Vec<Payment>, Vec<PaymentId>), StoreError> {
     let rows: Vec<Row> = payments::table
         .filter(payments::next_check_at.le(now).and(payments::method.eq(Method::Alipay.as_str())))
         .order(payments::next_check_at)
@@ -228,7 +228,19 @@ pub async fn due(conn: &mut Conn, now: Timestamp, max: usize) -> Result<Vec<Paym
         .select(Row::as_select())
         .load(conn)
         .await?;
-    rows.into_iter().map(Payment::try_from).collect()
+    let read = rows.into_iter().map(|row| (row.id, Payment::try_from(row)));
+    let (readable, unreadable): (Vec<_>, Vec<_>) = read.partition(|(_, payment)| payment.is_ok());
+    Ok((
+        readable.into_iter().filter_map(|(_, payment)| payment.ok()).collect(),
+        unreadable.into_iter().map(|(id, _)| id).collect(),
+    ))
+}
+
+/// Puts the questions for these payments off.
+pub async fn put_off(conn: &mut Conn, ids: &[PaymentId], until: Timestamp) -> Result<(), StoreError> {
+    let these = payments::table.filter(payments::id.eq_any(ids));
+    diesel::update(these).set(payments::next_check_at.eq(Some(until))).execute(conn).await?;
+    Ok(())
 }
 
 /// Sets units aside that are to go back; `false` when so many are not there any more. The condition is in the statement: however

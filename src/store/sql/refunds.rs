@@ -118,8 +118,13 @@ pub async fn of_order(conn: &mut Conn, order: OrderId) -> Result<Vec<Refund>, St
     rows.into_iter().map(Refund::try_from).collect()
 }
 
-/// Refunds that are to be brought further now, the longest due first.
-pub async fn due(conn: &mut Conn, method: Method, now: Timestamp, max: usize) -> Result<Vec<Refund>, StoreError> {
+/// Refunds that are to be brought further now, the longest due first; and those among them that can't be read.
+pub async fn due(
+    conn: &mut Conn,
+    method: Method,
+    now: Timestamp,
+    max: usize,
+) -> Result<(Vec<Refund>, Vec<RefundId>), StoreError> {
     let rows: Vec<Row> = refunds::table
         .filter(refunds::next_try_at.le(now).and(refunds::method.eq(method.as_str())))
         .order(refunds::next_try_at)
@@ -127,7 +132,19 @@ pub async fn due(conn: &mut Conn, method: Method, now: Timestamp, max: usize) ->
         .select(Row::as_select())
         .load(conn)
         .await?;
-    rows.into_iter().map(Refund::try_from).collect()
+    let read = rows.into_iter().map(|row| (row.id, Refund::try_from(row)));
+    let (readable, unreadable): (Vec<_>, Vec<_>) = read.partition(|(_, refund)| refund.is_ok());
+    Ok((
+        readable.into_iter().filter_map(|(_, refund)| refund.ok()).collect(),
+        unreadable.into_iter().map(|(id, _)| id).collect(),
+    ))
+}
+
+/// Puts these refunds off.
+pub async fn put_off(conn: &mut Conn, ids: &[RefundId], until: Timestamp) -> Result<(), StoreError> {
+    let these = refunds::table.filter(refunds::id.eq_any(ids));
+    diesel::update(these).set(refunds::next_try_at.eq(Some(until))).execute(conn).await?;
+    Ok(())
 }
 
 /// When the gateway was last asked for another refund of the payment.

@@ -59,6 +59,7 @@ pub async fn payments(db: &Database, recorder: &Recorder) {
         sql::payments::count_of_order(conn, of);
         sql::payments::owner_of_trade(conn, Method::Alipay, "trade-1");
         sql::payments::due(conn, NOW, 100);
+        sql::payments::put_off(conn, &[new.id], LATER);
         sql::payments::stuck(conn, EARLIER, 100);
         sql::payments::hurry_others(conn, of, kept, NOW);
         sql::payments::schedule(conn, new.id, Some(LATER), 1);
@@ -92,6 +93,7 @@ pub async fn refunds(db: &Database, recorder: &Recorder) {
         sql::refunds::find_by_key(conn, data::user(7), "key-7");
         sql::refunds::of_order(conn, data::ticket(5).order());
         sql::refunds::due(conn, Method::Alipay, NOW, 100);
+        sql::refunds::put_off(conn, &[new.id], LATER);
         sql::refunds::stuck(conn, NOW, 100);
         sql::refunds::last_try_of_others(conn, &new);
         sql::refunds::begin_try(conn, &new, NOW, LATER);
