@@ -98,7 +98,9 @@ impl<'a> Rules<'a> {
             }
             Value::List(items) => {
                 let ty = ty.map(Type::item_type);
-                items.iter().for_each(|item| self.value(item, ty, false));
+                for item in items {
+                    self.value(item, ty, false);
+                }
             }
             Value::Object(fields) => {
                 let schema = self.schema;
