@@ -3,8 +3,8 @@
 //!
 //! A request goes through [`media`], [`address`], [`rates`], [`auth`] and [`access`], [`params`], [`guard`] and [`documents`]
 //! (parsed, measured, validated by [`language`], remembered; or [`trusted`] from the start), gets its variables ([`prepared`]),
-//! and is then let in ([`load`]), executed ([`engine`]) and answered ([`answer`], [`refusal`]). Streams are [`operation`]s polled by [`ws`] or [`sse`], woken by the
-//! [`wheel`], and [`shared`] where their answers are the same for everyone.
+//! and is then let in ([`load`]), executed ([`engine`]) and answered ([`answer`], [`refusal`]). Streams are [`operation`]s polled
+//! by [`ws`] or [`sse`], woken by the [`wheel`], and [`shared`] where their answers are the same for everyone.
 
 mod access;
 mod address;
