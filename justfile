@@ -42,6 +42,11 @@ demo-cluster *ARGS: setup
 test:
     @scripts/stages
 
+# The developer's loop: everything that needs no server and no other process, in a few minutes after the first build
+[group('check')]
+check: lint-fmt lint-clippy lint-schema check-gen
+    cargo test {{ features }} --lib --bins --test tidy
+
 # Format the code
 [group('check')]
 fmt:

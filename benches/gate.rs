@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use doorbuster::config::Config;
 use doorbuster::gate::{
     Attempt, Coalescer, Counts, Decision, Gate, GateError, Loading, MemoryGate, PendingTicket, Release, SaleTerms,
+    SaleVersion,
 };
-use doorbuster::kernel::{Clock, Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
+use doorbuster::kernel::{Clock, SaleId, Seq, TicketId, Timestamp, UserId};
 use tokio::runtime::{Builder, Runtime};
 
 #[global_allocator]
@@ -19,21 +20,30 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ATTEMPTS: u32 = 200_000;
 const SALE: SaleId = SaleId::from_bytes([1; 16]);
+const KNOWN: SaleVersion = SaleVersion { epoch: 1, version: 1 };
 
 /// A gate that is not there yet at the first look, like one behind a socket.
 struct Slow(MemoryGate);
 
 #[async_trait]
 impl Gate for Slow {
-    async fn admit(&self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) -> Result<Vec<Decision>, GateError> {
+    async fn admit(
+        &self,
+        sale: SaleId,
+        known: SaleVersion,
+        attempts: Vec<Attempt>,
+    ) -> Result<Vec<Decision>, GateError> {
         tokio::task::yield_now().await;
-        self.0.admit(sale, epoch, attempts).await
+        self.0.admit(sale, known, attempts).await
     }
     async fn begin(&self, terms: SaleTerms) -> Result<Option<Box<dyn Loading + '_>>, GateError> {
         self.0.begin(terms).await
     }
     async fn update(&self, terms: SaleTerms) -> Result<(), GateError> {
         self.0.update(terms).await
+    }
+    async fn terms(&self, sale: SaleId) -> Result<Option<SaleTerms>, GateError> {
+        self.0.terms(sale).await
     }
     async fn settle(&self, tickets: &[TicketId]) -> Result<(), GateError> {
         self.0.settle(tickets).await
@@ -100,7 +110,7 @@ async fn straight(gate: Arc<MemoryGate>, batch: u32) -> Duration {
         (0..ATTEMPTS / batch).map(|call| (0..batch).map(|n| attempt(call * batch + n)).collect()).collect();
     let start = Instant::now();
     for attempts in calls {
-        std::hint::black_box(gate.admit(SALE, 1, attempts).await.unwrap());
+        std::hint::black_box(gate.admit(SALE, KNOWN, attempts).await.unwrap());
     }
     start.elapsed()
 }
@@ -118,7 +128,7 @@ async fn gathered(gate: Arc<dyn Gate>, callers: u32) -> Duration {
             let coalescer = Arc::clone(&coalescer);
             tokio::spawn(async move {
                 for attempt in attempts {
-                    std::hint::black_box(coalescer.admit(SALE, 1, &attempt).await.unwrap());
+                    std::hint::black_box(coalescer.admit(SALE, KNOWN, &attempt).await.unwrap());
                 }
             })
         })

@@ -2,11 +2,13 @@
 
 mod listeners;
 mod observer;
+mod preflight;
 mod vitals;
 mod work;
 
-pub use listeners::Listeners;
+pub use listeners::{Listeners, Reserved};
 pub use observer::Observer;
+pub use preflight::objections;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -35,7 +37,7 @@ use crate::nodes::Leases;
 use crate::orders::gate_news::GateNews;
 use crate::orders::publisher::Publisher;
 use crate::orders::{Orders, Parts};
-use crate::payments::{PaymentGateway, alipay};
+use crate::payments::PaymentGateway;
 use crate::points::{self, Points};
 use crate::sales::{self, Sales};
 use crate::store::Database;
@@ -70,7 +72,8 @@ struct Inner {
     metrics: Metrics,
     supervisor: Supervisor,
     gates_open: AtomicBool,
-    database_up: AtomicBool,
+    /// Why the database can't be written to, if so.
+    database_fault: parking_lot::Mutex<Option<String>>,
     publisher: Publisher,
     edge: OnceLock<Edge>,
     leaving: OnceLock<CancellationToken>,
@@ -82,6 +85,8 @@ impl App {
         let node = node_name(&config.node, &rng);
         config.store.node.clone_from(&node);
         let config = Arc::new(config);
+        // Before the database is touched.
+        let gateway = preflight::payment_gateway(&config.payments, &clock).context("[payments]")?;
         let db = open_database(&config.store).await?;
         let metrics = Metrics::new();
         db.register(&metrics);
@@ -95,7 +100,6 @@ impl App {
         let sales = Sales::new(sales_parts(&config, &db, &broker, &gate, &relay, &clock, &rng))?;
         let (points, tcc) = points_of(&config, &db, &clock, &rng, &metrics, &node);
         let publisher = Publisher::new(broker.clone(), &config.broker);
-        let gateway = open_payments(&config.payments, &clock)?;
         let orders = Orders::new(Parts {
             db: db.clone(),
             gate_news: gate_news_of([&relay, &orphans], &gate, &sales, &rng, &metrics),
@@ -141,7 +145,7 @@ impl App {
             metrics,
             supervisor,
             gates_open: AtomicBool::new(shared_gate),
-            database_up: AtomicBool::new(true),
+            database_fault: parking_lot::Mutex::default(),
             publisher,
             edge: OnceLock::new(),
             leaving: OnceLock::new(),
@@ -236,8 +240,15 @@ impl App {
         if let Ok((Err(error), _) | (_, Err(error))) = tokio::time::timeout(FAREWELL, released).await {
             tracing::warn!(%error, "leases not released; they run out");
         }
-        self.0.broker.close().await;
+        self.close().await;
         tracing::info!("stopped");
+    }
+
+    /// Ends what [`Self::build`] began: nothing waits in memory any more, and the database is closed. All that a command needs.
+    pub async fn close(&self) {
+        self.0.accounts.flush().await;
+        self.0.broker.close().await;
+        self.0.db.close().await;
     }
 
     /// What resolvers call.
@@ -406,29 +417,6 @@ async fn open_gate(
         let gate = RedisGate::open(config, rng).await?;
         (Arc::new(gate.clone()), Some(gate))
     })
-}
-
-/// The payment gateway, if one is configured.
-fn open_payments(config: &config::Payments, clock: &Clock) -> anyhow::Result<Option<Arc<dyn PaymentGateway>>> {
-    if !config.has_alipay() {
-        return Ok(None);
-    }
-    // One of the two is given: the settings were checked.
-    let text = |value: &config::Secret, file: &str| match file {
-        "" => Ok(value.expose().to_owned()),
-        file => std::fs::read_to_string(file).with_context(|| format!("reading {file}")),
-    };
-    let settings = alipay::Settings {
-        gateway_url: &config.alipay_url,
-        app_id: &config.alipay_app_id,
-        seller_id: &config.alipay_seller_id,
-        private_key: &text(&config.alipay_private_key, &config.alipay_private_key_file)?,
-        public_keys: &text(&config.alipay_public_key, &config.alipay_public_key_file)?,
-        public_url: &config.public_url,
-        timeout: *config.request_timeout,
-        refuse_after: *config.refuse_after,
-    };
-    Ok(Some(Arc::new(settings.open(clock.clone()).context("[payments]")?)))
 }
 
 #[async_trait]

@@ -3,7 +3,6 @@
 mod payments;
 mod status;
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,14 +11,15 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::api::graphql::edge::trusted;
 use crate::api::graphql::schema;
-use crate::app::{App, Listeners, Observer};
+use crate::app::{self, App, Observer, Reserved};
 use crate::bench;
+use crate::broker::Broker;
 use crate::config::{self, Config, ConfigErrors, Flag, Layers, Sources};
 use crate::demo;
 use crate::kernel::{Clock, Rng};
 use crate::lifecycle::{Shutdown, allow_open_files};
 use crate::store::Database;
-use crate::telemetry::init_logging;
+use crate::telemetry::{self, init_logging, say};
 
 /// Failures read from the broker at once.
 const FAILURES_PAGE: usize = 100;
@@ -189,7 +189,7 @@ impl Cli {
             Command::Documents { folders } => {
                 print(&format!("{}\n", serde_json::to_string_pretty(&trusted::collect(&folders)?)?))
             }
-            command => match layers.config() {
+            command => match command.configuration(&layers) {
                 // Of all commands together the future is too large for the stack of those who call.
                 Ok(config) => Box::pin(command.run(config)).await,
                 Err(errors) => Ok(refuse(&errors)),
@@ -219,6 +219,18 @@ impl Cli {
 }
 
 impl Command {
+    /// The configuration, looked at as closely as the command will use it.
+    fn configuration(&self, layers: &Layers) -> Result<Config, ConfigErrors> {
+        let serves_or_acts = match self {
+            Self::Serve(_)
+            | Self::Operator(_)
+            | Self::Failures(FailuresCommand::Replay { .. })
+            | Self::Payments(payments::PaymentsCommand::Reconcile(_)) => true,
+            _ => false,
+        };
+        if serves_or_acts { checked(layers) } else { layers.config() }
+    }
+
     /// Runs a command that needs the configuration.
     async fn run(self, config: Config) -> anyhow::Result<ExitCode> {
         init_logging(&config.log)?;
@@ -228,7 +240,9 @@ impl Command {
             Self::Status => {
                 let clock = Clock::system();
                 let seen = Observer::look(&config, &clock, &Rng::system()).await?;
-                print(&status::report(&seen, &clock).await?)
+                let report = status::report(&seen, &clock).await;
+                seen.close().await;
+                print(&report?)
             }
             Self::Operator(OperatorCommand::Create(options)) => create_operator(config, options).await,
             Self::Failures(command) => failures(config, command).await,
@@ -240,16 +254,29 @@ impl Command {
     }
 }
 
-async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+async fn serve(mut config: Config) -> anyhow::Result<ExitCode> {
     let shutdown = Shutdown::new();
     shutdown.obey_signals(*config.server.shutdown_timeout)?;
-    let server = config.server.clone();
-    warn_of_few_files(server.connections_max);
-    let app = App::build(config, Clock::system(), Rng::system()).await?;
-    let listeners = Listeners::bind(&server).await?;
+    // Before anything is migrated; nobody can connect yet.
+    let addresses = Reserved::take(&config.server)?;
+    config.store.server = format!("listening on {}", config.server.listen);
+    warn_of_few_files(config.server.connections_max);
+    let app = tokio::select! {
+        built = App::build(config, Clock::system(), Rng::system()) => built?,
+        () = shutdown.soft().cancelled() => return Ok(ExitCode::SUCCESS),
+    };
+    let listeners = addresses.listen()?;
     app.start();
     app.serve(listeners, &shutdown).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs `work` on an app that serves nobody, and closes it however that ends: a database file is complete then.
+async fn with_app<T>(config: Config, work: impl AsyncFnOnce(&App) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let app = App::build(config, Clock::system(), Rng::system()).await?;
+    let done = work(&app).await;
+    app.close().await;
+    done
 }
 
 /// A connection that the system has no file for waits until another one ends.
@@ -298,8 +325,10 @@ async fn bench(options: Bench) -> anyhow::Result<ExitCode> {
 }
 
 async fn migrate(config: Config) -> anyhow::Result<ExitCode> {
-    let applied = Database::open(&config.store).await?.migrate().await?;
-    match applied.as_slice() {
+    let db = Database::open(&config.store).await?;
+    let applied = db.migrate().await;
+    db.close().await;
+    match applied?.as_slice() {
         [] => print("the schema is up to date\n"),
         applied => print(&format!("applied {}\n", applied.join(", "))),
     }
@@ -307,12 +336,15 @@ async fn migrate(config: Config) -> anyhow::Result<ExitCode> {
 
 async fn create_operator(config: Config, options: OperatorCreate) -> anyhow::Result<ExitCode> {
     let password = read_password(options.password_stdin)?;
-    let app = App::build(config, Clock::system(), Rng::system()).await?;
-    match app.accounts().create_operator(&options.username, &password, &options.display_name).await? {
+    let OperatorCreate { username, display_name, .. } = options;
+    let made = with_app(config, async |app: &App| {
+        Ok(app.accounts().create_operator(&username, &password, &display_name).await?)
+    });
+    match made.await? {
         Ok(user) => print(&format!("created operator {} ({})\n", user.username, user.id)),
         Err(refusals) => {
             for refusal in refusals {
-                eprintln!("{}", refusal.message());
+                say(refusal.message());
             }
             Ok(ExitCode::FAILURE)
         }
@@ -322,7 +354,7 @@ async fn create_operator(config: Config, options: OperatorCreate) -> anyhow::Res
 /// The first line of standard input; asked for unless `quiet`.
 fn read_password(quiet: bool) -> anyhow::Result<String> {
     if !quiet {
-        eprint!("Password (will be shown): ");
+        telemetry::prompt("Password (will be shown): ");
     }
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
@@ -330,30 +362,43 @@ fn read_password(quiet: bool) -> anyhow::Result<String> {
 }
 
 async fn failures(config: Config, command: FailuresCommand) -> anyhow::Result<ExitCode> {
-    let app = App::build(config, Clock::system(), Rng::system()).await?;
     match command {
-        FailuresCommand::Replay { id } if app.broker().replay(id).await? => print(&format!("replayed {id}\n")),
-        FailuresCommand::Replay { id } => anyhow::bail!("there is no failure {id}"),
+        FailuresCommand::Replay { id } => {
+            Database::must_exist(&config.store)?;
+            let replayed = with_app(config, async |app: &App| Ok(app.broker().replay(id).await?)).await?;
+            anyhow::ensure!(replayed, "there is no failure {id}");
+            print(&format!("replayed {id}\n"))
+        }
         FailuresCommand::List => {
-            let mut after = 0;
-            loop {
-                let page = app.broker().failures(after, FAILURES_PAGE).await?;
-                for (id, failure) in &page {
-                    let payload = String::from_utf8_lossy(&failure.payload);
-                    print(&format!(
-                        "{id}\t{}\t{}\t{}\t{payload}\n",
-                        failure.at.to_rfc3339(),
-                        failure.topic,
-                        failure.reason
-                    ))?;
-                }
-                match page.last() {
-                    Some((last, _)) => after = *last,
-                    None => return Ok(ExitCode::SUCCESS),
-                }
-            }
+            let seen = Observer::look(&config, &Clock::system(), &Rng::system()).await?;
+            let listed = list_failures(&*seen.broker).await;
+            seen.close().await;
+            listed
         }
     }
+}
+
+async fn list_failures(broker: &dyn Broker) -> anyhow::Result<ExitCode> {
+    let mut after = 0;
+    loop {
+        let page = broker.failures(after, FAILURES_PAGE).await?;
+        for (id, failure) in &page {
+            let payload = String::from_utf8_lossy(&failure.payload);
+            let at = failure.at.to_rfc3339();
+            print(&format!("{id}\t{at}\t{}\t{}\t{payload}\n", failure.topic, failure.reason))?;
+        }
+        match page.last() {
+            Some((last, _)) => after = *last,
+            None => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+/// The configuration, if a server could run on it as far as that can be told beforehand.
+fn checked(layers: &Layers) -> Result<Config, ConfigErrors> {
+    let config = layers.config()?;
+    let objections = app::objections(&config);
+    if objections.is_empty() { Ok(config) } else { Err(layers.refuse(objections)) }
 }
 
 fn config_command(command: &ConfigCommand, layers: &Layers) -> anyhow::Result<ExitCode> {
@@ -363,7 +408,7 @@ fn config_command(command: &ConfigCommand, layers: &Layers) -> anyhow::Result<Ex
             Ok(_) => print(&layers.render()),
             Err(errors) => Ok(refuse(&errors)),
         },
-        ConfigCommand::Check => match layers.config() {
+        ConfigCommand::Check => match checked(layers) {
             Ok(_) => print("the configuration is valid\n"),
             Err(errors) => Ok(refuse(&errors)),
         },
@@ -372,16 +417,14 @@ fn config_command(command: &ConfigCommand, layers: &Layers) -> anyhow::Result<Ex
 
 /// Tells what is wrong as the program's answer, without a log line around it.
 fn refuse(errors: &ConfigErrors) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "{errors}");
+    say(&errors.to_string());
     ExitCode::FAILURE
 }
 
-/// Writes to standard output; a reader that has left (`| head`) is no failure.
+/// The command's answer, on standard output.
 fn print(text: &str) -> anyhow::Result<ExitCode> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    telemetry::print(text).context("writing to standard output")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

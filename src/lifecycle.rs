@@ -4,11 +4,12 @@
 //! The order is intake first, then workers: the server leaves on [`Shutdown::soft`], and when it has drained, the app calls
 //! [`Supervisor::stop`].
 
+use std::future::ready;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, stream};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +30,29 @@ pub fn allow_open_files() -> Option<u64> {
         }
     }
 }
+
+/// Signals that end a process which does not handle them. Each begins the shutdown, so that none of them cuts off work.
+const SIGNALS: &[(Signal, &str)] = &[
+    (Signal::INT, "SIGINT"),
+    (Signal::TERM, "SIGTERM"),
+    (Signal::QUIT, "SIGQUIT"),
+    (Signal::HUP, "SIGHUP"),
+    (Signal::USR1, "SIGUSR1"),
+    (Signal::USR2, "SIGUSR2"),
+    (Signal::ALARM, "SIGALRM"),
+    (Signal::VTALARM, "SIGVTALRM"),
+    (Signal::PROF, "SIGPROF"),
+    (Signal::IO, "SIGIO"),
+    (Signal::XCPU, "SIGXCPU"),
+    #[cfg(target_os = "linux")]
+    (Signal::POWER, "SIGPWR"),
+    #[cfg(target_os = "linux")]
+    (Signal::STKFLT, "SIGSTKFLT"),
+];
+
+/// Those whose repetition forces the shutdown: a person or a supervisor insists. The others may come twice by themselves: a terminal
+/// that closes sends SIGHUP, and so does its shell; systemd may send SIGHUP right after SIGTERM.
+const INSISTENT: [&str; 3] = ["SIGINT", "SIGTERM", "SIGQUIT"];
 
 /// The two steps of a shutdown. Cheap to clone; clones share them.
 #[derive(Debug, Clone, Default)]
@@ -64,13 +88,19 @@ impl Shutdown {
         self.hard.cancel();
     }
 
-    /// Obeys SIGINT and SIGTERM from now on, in a task of its own: the first begins the shutdown; the second, or `timeout`
-    /// after the beginning, forces it.
+    /// Obeys signals from now on, in a task of its own: the first begins the shutdown; another SIGINT, SIGTERM or SIGQUIT, or
+    /// `timeout` after the beginning, forces it. SIGHUP is left alone where it was ignored before (`nohup`).
     pub fn obey_signals(&self, timeout: Duration) -> std::io::Result<()> {
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let signals = stream::poll_fn(move |context| match interrupt.poll_recv(context) {
-            Poll::Ready(_) => Poll::Ready(Some("SIGINT")),
-            Poll::Pending => terminate.poll_recv(context).map(|_| Some("SIGTERM")),
+        let obeyed = SIGNALS.iter().filter(|(number, _)| *number != Signal::HUP || !is_ignored(*number));
+        let heard = obeyed.map(|(number, name)| Ok((signal(SignalKind::from_raw(number.as_raw()))?, *name)));
+        let mut heard = heard.collect::<std::io::Result<Vec<_>>>()?;
+        // A file that must not grow any further is an error of whoever writes to it, like a full disk. Handled once, the signal
+        // stays so.
+        drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
+        let signals = stream::poll_fn(move |context| {
+            let came =
+                heard.iter_mut().find_map(|(signal, name)| signal.poll_recv(context).is_ready().then_some(*name));
+            came.map_or(Poll::Pending, |name| Poll::Ready(Some(name)))
         });
         tokio::spawn(self.clone().conduct(signals, timeout));
         Ok(())
@@ -82,13 +112,22 @@ impl Shutdown {
             () = self.soft.cancelled() => {}
         }
         self.begin();
+        let mut insisting = signals.filter(|signal| ready(INSISTENT.contains(signal)));
         tokio::select! {
-            Some(signal) = signals.next() => tracing::warn!(signal, "forced to stop at once"),
+            Some(signal) = insisting.next() => tracing::warn!(signal, "forced to stop at once"),
             () = tokio::time::sleep(timeout) => tracing::warn!(?timeout, "shutdown took too long, stopping at once"),
             () = self.hard.cancelled() => {}
         }
         self.force();
     }
+}
+
+/// Whether the signal was ignored when the process began, by what the kernel says of it.
+fn is_ignored(signal: Signal) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal.as_raw() - 1) & 1 == 1
 }
 
 #[cfg(test)]
@@ -117,6 +156,18 @@ mod tests {
         signals.send("SIGTERM").unwrap();
         shutdown.hard().cancelled().await;
         assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_signal_that_may_come_by_itself_does_not_force() {
+        let (shutdown, signals) = conducted();
+        signals.send("SIGTERM").unwrap();
+        signals.send("SIGHUP").unwrap();
+        shutdown.soft().cancelled().await;
+        tokio::time::sleep(TIMEOUT / 2).await;
+        assert!(!shutdown.hard().is_cancelled());
+        signals.send("SIGQUIT").unwrap();
+        shutdown.hard().cancelled().await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use doorbuster::cli::Cli;
+use doorbuster::telemetry::{FlushOnDrop, say};
 
 // Requests make many small allocations on many threads, and a node lives for weeks.
 #[global_allocator]
@@ -15,8 +16,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const LAST_TASKS: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    let _flush = FlushOnDrop;
     run().unwrap_or_else(|error| {
-        eprintln!("doorbuster: {error:#}");
+        say(&format!("doorbuster: {error:#}"));
         ExitCode::FAILURE
     })
 }

@@ -35,6 +35,10 @@ const WALLS: &[(&str, &[&str], &str)] = &[
     ("rand::", &["kernel/rng.rs", "payments/alipay/keys.rs"], "randomness comes from the kernel"),
     ("Uuid::new_v4", &[], "ids come from the kernel"),
     ("Uuid::now_v7", &[], "ids come from the kernel"),
+    ("println!", &[], "it panics when nobody reads: use telemetry::print"),
+    ("print!", &[], "it panics when nobody reads: use telemetry::print"),
+    ("eprintln!", &[], "it panics when nobody reads: use telemetry::say"),
+    ("eprint!", &[], "it panics when nobody reads: use telemetry::prompt"),
     ("std::env::var", &["config/", "kernel/sabotage.rs"], "settings come from the configuration"),
 ];
 

@@ -13,7 +13,7 @@ use crate::kernel::{Clock, Rng};
 use crate::sales::{self, Snapshot};
 use crate::store::Database;
 
-/// What `doorbuster status` looks at.
+/// What commands look at that only look.
 pub struct Observer {
     /// The database, as its schema is.
     pub db: Database,
@@ -26,15 +26,21 @@ pub struct Observer {
 impl Observer {
     /// Finds out what there is.
     pub async fn look(config: &Config, clock: &Clock, rng: &Rng) -> anyhow::Result<Self> {
-        let db = Database::open(&config.store).await.context("opening the database")?;
+        let db = Database::look(&config.store).await.context("opening the database")?;
         let read = sales::read_snapshot(&db, &config.sales, clock).await;
         let snapshot = read.context("reading the database (has a node, or `doorbuster migrate`, made its tables?)")?;
         let (clock, rng) = (clock.clone(), rng.clone());
         let broker: Arc<dyn Broker> = if config.broker.url.scheme() == Some("embedded") {
-            Arc::new(EmbeddedBroker::open(db.clone(), clock, rng, &config.broker).await?)
+            Arc::new(EmbeddedBroker::look(db.clone(), clock, rng, &config.broker).await?)
         } else {
             Arc::new(PulsarBroker::look(&config.broker, clock, rng).await.context("asking the brokers")?)
         };
         Ok(Self { db, broker, snapshot })
+    }
+
+    /// Ends the look.
+    pub async fn close(&self) {
+        self.broker.close().await;
+        self.db.close().await;
     }
 }

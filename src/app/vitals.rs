@@ -9,7 +9,7 @@ use crate::api::graphql::edge::Edge;
 use crate::api::health::{Check, Note, Vitals};
 use crate::broker::Topic;
 use crate::kernel::Breaker;
-use crate::workers::{login_log, payment_timeouts};
+use crate::workers::{gate_changes, login_log, payment_timeouts};
 
 impl App {
     /// What this node depends on, and whether it is asked only now and then because it has not answered for some time.
@@ -28,7 +28,7 @@ impl App {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            self.0.database_up.store(self.0.db.ping().await.is_ok(), Ordering::SeqCst);
+            *self.0.database_fault.lock() = self.0.db.ping().await.err().map(|error| error.to_string());
             for (dependency, open) in self.refused() {
                 self.0.metrics.refused.get(dependency).set(i64::from(open));
             }
@@ -45,6 +45,7 @@ impl App {
             (Topic::OrderRequests, crate::orders::rebuild::WRITER),
             (Topic::PaymentTimeouts, payment_timeouts::GROUP),
             (Topic::LoginEvents, login_log::SUBSCRIPTION),
+            (Topic::GateChanges, gate_changes::SUBSCRIPTION),
         ];
         let mut tick = tokio::time::interval(*self.0.config.server.measure_every);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -69,8 +70,9 @@ impl Vitals for App {
             ready,
             reason: (!ready).then(|| reason.to_owned()),
         };
+        let fault = self.0.database_fault.lock().clone();
         let mut checks = vec![
-            check("database", self.0.database_up.load(Ordering::SeqCst), "the database can't be written to"),
+            check("database", fault.is_none(), fault.as_deref().unwrap_or_default()),
             check("gates", self.0.gates_open.load(Ordering::SeqCst), "earlier purchases are still being written down"),
         ];
         if self.0.leaving.get().is_some_and(CancellationToken::is_cancelled) {

@@ -8,7 +8,7 @@ use crate::broker::Topic;
 use crate::config::Role;
 use crate::nodes::Registry;
 use crate::workers::order_writer::OrderWriter;
-use crate::workers::{jobs, login_log, payment_timeouts, payments, results};
+use crate::workers::{gate_changes, jobs, login_log, payment_timeouts, payments, results};
 
 /// Nodes that were silent for this long are not listed any more.
 const FORGET_NODES_AFTER: Duration = Duration::from_secs(3600);
@@ -97,6 +97,11 @@ impl App {
             let consumer = app.0.broker.subscribe(Topic::LoginEvents, 0, login_log::SUBSCRIPTION).await?;
             let (broker, db) = (app.0.broker.clone(), app.0.db.clone());
             Ok(login_log::run(consumer, broker, db, app.0.clock.clone(), app.0.metrics.clone()).await?)
+        });
+        self.work("gate-changes", |app| async move {
+            let consumer = app.0.broker.subscribe(Topic::GateChanges, 0, gate_changes::SUBSCRIPTION).await?;
+            let (sales, broker, clock, metrics) = (&app.0.sales, &*app.0.broker, &app.0.clock, &app.0.metrics);
+            Ok(gate_changes::run(sales, consumer, broker, clock, metrics).await?)
         });
         self.work("global-transactions", |app| async move { Ok(app.0.tcc.recover(&app.0.orders).await?) });
         self.lead("sweep", |app| async move { jobs::sweep(&app.0.orders, &app.0.config).await });

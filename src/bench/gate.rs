@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::report::{Row, Target};
 use crate::config::{self, Config, Secret};
-use crate::gate::{Attempt, Decision, Gate as _, RedisGate, SaleTerms};
+use crate::gate::{Attempt, Decision, Gate as _, RedisGate, SaleTerms, SaleVersion};
 use crate::kernel::{Clock, Rng, SaleId, UserId};
 
 /// Admissions of a round.
@@ -93,7 +93,7 @@ impl Round {
             tokio::spawn(async move {
                 let mut admitted = 0;
                 for attempts in calls {
-                    let decisions = gate.admit(sale, 1, attempts).await?;
+                    let decisions = gate.admit(sale, SaleVersion::of_epoch(1), attempts).await?;
                     admitted += decisions.iter().filter(|is| matches!(is, Decision::Admitted { .. })).count();
                 }
                 anyhow::Ok(admitted)

@@ -65,7 +65,7 @@ pub async fn run(names: &[String], servers: &Servers) -> anyhow::Result<bool> {
     }
     let mut table = Table::default();
     let measured = measure(names, servers, &mut table).await;
-    table.print();
+    table.print()?;
     measured.map(|()| table.is_met())
 }
 

@@ -1,5 +1,7 @@
 //! The table.
 
+use crate::telemetry::{print, say};
+
 /// How a row is to be read.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
@@ -74,7 +76,7 @@ impl Table {
     /// Adds what was measured.
     pub fn add(&mut self, rows: impl IntoIterator<Item = Row>) {
         for row in rows {
-            eprintln!("{}", line(&row));
+            say(&line(&row));
             self.rows.push(row);
         }
     }
@@ -85,17 +87,16 @@ impl Table {
     }
 
     /// Prints the rows, if there are any, and what the machine was doing meanwhile.
-    pub fn print(&self) {
+    pub fn print(&self) -> std::io::Result<()> {
         if self.rows.is_empty() {
-            return;
+            return Ok(());
         }
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        println!("\n{cores} cores, load average {}", load.trim());
-        println!("{:<40}{:>26}{:>26}{:>9}  target", "median (least..most)", "doorbuster", "baseline", "value");
-        for row in &self.rows {
-            println!("{}", line(row));
-        }
+        let heading =
+            format!("{:<40}{:>26}{:>26}{:>9}  target", "median (least..most)", "doorbuster", "baseline", "value");
+        let rows: String = self.rows.iter().map(|row| line(row) + "\n").collect();
+        print(&format!("\n{cores} cores, load average {}\n{heading}\n{rows}", load.trim()))
     }
 }
 

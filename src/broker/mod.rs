@@ -38,6 +38,8 @@ pub enum Topic {
     LoginEvents,
     /// Products, sessions and sales that changed, for every node's snapshot. Broadcast.
     CatalogChanges,
+    /// Sales whose terms changed, for the gate. Competing consumers.
+    GateChanges,
     /// Access tokens that ended, for every node's cache. Broadcast.
     SessionChanges,
     /// Messages that could not be handled, with the reason; kept until an operator replays or drops them.
@@ -186,12 +188,13 @@ pub trait Consumer: Send {
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::OrderRequests,
         Self::PurchaseResults,
         Self::PaymentTimeouts,
         Self::LoginEvents,
         Self::CatalogChanges,
+        Self::GateChanges,
         Self::SessionChanges,
         Self::Failures,
     ];
@@ -209,6 +212,7 @@ impl Topic {
             Self::PaymentTimeouts => "payment-timeouts",
             Self::LoginEvents => "login-events",
             Self::CatalogChanges => "catalog-changes",
+            Self::GateChanges => "gate-changes",
             Self::SessionChanges => "session-changes",
             Self::Failures => "failures",
         }
@@ -218,7 +222,7 @@ impl Topic {
     pub const fn delivery(self) -> Delivery {
         match self {
             Self::OrderRequests => Delivery::Ordered,
-            Self::PaymentTimeouts | Self::LoginEvents | Self::Failures => Delivery::Competing,
+            Self::PaymentTimeouts | Self::LoginEvents | Self::GateChanges | Self::Failures => Delivery::Competing,
             Self::PurchaseResults | Self::CatalogChanges | Self::SessionChanges => Delivery::Broadcast,
         }
     }

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::print;
+use super::{print, with_app};
 use crate::app::App;
 use crate::config::Config;
-use crate::kernel::{Clock, Rng};
+use crate::kernel::Clock;
 use crate::orders::audit::{self, Report};
 use crate::orders::bills::BillReport;
 use crate::orders::looked_at::Item;
@@ -51,8 +51,10 @@ pub struct AuditOptions {
 pub async fn run(config: Config, command: PaymentsCommand) -> anyhow::Result<ExitCode> {
     match command {
         PaymentsCommand::Audit(options) => {
-            let db = Database::open(&config.store).await?;
-            let report = audit::check(&db, &db, options.settled).await?;
+            let db = Database::look(&config.store).await?;
+            let report = audit::check(&db, &db, options.settled).await;
+            db.close().await;
+            let report = report?;
             print(&if options.json {
                 format!("{}\n", serde_json::to_string_pretty(&report)?)
             } else {
@@ -61,11 +63,10 @@ pub async fn run(config: Config, command: PaymentsCommand) -> anyhow::Result<Exi
             Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         PaymentsCommand::Reconcile(options) => {
-            let clock = Clock::system();
-            let today = reconciliation::day_of(clock.now());
+            let today = reconciliation::day_of(Clock::system().now());
             let day = options.day.map_or_else(|| today.yesterday(), Ok)?;
-            let app = App::build(config, clock, Rng::system()).await?;
-            let report = app.orders().reconcile_bill(day).await?;
+            Database::must_exist(&config.store)?;
+            let report = with_app(config, async |app: &App| Ok(app.orders().reconcile_bill(day).await?)).await?;
             print(&if options.json {
                 format!("{}\n", serde_json::to_string_pretty(&report)?)
             } else {

@@ -7,13 +7,14 @@ use crate::broker::Topic;
 use crate::kernel::{Clock, Timestamp};
 use crate::nodes::{Leases, Registry};
 use crate::orders::rebuild::WRITER;
-use crate::workers::{login_log, payment_timeouts};
+use crate::workers::{gate_changes, login_log, payment_timeouts};
 
 /// Groups whose backlog is shown.
-const GROUPS: [(Topic, &str); 3] = [
+const GROUPS: [(Topic, &str); 4] = [
     (Topic::OrderRequests, WRITER),
     (Topic::PaymentTimeouts, payment_timeouts::GROUP),
     (Topic::LoginEvents, login_log::SUBSCRIPTION),
+    (Topic::GateChanges, gate_changes::SUBSCRIPTION),
 ];
 
 /// The whole report, as tables for people.

@@ -9,11 +9,13 @@ use toml::{Table, Value};
 
 use super::check::{Check, out_of_bounds};
 use super::document::{self, FoundKey, FoundSection};
-use super::{Config, ConfigErrors, DEFAULT, Problem, Secret, schema};
+use super::{Config, ConfigErrors, DEFAULT, Objection, Problem, Secret, schema};
 
 /// Variables that begin so are ours, and a misspelt one is refused. (One underscore alone is not: Kubernetes sets
 /// `DOORBUSTER_SERVICE_HOST` and the like for a service called doorbuster.)
 const PREFIX: &str = "DOORBUSTER__";
+/// What some editors put in front of a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// What to read over the defaults.
 #[derive(Debug, Clone, Default)]
@@ -118,6 +120,16 @@ impl Layers {
         }
     }
 
+    /// The same, when there are objections by those who would use it, each with the place that its values come from.
+    pub fn refuse(&self, objections: Vec<Objection>) -> ConfigErrors {
+        let problem = |Objection { keys, message }: Objection| Problem {
+            at: self.origins(&keys),
+            keys: keys.into_iter().map(str::to_owned).collect(),
+            message,
+        };
+        ConfigErrors(objections.into_iter().map(problem).collect())
+    }
+
     /// The values in force as a TOML document with the origin of each as a comment; secrets are hidden.
     pub fn render(&self) -> String {
         let mut text = String::new();
@@ -139,7 +151,7 @@ impl Layers {
 
     /// Lays the keys of a TOML document over what is there.
     pub(super) fn apply_document(&mut self, name: &str, text: &str) {
-        let sections = match document::parse(name, text) {
+        let sections = match document::parse(name, text.trim_start_matches(BYTE_ORDER_MARK)) {
             Ok(sections) => sections,
             Err(problems) => return self.problems.extend(problems),
         };
@@ -196,12 +208,9 @@ impl Layers {
     fn apply_text(&mut self, at: &str, section: &str, key: &str, text: &str) {
         let Some(index) = self.index(section, key) else { return self.unknown(at.to_owned(), section, key) };
         let value = match self.defaults[section][key] {
-            Value::Integer(_) => text.trim().parse().map(Value::Integer).map_err(|_| "a whole number"),
-            Value::Boolean(_) => text.trim().parse().map(Value::Boolean).map_err(|_| "`true` or `false`"),
-            Value::Array(_) => {
-                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-                Ok(items.map(Value::from).collect::<Vec<_>>().into())
-            }
+            Value::Integer(_) => trim(text).parse().map(Value::Integer).map_err(|_| "a whole number"),
+            Value::Boolean(_) => trim(text).parse().map(Value::Boolean).map_err(|_| "`true` or `false`"),
+            Value::Array(_) => list(trim(text)).ok_or("a list, `a, b` or `[\"a\", \"b\"]`"),
             _ => Ok(Value::String(text.to_owned())),
         };
         match value {
@@ -213,6 +222,7 @@ impl Layers {
     /// Puts a value in force if it is within its bounds and it alone, among the defaults, makes a configuration: so each
     /// problem has its key.
     fn set(&mut self, index: usize, value: Value, at: String) {
+        let value = trimmed(value);
         let entry = &self.entries[index];
         if let Some(message) = self.property(entry).and_then(|property| out_of_bounds(property, &value)) {
             return self.problem(at, Some(index), message);
@@ -276,6 +286,31 @@ impl Layers {
         let keys = index.map(|index| self.entries[index].path()).into_iter().collect();
         self.problems.push(Problem { at, keys, message });
     }
+}
+
+/// Without what an editor, an env file or a shell leaves around a value: spaces, ends of lines, a byte order mark.
+fn trim(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == BYTE_ORDER_MARK)
+}
+
+fn trimmed(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(trim(&text).to_owned()),
+        Value::Array(items) => Value::Array(items.into_iter().map(trimmed).collect()),
+        other => other,
+    }
+}
+
+/// A list as in TOML, or its items separated by commas.
+fn list(text: &str) -> Option<Value> {
+    if text.starts_with('[') {
+        let document: Table = format!("list = {text}").parse().ok()?;
+        // A value that goes on as a document of its own is none.
+        let mut values = document.into_iter().map(|(_, value)| value);
+        return values.next().filter(|value| value.is_array() && values.next().is_none());
+    }
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    Some(items.map(Value::from).collect::<Vec<_>>().into())
 }
 
 /// The most similar name, if one is similar enough to be meant.

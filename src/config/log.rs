@@ -25,6 +25,12 @@ pub enum LogFormat {
     Json,
 }
 
+/// Whether the user of a terminal has not said that they want none (<https://no-color.org>, and terminals that can't).
+pub fn colours_are_welcome() -> bool {
+    let set = |name| std::env::var_os(name).unwrap_or_default();
+    set("NO_COLOR").is_empty() && set("TERM") != "dumb"
+}
+
 impl Log {
     pub(super) fn validate(&self, check: &mut Check<'_>) {
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.filter) {

@@ -44,7 +44,7 @@ pub use graphql::{Graphql, Statuses};
 pub use hub::Hub;
 pub use layers::{Flag, Layers, Sources};
 pub use limits::Limits;
-pub use log::{Log, LogFormat};
+pub use log::{Log, LogFormat, colours_are_welcome};
 pub use network::Network;
 pub use node::{Node, Role};
 pub use orders::Orders;
@@ -191,6 +191,15 @@ impl Config {
         );
         check.require(false, &KEYS, &message);
     }
+}
+
+/// What is said against a configuration by those who would use it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Objection {
+    /// The keys that it is about, `section.key`.
+    pub keys: Vec<&'static str>,
+    /// What is wrong. Shows no secret.
+    pub message: String,
 }
 
 /// One thing that is wrong with the configuration.

@@ -63,6 +63,11 @@ pub struct Store {
     #[serde(skip)]
     #[schemars(skip)]
     pub node: String,
+    /// What another server on the same file is told about this one (SQLite); empty in a command, which may work beside a server.
+    /// Set by the program.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub server: String,
 }
 
 impl Store {

@@ -181,6 +181,54 @@ fn wrong_values_are_refused_all_at_once() {
 }
 
 #[test]
+fn values_lose_what_surrounds_them_wherever_they_come_from() {
+    let document =
+        "\u{feff}[store]\r\nurl = \" sqlite://shop.db\\r\\n\"\r\n[access]\norigins = [\" https://a.example \"]\n";
+    let config = Config::from_toml(document).unwrap();
+    assert_eq!(
+        (config.store.url.expose(), config.access.origins),
+        ("sqlite://shop.db", vec!["https://a.example".into()])
+    );
+    let mut sources = environment(&[
+        ("DOORBUSTER__STORE__URL", "\u{feff}sqlite://shop.db\r"),
+        ("DOORBUSTER__SERVER__LISTEN", " 127.0.0.1:80\n"),
+        ("DOORBUSTER__SERVER__GRAPHIQL", "false\r"),
+        ("DOORBUSTER__GATE__BATCH", "7\r\n"),
+        ("DOORBUSTER__HUB__STOCK_TICK", " 7ms "),
+        ("DOORBUSTER__LOG__FORMAT", "json\r"),
+    ]);
+    sources.flags = vec![flag("payments.public_url= https://shop.example ")];
+    let config = Config::load(&sources).unwrap();
+    assert_eq!(config.store.url.expose(), "sqlite://shop.db");
+    assert_eq!((config.server.listen.port(), config.server.graphiql, config.gate.batch), (80, false, 7));
+    assert_eq!((config.hub.stock_tick.as_millis(), config.log.format), (7, LogFormat::Json));
+    assert_eq!(config.payments.public_url, "https://shop.example");
+}
+
+#[test]
+fn a_list_is_written_with_commas_or_as_in_toml() {
+    for text in ["https://a.example,https://b.example", " https://a.example , https://b.example,\n"] {
+        assert_eq!(origins(text), Ok(vec!["https://a.example".to_owned(), "https://b.example".to_owned()]), "{text}");
+    }
+    for text in ["[\"https://a.example\",\"https://b.example\"]", "['https://a.example', \" https://b.example \",]\r"] {
+        assert_eq!(origins(text), Ok(vec!["https://a.example".to_owned(), "https://b.example".to_owned()]), "{text}");
+    }
+    assert_eq!((origins("[]"), origins("")), (Ok(Vec::new()), Ok(Vec::new())));
+    for text in ["[\"https://a.example\"", "[https://a.example]", "[\"a\"] # = 1\nb = [1]", "[1]"] {
+        let problem = origins(text).unwrap_err();
+        assert!(problem.starts_with("DOORBUSTER__ACCESS__ORIGINS: access.origins: "), "{text}: {problem}");
+    }
+}
+
+/// The origins that a variable means, or what is wrong with it.
+fn origins(text: &str) -> Result<Vec<String>, String> {
+    match Config::load(&environment(&[("DOORBUSTER__ACCESS__ORIGINS", text)])) {
+        Ok(config) => Ok(config.access.origins),
+        Err(errors) => Err(errors.0[0].to_string()),
+    }
+}
+
+#[test]
 fn contradictions_are_refused() {
     let cases = [
         ("[graphql]\nsocket_write_timeout = \"11s\"", "graphql.socket_write_timeout, server.write_timeout: "),

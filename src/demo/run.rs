@@ -25,6 +25,7 @@ use super::verdict::{self, Verdict, settle};
 use super::{screen, usage};
 use crate::kernel::{Clock, Rng};
 use crate::payments::reconciliation;
+use crate::telemetry::print;
 
 /// Sign-ups under way at the same time.
 const SIGN_UPS: usize = 64;
@@ -81,7 +82,7 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     let mut operator = Operator::new(launch.address, &operator.token);
     let (sale, opens_at) = seed::shop(&mut operator, opens_in, options.stock, PAY_WITHIN).await?;
     let opens = Instant::now() + opens_at.since(operator.server_time().await?);
-    print_entrance(&options, &password, gateway.as_ref());
+    print(&entrance(&options, &password, gateway.as_ref()))?;
 
     let tally = Arc::new(Tally::default());
     let recorder = Recorder::new(clock);
@@ -121,10 +122,9 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     verdict.sold = verdict::units(&crowd, sale).0;
     verdict.server_memory = nodes.iter().filter_map(|node| usage::memory(node.pid())).map(|(_, peak)| peak).max();
     verdict.money = Some(money);
-    println!("\n{verdict}");
+    print(&format!("\n{verdict}\n"))?;
     if !options.once {
-        print_entrance(&options, &password, gateway.as_ref());
-        println!("The shop stays open. Ctrl-C closes it.");
+        print(&(entrance(&options, &password, gateway.as_ref()) + "The shop stays open. Ctrl-C closes it.\n"))?;
         interrupted().await?;
     }
     for node in nodes {
@@ -196,19 +196,22 @@ async fn interrupted() -> std::io::Result<()> {
     }
 }
 
-fn print_entrance(options: &Options, password: &str, gateway: Option<&Gateway>) {
-    for address in &options.addresses {
-        println!("\nGraphiQL  http://{address}/graphiql");
-    }
-    println!("operator  username operator, password {password}");
-    println!("shopper   username {}, password {PASSWORD}", username(options.seed, 0));
-    match gateway {
-        Some(gateway) => {
-            println!("paying    orderPay (the tab Pay): open its redirectUrl and press Pay, or pay with points");
-            println!("gateway   {}  a sandbox that moves no money\n", gateway.url());
-        }
-        None => println!("paying    with points alone: there is no alipay-sandbox beside this program\n"),
-    }
+/// Where the shop is, and who can come in.
+fn entrance(options: &Options, password: &str, gateway: Option<&Gateway>) -> String {
+    let pages: String =
+        options.addresses.iter().map(|address| format!("\nGraphiQL  http://{address}/graphiql\n")).collect();
+    let paying = match gateway {
+        Some(gateway) => format!(
+            "paying    orderPay (the tab Pay): open its redirectUrl and press Pay, or pay with points\n\
+             gateway   {}  a sandbox that moves no money\n",
+            gateway.url()
+        ),
+        None => "paying    with points alone: there is no alipay-sandbox beside this program\n".to_owned(),
+    };
+    let shopper = username(options.seed, 0);
+    format!(
+        "{pages}operator  username operator, password {password}\nshopper   username {shopper}, password {PASSWORD}\n{paying}\n"
+    )
 }
 
 fn write_history(options: &Options, entries: &[history::Entry]) -> anyhow::Result<()> {

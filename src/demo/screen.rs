@@ -1,13 +1,14 @@
 //! The live table: redrawn in place on a terminal, a line a second elsewhere.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::time::{Instant, interval};
 
 use super::tally::Tally;
+use crate::telemetry::print;
 
 const REDRAW_EVERY: Duration = Duration::from_millis(200);
 const LINE_EVERY: Duration = Duration::from_secs(1);
@@ -33,8 +34,7 @@ pub fn draw(tally: &Tally, crowd: u32, stock: u32, opens: Instant, terminal: boo
     }
     out.push_str(&text);
     // Output that nobody reads is no reason to stop the sale.
-    let _ = std::io::stdout().write_all(out.as_bytes());
-    let _ = std::io::stdout().flush();
+    let _ = print(&out);
     if terminal { text.lines().count() } else { 0 }
 }
 

@@ -15,9 +15,9 @@ use futures_util::FutureExt;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
-use super::{Attempt, Decision, Gate, GateError};
+use super::{Attempt, Decision, Gate, GateError, SaleVersion};
 use crate::config;
-use crate::kernel::{Epoch, SaleId};
+use crate::kernel::SaleId;
 
 /// Why an attempt got no decision.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -47,13 +47,13 @@ struct Shared {
 }
 
 struct Waiting {
-    epoch: Epoch,
+    known: SaleVersion,
     attempt: Attempt,
     answer: oneshot::Sender<Result<Decision, GateError>>,
 }
 
 struct Batch {
-    epoch: Epoch,
+    known: SaleVersion,
     attempts: Vec<Attempt>,
     answers: Vec<oneshot::Sender<Result<Decision, GateError>>>,
 }
@@ -69,17 +69,17 @@ impl Coalescer {
     ///
     /// Dropping the future takes the attempt out of the queue; if its gate call is already on its way, that goes on,
     /// and the same key will replay its ticket.
-    pub async fn admit(&self, sale: SaleId, epoch: Epoch, attempt: &Attempt) -> Result<Decision, AdmitError> {
-        match self.0.gate.admit_now(sale, epoch, attempt) {
+    pub async fn admit(&self, sale: SaleId, known: SaleVersion, attempt: &Attempt) -> Result<Decision, AdmitError> {
+        match self.0.gate.admit_now(sale, known, attempt) {
             Some(decision) => Ok(decision),
-            None => self.gather(sale, epoch, attempt.clone()).await,
+            None => self.gather(sale, known, attempt.clone()).await,
         }
     }
 
-    async fn gather(&self, sale: SaleId, epoch: Epoch, attempt: Attempt) -> Result<Decision, AdmitError> {
+    async fn gather(&self, sale: SaleId, known: SaleVersion, attempt: Attempt) -> Result<Decision, AdmitError> {
         let lost = || GateError("the call ended without an answer".to_owned());
         let (answer, decision) = oneshot::channel();
-        if self.0.enqueue(sale, Waiting { epoch, attempt, answer })? {
+        if self.0.enqueue(sale, Waiting { known, attempt, answer })? {
             let mut lead = Box::pin(lead(Lead { shared: Arc::clone(&self.0), sale, over: false }));
             if (&mut lead).now_or_never().is_none() {
                 runtime::spawn(lead);
@@ -119,7 +119,7 @@ async fn lead(mut lead: Lead) {
     loop {
         let batch = lead.take();
         if !batch.attempts.is_empty() {
-            let result = lead.shared.gate.admit(lead.sale, batch.epoch, batch.attempts).await;
+            let result = lead.shared.gate.admit(lead.sale, batch.known, batch.attempts).await;
             answer(batch.answers, result);
         }
         if lead.is_over() {
@@ -154,18 +154,20 @@ struct Lead {
 }
 
 impl Lead {
-    /// The next attempts for one call: as many as have the same epoch and are still wanted.
+    /// The next attempts for one call: as many as know the same epoch and are still wanted. The newest version that one of them
+    /// knows is asked for: a gate that is behind it is behind.
     fn take(&self) -> Batch {
         let mut queues = self.shared.lock();
-        let mut batch = Batch { epoch: 0, attempts: Vec::new(), answers: Vec::new() };
+        let mut batch = Batch { known: SaleVersion::of_epoch(0), attempts: Vec::new(), answers: Vec::new() };
         let Some(queue) = queues.get_mut(&self.sale) else { return batch };
         while let Some(front) = queue.front()
             && batch.attempts.len() < self.shared.batch
-            && (batch.attempts.is_empty() || front.epoch == batch.epoch)
+            && (batch.attempts.is_empty() || front.known.epoch == batch.known.epoch)
             && let Some(next) = queue.pop_front()
         {
             if !next.answer.is_closed() {
-                batch.epoch = next.epoch;
+                let version = next.known.version.max(batch.known.version);
+                batch.known = SaleVersion { version, ..next.known };
                 batch.attempts.push(next.attempt);
                 batch.answers.push(next.answer);
             }

@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use super::{
-    Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, Release, SaleTerms, Units,
+    Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, Release, SaleTerms, SaleVersion,
+    Units,
 };
-use crate::kernel::{Clock, Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
+use crate::kernel::{Clock, SaleId, Seq, TicketId, Timestamp, UserId};
 
 /// Tickets released under one lock: well below a millisecond.
 const PIECE: usize = 500;
@@ -142,10 +143,10 @@ impl State {
         }
     }
 
-    fn admit(&mut self, sale: SaleId, epoch: Epoch, clock: &Clock, attempt: &Attempt) -> Decision {
+    fn admit(&mut self, sale: SaleId, known: SaleVersion, clock: &Clock, attempt: &Attempt) -> Decision {
         let Some(held) = self.sales.get_mut(&sale) else { return Decision::WrongEpoch };
         // Read under the lock: the order of the times is then the order of the seqs.
-        held.decide(&mut self.keys, epoch, clock.now(), attempt)
+        held.decide(&mut self.keys, known, clock.now(), attempt)
     }
 
     /// The number of the rebuild and the empty sale; `None` when there is a later epoch.
@@ -214,16 +215,16 @@ impl Sale {
         key.map(|key| (buyer, KeyUse { key, ticket, quantity, at: None }))
     }
 
-    fn decide(&mut self, keys: &mut Keys, epoch: Epoch, now: Timestamp, attempt: &Attempt) -> Decision {
-        if let Some(known) = keys.find(attempt.buyer, &attempt.key) {
-            return self.replay(known, attempt.quantity);
+    fn decide(&mut self, keys: &mut Keys, known: SaleVersion, now: Timestamp, attempt: &Attempt) -> Decision {
+        if let Some(used) = keys.find(attempt.buyer, &attempt.key) {
+            return self.replay(used, attempt.quantity);
         }
-        if let Some(refusal) = self.refuse(epoch, now, attempt) {
+        if let Some(refusal) = self.refuse(known, now, attempt) {
             return refusal;
         }
         self.seq += 1;
         let Attempt { buyer, ref key, quantity } = *attempt;
-        let ticket = TicketId { sale: self.terms.sale, epoch, seq: self.seq };
+        let ticket = TicketId { sale: self.terms.sale, epoch: self.terms.epoch, seq: self.seq };
         self.hold(buyer, ticket, quantity);
         self.pending.insert(ticket.seq, PendingTicket { ticket, buyer, key: key.clone(), quantity, at: now });
         keys.insert(buyer, KeyUse { key: key.clone(), ticket, quantity, at: Some(now) });
@@ -240,13 +241,15 @@ impl Sale {
         }
     }
 
-    fn refuse(&self, epoch: Epoch, now: Timestamp, attempt: &Attempt) -> Option<Decision> {
+    fn refuse(&self, known: SaleVersion, now: Timestamp, attempt: &Attempt) -> Option<Decision> {
         let terms = &self.terms;
         let bought = self.holders.contains_key(&attempt.buyer);
         #[cfg(feature = "sabotage")]
         let bought = bought && !crate::kernel::sabotage::active("gate.no_buyer_check");
-        if epoch != terms.epoch {
+        if known.epoch != terms.epoch {
             Some(Decision::WrongEpoch)
+        } else if known.version > terms.version {
+            Some(Decision::Behind)
         } else if attempt.quantity == 0 || attempt.quantity > terms.limit_per_buyer {
             Some(Decision::OverLimit)
         } else if terms.ended || now >= terms.ends_at {
@@ -305,14 +308,19 @@ impl Sale {
 
 #[async_trait]
 impl Gate for MemoryGate {
-    fn admit_now(&self, sale: SaleId, epoch: Epoch, attempt: &Attempt) -> Option<Decision> {
+    fn admit_now(&self, sale: SaleId, known: SaleVersion, attempt: &Attempt) -> Option<Decision> {
         let mut state = self.state.lock();
-        Some(state.admit(sale, epoch, &self.clock, attempt))
+        Some(state.admit(sale, known, &self.clock, attempt))
     }
 
-    async fn admit(&self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) -> Result<Vec<Decision>, GateError> {
+    async fn admit(
+        &self,
+        sale: SaleId,
+        known: SaleVersion,
+        attempts: Vec<Attempt>,
+    ) -> Result<Vec<Decision>, GateError> {
         let mut state = self.state.lock();
-        Ok(attempts.iter().map(|attempt| state.admit(sale, epoch, &self.clock, attempt)).collect())
+        Ok(attempts.iter().map(|attempt| state.admit(sale, known, &self.clock, attempt)).collect())
     }
 
     async fn begin(&self, terms: SaleTerms) -> Result<Option<Box<dyn Loading + '_>>, GateError> {
@@ -333,6 +341,10 @@ impl Gate for MemoryGate {
             *held = terms;
         }
         Ok(())
+    }
+
+    async fn terms(&self, sale: SaleId) -> Result<Option<SaleTerms>, GateError> {
+        Ok(self.state.lock().sales.get(&sale).map(|held| held.terms.clone()))
     }
 
     async fn settle(&self, tickets: &[TicketId]) -> Result<(), GateError> {

@@ -41,6 +41,22 @@ pub struct SaleTerms {
     pub ended: bool,
 }
 
+/// The state of a sale that somebody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SaleVersion {
+    /// Generation of the gate.
+    pub epoch: Epoch,
+    /// Version of the sale's row.
+    pub version: u32,
+}
+
+impl SaleVersion {
+    /// Any terms of this epoch.
+    pub const fn of_epoch(epoch: Epoch) -> Self {
+        Self { epoch, version: 0 }
+    }
+}
+
 /// What became of the units of a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Units {
@@ -114,6 +130,8 @@ pub enum Decision {
     Paused,
     /// The gate does not have this sale (whatever the key), or has another epoch of it: closed until rebuilt.
     WrongEpoch,
+    /// The gate's terms are older than those the caller knows. Nothing new is admitted by them: [`Gate::update`] first.
+    Behind,
 }
 
 /// A ticket that is admitted but not known to be decided.
@@ -185,18 +203,20 @@ pub trait Loading: Send {
 pub trait Gate: Send + Sync + 'static {
     /// Decides one attempt at once, as [`Self::admit`] would. `None` from a gate that has to wait for something: there, several
     /// are better asked for together.
-    fn admit_now(&self, sale: SaleId, epoch: Epoch, attempt: &Attempt) -> Option<Decision> {
-        let _ = (sale, epoch, attempt);
+    fn admit_now(&self, sale: SaleId, known: SaleVersion, attempt: &Attempt) -> Option<Decision> {
+        let _ = (sale, known, attempt);
         None
     }
 
-    /// Decides attempts in the given order; one decision each.
+    /// Decides attempts in the given order; one decision each. `known` is the state of the sale that the caller knows.
     ///
     /// Checks go in this order: a sale that is not held is `WrongEpoch`; then the buyer's key (`Replayed`,
-    /// `KeyReused`), then the epoch, then `OverLimit`, then the window (`Ended`, `Paused`, `NotOpen`), then
-    /// `AlreadyBought`, then stock. So a known key gets its ticket after the sale sold out, paused or ended, after the
-    /// order was cancelled, and from a caller that holds a stale epoch: nothing said later contradicts an acceptance.
-    async fn admit(&self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) -> Result<Vec<Decision>, GateError>;
+    /// `KeyReused`), then the epoch, then `Behind`, then `OverLimit`, then the window (`Ended`, `Paused`, `NotOpen`),
+    /// then `AlreadyBought`, then stock. So a known key gets its ticket after the sale sold out, paused or ended, after
+    /// the order was cancelled, and from a caller that holds a stale epoch or a newer version: nothing said later
+    /// contradicts an acceptance.
+    async fn admit(&self, sale: SaleId, known: SaleVersion, attempts: Vec<Attempt>)
+    -> Result<Vec<Decision>, GateError>;
 
     /// Fills and opens a sale in one go; see [`Self::begin`], which is for those with many tickets. Second mentions of a
     /// ticket are ignored.
@@ -222,6 +242,9 @@ pub trait Gate: Send + Sync + 'static {
     /// Takes over the terms (window, pause, limit, total), also of a sale that is being loaded. Older versions, other epochs
     /// and unknown sales are ignored.
     async fn update(&self, terms: SaleTerms) -> Result<(), GateError>;
+
+    /// The terms that it holds of the sale; `None` when it does not hold the sale.
+    async fn terms(&self, sale: SaleId) -> Result<Option<SaleTerms>, GateError>;
 
     /// Marks tickets decided: they are no longer pending. Unknown and already settled ones are ignored.
     async fn settle(&self, tickets: &[TicketId]) -> Result<(), GateError>;

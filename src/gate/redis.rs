@@ -32,7 +32,9 @@ use tokio::time::Instant;
 
 use self::pool::{CallError, Pool, Settings};
 use self::server::Server;
-use super::{Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, Release, SaleTerms};
+use super::{
+    Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, Release, SaleTerms, SaleVersion,
+};
 use crate::config;
 use crate::kernel::tasks::guarded;
 use crate::kernel::{Breaker, Epoch, Rng, SaleId, Seq, TicketId, Timestamp, UserId};
@@ -94,11 +96,17 @@ impl RedisGate {
         })))
     }
 
+    /// Whether the settings can be read; no server is asked.
+    pub fn check(config: &config::Gate) -> Result<(), GateError> {
+        Server::new(config).map(drop)
+    }
+
     /// The call that admits, as words of a command line; what follows is a buyer (16 bytes) with the key, and a quantity. For
     /// `redis-benchmark`.
     pub fn admit_command(&self, sale: SaleId, epoch: Epoch) -> Vec<String> {
         let function = format!("{}_admit", server::library().name);
-        ["FCALL", &function, "1", &self.0.prefix, &sale.to_string(), &epoch.to_string()].map(str::to_owned).into()
+        let (sale, epoch) = (sale.to_string(), epoch.to_string());
+        ["FCALL", &function, "1", &self.0.prefix, &sale, &epoch, "0"].map(str::to_owned).into()
     }
 
     /// Open while Redis has not answered for `gate.refuse_after`: admissions fail at once then, until there is a connection again.
@@ -229,14 +237,19 @@ fn unvouched(error: &RedisError) -> Option<(String, String)> {
 
 #[async_trait]
 impl Gate for RedisGate {
-    async fn admit(&self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) -> Result<Vec<Decision>, GateError> {
+    async fn admit(
+        &self,
+        sale: SaleId,
+        known: SaleVersion,
+        attempts: Vec<Attempt>,
+    ) -> Result<Vec<Decision>, GateError> {
         let mut command = self.function("admit");
-        command.arg(sale.to_string()).arg(epoch);
+        command.arg(sale.to_string()).arg(known.epoch).arg(known.version);
         for attempt in &attempts {
             command.arg(wire::field(attempt.buyer, &attempt.key)).arg(attempt.quantity);
         }
         let answer: wire::Admission = self.call_on(&self.0.admissions, &command).await?;
-        wire::decisions(sale, epoch, attempts.len(), answer)
+        wire::decisions(sale, known.epoch, attempts.len(), answer)
     }
 
     async fn begin(&self, terms: SaleTerms) -> Result<Option<Box<dyn Loading + '_>>, GateError> {
@@ -255,6 +268,13 @@ impl Gate for RedisGate {
         command.arg(terms.sale.to_string());
         wire::push_terms(&mut command, &terms);
         self.call(&command).await
+    }
+
+    async fn terms(&self, sale: SaleId) -> Result<Option<SaleTerms>, GateError> {
+        let mut command = self.function("terms");
+        command.arg(sale.to_string());
+        let terms: Option<wire::Terms> = self.call(&command).await?;
+        Ok(terms.map(|terms| wire::terms(sale, terms)))
     }
 
     async fn settle(&self, tickets: &[TicketId]) -> Result<(), GateError> {

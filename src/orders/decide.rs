@@ -6,6 +6,10 @@ use super::messages::OrderRequest;
 use super::{Order, OrderState};
 use crate::kernel::{Epoch, Money, Timestamp};
 
+/// How far the gate's clock and that of the node that ended a sale may be apart. Within this the shopper is believed to have been
+/// admitted before the end. It is far more than machines with NTP differ by, and a gate that has heard of the end admits nobody.
+const CLOCKS_APART: Duration = Duration::from_secs(2);
+
 /// What the order writer reads of a sale at the start of its transaction.
 #[derive(Debug, Clone)]
 pub struct SaleFacts {
@@ -23,6 +27,8 @@ pub struct SaleFacts {
     pub product_name: String,
     /// Units free before this batch.
     pub left: u32,
+    /// When an operator ended the sale, by that node's clock.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// Decides a batch of one sale's tickets, keeping count of the units it gave away.
@@ -48,6 +54,8 @@ impl Decider {
     pub fn decide(&self, request: &OrderRequest) -> Order {
         let state = if request.ticket.epoch != self.facts.epoch {
             OrderState::Voided
+        } else if self.is_late(request) {
+            OrderState::RefusedSaleEnded
         } else if request.quantity > self.facts.left.saturating_sub(self.taken) && self.guards_stock() {
             OrderState::RefusedSoldOut
         } else {
@@ -78,6 +86,11 @@ impl Decider {
         if order.state.is_live() {
             self.taken += order.quantity;
         }
+    }
+
+    /// Whether the gate admitted it after the sale had been ended, because it had not heard of that.
+    fn is_late(&self, request: &OrderRequest) -> bool {
+        self.facts.ended_at.is_some_and(|ended_at| request.at > ended_at.plus(CLOCKS_APART))
     }
 
     #[allow(clippy::unused_self, reason = "reads naturally at its call")]
@@ -114,6 +127,7 @@ mod tests {
             pay_within: Duration::from_secs(60),
             product_name: "Lamp".into(),
             left,
+            ended_at: None,
         };
         Decider::new(facts, Timestamp::from_millis(1_000))
     }
@@ -138,6 +152,25 @@ mod tests {
             let order = decider(3).decide(&request(1, epoch, 1));
             assert_eq!((order.state, order.key.as_deref()), (OrderState::Voided, key), "epoch {epoch}");
         }
+    }
+
+    #[test]
+    fn tickets_admitted_after_the_end_are_refused_and_hold_nothing() {
+        let ended_at = Timestamp::from_millis(5_000);
+        let mut decider = decider(1);
+        decider.facts.ended_at = Some(ended_at);
+        let admitted = |at| OrderRequest { at, ..request(1, 2, 1) };
+        let late = decider.decide(&admitted(ended_at.plus(CLOCKS_APART + Duration::from_millis(1))));
+        assert_eq!(late.state, OrderState::RefusedSaleEnded);
+        decider.take(&late);
+        assert_eq!(decider.taken(), 0);
+        // Whoever may have been admitted before the end gets the unit, however long the ticket was on its way.
+        for at in [Timestamp::from_millis(0), ended_at, ended_at.plus(CLOCKS_APART)] {
+            assert_eq!(decider.decide(&admitted(at)).state, OrderState::AwaitingPayment);
+        }
+        let of_another_epoch =
+            OrderRequest { ticket: TicketId { epoch: 1, ..late.ticket }, ..admitted(late.created_at) };
+        assert_eq!(decider.decide(&of_another_epoch).state, OrderState::Voided);
     }
 
     #[test]

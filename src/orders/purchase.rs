@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::messages::OrderRequest;
 use super::{Orders, OrdersError, Ticket};
 use crate::broker::{BrokerError, Topic};
-use crate::gate::{AdmitError, Attempt, Decision, GateError};
+use crate::gate::{AdmitError, Attempt, Decision, GateError, SaleVersion};
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
 use crate::sales::{Offer, SaleState};
 
@@ -114,7 +114,7 @@ impl Orders {
             _ => return Ok(Err(PurchaseRefusal::QuantityInvalid { limit: sale.limit_per_buyer })),
         };
         let attempt = Attempt { buyer, key: request.key, quantity };
-        let decision = match self.0.coalescer.admit(sale.id, sale.epoch, &attempt).await {
+        let decision = match self.ask_gate(offer, &attempt).await {
             Ok(decision) => {
                 // Nothing was waited for before.
                 self.0.metrics.gate.record(started.elapsed());
@@ -124,6 +124,19 @@ impl Orders {
             Err(AdmitError::Unavailable(error)) => return Err(OrdersError::Gate(error)),
         };
         self.act_on(decision, offer, attempt).await
+    }
+
+    /// A gate that has not heard of the node's version of the sale gets it first. So nobody is admitted to a sale that this node
+    /// knows to be ended or paused; and a key that was used before gets its ticket, as the gate looks for keys first.
+    async fn ask_gate(&self, offer: &Offer, attempt: &Attempt) -> Result<Decision, AdmitError> {
+        let (sale, known) = (offer.sale.id, offer.sale.sale_version());
+        match self.0.coalescer.admit(sale, known, attempt).await? {
+            Decision::Behind => {
+                self.0.gate.update(offer.terms()).await?;
+                self.0.coalescer.admit(sale, known, attempt).await
+            }
+            decision => Ok(decision),
+        }
     }
 
     async fn act_on(
@@ -142,6 +155,8 @@ impl Orders {
                 return Ok(known.ok_or(PurchaseRefusal::TryLater));
             }
             Decision::WrongEpoch => return self.purchase_closed(offer, attempt).await,
+            // It was rebuilt in between with what another node had read.
+            Decision::Behind => PurchaseRefusal::TryLater,
             Decision::KeyReused => PurchaseRefusal::KeyReused,
             Decision::AlreadyBought => PurchaseRefusal::AlreadyBought,
             Decision::OverLimit => PurchaseRefusal::QuantityInvalid { limit: offer.sale.limit_per_buyer },
@@ -189,7 +204,7 @@ impl Orders {
             return Ok(());
         }
         let unknown = |reason: &str| OrdersError::Gate(GateError(reason.to_owned()));
-        match self.0.coalescer.admit(ticket.sale, ticket.epoch, attempt).await {
+        match self.0.coalescer.admit(ticket.sale, SaleVersion::of_epoch(ticket.epoch), attempt).await {
             Ok(Decision::Replayed { ticket: known, .. }) if known == ticket => Ok(()),
             Ok(_) => Err(unknown("the sale was closed before its ticket was stored")),
             Err(AdmitError::Busy) => Err(unknown("too many purchases are waiting")),

@@ -278,6 +278,7 @@ mod tests {
             version: 1,
             created_at: NOW,
             updated_at: NOW,
+            ended_at: None,
         };
         let stock = StockLevel { sale: id, left: 100 - sold, total: 100, version: 1, at: NOW };
         Offer { sale: Arc::new(sale), session: Arc::new(session), stock }

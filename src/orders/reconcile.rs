@@ -1,5 +1,5 @@
-//! Keeping the gate and the database together: tickets that stay pending are published again, sales the gate lacks are put
-//! into it, and a difference that stays is ended by a rebuild.
+//! Keeping the gate and the database together: terms that differ are replaced, tickets that stay pending are published again, sales
+//! the gate lacks are put into it, and a difference that stays is ended by a rebuild.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::republish::Republisher;
 use super::{Orders, OrdersError};
 use crate::kernel::SaleId;
+use crate::sales::GateCopy;
 use crate::store;
 
 /// Looks in a row at which the same difference must be seen, before it is not merely something on its way.
@@ -15,6 +16,8 @@ const DRIFT_LOOKS: u32 = 3;
 /// What one round found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reconciled {
+    /// Sales whose terms in the gate were replaced.
+    pub replaced: u64,
     /// Tickets published again.
     pub republished: usize,
     /// Units that the gate has free and the database has not.
@@ -28,8 +31,17 @@ pub struct Reconciled {
 /// Remembers differences from round to round.
 #[derive(Debug, Default)]
 pub struct Reconciler {
-    drifting: HashMap<SaleId, (i64, u32)>,
+    drifting: HashMap<SaleId, (Difference, u32)>,
     republisher: Republisher,
+}
+
+/// How the gate's copy of a sale differs from the database in what an update can't repair.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Difference {
+    /// Units free by the gate less units free by the database.
+    units: i64,
+    /// Whether the gate has another epoch or a later version.
+    foreign: bool,
 }
 
 impl Reconciler {
@@ -40,36 +52,51 @@ impl Reconciler {
         retention: Duration,
         pending_after: Duration,
     ) -> Result<Reconciled, OrdersError> {
-        let sales = orders.gated_sales(retention);
+        // Read first: a sale that is published after this is forgotten by nobody.
+        let held = orders.0.gate.sales().await?;
+        let offers = orders.0.sales.gated(retention).await?;
         let mut result = Reconciled::default();
+        // The terms of all sales first: no sale may sell by old ones for as long as another one's tickets take.
+        let mut copies = Vec::with_capacity(offers.len());
+        for offer in &offers {
+            let copy = orders.0.sales.update_gate(offer).await?;
+            result.replaced += u64::from(copy == GateCopy::Replaced);
+            copies.push((offer.sale.id, copy));
+        }
+        orders.0.sales.follow_edits(&offers).await?;
         let mut rebuild = Vec::new();
-        for sale in &sales {
-            result.republished += self.republisher.round(orders, *sale, pending_after).await?;
-            let drift = orders.drift(*sale).await?;
-            let units = drift.unwrap_or(0);
+        for &(sale, copy) in &copies {
+            result.republished += self.republisher.round(orders, sale, pending_after).await?;
+            let units = orders.drift(sale).await?;
+            let drift = units.map(|units| Difference { units, foreign: copy == GateCopy::Foreign });
+            let units = units.unwrap_or(0);
             *(if units > 0 { &mut result.surplus } else { &mut result.deficit }) += units.unsigned_abs();
-            if self.must_rebuild(*sale, drift) {
+            if self.must_rebuild(sale, drift) {
                 tracing::warn!(%sale, ?drift, "gate differs from the database");
-                rebuild.push(*sale);
+                rebuild.push(sale);
             }
         }
-        self.drifting.retain(|sale, _| sales.contains(sale));
-        self.republisher.retain(&sales);
+        let is_gated = |sale: &SaleId| offers.iter().any(|offer| offer.sale.id == *sale);
+        self.drifting.retain(|sale, _| is_gated(sale));
+        self.republisher.retain(is_gated);
         if !rebuild.is_empty() {
             result.rebuilt = orders.rebuild_all(&rebuild).await?.opened;
         }
-        orders.forget_all_but(&sales).await?;
+        for sale in held.iter().filter(|sale| !is_gated(sale)) {
+            orders.0.gate.forget(*sale).await?;
+        }
         Ok(result)
     }
 
     /// `None` is a sale that the gate does not hold.
-    fn must_rebuild(&mut self, sale: SaleId, drift: Option<i64>) -> bool {
+    fn must_rebuild(&mut self, sale: SaleId, drift: Option<Difference>) -> bool {
         let Some(drift) = drift else { return true };
         let (seen, looks) = self.drifting.entry(sale).or_default();
-        if drift == 0 || *seen != drift {
+        let differs = drift != Difference::default();
+        if !differs || *seen != drift {
             (*seen, *looks) = (drift, 0);
         }
-        *looks += u32::from(drift != 0);
+        *looks += u32::from(differs);
         *looks >= DRIFT_LOOKS
     }
 }
@@ -84,16 +111,6 @@ impl Orders {
         let facts = store::read!(&self.0.db, |conn| sql::orders::sale_facts(conn, sale).await)?;
         Ok(Some(facts.map_or(0, |facts| i64::from(counts.left) - i64::from(facts.left))))
     }
-
-    /// Lets the gate forget sales that were over long ago.
-    async fn forget_all_but(&self, sales: &[SaleId]) -> Result<(), OrdersError> {
-        for sale in self.0.gate.sales().await? {
-            if !sales.contains(&sale) {
-                self.0.gate.forget(sale).await?;
-            }
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -104,8 +121,15 @@ mod tests {
     fn only_a_difference_that_stays_the_same_leads_to_a_rebuild() {
         let sale = SaleId::from_bytes([1; 16]);
         let mut reconciler = Reconciler::default();
-        let looks = [1, 2, 2, 0, 2, 2, 2].map(|drift| reconciler.must_rebuild(sale, Some(drift)));
-        assert_eq!(looks, [false, false, false, false, false, false, true]);
+        let mut looks = |units, foreign| reconciler.must_rebuild(sale, Some(Difference { units, foreign }));
+        assert_eq!(
+            [1, 2, 2, 0, 2, 2, 2].map(|units| looks(units, false)),
+            [false, false, false, false, false, false, true]
+        );
+        assert_eq!(
+            [false, true, true, false, true, true, true].map(|foreign| looks(0, foreign)),
+            [false, false, false, false, false, false, true]
+        );
         assert!(reconciler.must_rebuild(sale, None));
     }
 }

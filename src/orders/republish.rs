@@ -72,8 +72,8 @@ impl Republisher {
     }
 
     /// Forgets all other sales.
-    pub fn retain(&mut self, sales: &[SaleId]) {
-        self.marks.retain(|sale, _| sales.contains(sale));
+    pub fn retain(&mut self, is_gated: impl Fn(&SaleId) -> bool) {
+        self.marks.retain(|sale, _| is_gated(sale));
     }
 }
 

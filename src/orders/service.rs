@@ -14,7 +14,7 @@ use crate::gate::{Attempt, Coalescer, Gate, GateError, PendingTicket};
 use crate::hub::Hub;
 use crate::kernel::{Clock, OrderId, Rng, SaleId, TicketId, Timestamp, UserId};
 use crate::payments::PaymentGateway;
-use crate::sales::Sales;
+use crate::sales::{GateCopyError, Sales};
 use crate::store::{self, Database, StoreError};
 use crate::tcc::Coordinator;
 use crate::telemetry::Metrics;
@@ -31,6 +31,15 @@ pub enum OrdersError {
     /// The broker.
     #[error(transparent)]
     Broker(BrokerError),
+}
+
+impl From<GateCopyError> for OrdersError {
+    fn from(error: GateCopyError) -> Self {
+        match error {
+            GateCopyError::Store(error) => Self::Store(error),
+            GateCopyError::Gate(error) => Self::Gate(error),
+        }
+    }
 }
 
 /// Buying, looking up, closing, rebuilding. Cheap to clone.

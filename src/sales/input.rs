@@ -168,6 +168,7 @@ impl SaleInput {
                 version: 1,
                 created_at: now,
                 updated_at: now,
+                ended_at: None,
             }),
             _ => Err(problems),
         }

@@ -1,6 +1,8 @@
-//! What nodes tell each other when an operator changed something: the messages of `catalog-changes`.
+//! What nodes tell each other when an operator changed something: the messages of `catalog-changes` and `gate-changes`.
 
 use serde::{Deserialize, Serialize};
+
+use crate::kernel::SaleId;
 
 /// Name of the message type in its envelope.
 pub const CATALOG_CHANGE: &str = "catalog-change";
@@ -15,4 +17,19 @@ pub struct CatalogChange {
     pub subject: String,
     /// The catalog's revision after the change: nodes that have it already need not read.
     pub revision: u64,
+}
+
+/// Name of the message type in its envelope.
+pub const GATE_CHANGE: &str = "gate-change";
+
+/// Version of [`GateChange`] that this build writes.
+pub const GATE_CHANGE_VERSION: u32 = 1;
+
+/// The terms of a sale changed, and the gate must take them over. What they are is read from the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateChange {
+    /// The sale.
+    pub sale: SaleId,
+    /// Version of the sale after the act.
+    pub version: u32,
 }

@@ -7,6 +7,7 @@ mod operate;
 mod service;
 pub mod snapshot;
 pub mod state;
+mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub use model::{Sale, SaleState, SaleStatus, Session, SessionStatus, StockLevel}
 pub use service::{Parts, Sales, UnknownTimeZone, read_snapshot};
 pub use snapshot::{Offer, Snapshot};
 pub use state::Act;
+pub use terms::{GateCopy, GateCopyError};
 pub use watch::watch_changes;
 
 use crate::kernel::SaleId;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::gate::SaleTerms;
+use crate::gate::{SaleTerms, SaleVersion};
 use crate::kernel::{Epoch, Money, ProductId, SaleId, SessionId, Timestamp};
 
 /// A time slot in which sales run.
@@ -124,6 +124,8 @@ pub struct Sale {
     pub created_at: Timestamp,
     /// When an operator last changed it.
     pub updated_at: Timestamp,
+    /// When an operator ended it.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// How many units of a sale are free. `version` grows with every change, so that the newest is known from any two.
@@ -155,6 +157,11 @@ impl Sale {
                 SessionStatus::Running => SaleStatus::Open,
             },
         }
+    }
+
+    /// Which state of the sale this is.
+    pub const fn sale_version(&self) -> SaleVersion {
+        SaleVersion { epoch: self.epoch, version: self.version }
     }
 
     /// What the gate must know.

@@ -1,6 +1,6 @@
-//! What operators do. Each act is one transaction: the guarded change, its audit row and, where stock moves, the event for the
-//! hubs. Afterwards the snapshot is built anew, the gate is told and the other nodes hear of it; if one of these fails, the act
-//! stands all the same: polling and reconciliation catch up.
+//! What operators do. Each act is one transaction: the guarded change, its audit row, the event that takes it to the gate and, where
+//! stock moves, the one for the hubs. Afterwards the gate is updated at once if it answers, the snapshot is built anew and the other
+//! nodes are notified; if one of these fails, the act stands all the same: the outbox, polling and reconciliation catch up.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,7 +9,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::input::{STOCK_MAX, SaleChange, SaleInput, SessionInput, StockAdd, units_invalid};
-use super::messages::{CATALOG_CHANGE, CATALOG_CHANGE_VERSION, CatalogChange};
+use super::messages::{
+    CATALOG_CHANGE, CATALOG_CHANGE_VERSION, CatalogChange, GATE_CHANGE, GATE_CHANGE_VERSION, GateChange,
+};
 use super::model::{Sale, Session, StockLevel};
 use super::service::Sales;
 use super::snapshot::Offer;
@@ -193,13 +195,18 @@ impl Sales {
                 let old = &offer.sale;
                 let epochs = u32::from(act == Act::Publish);
                 let (epoch, version) = (old.epoch + epochs, old.version + 1);
-                let sale = Sale { state: next, epoch, version, updated_at: now, ..(**old).clone() };
+                let ended_at = (act == Act::End).then_some(now);
+                let sale = Sale { state: next, epoch, version, updated_at: now, ended_at, ..(**old).clone() };
                 sql::sales::update_state(conn, &sale, epochs).await?;
+                if act != Act::Publish {
+                    sql::outbox::append(conn, &[gate_event(&sale)?], now).await?;
+                }
                 let detail = json!({ "from": old.state.as_str(), "to": next.as_str(), "version": version });
                 let revision = sql::catalog::record(conn, &Audit { detail, ..audit }).await?;
                 Ok(Ok((Offer { sale: Arc::new(sale), ..offer }, revision)))
             });
             let (offer, revision) = decided??;
+            sales.parts().relay.wake();
             sales.tell_gate(&offer, act).await;
             sales.announce(&id, revision).await;
             Ok(offer)
@@ -233,7 +240,7 @@ impl Sales {
                 }
                 sql::sales::insert_stock_add(conn, id, &key, units, now).await?;
                 let (sale, stock) = sql::sales::add_stock(conn, id, offer.sale.version, units, now).await?;
-                sql::outbox::append(conn, &[stock_event(stock)?], now).await?;
+                sql::outbox::append(conn, &[stock_event(stock)?, gate_event(&sale)?], now).await?;
                 let detail = json!({ "units": units, "stockTotal": stock.total, "idempotencyKey": key });
                 let revision = sql::catalog::record(conn, &Audit { detail, ..audit }).await?;
                 Ok(Ok((Offer { sale: Arc::new(sale), stock, session: offer.session }, Some(revision))))
@@ -276,7 +283,7 @@ impl Sales {
             _ => self.parts().gate.update(terms).await,
         };
         if let Err(error) = told {
-            tracing::warn!(%error, sale = %offer.sale.id, act = act.name(), "gate not told of an operator act");
+            tracing::warn!(%error, sale = %offer.sale.id, act = act.name(), "gate not told of an operator act yet");
         }
     }
 
@@ -309,6 +316,15 @@ fn stock_event(stock: StockLevel) -> Result<NewEvent, StoreError> {
     let payload = envelope::encode(RESULTS, RESULTS_VERSION, &batch);
     let payload = payload.map_err(|error| StoreError::Internal(error.to_string()))?;
     Ok(NewEvent { topic: Topic::PurchaseResults, key: stock.sale.to_string(), payload, deliver_at: None })
+}
+
+/// Takes the act to the gate, however long the gate is away. A sale that is being published is in no gate yet: reconciliation opens it
+/// there, with the terms of then.
+fn gate_event(sale: &Sale) -> Result<NewEvent, StoreError> {
+    let change = GateChange { sale: sale.id, version: sale.version };
+    let payload = envelope::encode(GATE_CHANGE, GATE_CHANGE_VERSION, &change);
+    let payload = payload.map_err(|error| StoreError::Internal(error.to_string()))?;
+    Ok(NewEvent { topic: Topic::GateChanges, key: sale.id.to_string(), payload, deliver_at: None })
 }
 
 fn not_found(reason: Reason) -> Problem {

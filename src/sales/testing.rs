@@ -1,7 +1,7 @@
 //! A stall for tests: sales on a fresh SQLite file, a clock that stands still, a broker and a gate that only take notes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,11 +14,9 @@ use crate::broker::{Broker, Relay};
 use crate::catalog::{ActError, PriceInput, Product, ProductInput, Reason};
 use crate::config::{Config, Secret, Span};
 use crate::gate::{
-    Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, Release, SaleTerms,
+    Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, Release, SaleTerms, SaleVersion,
 };
-use crate::kernel::{
-    Currency, Epoch, ManualClock, ProductId, Rng, SaleId, Seq, SessionId, TicketId, Timestamp, UserId,
-};
+use crate::kernel::{Currency, ManualClock, ProductId, Rng, SaleId, Seq, SessionId, TicketId, Timestamp, UserId};
 use crate::store::testing::TestDatabase;
 use crate::store::{self, Database, StoreError};
 
@@ -161,13 +159,19 @@ pub enum Told {
 pub struct NotingGate {
     pub told: Mutex<Vec<Told>>,
     pub broken: AtomicBool,
+    /// Calls so far.
+    pub asked: AtomicUsize,
 }
 
 impl NotingGate {
+    fn answers(&self) -> Result<(), GateError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let broken = self.broken.load(Ordering::SeqCst);
+        if broken { Err(GateError("told to fail".into())) } else { Ok(()) }
+    }
+
     fn note(&self, told: Told) -> Result<(), GateError> {
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(GateError("told to fail".into()));
-        }
+        self.answers()?;
         self.told.lock().push(told);
         Ok(())
     }
@@ -179,7 +183,7 @@ fn unused<T>() -> Result<T, GateError> {
 
 #[async_trait]
 impl Gate for NotingGate {
-    async fn admit(&self, _: SaleId, _: Epoch, _: Vec<Attempt>) -> Result<Vec<Decision>, GateError> {
+    async fn admit(&self, _: SaleId, _: SaleVersion, _: Vec<Attempt>) -> Result<Vec<Decision>, GateError> {
         unused()
     }
 
@@ -193,6 +197,15 @@ impl Gate for NotingGate {
 
     async fn update(&self, terms: SaleTerms) -> Result<(), GateError> {
         self.note(Told::Update(terms))
+    }
+
+    async fn terms(&self, sale: SaleId) -> Result<Option<SaleTerms>, GateError> {
+        self.answers()?;
+        let told = self.told.lock();
+        let mut of_sale = told.iter().map(|told| match told {
+            Told::Rebuild(terms, _) | Told::Update(terms) => terms,
+        });
+        Ok(of_sale.rfind(|terms| terms.sale == sale).cloned())
     }
 
     async fn settle(&self, _: &[TicketId]) -> Result<(), GateError> {

@@ -48,6 +48,37 @@ impl Database {
         postgres::Store::open(url, config).await.map(Self::Postgres)
     }
 
+    /// The same for a command that only reads: a database that is not there is an error, and nothing is made or changed.
+    pub async fn look(config: &config::Store) -> Result<Self, StoreError> {
+        match config.url.expose().strip_prefix("sqlite://") {
+            Some(path) => sqlite::Store::look(path, config).await.map(Self::Sqlite),
+            None => Self::open(config).await,
+        }
+    }
+
+    /// Whether [`Self::open`] could succeed, without asking a server, and without making or changing anything.
+    pub fn check(config: &config::Store) -> Result<(), StoreError> {
+        match config.url.expose().strip_prefix("sqlite://") {
+            Some(path) => sqlite::file::DatabaseFile::check_place(path.as_ref()),
+            None => postgres::Store::check(config),
+        }
+    }
+
+    /// Fails if an SQLite file is not there yet: for commands that need what is in it.
+    pub fn must_exist(config: &config::Store) -> Result<(), StoreError> {
+        match config.url.expose().strip_prefix("sqlite://") {
+            Some(path) => sqlite::file::DatabaseFile::find(path.as_ref()).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Closes the database after everything that was begun. An SQLite file is complete by itself then.
+    pub async fn close(&self) {
+        if let Self::Sqlite(store) = self {
+            store.close().await;
+        }
+    }
+
     /// Applies the migrations that are missing, under a lock. A schema newer than this binary is refused.
     /// Returns the names of those applied.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {

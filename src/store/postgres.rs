@@ -90,6 +90,11 @@ impl Store {
         &self.trouble
     }
 
+    /// See [`super::Database::check`].
+    pub fn check(config: &config::Store) -> Result<(), StoreError> {
+        Manager::new(config.url.expose(), config, LastError::default()).map(drop)
+    }
+
     /// Open while the server has not answered for `store.refuse_after`.
     pub fn breaker(&self) -> &Breaker {
         &self.breaker

@@ -3,6 +3,7 @@
 
 pub mod bare;
 mod bulk;
+pub mod file;
 #[path = "schema.rs"]
 #[allow(missing_docs, clippy::wildcard_imports, reason = "made by diesel's `table!` macro")]
 pub mod schema;
@@ -17,18 +18,20 @@ pub mod types {
     pub type Id = Binary;
 }
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use diesel::{Connection as _, ConnectionError, SqliteConnection};
 use diesel_async::SimpleAsyncConnection as _;
 use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
-use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 use futures_util::future::{BoxFuture, ready};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
+use self::file::{DatabaseFile, Lock};
 use super::StoreError;
 use super::trouble::Trouble;
 use crate::config;
@@ -40,6 +43,9 @@ const PAGE: usize = 4_096;
 
 /// Cache of a reader, SQLite's default.
 const READER_CACHE_KIB: usize = 2_000;
+
+/// How long closing waits for reads that are under way. A connection that is in use keeps the log from being emptied.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// A connection on which a statement runs at once on the calling thread: callers are on a thread that may block.
 pub type Conn = SyncConnectionWrapper<SqliteConnection, Inline>;
@@ -70,12 +76,16 @@ impl SpawnBlocking for Inline {
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    path: PathBuf,
+    file: Arc<DatabaseFile>,
+    /// Held by the server.
+    lock: Option<Lock>,
     pragmas: Pragmas,
+    busy_timeout: Duration,
     writer: writer::Writer,
     /// Grows when there may be new ones.
     statistics: Arc<AtomicU64>,
     idle_readers: Mutex<Vec<Reader>>,
+    readers: u32,
     reader_permits: Arc<Semaphore>,
     trouble: Trouble,
 }
@@ -87,28 +97,47 @@ struct Reader {
 }
 
 impl Store {
-    /// Opens (or creates) the file and starts its writer.
+    /// Opens (or creates) the file and starts its writer. With `config.server` the file is this process's alone.
     pub async fn open(path: &str, config: &config::Store) -> Result<Self, StoreError> {
-        let path = PathBuf::from(path);
-        let pragmas = Pragmas::of_readers(config);
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| StoreError::Unavailable(format!("{}: {error}", folder.display())))?;
+        let file = DatabaseFile::make(Path::new(path))?;
+        let claim = || file.lock_for_server(&format!("node {}, {}", config.node, config.server), *config.busy_timeout);
+        let lock = if config.server.is_empty() { None } else { Some(claim()?) };
+        Self::start(file, lock, config, Pragmas::of_writer(config), Pragmas::of_readers(config))
+    }
+
+    /// Opens a file that is there, to read it. Nothing is made, and writing fails.
+    pub async fn look(path: &str, config: &config::Store) -> Result<Self, StoreError> {
+        let pragmas = Pragmas { only_look: true, ..Pragmas::of_readers(config) };
+        Self::start(DatabaseFile::find(Path::new(path))?, None, config, pragmas, pragmas)
+    }
+
+    fn start(
+        file: DatabaseFile,
+        lock: Option<Lock>,
+        config: &config::Store,
+        of_writer: Pragmas,
+        pragmas: Pragmas,
+    ) -> Result<Self, StoreError> {
+        let file = Arc::new(file);
+        let first = connect(&file, &of_writer)?;
+        if !of_writer.only_look {
+            file.watch();
         }
-        let of_writer = Pragmas::of_writer(config);
-        let first = connect(&path, &of_writer)?;
         let reopen = {
-            let path = path.clone();
-            move || connect(&path, &of_writer)
+            let file = file.clone();
+            move || connect(&file, &of_writer)
         };
         let statistics = Arc::new(AtomicU64::new(0));
-        let writer = writer::Writer::start(first, reopen, statistics.clone(), config)?;
+        let writer = writer::Writer::start(first, file.clone(), reopen, statistics.clone(), config)?;
         Ok(Self(Arc::new(Inner {
-            path,
+            file,
+            lock,
             pragmas,
+            busy_timeout: *config.busy_timeout,
             writer,
             statistics,
             idle_readers: Mutex::new(Vec::new()),
+            readers: config.readers as u32,
             reader_permits: Arc::new(Semaphore::new(config.readers)),
             trouble: Trouble::default(),
         })))
@@ -118,6 +147,22 @@ impl Store {
     #[cfg(feature = "sabotage")]
     pub fn trouble(&self) -> &Trouble {
         &self.0.trouble
+    }
+
+    /// Closes all connections, the writer's last: then the file alone has everything, whoever else has it open. What is asked
+    /// afterwards fails.
+    pub async fn close(&self) {
+        let Inner { idle_readers, readers, reader_permits, writer, lock, .. } = &*self.0;
+        let all_read = tokio::time::timeout(CLOSE_WITHIN, reader_permits.acquire_many(*readers)).await;
+        if all_read.is_err() {
+            tracing::warn!(waited = ?CLOSE_WITHIN, "the database is closed while it is still being read");
+        }
+        reader_permits.close();
+        idle_readers.lock().clear();
+        // Emptying the log makes other processes wait, and only the server may do that to them.
+        if let Err(error) = writer.end(lock.is_some()).await {
+            tracing::warn!(%error, file = %self.0.file.path().display(), "the database file lacks what is in its -wal file: keep both");
+        }
     }
 
     /// Runs `work` on a read connection, on the blocking pool.
@@ -142,7 +187,7 @@ impl Store {
             let result = futures_util::FutureExt::now_or_never(work(&mut reader.conn))
                 .unwrap_or_else(|| Err(StoreError::Internal("a read waited for something else than SQLite".into())));
             // A connection that saw trouble is not reused: the file behind it may have been replaced.
-            if !matches!(result, Err(StoreError::Unavailable(_))) {
+            if !matches!(result, Err(StoreError::Unavailable(_))) && !inner.reader_permits.is_closed() {
                 inner.idle_readers.lock().push(reader);
             }
             result
@@ -161,11 +206,19 @@ impl Store {
 
     /// See [`super::Database::migrate`].
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        let path = self.0.path.clone();
-        let pragmas = self.0.pragmas;
+        let inner = self.0.clone();
         let run = move || {
-            let mut conn = connect_sync(&path, &pragmas)?;
-            // The immediate transaction is the lock: a second process waits here, then finds nothing left to do.
+            let mut conn = connect_sync(&inner.file, &inner.pragmas)?;
+            super::refuse_newer_schema(&mut conn, MIGRATIONS)?;
+            if !conn.has_pending_migration(MIGRATIONS).map_err(super::internal)? {
+                return Ok(Vec::new());
+            }
+            // A server that runs knows the schema as it was.
+            let _lock = match &inner.lock {
+                Some(_) => None,
+                None => Some(inner.file.lock_for_migration(inner.busy_timeout)?),
+            };
+            // The immediate transaction is a lock, too: a second process waits here, then finds nothing left to do.
             conn.immediate_transaction(|conn| {
                 super::refuse_newer_schema(conn, MIGRATIONS)?;
                 super::run_migrations(conn, MIGRATIONS)
@@ -176,6 +229,9 @@ impl Store {
 
     /// See [`super::Database::ping`].
     pub async fn ping(&self) -> Result<(), StoreError> {
+        if let Some(lock) = &self.0.lock {
+            lock.keep()?;
+        }
         self.write(|conn| {
             Box::pin(async move {
                 conn.batch_execute("UPDATE broker_cursors SET acked_through = acked_through WHERE topic = ''").await?;
@@ -193,7 +249,7 @@ impl Inner {
         if let Some(reader) = idle.filter(|reader| reader.statistics == statistics) {
             return Ok(reader);
         }
-        Ok(Reader { conn: connect(&self.path, &self.pragmas)?, statistics })
+        Ok(Reader { conn: connect(&self.file, &self.pragmas)?, statistics })
     }
 }
 
@@ -214,6 +270,8 @@ struct Pragmas {
     cache_kib: usize,
     /// Pages of 4 KiB in the log after which a commit copies them into the file.
     checkpoint_pages: usize,
+    /// Whether writing is refused, and the file's mode left as it is.
+    only_look: bool,
 }
 
 impl Pragmas {
@@ -226,24 +284,28 @@ impl Pragmas {
             busy_timeout_ms: config.busy_timeout.as_millis(),
             cache_kib: READER_CACHE_KIB,
             checkpoint_pages: *config.checkpoint / PAGE,
+            only_look: false,
         }
     }
 }
 
-fn connect(path: &Path, pragmas: &Pragmas) -> Result<Conn, StoreError> {
-    connect_sync(path, pragmas).map(|conn| Conn::with_runtime(conn, Inline))
+fn connect(file: &DatabaseFile, pragmas: &Pragmas) -> Result<Conn, StoreError> {
+    connect_sync(file, pragmas).map(|conn| Conn::with_runtime(conn, Inline))
 }
 
-fn connect_sync(path: &Path, pragmas: &Pragmas) -> Result<SqliteConnection, StoreError> {
-    let Pragmas { busy_timeout_ms, cache_kib, checkpoint_pages } = pragmas;
-    let unavailable = |error: ConnectionError| StoreError::Unavailable(format!("{}: {error}", path.display()));
-    let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(unavailable)?;
+fn connect_sync(file: &DatabaseFile, pragmas: &Pragmas) -> Result<SqliteConnection, StoreError> {
+    let Pragmas { busy_timeout_ms, cache_kib, checkpoint_pages, only_look } = pragmas;
+    let unavailable = |error: ConnectionError| StoreError::Unavailable(format!("{}: {error}", file.path().display()));
+    // Another file in its place must not be taken for it.
+    file.check()?;
+    let mut conn = SqliteConnection::establish(&file.url()).map_err(unavailable)?;
+    let mode = if *only_look { "query_only = ON" } else { "journal_mode = WAL" };
     // A negative size of the cache is one in KiB, not in pages.
     diesel::connection::SimpleConnection::batch_execute(
         &mut conn,
         &format!(
             "PRAGMA busy_timeout = {busy_timeout_ms};
-             PRAGMA journal_mode = WAL;
+             PRAGMA {mode};
              PRAGMA synchronous = FULL;
              PRAGMA foreign_keys = ON;
              PRAGMA temp_store = MEMORY;
@@ -317,7 +379,8 @@ mod tests {
         let mut config = Config::default_embedded().store;
         (config.writer_cache, config.checkpoint) = (Size(3 << 20), Size(1 << 20));
         for (pragmas, cache) in [(Pragmas::of_writer(&config), -3_072), (Pragmas::of_readers(&config), -2_000)] {
-            let mut conn = connect_sync(&folder.path().join("told.db"), &pragmas).unwrap();
+            let file = DatabaseFile::make(&folder.path().join("told.db")).unwrap();
+            let mut conn = connect_sync(&file, &pragmas).unwrap();
             let found = ["cache_size", "synchronous", "foreign_keys", "page_size"].map(|name| told(&mut conn, name));
             assert_eq!(found, [cache, 2, 1, PAGE as i64]);
             // Not to be had by a SELECT.

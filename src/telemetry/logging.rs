@@ -1,4 +1,4 @@
-//! Log lines on standard error.
+//! Log lines on standard error, and panics among them.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::config::{Log, LogFormat};
+use super::output;
+use crate::config::{Log, LogFormat, colours_are_welcome};
 
 /// Starts logging, for the whole process: the first call decides, later ones only check their filter. Panics are logged too.
 pub fn init_logging(config: &Log) -> anyhow::Result<()> {
@@ -16,7 +17,12 @@ pub fn init_logging(config: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.filter).context("log.filter")?;
     let mut started = Ok(());
     ONCE.call_once(|| {
-        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(output::LogLines)
+            // What can't be formatted would be reported by a macro that panics when standard error is gone.
+            .log_internal_errors(false)
+            .with_ansi(output::is_read_by_a_person() && colours_are_welcome());
         started = match config.format {
             LogFormat::Text => builder.finish().try_init(),
             LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),

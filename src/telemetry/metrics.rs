@@ -60,12 +60,13 @@ const NOTIFICATIONS: [&str; 12] = [
 const GLOBAL_TRANSACTION_EVENTS: [&str; 6] = ["begun", "confirmed", "cancelled", "postponed", "overdue", "breach"];
 const REBUILDS: [&str; 3] = ["opened", "failed", "left"];
 
-const TOPICS: [&str; 7] = [
+const TOPICS: [&str; 8] = [
     Topic::OrderRequests.name(),
     Topic::PurchaseResults.name(),
     Topic::PaymentTimeouts.name(),
     Topic::LoginEvents.name(),
     Topic::CatalogChanges.name(),
+    Topic::GateChanges.name(),
     Topic::SessionChanges.name(),
     Topic::Failures.name(),
 ];
@@ -112,6 +113,8 @@ pub struct Inner {
     pub gate_untold: Gauge,
     /// Tickets whose decision or end the gate was not told because too many waited; reconciliation finds them.
     pub gate_untold_lost: Counter,
+    /// Sales whose terms in the gate differed from the database and were replaced by reconciliation.
+    pub gate_terms_replaced: Counter,
     /// One publish until its receipt, by topic.
     pub broker_publish: PerLabel<Seconds>,
     /// Messages that wait, by topic.
@@ -141,6 +144,7 @@ impl Metrics {
         let mut add = Instruments(registry.sub_registry_with_prefix("doorbuster"));
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         add.0.register("build", "The program that is running", version);
+        add.0.register("log_lines_lost", "Log lines of the process that could not be written", super::output::lost());
         let tickets = Histogram::new(exponential_buckets(1.0, 2.0, 14));
         Self(Arc::new(Inner {
             purchase_answers: add.counters("purchase_answers", "Answers of salePurchase", "outcome", &PURCHASE_ANSWERS),
@@ -173,6 +177,10 @@ impl Metrics {
             gate_rebuilds: add.counters("gate_rebuilds", "Rebuilds of the gate of a sale", "outcome", &REBUILDS),
             gate_untold: add.gauge("gate_untold_tickets", "Tickets whose decision the gate has not learned yet"),
             gate_untold_lost: add.counter("gate_untold_lost", "Tickets whose decision is left to reconciliation"),
+            gate_terms_replaced: add.counter(
+                "gate_terms_replaced",
+                "Sales whose terms in the gate differed from the database and were replaced",
+            ),
             broker_publish: add.seconds_by("broker_publish_seconds", "One publish until its receipt", "topic", &TOPICS),
             broker_backlog: add.gauges("broker_backlog", "Messages that wait", "topic", &TOPICS),
             failures_parked: add.counters("failures_parked", "Messages that could not be handled", "topic", &TOPICS),

@@ -23,14 +23,23 @@ pub async fn sweep(orders: &Orders, config: &Config) -> anyhow::Result<()> {
     }
 }
 
-/// Keeps gate and database together.
+/// Keeps gate and database together. A round that fails, because one of the two is away, is followed by the next one in time:
+/// whoever is back is not left alone for a worker's back-off.
 pub async fn reconcile(orders: &Orders, config: &Config, metrics: &Metrics) -> anyhow::Result<()> {
     let mut reconciler = Reconciler::default();
     let mut tick = tokio::time::interval(*config.orders.reconcile_every);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        let found = reconciler.round(orders, *config.gate.retention, *config.orders.pending_after).await?;
+        let round = reconciler.round(orders, *config.gate.retention, *config.orders.pending_after).await;
+        let found = match round {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "gate and database not compared");
+                continue;
+            }
+        };
+        metrics.gate_terms_replaced.inc_by(found.replaced);
         metrics.gate_drift.get("positive").set(found.surplus as i64);
         metrics.gate_drift.get("negative").set(found.deficit as i64);
     }

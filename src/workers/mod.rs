@@ -9,6 +9,7 @@
 //! | `refunds` | the database | sends money back, and asks until it is there |
 //! | `login-log` | `login-events` | writes the login log |
 //! | `catalog-changes` | `catalog-changes` | refreshes the snapshot |
+//! | `gate-changes` | `gate-changes` | takes operators' acts to the gate |
 //! | `sign-outs` | `session-changes` | forgets tokens that ended on another node |
 //! | `outbox-relay` | the outbox | publishes this node's events |
 //! | `orphan-relay` | the outbox | publishes what a node left behind that is no more |
@@ -16,6 +17,7 @@
 //! | `registry` | | says that this node runs |
 //! | `sweep`, `reconcile`, `purge-tokens` | the database | what a lost message would have left undone |
 
+pub mod gate_changes;
 pub mod jobs;
 pub mod login_log;
 pub mod order_writer;

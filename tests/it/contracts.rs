@@ -8,7 +8,9 @@ use doorbuster::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch};
 use doorbuster::orders::messages::{
     OrderRequests, PaymentTimeouts, REQUESTS, REQUESTS_VERSION, TIMEOUTS, TIMEOUTS_VERSION,
 };
-use doorbuster::sales::messages::{CATALOG_CHANGE, CATALOG_CHANGE_VERSION, CatalogChange};
+use doorbuster::sales::messages::{
+    CATALOG_CHANGE, CATALOG_CHANGE_VERSION, CatalogChange, GATE_CHANGE, GATE_CHANGE_VERSION, GateChange,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -32,6 +34,7 @@ fn every_sample_message_is_read_and_written_back() {
     round_trip::<PaymentTimeouts>("payment-timeouts.v1.json", TIMEOUTS, TIMEOUTS_VERSION);
     round_trip::<ResultBatch>("purchase-results.v1.json", RESULTS, RESULTS_VERSION);
     round_trip::<CatalogChange>("catalog-change.v1.json", CATALOG_CHANGE, CATALOG_CHANGE_VERSION);
+    round_trip::<GateChange>("gate-change.v1.json", GATE_CHANGE, GATE_CHANGE_VERSION);
     round_trip::<SessionChange>("session-change.v1.json", SESSION_CHANGE, SESSION_CHANGE_VERSION);
     let failure = sample("failure.v1.json");
     let written: Value = serde_json::from_slice(&Failure::decode(&failure).unwrap().encode().unwrap()).unwrap();
@@ -50,6 +53,7 @@ fn every_message_has_a_sample() {
     let expected = [
         "catalog-change.v1.json",
         "failure.v1.json",
+        "gate-change.v1.json",
         "login-event.v1.json",
         "order-requests.v1.json",
         "payment-timeouts.v1.json",

@@ -14,6 +14,7 @@ use crate::bench::arrivals::{self, Timed};
 use crate::bench::load::{CONNECTIONS, Shot, rush};
 use crate::bench::report::{Row, Target};
 use crate::demo::server::Server;
+use crate::telemetry::print;
 
 /// Requests that find out what can be taken.
 const PROBES: usize = 10_000;
@@ -36,7 +37,7 @@ pub(super) async fn run(rounds: usize, shop: &Shop, server: &Server) -> anyhow::
     }
     let probe = purchases(&shop.buyers[..PROBES], shop.sales[0])?;
     let bare_capacity = closed(bare_address, vec![probe.clone(); BARE_PROBES].concat()).await?;
-    println!("capacity: {capacity:.0} purchases a second, {bare_capacity:.0} of the bare handler");
+    print(&format!("capacity: {capacity:.0} purchases a second, {bare_capacity:.0} of the bare handler\n"))?;
     let [mut product, mut half, mut same] = [const { Vec::new() }; 3];
     for _ in 0..rounds {
         // A handler that does nothing takes the same requests again and again.
@@ -69,7 +70,7 @@ async fn open<'a>(
     let shots: Vec<Shot> = shots.take((per_second * ROUND.as_secs_f64()) as usize).cloned().collect();
     let count = shots.len();
     let timed: Timed = arrivals::send(address, shots, per_second, b"QUEUED").await.context("sending")?;
-    println!("{what}: {}", timed.line());
+    print(&format!("{what}: {}\n", timed.line()))?;
     anyhow::ensure!(timed.bad * 100 <= count, "{} of {count} answers were bad", timed.bad);
     Ok(timed.percentile(99.0))
 }

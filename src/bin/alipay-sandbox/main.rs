@@ -22,6 +22,7 @@ use axum::Router;
 use axum::routing::{any, get, post};
 use clap::Parser;
 use doorbuster::kernel::{Clock, Rng, Timestamp};
+use doorbuster::telemetry::{FlushOnDrop, print, say};
 use parking_lot::Mutex;
 use serde_json::json;
 
@@ -107,7 +108,7 @@ impl Sandbox {
             std::fs::rename(&beside, path)
         });
         if let Err(error) = written {
-            eprintln!("alipay-sandbox: the state could not be written: {error}");
+            say(&format!("alipay-sandbox: the state could not be written: {error}"));
         }
     }
 }
@@ -115,6 +116,7 @@ impl Sandbox {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
+    let _flush = FlushOnDrop;
     anyhow::ensure!(options.speed.is_finite() && options.speed > 0.0, "--speed must be above 0");
     let keys = Keys::open(&options.keys)?;
     let state: State = match &options.state {
@@ -141,14 +143,12 @@ async fn main() -> anyhow::Result<()> {
     });
     notify::resume(&sandbox);
     // One line for programs: where it is, and what a shop's [payments] section needs.
-    println!(
-        "{}",
-        json!({
-            "listening": base, "alipay_url": format!("{base}/gateway.do"),
-            "alipay_app_id": keys::APP_ID, "alipay_seller_id": keys::SELLER_ID,
-            "alipay_private_key_file": files.0, "alipay_public_key_file": files.1,
-        })
-    );
+    let told = json!({
+        "listening": base, "alipay_url": format!("{base}/gateway.do"),
+        "alipay_app_id": keys::APP_ID, "alipay_seller_id": keys::SELLER_ID,
+        "alipay_private_key_file": files.0, "alipay_public_key_file": files.1,
+    });
+    print(&format!("{told}\n"))?;
     let orphaned = async {
         if options.with_parent {
             let mut input = tokio::io::stdin();

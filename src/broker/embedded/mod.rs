@@ -88,17 +88,33 @@ impl EmbeddedBroker {
     /// Takes over the broker of a migrated database. Must be called inside a tokio runtime. If the number of partitions has
     /// changed, messages that wait are moved to their new partition first, in order.
     pub async fn open(db: Database, clock: Clock, rng: Rng, config: &config::Broker) -> Result<Self, BrokerError> {
-        let partitions = config.partitions.max(1);
         let cursors = store::read!(&db, |conn| sql::broker::cursors(conn).await).map_err(unavailable)?;
         for topic in topics(Delivery::Ordered) {
-            rearrange(&db, &clock, topic, partitions, &cursors).await?;
+            rearrange(&db, &clock, topic, config.partitions.max(1), &cursors).await?;
         }
+        Self::start(db, clock, rng, config, &cursors).await
+    }
+
+    /// To look at what others do: changes nothing.
+    pub async fn look(db: Database, clock: Clock, rng: Rng, config: &config::Broker) -> Result<Self, BrokerError> {
+        let cursors = store::read!(&db, |conn| sql::broker::cursors(conn).await).map_err(unavailable)?;
+        Self::start(db, clock, rng, config, &cursors).await
+    }
+
+    async fn start(
+        db: Database,
+        clock: Clock,
+        rng: Rng,
+        config: &config::Broker,
+        cursors: &[Cursor],
+    ) -> Result<Self, BrokerError> {
+        let partitions = config.partitions.max(1);
         let newest = store::read!(&db, |conn| sql::broker::last_id(conn).await).map_err(unavailable)?;
         let last = cursors.iter().map(|cursor| cursor.acked_through).fold(newest, u64::max);
         let log = |topic, partition| Arc::new(Log::new(topic, partition, last, *config.tail));
         let logs: Vec<_> =
             topics(Delivery::Ordered).flat_map(|topic| (0..partitions).map(move |n| log(topic, n))).collect();
-        for cursor in &cursors {
+        for cursor in cursors {
             let log = logs.iter().find(|log| log.topic.name() == cursor.topic && log.partition == cursor.partition);
             if let Some(log) = log {
                 log.add_group(&cursor.subscription, cursor.acked_through);

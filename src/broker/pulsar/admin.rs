@@ -92,6 +92,13 @@ pub(super) struct Dispatch {
     pub(super) active_consumer_name: Option<String>,
 }
 
+/// Whether `broker.url` can be read, which the client finds out only when it connects.
+pub(super) fn check_service(config: &config::Broker) -> Result<(), BrokerError> {
+    let refused = |why: String| BrokerError::Refused(format!("broker.url {:?}: {why}", config.url.redacted()));
+    let url: Url = config.url.expose().parse().map_err(|error| refused(format!("{error}")))?;
+    if url.host_str().is_none_or(str::is_empty) { Err(refused("it names no host".to_owned())) } else { Ok(()) }
+}
+
 fn unavailable(error: &reqwest::Error) -> BrokerError {
     BrokerError::Unavailable(format!("admin API: {error}"))
 }

@@ -138,6 +138,12 @@ impl PulsarBroker {
         Ok(broker)
     }
 
+    /// Whether the settings can be read, and which one can't; no broker is asked.
+    pub fn check(config: &config::Broker) -> Result<(), (&'static str, BrokerError)> {
+        admin::check_service(config).map_err(|error| ("broker.url", error))?;
+        Admin::new(config).map(drop).map_err(|error| ("broker.admin_url", error))
+    }
+
     /// To look at what others do: asks the admin API alone, and makes nothing.
     pub async fn look(config: &config::Broker, clock: Clock, rng: Rng) -> Result<Self, BrokerError> {
         let broker = Self::unprepared(config, "look", clock, rng)?;

@@ -15,22 +15,27 @@ type Hook = Box<dyn Fn(usize) -> BoxFuture<'static, Result<(), GateError>> + Sen
 /// A memory gate that remembers its calls; what happens before and after each decision is the test's choice.
 struct Probe {
     gate: MemoryGate,
-    calls: Mutex<Vec<(Epoch, Vec<u8>)>>,
+    calls: Mutex<Vec<(SaleVersion, Vec<u8>)>>,
     before: Hook,
     after: Hook,
 }
 
 #[async_trait]
 impl Gate for Probe {
-    async fn admit(&self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) -> Result<Vec<Decision>, GateError> {
+    async fn admit(
+        &self,
+        sale: SaleId,
+        known: SaleVersion,
+        attempts: Vec<Attempt>,
+    ) -> Result<Vec<Decision>, GateError> {
         let buyers = attempts.iter().map(|attempt| attempt.buyer.to_bytes()[0]).collect();
         let call = {
             let mut calls = self.calls.lock();
-            calls.push((epoch, buyers));
+            calls.push((known, buyers));
             calls.len()
         };
         (self.before)(call).await?;
-        let decisions = self.gate.admit(sale, epoch, attempts).await;
+        let decisions = self.gate.admit(sale, known, attempts).await;
         (self.after)(call).await?;
         decisions
     }
@@ -41,6 +46,10 @@ impl Gate for Probe {
 
     async fn update(&self, terms: SaleTerms) -> Result<(), GateError> {
         self.gate.update(terms).await
+    }
+
+    async fn terms(&self, sale: SaleId) -> Result<Option<SaleTerms>, GateError> {
+        self.gate.terms(sale).await
     }
 
     async fn settle(&self, tickets: &[TicketId]) -> Result<(), GateError> {
@@ -150,16 +159,16 @@ impl Coalescer {
     }
 
     async fn buy(&self, n: u32) -> Result<Decision, AdmitError> {
-        self.admit(sale(), 1, &attempt(n)).await
+        self.admit(sale(), SaleVersion::of_epoch(1), &attempt(n)).await
     }
 
     /// Asks in a task of its own, and waits until it stands in the queue or is on its way.
-    async fn ask(&self, epoch: Epoch, n: u32) -> JoinHandle<Result<Decision, AdmitError>> {
+    async fn ask(&self, known: SaleVersion, n: u32) -> JoinHandle<Result<Decision, AdmitError>> {
         let coalescer = self.share();
         let (started, start) = oneshot::channel();
         let task = tokio::spawn(async move {
             let attempt = attempt(n);
-            let mut answer = Box::pin(coalescer.admit(sale(), epoch, &attempt));
+            let mut answer = Box::pin(coalescer.admit(sale(), known, &attempt));
             let early = (&mut answer).now_or_never();
             started.send(()).unwrap();
             match early {
@@ -174,7 +183,7 @@ impl Coalescer {
     async fn ask_all(&self, buyers: std::ops::Range<u32>) -> Vec<JoinHandle<Result<Decision, AdmitError>>> {
         let mut asked = Vec::new();
         for n in buyers {
-            asked.push(self.ask(1, n).await);
+            asked.push(self.ask(SaleVersion::of_epoch(1), n).await);
         }
         asked
     }
@@ -229,19 +238,24 @@ async fn others_gather_while_a_call_is_in_flight() {
 }
 
 #[tokio::test]
-async fn a_call_has_one_epoch() {
+async fn a_call_has_one_epoch_and_the_newest_version() {
     let (probe, turns) = Probe::with_turns();
     probe.open(9).await;
     let coalescer = coalescer(Arc::clone(&probe), 4, 8, 8);
     let mut asked = Vec::new();
-    for (n, epoch) in [1, 1, 1, 2, 1].into_iter().enumerate() {
-        asked.push(coalescer.ask(epoch, n as u32).await);
+    let of = |epoch, version| SaleVersion { epoch, version };
+    let known = [of(1, 1), of(1, 1), of(1, 1), of(2, 1), of(1, 1), of(1, 2)];
+    for (n, known) in known.into_iter().enumerate() {
+        asked.push(coalescer.ask(known, n as u32).await);
     }
     turns.add_permits(4);
     let answers: Vec<_> = join_all(asked).await.into_iter().map(|answer| answer.unwrap().unwrap()).collect();
-    assert_eq!(answers[3], Decision::WrongEpoch);
-    assert_eq!(answers.iter().filter(|answer| matches!(answer, Decision::Admitted { .. })).count(), 4);
-    assert_eq!(*probe.calls.lock(), [(1, vec![0]), (1, vec![1, 2]), (2, vec![3]), (1, vec![4])]);
+    assert_eq!(answers[3..], [Decision::WrongEpoch, Decision::Behind, Decision::Behind]);
+    assert_eq!(answers.iter().filter(|answer| matches!(answer, Decision::Admitted { .. })).count(), 3);
+    assert_eq!(
+        *probe.calls.lock(),
+        [(of(1, 1), vec![0]), (of(1, 1), vec![1, 2]), (of(2, 1), vec![3]), (of(1, 2), vec![4, 5])]
+    );
 }
 
 #[tokio::test]
@@ -253,14 +267,14 @@ async fn full_queues_refuse_and_come_free_again() {
     let refused = coalescer.buy(3).now_or_never().unwrap();
     assert!(matches!(refused, Err(AdmitError::Busy)), "the sale's queue is full");
     let other = SaleId::from_bytes([2; 16]);
-    let refused = coalescer.admit(other, 1, &attempt(4)).now_or_never().unwrap();
+    let refused = coalescer.admit(other, SaleVersion::of_epoch(1), &attempt(4)).now_or_never().unwrap();
     assert!(matches!(refused, Err(AdmitError::Busy)), "too many sales");
     turns.add_permits(9);
     let mut seqs: Vec<_> = join_all(asked).await.into_iter().map(|answer| seq(answer.unwrap())).collect();
     seqs.sort_unstable();
     assert_eq!(seqs, [1, 2, 3]);
     until(|| coalescer.idle()).await;
-    assert_eq!(coalescer.admit(other, 1, &attempt(4)).await.unwrap(), Decision::WrongEpoch);
+    assert_eq!(coalescer.admit(other, SaleVersion::of_epoch(1), &attempt(4)).await.unwrap(), Decision::WrongEpoch);
     assert_eq!(seq(coalescer.buy(3).await), 4);
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::*;
-use crate::kernel::ManualClock;
+use crate::kernel::{Epoch, ManualClock};
 
 const START: Timestamp = Timestamp::from_millis(1_000);
 const END: Timestamp = Timestamp::from_millis(2_000);
@@ -55,7 +55,7 @@ fn open_gate(stock: u32) -> (MemoryGate, ManualClock) {
 
 fn buy(gate: &MemoryGate, epoch: Epoch, holder: u32, key: &str, quantity: u32) -> Decision {
     let attempt = Attempt { buyer: buyer(holder), key: key.to_owned(), quantity };
-    now(gate.admit(sale(1), epoch, vec![attempt])).remove(0)
+    now(gate.admit(sale(1), SaleVersion::of_epoch(epoch), vec![attempt])).remove(0)
 }
 
 fn counts(gate: &MemoryGate) -> Counts {
@@ -157,7 +157,7 @@ fn forgetting_a_sale_leaves_nothing_of_it_behind() {
     buy(&gate, 1, 1, "b", 1);
     now(gate.rebuild(SaleTerms { sale: sale(2), ..terms(1) }, Vec::new()));
     let attempt = Attempt { buyer: buyer(1), key: "c".to_owned(), quantity: 1 };
-    now(gate.admit(sale(2), 1, vec![attempt]));
+    now(gate.admit(sale(2), SaleVersion::of_epoch(1), vec![attempt]));
     now(gate.forget(sale(1)));
     let keys: Vec<String> = gate.state.lock().keys.0[&buyer(1)].iter().map(|known| known.key.clone()).collect();
     assert_eq!(keys, ["c"]);

@@ -1,4 +1,4 @@
-#!lua name=doorbuster_gate_v3
+#!lua name=doorbuster_gate_v4
 -- The gate's decisions, as one Redis Function library. `src/gate/mod.rs` says what each function must do; the memory gate
 -- beside it is the same in Rust. Redis runs one function at a time, so each call is atomic.
 --
@@ -16,7 +16,7 @@
 --   p:keys           hash    buyer (16 bytes) and key -> "mark epoch seq quantity at", over all sales; at is -1 when unknown
 --   p:trash          zset    mark -> when (ms) its remains may be swept away
 
-local LIB = 'doorbuster_gate_v3'
+local LIB = 'doorbuster_gate_v4'
 
 -- The marks that were opened in this server since it loaded this library: the witness that nothing was lost. It is plain
 -- memory, never stored and never replicated, and Redis runs a library afresh whenever it replaces its data: at a restart
@@ -107,15 +107,16 @@ local function discard(p, sale, mark)
   redis.call('ZADD', p .. ':trash', 0, mark)
 end
 
--- Arguments: sale, epoch, then per attempt: buyer and key in one, quantity. Answer: nothing when the sale is not held;
--- or the seq before, the time (ms), a letter per attempt, and for each replay in turn: epoch, seq, at, pending.
+-- Arguments: sale, the epoch and version of it that the caller knows, then per attempt: buyer and key in one, quantity.
+-- Answer: nothing when the sale is not held; or the seq before, the time (ms), a letter per attempt, and for each replay in
+-- turn: epoch, seq, at, pending.
 local function admit(keys, args)
-  local p, epoch = keys[1], tonumber(args[2])
+  local p, epoch, version = keys[1], tonumber(args[2]), tonumber(args[3])
   local sale = find(p, args[1])
   if not sale then return false end
   local now = millis()
   local fields, buyers, count = {}, {}, 0
-  for i = 3, #args, 2 do
+  for i = 4, #args, 2 do
     count = count + 1
     fields[count], buyers[count] = args[i], string.sub(args[i], 1, 16)
   end
@@ -127,7 +128,7 @@ local function admit(keys, args)
   local letters, replays = {}, {}
   local records, holders, pending, added = {}, {}, {}, {}
   for i = 1, count do
-    local field, buyer, quantity = fields[i], buyers[i], tonumber(args[2 * i + 2])
+    local field, buyer, quantity = fields[i], buyers[i], tonumber(args[2 * i + 3])
     local known_as = mine[field] or owner(p, known[i], live)
     local letter
     if known_as then
@@ -143,6 +144,8 @@ local function admit(keys, args)
       end
     elseif stale then
       letter = 'W'
+    elseif version > sale.version then
+      letter = 'O'
     elseif quantity < 1 or quantity > sale.limit then
       letter = 'L'
     elseif shut then
@@ -238,6 +241,14 @@ local function update(keys, args)
   if held[1] ~= args[2] or tonumber(args[3]) < tonumber(held[2]) then return 0 end
   put_terms(p .. ':' .. mark, args, 2)
   return 1
+end
+
+-- Argument: sale. Answer: the terms, in the order in which they are put; or nothing.
+local function terms(keys, args)
+  local sale = find(keys[1], args[1])
+  return sale and {
+    sale.epoch, sale.version, sale.starts, sale.ends, sale.limit, sale.total, sale.paused and 1 or 0, sale.ended and 1 or 0,
+  }
 end
 
 -- Arguments: sale, mark, patience (ms), terms. Closes the sale and prepares its next generation under the mark. Answer: 0
@@ -418,6 +429,7 @@ offer('admit', admit)
 offer('settle', settle)
 offer('release', release)
 offer('update', update)
+offer('terms', terms)
 offer('begin', begin)
 offer('load', load)
 offer('open', open)

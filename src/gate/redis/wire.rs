@@ -25,6 +25,15 @@ pub(super) fn push_terms(command: &mut Cmd, terms: &SaleTerms) {
     command.arg(u8::from(terms.paused)).arg(u8::from(terms.ended));
 }
 
+/// The terms in the order of [`push_terms`].
+pub(super) type Terms = (Epoch, u32, i64, i64, u32, u32, bool, bool);
+
+pub(super) fn terms(sale: SaleId, terms: Terms) -> SaleTerms {
+    let (epoch, version, starts, ends, limit_per_buyer, stock_total, paused, ended) = terms;
+    let (starts_at, ends_at) = (Timestamp::from_millis(starts), Timestamp::from_millis(ends));
+    SaleTerms { sale, epoch, version, starts_at, ends_at, limit_per_buyer, stock_total, paused, ended }
+}
+
 pub(super) fn push_known(command: &mut Cmd, known: &KnownTicket) {
     let key = known.key.as_deref();
     let units = match known.units {
@@ -69,6 +78,7 @@ pub(super) fn decisions(
             'E' => Decision::Ended,
             'P' => Decision::Paused,
             'W' => Decision::WrongEpoch,
+            'O' => Decision::Behind,
             _ => return None,
         })
     };

@@ -36,6 +36,13 @@ pub enum KeyError {
     Generate,
 }
 
+/// The text with real line breaks, and without what surrounds it. Env files and secret stores that hold one line write the breaks as
+/// `\n`, and some put quotes around it.
+fn plain(text: &str) -> String {
+    let text = text.replace("\\r", "\r").replace("\\n", "\n");
+    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\u{feff}')).to_owned()
+}
+
 /// The bytes inside of the armour, or of the one line.
 fn decode(text: &str) -> Result<Vec<u8>, KeyError> {
     let inner = match text.split_once("-----BEGIN ") {
@@ -68,7 +75,7 @@ impl fmt::Debug for SigningKey {
 impl SigningKey {
     /// Reads PKCS#8 or PKCS#1, armoured or one line.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        let der = decode(text)?;
+        let der = decode(&plain(text))?;
         let pair = KeyPair::from_pkcs8(&der).or_else(|error| match error.to_string().as_str() {
             "TooSmall" => Err(error),
             _ => KeyPair::from_der(&der),
@@ -141,17 +148,18 @@ impl fmt::Debug for VerifyingKey {
 impl VerifyingKey {
     /// Reads a `SubjectPublicKeyInfo` (or PKCS#1), armoured or one line.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        Self::from_der(&decode(text)?, text.contains(SANDBOX_MARK))
+        Self::from_der(&decode(&plain(text))?, text.contains(SANDBOX_MARK))
     }
 
     /// Reads one or more keys: armoured ones one after the other, bare ones on lines of their own.
     pub fn parse_all(text: &str) -> Result<Vec<Self>, KeyError> {
         const END: &str = "-----END ";
+        let text = plain(text);
         if !text.contains("-----BEGIN ") {
             return text.split_ascii_whitespace().map(Self::parse).collect();
         }
         let mut keys = Vec::new();
-        let mut rest = text;
+        let mut rest = text.as_str();
         while let Some(end) = rest.find(END) {
             let after = end + END.len() + rest[end + END.len()..].find("-----").ok_or(KeyError::Encoding)? + 5;
             keys.push(Self::parse(&rest[..after])?);

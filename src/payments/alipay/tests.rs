@@ -109,17 +109,26 @@ fn keys_come_in_any_dress_and_short_ones_are_refused() {
         armour("RSA PRIVATE KEY", one, "\n"),
         armour("PRIVATE KEY", eight, "\r\n"),
         format!("  {eight}\r\n"),
+        // As env files and secret stores have it, in one line.
+        armour("RSA PRIVATE KEY", one, "\\n"),
+        armour("PRIVATE KEY", eight, "\\r\\n"),
+        format!("\"{}\"\r", armour("PRIVATE KEY", eight, "\\n")),
+        format!("\u{feff}'{eight}\\n'"),
     ];
     let signatures: Vec<_> = forms.iter().map(|form| SigningKey::parse(form).unwrap().sign("x").unwrap()).collect();
     assert!(signatures.iter().all(|signature| *signature == signatures[0]));
     let public = text(&golden, "/app_public");
     let own = SigningKey::parse(one).unwrap().public().unwrap();
-    for form in [public.to_owned(), armour("PUBLIC KEY", public, "\n"), armour("PUBLIC KEY", public, "\r\n")] {
+    let armoured = ["\n", "\r\n", "\\n"].map(|end| armour("PUBLIC KEY", public, end));
+    for form in armoured.into_iter().chain([public.to_owned(), format!("\"{public}\\n\"\n")]) {
         assert_eq!(VerifyingKey::parse(&form).unwrap(), own);
     }
     let both = armour("PUBLIC KEY", public, "\n") + &armour("PUBLIC KEY", text(&golden, "/alipay_public"), "\n");
     assert_eq!(VerifyingKey::parse_all(&both).unwrap().len(), 2);
     assert_eq!(VerifyingKey::parse_all(&format!("{public}\n{public}")).unwrap().len(), 2);
+    for one_line in [format!("'{}'", both.replace('\n', "\\n")), format!("{public}\\n{public}\\n")] {
+        assert_eq!(VerifyingKey::parse_all(&one_line).unwrap().len(), 2);
+    }
     assert_eq!(SigningKey::parse(text(&golden, "/short_private")).unwrap_err(), KeyError::TooShort);
     assert_eq!(VerifyingKey::parse(text(&golden, "/short_public")).unwrap_err(), KeyError::TooShort);
     assert_eq!(SigningKey::parse(public).unwrap_err(), KeyError::Kind);

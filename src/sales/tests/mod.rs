@@ -3,3 +3,4 @@
 mod acts;
 mod freshness;
 mod stock;
+mod terms;

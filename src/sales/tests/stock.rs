@@ -25,8 +25,9 @@ async fn units_are_added_told_and_announced() {
     assert_eq!(stall.sales.snapshot().offer(id), Some(&after));
 
     let events = stall.outbox().await;
-    assert_eq!(events.len(), 1);
+    assert_eq!(events.len(), 2);
     assert_eq!((events[0].topic.as_str(), events[0].key.as_str()), ("purchase-results", id.to_string().as_str()));
+    assert_eq!((events[1].topic.as_str(), events[1].key.as_str()), ("gate-changes", id.to_string().as_str()));
     let batch: ResultBatch = envelope::decode(RESULTS, RESULTS_VERSION, &events[0].payload).unwrap();
     assert_eq!(batch.events, [ResultEvent::Stock(after.stock)]);
     let audit = stall.audit(&id).await;
@@ -44,7 +45,7 @@ async fn the_same_key_adds_once_even_at_the_same_time_and_after_the_end() {
     );
     assert_eq!(a.unwrap().stock.total, 105);
     assert_eq!(b.unwrap().stock.total, 105);
-    assert_eq!(stall.outbox().await.len(), 1);
+    assert_eq!(stall.outbox().await.len(), 2, "for the hubs and for the gate");
     let revision = stall.revision().await;
 
     stall.sales.sale_end(stall.operator, id).await.unwrap();
@@ -78,7 +79,7 @@ async fn limits_hold_for_the_sum() {
         let refused = stall.sales.sale_stock_add(stall.operator, add(id, units, key)).await;
         assert_eq!(reasons(refused), [Reason::UnitsInvalid], "{units}");
     }
-    assert_eq!(stall.outbox().await.len(), 1);
+    assert_eq!(stall.outbox().await.len(), 2, "for the hubs and for the gate");
 }
 
 #[tokio::test]

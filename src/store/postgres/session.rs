@@ -58,6 +58,9 @@ impl Manager {
     pub fn new(url: &str, config: &config::Store, last_error: LastError) -> Result<Self, StoreError> {
         let mut server: tokio_postgres::Config =
             url.parse().map_err(|error| StoreError::Internal(format!("store.url: {error}")))?;
+        if server.get_hosts().is_empty() && server.get_hostaddrs().is_empty() {
+            return Err(StoreError::Internal("store.url names no host".to_owned()));
+        }
         server
             .application_name(origin(config))
             .connect_timeout(*config.connect_timeout)

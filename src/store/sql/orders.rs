@@ -107,7 +107,7 @@ pub async fn lock_sale(conn: &mut Conn, sale: SaleId) -> Result<(), StoreError> 
 
 /// What the order writer must know of a sale; `None` when there is no such sale.
 pub async fn sale_facts(conn: &mut Conn, sale: SaleId) -> Result<Option<SaleFacts>, StoreError> {
-    type Columns = (i64, i64, i64, String, Option<i64>, i64, String, i64);
+    type Columns = (i64, i64, i64, String, Option<i64>, i64, String, i64, Option<Timestamp>);
     let row: Option<Columns> = sales::table
         .inner_join(products::table.on(products::id.eq(sales::product_id)))
         .filter(sales::id.eq(sale))
@@ -120,11 +120,14 @@ pub async fn sale_facts(conn: &mut Conn, sale: SaleId) -> Result<Option<SaleFact
             sales::pay_within_ms,
             products::name,
             sales::stock_left,
+            sales::ended_at,
         ))
         .first(conn)
         .await
         .optional()?;
-    let Some((number, epoch, minor, currency, points, pay_within, product_name, left)) = row else { return Ok(None) };
+    let Some((number, epoch, minor, currency, points, pay_within, product_name, left, ended_at)) = row else {
+        return Ok(None);
+    };
     Ok(Some(SaleFacts {
         number: number as u64,
         epoch: epoch as Epoch,
@@ -133,6 +136,7 @@ pub async fn sale_facts(conn: &mut Conn, sale: SaleId) -> Result<Option<SaleFact
         pay_within: std::time::Duration::from_millis(pay_within as u64),
         product_name,
         left: left as u32,
+        ended_at,
     }))
 }
 

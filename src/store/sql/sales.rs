@@ -52,6 +52,7 @@ struct SaleRow {
     version: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
+    ended_at: Option<Timestamp>,
 }
 
 impl SaleRow {
@@ -79,6 +80,7 @@ impl SaleRow {
             version: narrow(self.version)?,
             created_at: self.created_at,
             updated_at: self.updated_at,
+            ended_at: self.ended_at,
         };
         Ok((sale, stock))
     }
@@ -196,6 +198,7 @@ pub async fn update_state(conn: &mut Conn, sale: &Sale, epochs: u32) -> Result<(
             sales::epoch.eq(sales::epoch + i64::from(epochs)),
             sales::version.eq(i64::from(sale.version)),
             sales::updated_at.eq(sale.updated_at),
+            sales::ended_at.eq(sale.ended_at),
         ))
         .execute(conn)
         .await?;
@@ -253,6 +256,25 @@ pub async fn insert_stock_add(
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// The sales whose sessions end after `since` and that are no drafts, with their sessions and their stock at this moment.
+pub async fn published_since(conn: &mut Conn, since: Timestamp, now: Timestamp) -> Result<Vec<Offer>, StoreError> {
+    // Joined like this, the few sessions come first in every plan.
+    let found = sale_sessions::table
+        .left_join(sales::table.on(sales::session_id.eq(sale_sessions::id)))
+        .filter(sale_sessions::ends_at.gt(since))
+        .load::<(SessionRow, Option<SaleRow>)>(conn)
+        .await?;
+    let mut offers = Vec::with_capacity(found.len());
+    for (session, sale) in found {
+        let Some(sale) = sale else { continue };
+        let (sale, stock) = sale.into_sale(now)?;
+        if sale.state != SaleState::Draft {
+            offers.push(Offer { sale: sale.into(), session: session.into_session().into(), stock });
+        }
+    }
+    Ok(offers)
 }
 
 /// Sessions that end after `since`, their sales, and the products of those, as of one moment (one statement).

@@ -17,7 +17,10 @@ pub fn record_orders(
     batch: usize,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut conn = super::connect_sync(path, &super::Pragmas::of_writer(&Config::default_embedded().store))?;
+    let mut conn = super::connect_sync(
+        &super::file::DatabaseFile::find(path)?,
+        &super::Pragmas::of_writer(&Config::default_embedded().store),
+    )?;
     let payload = vec![b'x'; 400];
     let mut seq = 0;
     for buyers in buyers.chunks(batch) {
@@ -47,7 +50,10 @@ pub fn pay_orders(
     points: i64,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut conn = super::connect_sync(path, &super::Pragmas::of_writer(&Config::default_embedded().store))?;
+    let mut conn = super::connect_sync(
+        &super::file::DatabaseFile::find(path)?,
+        &super::Pragmas::of_writer(&Config::default_embedded().store),
+    )?;
     for (id, buyer, ticket) in rows {
         conn.immediate_transaction(|conn| {
             let account = points_accounts::table.filter(points_accounts::user_id.eq(buyer));

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use diesel_async::SimpleAsyncConnection as _;
+use diesel::sql_types::BigInt;
+use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Conn;
+use super::file::DatabaseFile;
 use crate::config;
 use crate::store::StoreError;
 
@@ -64,27 +66,35 @@ where
     }
 }
 
-/// The way to the writer thread. The thread ends when this is dropped and the queue is empty.
+/// What the thread is sent.
+enum Order {
+    Work(Box<dyn Job>),
+    /// To close the connection, and to empty the log into the file first if the flag says so.
+    End(bool, oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// The way to the writer thread. The thread ends when it is told to, or when this is dropped and the queue is empty.
 pub struct Writer {
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    orders: mpsc::Sender<Order>,
 }
 
 impl Writer {
-    /// Starts the thread. `reopen` makes a fresh connection after one broke; `statistics` grows when those of the planner may be
-    /// new.
+    /// Starts the thread. `reopen` makes a fresh connection to `file` after one broke; `statistics` grows when those of the planner may
+    /// be new.
     pub fn start(
         conn: Conn,
+        file: Arc<DatabaseFile>,
         reopen: impl Fn() -> Result<Conn, StoreError> + Send + 'static,
         statistics: Arc<AtomicU64>,
         config: &config::Store,
     ) -> Result<Self, StoreError> {
-        let (jobs, waiting) = mpsc::channel(config.writer_queue);
+        let (orders, waiting) = mpsc::channel(config.writer_queue);
         let batch_max = config.writer_batch;
         std::thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || run(conn, &reopen, waiting, batch_max, &statistics))
+            .spawn(move || run(conn, &file, &reopen, waiting, batch_max, &statistics))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Self { jobs })
+        Ok(Self { orders })
     }
 
     /// Queues `work` (waiting while the queue is full) and returns its result after the commit.
@@ -95,56 +105,109 @@ impl Writer {
     {
         let (answer, answered) = oneshot::channel();
         let stopped = || StoreError::Unavailable("the database writer has stopped".into());
-        self.jobs.send(Box::new(Task { work, answer })).await.map_err(|_| stopped())?;
+        self.orders.send(Order::Work(Box::new(Task { work, answer }))).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
+    }
+
+    /// Finishes what was queued before and closes the connection. With `empty_log` the file has everything then, or this fails.
+    pub async fn end(&self, empty_log: bool) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        if self.orders.send(Order::End(empty_log, answer)).await.is_err() {
+            return Ok(());
+        }
+        answered.await.unwrap_or(Ok(()))
     }
 }
 
 fn run(
     mut conn: Conn,
+    file: &DatabaseFile,
     reopen: &dyn Fn() -> Result<Conn, StoreError>,
-    mut waiting: mpsc::Receiver<Box<dyn Job>>,
+    mut waiting: mpsc::Receiver<Order>,
     batch_max: usize,
     statistics: &AtomicU64,
 ) {
-    optimize(&mut conn, OPTIMIZE_ALL);
+    optimize(&mut conn, file, OPTIMIZE_ALL);
     let mut optimized = Instant::now();
     while let Some(first) = waiting.blocking_recv() {
-        let mut batch = vec![first];
-        while batch.len() < batch_max {
-            let Ok(job) = waiting.try_recv() else { break };
-            batch.push(job);
+        let (mut batch, mut next, mut end) = (Vec::new(), Some(first), None);
+        while let Some(order) = next.take() {
+            match order {
+                Order::Work(job) => batch.push(job),
+                Order::End(empty_log, answer) => end = Some((empty_log, answer)),
+            }
+            if end.is_none() && batch.len() < batch_max {
+                next = waiting.try_recv().ok();
+            }
         }
         // Nothing in a job waits for anything but SQLite, which answers on this thread: one poll finishes it. A panic
         // drops the batch's reporters, so its callers get an error; the connection goes, and its transaction with it.
-        let healthy = catch_unwind(AssertUnwindSafe(|| commit_together(&mut conn, batch).now_or_never()));
+        let healthy = catch_unwind(AssertUnwindSafe(|| commit_together(&mut conn, file, batch).now_or_never()));
         if !matches!(healthy, Ok(Some(true))) {
             match reopen() {
                 Ok(fresh) => conn = fresh,
                 Err(error) => tracing::warn!(%error, "database file cannot be reopened yet"),
             }
         }
+        if let Some((empty_log, answer)) = end {
+            optimize(&mut conn, file, "PRAGMA optimize");
+            let emptied = if empty_log { self::empty_log(&mut conn) } else { Ok(()) };
+            // Before the answer: whoever waits for it may end the process.
+            drop(conn);
+            let _ = answer.send(emptied);
+            return;
+        }
         if optimized.elapsed() >= OPTIMIZE_EVERY {
-            optimize(&mut conn, OPTIMIZE_ALL);
+            optimize(&mut conn, file, OPTIMIZE_ALL);
             optimized = Instant::now();
             statistics.fetch_add(1, Ordering::Release);
         }
     }
-    optimize(&mut conn, "PRAGMA optimize");
+    optimize(&mut conn, file, "PRAGMA optimize");
 }
 
 /// Lets SQLite gather statistics where they are missing or old. Without them it still answers, only slower.
-fn optimize(conn: &mut Conn, pragma: &str) {
+fn optimize(conn: &mut Conn, file: &DatabaseFile, pragma: &str) {
+    // Not for those who only look, and not into a file that is gone.
+    if !file.is_watched() || file.check().is_err() {
+        return;
+    }
     match conn.batch_execute(pragma).now_or_never() {
         Some(Ok(())) => {}
         failed => tracing::warn!(?failed, "the database's statistics are not up to date"),
     }
 }
 
+/// What a checkpoint says of itself.
+#[derive(diesel::QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = BigInt)]
+    log: i64,
+    #[diesel(sql_type = BigInt)]
+    checkpointed: i64,
+}
+
+/// Copies the log into the file and cuts it to nothing. While another process reads an older state, less may be possible.
+fn empty_log(conn: &mut Conn) -> Result<(), StoreError> {
+    let query = diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(conn);
+    let Checkpoint { log, checkpointed } =
+        query.now_or_never().unwrap_or(Err(diesel::result::Error::BrokenTransactionManager))?;
+    if log == checkpointed {
+        return Ok(());
+    }
+    Err(StoreError::Unavailable(format!("another process reads the file: {checkpointed} of {log} pages were copied")))
+}
+
 /// Runs the batch in one transaction. Returns whether the connection is still good.
-async fn commit_together(conn: &mut Conn, batch: Vec<Box<dyn Job>>) -> bool {
+async fn commit_together(conn: &mut Conn, file: &DatabaseFile, batch: Vec<Box<dyn Job>>) -> bool {
+    if batch.is_empty() {
+        return true;
+    }
     let mut finished = Vec::with_capacity(batch.len());
-    let mut broken = conn.batch_execute("BEGIN IMMEDIATE").await.map_err(StoreError::from).err();
+    let mut broken = match file.check() {
+        Ok(()) => conn.batch_execute("BEGIN IMMEDIATE").await.map_err(StoreError::from).err(),
+        lost => lost.err(),
+    };
     for job in batch {
         match &broken {
             Some(error) => job.refuse(error.clone()),
@@ -152,7 +215,8 @@ async fn commit_together(conn: &mut Conn, batch: Vec<Box<dyn Job>>) -> bool {
         }
     }
     let commit = match broken {
-        None => conn.batch_execute("COMMIT").await.map_err(StoreError::from),
+        // Nobody is told of a commit to a file that is gone.
+        None => conn.batch_execute("COMMIT").await.map_err(StoreError::from).and_then(|()| file.check()),
         Some(error) => Err(error),
     };
     if let Err(error) = &commit {

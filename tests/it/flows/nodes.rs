@@ -20,7 +20,7 @@ use crate::support::servers::{FreshDatabase, pulsar, pulsar_admin, redis};
 use crate::support::{Front, PATIENCE, Shop, Terms, until};
 
 /// The servers, with a database, keys and topics of one test's own.
-pub(super) struct Cluster(FreshDatabase, &'static str);
+pub(super) struct Cluster(pub(super) FreshDatabase, &'static str);
 
 impl Cluster {
     /// Without a node; each gets these settings, in TOML.

@@ -1,15 +1,17 @@
 //! The file under the shop goes wrong: purchases say so at once, what can be answered from memory still is, and when the
 //! cause is gone everything goes on by itself.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use diesel::{Connection as _, RunQueryDsl as _};
+
 use diesel_async::SimpleAsyncConnection as _;
 use doorbuster::config::{self, Config, Secret};
+use doorbuster::demo::facts::Facts;
 use doorbuster::demo::ready;
 use doorbuster::demo::seed::{Operator, Terms};
-use doorbuster::demo::server::{Launch, LaunchError, Server};
+use doorbuster::demo::server::{Launch, LaunchError, Server, get};
 use doorbuster::demo::shopper::Account;
 use doorbuster::kernel::{Clock, Rng, SaleId};
 use doorbuster::store::{Database, StoreError};
@@ -33,7 +35,7 @@ struct Shop {
 impl Shop {
     async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let launch = Launch::new(&patient_program(folder.path()), folder.path()).unwrap();
+        let launch = Launch::new(Path::new(env!("CARGO_BIN_EXE_doorbuster")), folder.path()).unwrap();
         let launch = launch.set("store.busy_timeout", "200ms").set("broker.publish_timeout", "1s");
         let db = launch.open_database().await.unwrap();
         let (clock, rng) = (Clock::system(), Rng::system());
@@ -103,16 +105,6 @@ impl Shop {
         store.url = Secret::new(format!("sqlite://{}", self.server.launch().database().display()));
         store
     }
-}
-
-/// The program, not killed by the signal that the kernel sends with a write beyond the limit: the write just fails, as
-/// it does on a full disk.
-fn patient_program(folder: &Path) -> PathBuf {
-    let path = folder.join("doorbuster");
-    std::fs::write(&path, format!("#!/bin/sh\ntrap '' XFSZ\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_doorbuster")))
-        .unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
-    path
 }
 
 /// From now on, no file may grow beyond `bytes`.
@@ -199,4 +191,59 @@ async fn a_full_file_takes_nothing_back_that_was_committed() {
     run("CREATE TABLE proof (rows INTEGER CHECK (rows = 2)) STRICT").await.unwrap();
     run("INSERT INTO proof SELECT count(*) FROM heap").await.expect("two rows");
     db.ping().await.unwrap();
+}
+
+/// One of the database's files beside it.
+fn companion(file: &Path, suffix: &str) -> PathBuf {
+    PathBuf::from(format!("{}{suffix}", file.display()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_to_a_file_that_was_removed_or_replaced() {
+    let shop = Shop::open().await;
+    let address = shop.server.launch().address;
+    let says = async |head: &str, what: &str| {
+        until(what, async || {
+            get(address, "/health/ready").await.is_some_and(|told| told.starts_with(head) && told.contains(what))
+        })
+        .await;
+    };
+    let file = shop.server.launch().database();
+    for path in [file.clone(), companion(&file, "-wal"), companion(&file, "-shm")] {
+        let aside = companion(&path, ".aside");
+        std::fs::rename(&path, &aside).unwrap();
+        shop.is_unavailable(1, "key-during").await;
+        says("HTTP/1.1 503", "was removed while").await;
+        assert!(!path.exists(), "{} was made again", path.display());
+        std::fs::copy(&aside, &path).unwrap();
+        shop.is_unavailable(1, "key-during").await;
+        says("HTTP/1.1 503", "was replaced while").await;
+        std::fs::rename(&aside, &path).unwrap();
+        says("HTTP/1.1 200", "database").await;
+    }
+    shop.is_bought(1, "key-during").await;
+    shop.has_sold(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_clean_stop_the_file_alone_has_everything() {
+    let shop = Shop::open().await;
+    for buyer in 1..4 {
+        shop.is_bought(buyer, "key-of-this-buyer").await;
+    }
+    shop.has_sold(4).await;
+    let store = shop.store();
+    let Shop { server, folder, .. } = shop;
+    let file = server.launch().database();
+    // Somebody else has it open, and so the server is not the last to close it.
+    let mut other = diesel::SqliteConnection::establish(&file.to_string_lossy()).unwrap();
+    diesel::sql_query("SELECT count(*) FROM orders").execute(&mut other).unwrap();
+    assert!(server.stop(READY_WITHIN).await.unwrap());
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&file, &copy).unwrap();
+    let store = config::Store { url: Secret::new(format!("sqlite://{}", copy.display())), ..store };
+    let facts = Facts::read(&Database::open(&store).await.unwrap()).await.unwrap();
+    assert_eq!(facts.orders.len(), 4);
+    drop(other);
+    assert!(!companion(&file, "-wal").exists());
 }

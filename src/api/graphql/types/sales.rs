@@ -214,6 +214,15 @@ impl SaleObject {
         clamped(self.offer.sale.version)
     }
 
+    /// For operators: whether purchases are admitted by the sale as it reads here. False while an act on the sale (its end, a pause,
+    /// added units) has not reached the admission gate, because the gate can't be reached or is being rebuilt. The act stands all the
+    /// same and is delivered by itself. Null for everybody else, and where nothing is admitted: a draft, or a sale that was over long
+    /// ago.
+    async fn gate_up_to_date(&self, ctx: &Context<'_>) -> Option<bool> {
+        let operator = ctx.viewer().is_some_and(|viewer| viewer.role == Role::Operator);
+        if operator { ctx.services().sales.gate_is_up_to_date(&self.offer).await } else { None }
+    }
+
     /// Whether refunded units are sold again.
     async fn returns_on_refund(&self) -> bool {
         self.offer.sale.returns_on_refund

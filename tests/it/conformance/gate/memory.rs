@@ -1,18 +1,13 @@
 //! The gate in memory.
 
-use std::sync::Arc;
-
-use doorbuster::gate::{Gate, MemoryGate};
-use doorbuster::kernel::{Clock, ManualClock, Rng, Timestamp};
+use doorbuster::gate::MemoryGate;
+use doorbuster::kernel::ManualClock;
 use tokio::runtime::Builder;
 
 use super::properties::{self, Time};
+use super::*;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn conforms() {
-    let clock = Clock::system();
-    super::suite(Arc::new(MemoryGate::new(clock.clone())), clock, Rng::system()).await;
-}
+all_cases!(Rig::of(Arc::new(MemoryGate::new(Clock::system()))));
 
 #[test]
 fn answers_like_its_model() {

@@ -1,46 +1,77 @@
 //! What every gate must do, said with the public contract only. The gate's clock may be anybody's: windows are hours
 //! wide around `clock`, and no case waits for time to pass.
 
-mod memory;
-mod model;
-mod properties;
-mod redis;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbuster::gate::{Attempt, Counts, Decision, Gate, KnownTicket, Release, SaleTerms, Units};
+use doorbuster::gate::{Attempt, Counts, Decision, Gate, KnownTicket, Release, SaleTerms, SaleVersion, Units};
 use doorbuster::kernel::{Clock, Epoch, Rng, SaleId, Seq, TicketId, Timestamp, UserId};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Runs all cases, each on sales of its own, so that a gate that keeps its state (Redis) can be used again. `clock`
-/// must show about the gate's time, and `rng` must not repeat the ids of an earlier run on the same gate.
-pub async fn suite(gate: Arc<dyn Gate>, clock: Clock, rng: Rng) {
-    let case = || Case { gate: &*gate, sale: SaleId::generate(&clock, &rng), now: clock.now() };
-    // Fresh ones for each case: a buyer's keys are known in all sales.
-    let buyers = || (0..8).map(|_| UserId::generate(&clock, &rng)).collect::<Vec<_>>();
-    unknown_sales_are_closed(&case(), &buyers()).await;
-    admits_in_order_until_sold_out(&case(), &buyers()).await;
-    keys_replay(&case(), &buyers()).await;
-    keys_belong_to_their_buyer_over_all_sales(&case(), &case(), &buyers()).await;
-    refusals_come_in_their_order(&case(), &buyers()).await;
-    one_live_ticket_per_buyer(&case(), &buyers()).await;
-    releases_once_and_only_the_present_ticket(&case(), &buyers()).await;
-    // More than go in one piece.
-    let crowd: Vec<UserId> = (0..1_200).map(|_| UserId::generate(&clock, &rng)).collect();
-    releases_many_in_one_call(&case(), case().sale, &crowd).await;
-    released_units_can_be_gone(&case(), &buyers()).await;
-    pending_until_settled(&case(), &buyers()).await;
-    rebuilt_under_a_new_epoch(&case(), &buyers()).await;
-    a_rebuild_bears_repetition(&case(), &buyers()).await;
-    terms_change(&case(), &buyers()).await;
-    forgets(&case(), &buyers()).await;
-    many_at_once(&gate, case().sale, &clock, &rng).await;
+/// Declares one test per case; `$rig` makes a fresh [`Rig`].
+macro_rules! suite {
+    ($rig:expr; $($case:ident),* $(,)?) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            let rig: $crate::conformance::gate::Rig = $rig;
+            $crate::conformance::gate::$case(&rig.case(), &rig.buyers()).await;
+        }
+    )*};
+}
+
+/// Every case by name, for `suite!`.
+macro_rules! all_cases {
+    ($rig:expr) => {
+        suite! { $rig;
+            unknown_sales_are_closed, admits_in_order_until_sold_out, keys_replay,
+            keys_belong_to_their_buyer_over_all_sales, refusals_come_in_their_order, one_live_ticket_per_buyer,
+            releases_once_and_only_the_present_ticket, releases_many_in_one_call, released_units_can_be_gone,
+            pending_until_settled, rebuilt_under_a_new_epoch, a_rebuild_bears_repetition, terms_change,
+            terms_are_told_as_they_are_held, nothing_is_admitted_by_terms_older_than_the_callers, forgets, many_at_once,
+        }
+    };
+}
+
+mod memory;
+mod model;
+mod properties;
+mod redis;
+mod terms;
+
+use terms::{nothing_is_admitted_by_terms_older_than_the_callers, terms_are_told_as_they_are_held};
+
+/// A gate for one case. `clock` shows about the gate's time.
+pub struct Rig {
+    pub gate: Arc<dyn Gate>,
+    pub clock: Clock,
+    pub rng: Rng,
+}
+
+impl Rig {
+    /// A gate on the system's clock.
+    pub fn of(gate: Arc<dyn Gate>) -> Self {
+        Self { gate, clock: Clock::system(), rng: Rng::system() }
+    }
+
+    /// A new sale on it.
+    fn case(&self) -> Case<'_> {
+        let sale = SaleId::generate(&self.clock, &self.rng);
+        Case { rig: self, gate: &*self.gate, sale, now: self.clock.now() }
+    }
+
+    fn buyers(&self) -> Vec<UserId> {
+        (0..8).map(|_| self.buyer()).collect()
+    }
+
+    fn buyer(&self) -> UserId {
+        UserId::generate(&self.clock, &self.rng)
+    }
 }
 
 /// A sale with its gate.
 struct Case<'a> {
+    rig: &'a Rig,
     gate: &'a dyn Gate,
     sale: SaleId,
     now: Timestamp,
@@ -68,7 +99,7 @@ impl Case<'_> {
 
     async fn admit(&self, epoch: Epoch, attempts: Vec<Attempt>) -> Vec<Decision> {
         let wanted = attempts.len();
-        let decisions = self.gate.admit(self.sale, epoch, attempts).await.unwrap();
+        let decisions = self.gate.admit(self.sale, SaleVersion::of_epoch(epoch), attempts).await.unwrap();
         assert_eq!(decisions.len(), wanted);
         decisions
     }
@@ -163,7 +194,8 @@ async fn keys_replay(case: &Case<'_>, buyers: &[UserId]) {
     case.assert_counts(1, 0, 0, 0, 1).await;
 }
 
-async fn keys_belong_to_their_buyer_over_all_sales(case: &Case<'_>, other: &Case<'_>, buyers: &[UserId]) {
+async fn keys_belong_to_their_buyer_over_all_sales(case: &Case<'_>, buyers: &[UserId]) {
+    let other = case.rig.case();
     case.open(5).await;
     other.open(5).await;
     admitted(&case.buy(buyers[0], "key-shared", 1).await);
@@ -237,13 +269,16 @@ async fn releases_once_and_only_the_present_ticket(case: &Case<'_>, buyers: &[Us
     case.assert_counts(2, 0, 0, 0, 2).await;
 }
 
-async fn releases_many_in_one_call(case: &Case<'_>, unknown: SaleId, buyers: &[UserId]) {
+async fn releases_many_in_one_call(case: &Case<'_>, _: &[UserId]) {
+    let unknown = case.rig.case().sale;
+    // More than go in one piece.
+    let buyers: Vec<UserId> = (0..1_200).map(|_| case.rig.buyer()).collect();
     let many = buyers.len() as u32;
     case.open(2 * many).await;
     let attempts = buyers.iter().map(|buyer| attempt(*buyer, "key-0000", 1)).collect();
     let tickets: Vec<TicketId> = case.admit(1, attempts).await.iter().map(admitted).collect();
     let release = |(ticket, buyer): (&TicketId, &UserId)| Release { ticket: *ticket, buyer: *buyer, restock: true };
-    let mut all: Vec<Release> = tickets.iter().zip(buyers).map(release).collect();
+    let mut all: Vec<Release> = tickets.iter().zip(&buyers).map(release).collect();
     all[1].restock = false;
     // Another's, another epoch's, an unknown sale's, and one twice.
     all.push(Release { buyer: buyers[0], ..all[2] });
@@ -402,19 +437,19 @@ async fn forgets(case: &Case<'_>, buyers: &[UserId]) {
 }
 
 /// Batches from many tasks at once: each unit goes once, each buyer gets at most one ticket.
-async fn many_at_once(gate: &Arc<dyn Gate>, sale: SaleId, clock: &Clock, rng: &Rng) {
+async fn many_at_once(case: &Case<'_>, _: &[UserId]) {
     const STOCK: u32 = 40;
-    let case = Case { gate: &**gate, sale, now: clock.now() };
+    let (sale, rig) = (case.sale, case.rig);
     case.open(STOCK).await;
-    let buyers: Vec<UserId> = (0..300).map(|_| UserId::generate(clock, rng)).collect();
+    let buyers: Vec<UserId> = (0..300).map(|_| rig.buyer()).collect();
     let tasks: Vec<_> = (0..8)
         .map(|task: usize| {
-            let (gate, buyers) = (Arc::clone(gate), buyers.clone());
+            let (gate, buyers) = (Arc::clone(&rig.gate), buyers.clone());
             tokio::spawn(async move {
                 let mut tickets = Vec::new();
                 for group in buyers.chunks(10) {
                     let attempts = group.iter().map(|buyer| attempt(*buyer, &format!("key-{task}"), 1)).collect();
-                    let decisions = gate.admit(sale, 1, attempts).await.unwrap();
+                    let decisions = gate.admit(sale, SaleVersion::of_epoch(1), attempts).await.unwrap();
                     for (decision, buyer) in decisions.into_iter().zip(group) {
                         match decision {
                             Decision::Admitted { ticket, .. } => tickets.push((ticket.seq, *buyer)),

@@ -1,7 +1,7 @@
 //! Random sequences of calls against a plain model: lists of tickets, searched from end to end. Times are whole hours from
 //! a base, so that a gate whose clock nobody can set stands somewhere within an hour and the model knows which one.
 
-use doorbuster::gate::{Attempt, Counts, Decision, KnownTicket, PendingTicket, SaleTerms, Units};
+use doorbuster::gate::{Attempt, Counts, Decision, KnownTicket, PendingTicket, SaleTerms, SaleVersion, Units};
 use doorbuster::kernel::{Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ pub const BUYERS: usize = 4;
 pub enum Op {
     Admit {
         sale: usize,
-        epoch: Epoch,
+        known: SaleVersion,
         attempts: Vec<SomeAttempt>,
     },
     /// By index into the tickets that were ever seen.
@@ -129,17 +129,18 @@ impl Model {
         self.tickets.iter().any(|ticket| held(ticket) && ticket.buyer == buyer)
     }
 
-    pub fn admit(&mut self, sale: SaleId, epoch: Epoch, at: Timestamp, attempt: &Attempt) -> Decision {
+    pub fn admit(&mut self, sale: SaleId, known: SaleVersion, at: Timestamp, attempt: &Attempt) -> Decision {
         let Some(terms) = self.terms(sale) else { return Decision::WrongEpoch };
         let quantity = attempt.quantity;
-        if let Some(known) = self.owner(attempt.buyer, &attempt.key) {
-            if known.ticket.sale != sale || known.quantity != quantity {
+        if let Some(used) = self.owner(attempt.buyer, &attempt.key) {
+            if used.ticket.sale != sale || used.quantity != quantity {
                 return Decision::KeyReused;
             }
-            return Decision::Replayed { ticket: known.ticket, at: known.at, pending: known.pending };
+            return Decision::Replayed { ticket: used.ticket, at: used.at, pending: used.pending };
         }
         let checks = [
-            (epoch != terms.epoch, Decision::WrongEpoch),
+            (known.epoch != terms.epoch, Decision::WrongEpoch),
+            (known.version > terms.version, Decision::Behind),
             (quantity < 1 || quantity > terms.limit_per_buyer, Decision::OverLimit),
             (terms.ended, Decision::Ended),
             (at >= terms.ends_at, Decision::Ended),
@@ -153,7 +154,7 @@ impl Model {
         }
         let seq = &mut self.sales.iter_mut().find(|(terms, _)| terms.sale == sale).unwrap().1;
         *seq += 1;
-        let ticket = TicketId { sale, epoch, seq: *seq };
+        let ticket = TicketId { sale, epoch: known.epoch, seq: *seq };
         let (buyer, key) = (attempt.buyer, Some(attempt.key.clone()));
         let units = Units::Held;
         self.tickets.push(ModelTicket { ticket, buyer, key, quantity, at: Some(at), pending: true, units });
@@ -278,12 +279,17 @@ fn before() -> impl Strategy<Value = Before> {
     ]
 }
 
+/// Mostly an old version, so that much is admitted.
+fn sale_version() -> impl Strategy<Value = SaleVersion> {
+    (1_u32..4, prop_oneof![4 => 0_u32..2, 1 => 2_u32..5]).prop_map(|(epoch, version)| SaleVersion { epoch, version })
+}
+
 /// Any call.
 pub fn op() -> impl Strategy<Value = Op> {
     let index = 0_usize..64;
     prop_oneof![
-        12 => (0..SALES, 1_u32..4, vec(attempt(), 0..6))
-            .prop_map(|(sale, epoch, attempts)| Op::Admit { sale, epoch, attempts }),
+        12 => (0..SALES, sale_version(), vec(attempt(), 0..6))
+            .prop_map(|(sale, known, attempts)| Op::Admit { sale, known, attempts }),
         3 => vec(index.clone(), 0..4).prop_map(Op::Settle),
         6 => (index, proptest::option::weighted(0.1, 0..BUYERS), proptest::bool::weighted(0.8))
             .prop_map(|(ticket, other_buyer, restock)| Op::Release { ticket, other_buyer, restock }),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbuster::gate::{Attempt, Counts, Decision, Gate, KnownTicket, SaleTerms};
-use doorbuster::kernel::{Clock, Epoch, ManualClock, Rng, SaleId, TicketId, Timestamp, UserId};
+use doorbuster::gate::{Attempt, Counts, Decision, Gate, KnownTicket, SaleTerms, SaleVersion};
+use doorbuster::kernel::{Clock, ManualClock, Rng, SaleId, TicketId, Timestamp, UserId};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -105,8 +105,8 @@ impl Pair {
         self.model.rebuild(terms, &tickets);
     }
 
-    async fn admit(&mut self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) {
-        let decisions = self.gate.admit(sale, epoch, attempts.clone()).await.unwrap();
+    async fn admit(&mut self, sale: SaleId, known: SaleVersion, attempts: Vec<Attempt>) {
+        let decisions = self.gate.admit(sale, known, attempts.clone()).await.unwrap();
         let first = decisions.iter().find_map(|decision| match decision {
             Decision::Admitted { at, .. } => Some(*at),
             _ => None,
@@ -117,7 +117,7 @@ impl Pair {
             Time::Real(clock) => first.unwrap_or_else(|| clock.now()),
         };
         assert!(now.since(self.time.now()).max(self.time.now().since(now)) < Duration::from_secs(60));
-        let expected: Vec<_> = attempts.iter().map(|one| self.model.admit(sale, epoch, now, one)).collect();
+        let expected: Vec<_> = attempts.iter().map(|one| self.model.admit(sale, known, now, one)).collect();
         assert_eq!(decisions, expected);
         self.admissions.extend(first);
         for (attempt, decision) in attempts.iter().zip(decisions) {
@@ -129,13 +129,13 @@ impl Pair {
 
     async fn run(&mut self, op: Op) {
         match op {
-            Op::Admit { sale, epoch, attempts } => {
+            Op::Admit { sale, known, attempts } => {
                 let attempts = attempts.into_iter().map(|some| {
                     let model::SomeAttempt { buyer, key, quantity } = some;
                     Attempt { buyer: self.buyers[buyer], key, quantity }
                 });
                 let attempts = attempts.collect();
-                self.admit(self.sales[sale], epoch, attempts).await;
+                self.admit(self.sales[sale], known, attempts).await;
             }
             Op::Settle(indexes) => {
                 let tickets: Vec<TicketId> = indexes.iter().map(|index| self.seen(*index).0).collect();
@@ -220,6 +220,7 @@ impl Pair {
         expected.sort_unstable();
         assert_eq!(held, expected);
         for sale in &self.sales {
+            assert_eq!(self.gate.terms(*sale).await.unwrap().as_ref(), self.model.terms(*sale));
             let counts = self.gate.counts(*sale).await.unwrap();
             assert_eq!(counts, self.model.counts(*sale));
             if let Some(Counts { left, held, gone, .. }) = counts {
@@ -284,7 +285,7 @@ async fn one_generation(
         let free = stock_total - live.iter().map(|(.., quantity)| quantity).sum::<u32>();
         let buyer = buyers[buyer];
         let attempt = Attempt { buyer, key: format!("fresh-{n}"), quantity };
-        match gate.admit(sale, 1, vec![attempt]).await.unwrap().remove(0) {
+        match gate.admit(sale, SaleVersion::of_epoch(1), vec![attempt]).await.unwrap().remove(0) {
             Decision::Admitted { ticket, .. } => {
                 prop_assert!(quantity <= free);
                 prop_assert!(live.iter().all(|(_, holder, _)| *holder != buyer));

@@ -15,6 +15,7 @@ mod plans;
 mod postgres;
 mod rebuild;
 mod schema;
+mod terms;
 
 use doorbuster::app::App;
 use doorbuster::catalog::{PriceInput, ProductInput};

@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use doorbuster::gate::{
     Attempt, Coalescer, Counts, Decision, Gate, GateError, KnownTicket, Loading, MemoryGate, PendingTicket, Release,
-    SaleTerms,
+    SaleTerms, SaleVersion,
 };
 use doorbuster::hub::Hub;
-use doorbuster::kernel::{Epoch, Rng, SaleId, Seq, TicketId, Timestamp, UserId};
+use doorbuster::kernel::{Rng, SaleId, Seq, TicketId, Timestamp, UserId};
 use doorbuster::orders::gate_news::GateNews;
 use doorbuster::orders::publisher::Publisher;
 use doorbuster::orders::rebuild::Rebuilt;
@@ -72,12 +72,21 @@ impl Gate for Probe {
         Ok(inner.map(|inner| Box::new(ProbeLoading { probe: self, inner }) as Box<dyn Loading + '_>))
     }
 
-    async fn admit(&self, sale: SaleId, epoch: Epoch, attempts: Vec<Attempt>) -> Result<Vec<Decision>, GateError> {
-        self.gate.admit(sale, epoch, attempts).await
+    async fn admit(
+        &self,
+        sale: SaleId,
+        known: SaleVersion,
+        attempts: Vec<Attempt>,
+    ) -> Result<Vec<Decision>, GateError> {
+        self.gate.admit(sale, known, attempts).await
     }
 
     async fn update(&self, terms: SaleTerms) -> Result<(), GateError> {
         self.gate.update(terms).await
+    }
+
+    async fn terms(&self, sale: SaleId) -> Result<Option<SaleTerms>, GateError> {
+        self.gate.terms(sale).await
     }
 
     async fn settle(&self, tickets: &[TicketId]) -> Result<(), GateError> {
@@ -199,7 +208,7 @@ async fn tickets_are_loaded_in_pages_and_only_those_of_the_sale(place: Place) {
     assert_eq!(pages, [3, 5, 100, 2_000, 2_000]);
     let (ticket, buyer) = sold[4_099];
     let again = Attempt { buyer, key: "key-00001".into(), quantity: 1 };
-    let decided = probe.admit(sales[1], 2, vec![again]).await.unwrap();
+    let decided = probe.admit(sales[1], SaleVersion::of_epoch(2), vec![again]).await.unwrap();
     assert!(matches!(&decided[..], [Decision::Replayed { ticket: known, .. }] if *known == ticket), "{decided:?}");
 }
 
@@ -216,7 +225,7 @@ async fn a_sale_opens_with_the_terms_that_it_has_by_then(place: Place) {
     let (probe, orders) = behind(&place, Some(pause));
     assert_eq!(orders.open_gates(RETENTION).await.unwrap(), Rebuilt { opened: 1, failed: 0 });
     let attempt = Attempt { buyer: place.buyers(0, 1).await[0], key: "key-00001".into(), quantity: 1 };
-    assert_eq!(probe.admit(sale, 2, vec![attempt]).await.unwrap(), [Decision::Paused]);
+    assert_eq!(probe.admit(sale, SaleVersion::of_epoch(2), vec![attempt]).await.unwrap(), [Decision::Paused]);
 }
 
 async fn an_order_that_is_closed_meanwhile_holds_nothing(place: Place) {

@@ -38,7 +38,7 @@ impl Line {
     /// One purchase of somebody new; never longer than a call may take.
     async fn try_buying(&self) -> Result<Decision, GateError> {
         let attempt = Attempt { buyer: new_buyer(), key: "key-0000".to_owned(), quantity: 1 };
-        let answer = timeout(CALL * 3 / 2, self.gate.admit(self.sale, 1, vec![attempt])).await;
+        let answer = timeout(CALL * 3 / 2, self.gate.admit(self.sale, SaleVersion::of_epoch(1), vec![attempt])).await;
         answer.expect("a call outlives its time").map(|mut decisions| decisions.remove(0))
     }
 
@@ -76,7 +76,7 @@ async fn a_frozen_network_turns_into_errors_and_keys_still_have_their_tickets() 
     let attempt = |buyer: UserId| {
         let (coalescer, sale) = (coalescer.clone(), line.sale);
         let attempt = Attempt { buyer, key: "key-0000".to_owned(), quantity: 1 };
-        tokio::spawn(async move { coalescer.admit(sale, 1, &attempt).await })
+        tokio::spawn(async move { coalescer.admit(sale, SaleVersion::of_epoch(1), &attempt).await })
     };
     for waiting in buyers.iter().map(|buyer| attempt(*buyer)).collect::<Vec<_>>() {
         timeout(20 * CALL, waiting).await.expect("hangs").unwrap().unwrap_err();

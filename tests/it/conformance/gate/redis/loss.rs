@@ -134,7 +134,7 @@ async fn keep_buying(gate: RedisGate, sale: SaleId, epoch: Arc<AtomicU32>, book:
         let (buyer, key) = (new_buyer(), "key-0000".to_owned());
         loop {
             let attempt = Attempt { buyer, key: key.clone(), quantity: 1 };
-            let answer = gate.admit(sale, epoch.load(Ordering::SeqCst), vec![attempt]).await;
+            let answer = gate.admit(sale, SaleVersion::of_epoch(epoch.load(Ordering::SeqCst)), vec![attempt]).await;
             if book.lock().note(answer, buyer, &key) {
                 break;
             }

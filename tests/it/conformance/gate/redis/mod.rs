@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorbuster::config::{self, Config, Secret};
-use doorbuster::gate::{Attempt, Decision, Gate, KnownTicket, RedisGate, SaleTerms, Units};
+use doorbuster::gate::{Attempt, Decision, Gate, KnownTicket, RedisGate, SaleTerms, SaleVersion, Units};
 use doorbuster::kernel::{Clock, Epoch, Rng, SaleId, UserId};
 use redis::aio::MultiplexedConnection;
 use tokio::runtime::{Builder, Runtime};
@@ -69,13 +69,13 @@ fn new_buyer() -> UserId {
 /// One buyer's one attempt.
 async fn buy(gate: &dyn Gate, sale: SaleId, epoch: Epoch, buyer: UserId, key: &str) -> Decision {
     let attempt = Attempt { buyer, key: key.to_owned(), quantity: 1 };
-    gate.admit(sale, epoch, vec![attempt]).await.unwrap().remove(0)
+    gate.admit(sale, SaleVersion::of_epoch(epoch), vec![attempt]).await.unwrap().remove(0)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn conforms() {
-    let gate = Arc::new(node(&servers::redis(), &fresh_prefix()).await);
-    super::suite(gate, Clock::system(), Rng::system()).await;
+mod conforms {
+    use super::super::*;
+
+    all_cases!(Rig::of(Arc::new(super::node(&crate::support::servers::redis(), &super::fresh_prefix()).await)));
 }
 
 #[test]

@@ -44,7 +44,7 @@ async fn two_nodes_never_sell_a_unit_twice() {
         tokio::spawn(async move {
             let (buyer, key) = (buyers[n / 2], format!("key-{}", n % 2));
             let attempt = Attempt { buyer, key, quantity: 1 };
-            let decision = coalescers[n % 2].admit(sale, 1, &attempt).await.unwrap();
+            let decision = coalescers[n % 2].admit(sale, SaleVersion::of_epoch(1), &attempt).await.unwrap();
             let Decision::Admitted { ticket, .. } = decision else {
                 assert!(matches!(decision, Decision::AlreadyBought | Decision::SoldOut), "{decision:?}");
                 return;
@@ -56,7 +56,7 @@ async fn two_nodes_never_sell_a_unit_twice() {
                 book.lock().admitted(buyer, ticket, STOCK);
             }
             // The other node gives the same answer to the same key.
-            let again = coalescers[(n + 1) % 2].admit(sale, 1, &attempt).await.unwrap();
+            let again = coalescers[(n + 1) % 2].admit(sale, SaleVersion::of_epoch(1), &attempt).await.unwrap();
             assert!(matches!(again, Decision::Replayed { ticket: known, .. } if known == ticket), "{again:?}");
         })
     });
@@ -122,18 +122,18 @@ async fn two_versions_of_the_library_share_the_sales() {
     let (url, prefix) = (server.find("DOORBUSTER_TEST_REDIS"), fresh_prefix());
     let gate = node(&url, &prefix).await;
     let mut connection = connect(&url).await;
-    let name = "doorbuster_gate_v3";
-    let next = include_str!("../../../../../src/gate/redis/library.lua").replace(name, "doorbuster_gate_v4");
+    let name = "doorbuster_gate_v4";
+    let next = include_str!("../../../../../src/gate/redis/library.lua").replace(name, "doorbuster_gate_v5");
     let _: String = redis::cmd("FUNCTION").arg("LOAD").arg(next).query_async(&mut connection).await.unwrap();
     let sale = new_sale();
     let sale_name = sale.to_string();
     // The next version opens the sale.
     for (function, arguments) in [
-        ("begin", vec!["mark-of-v4", "60000", "1", "1", "0", "9999999999999", "1", "5", "0", "0"]),
-        ("open", vec!["mark-of-v4"]),
+        ("begin", vec!["mark-of-v5", "60000", "1", "1", "0", "9999999999999", "1", "5", "0", "0"]),
+        ("open", vec!["mark-of-v5"]),
     ] {
         let mut call = redis::cmd("FCALL");
-        call.arg(format!("doorbuster_gate_v4_{function}")).arg(1).arg(&prefix).arg(&sale_name).arg(arguments);
+        call.arg(format!("doorbuster_gate_v5_{function}")).arg(1).arg(&prefix).arg(&sale_name).arg(arguments);
         let done: u64 = call.query_async(&mut connection).await.unwrap();
         assert_eq!(done, 1);
     }
@@ -142,7 +142,7 @@ async fn two_versions_of_the_library_share_the_sales() {
     assert_eq!(gate.sales().await.unwrap(), [sale]);
     // And it goes on with it.
     let mut count = redis::cmd("FCALL");
-    count.arg("doorbuster_gate_v4_counts").arg(1).arg(&prefix).arg(&sale_name);
+    count.arg("doorbuster_gate_v5_counts").arg(1).arg(&prefix).arg(&sale_name);
     let counts: Vec<u64> = count.query_async(&mut connection).await.unwrap();
     assert_eq!(counts, [5, 1, 0, 1, 1]);
     // What the next version opened and nobody has seen since is not taken over.

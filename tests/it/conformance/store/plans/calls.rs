@@ -138,6 +138,7 @@ async fn sales(db: &Database, recorder: &Recorder) {
         version: 1,
         created_at: NOW,
         updated_at: NOW,
+        ended_at: None,
     };
     recorded!(db, recorder, |conn| {
         sql::sales::insert_session(conn, &session);
@@ -150,6 +151,7 @@ async fn sales(db: &Database, recorder: &Recorder) {
         sql::sales::add_stock(conn, sale.id, 3, 5, NOW);
         sql::sales::insert_stock_add(conn, sale.id, "key-0001", 5, NOW);
         sql::sales::find_stock_add(conn, sale.id, "key-0001");
+        sql::sales::published_since(conn, EARLIER, NOW);
         sql::sales::load(conn, EARLIER, NOW);
     });
 }
