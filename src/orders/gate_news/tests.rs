@@ -5,9 +5,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::*;
-use crate::gate::{Attempt, Counts, Decision, Loading, PendingTicket, SaleTerms};
+use crate::gate::{Attempt, Counts, Decision, Loading, PendingTicket, SaleTerms, SaleVersion};
 use crate::hub::events::{ResultBatch, ResultEvent};
-use crate::kernel::{Currency, Epoch, Money, SaleId, Seq, Timestamp};
+use crate::kernel::{Currency, Money, SaleId, Seq, Timestamp};
 use crate::orders::Order;
 use crate::sales::testing::Stall;
 
@@ -44,7 +44,7 @@ fn unused<T>() -> Result<T, GateError> {
 
 #[async_trait]
 impl Gate for Double {
-    async fn admit(&self, _: SaleId, _: Epoch, _: Vec<Attempt>) -> Result<Vec<Decision>, GateError> {
+    async fn admit(&self, _: SaleId, _: SaleVersion, _: Vec<Attempt>) -> Result<Vec<Decision>, GateError> {
         unused()
     }
 
@@ -53,6 +53,10 @@ impl Gate for Double {
     }
 
     async fn update(&self, _: SaleTerms) -> Result<(), GateError> {
+        unused()
+    }
+
+    async fn terms(&self, _: SaleId) -> Result<Option<SaleTerms>, GateError> {
         unused()
     }
 
