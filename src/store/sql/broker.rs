@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use diesel::dsl::{max, min};
 use diesel::upsert::excluded;
-use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl};
+use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, TextExpressionMethods as _};
 use diesel_async::RunQueryDsl;
 
 use super::super::schema::{broker_cursors, broker_messages};
@@ -198,8 +198,10 @@ pub async fn read_topic(
     after: u64,
     limit: usize,
 ) -> Result<Vec<LogMessage>, StoreError> {
+    // Not the topic itself: SQLite would read and sort all of it for each page, where the ids give them in their order.
+    let of_topic = broker_messages::topic.concat("").eq(topic);
     let rows: Vec<(i64, i64, Vec<u8>, Vec<u8>)> = broker_messages::table
-        .filter(broker_messages::topic.eq(topic).and(broker_messages::id.gt(after as i64)))
+        .filter(of_topic.and(broker_messages::id.gt(after as i64)))
         .filter(broker_messages::deliver_at.is_null())
         .order(broker_messages::id)
         .limit(limit as i64)

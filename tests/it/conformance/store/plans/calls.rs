@@ -144,6 +144,7 @@ async fn sales(db: &Database, recorder: &Recorder) {
         sql::sales::insert_session(conn, &session);
         sql::sales::find_session(conn, id);
         sql::sales::next_number(conn);
+        sql::sales::id_of_number(conn, 2_007);
         sql::sales::insert_sale(conn, &sale);
         sql::sales::find_offer(conn, sale.id, NOW);
         sql::sales::update_draft(conn, &Sale { version: 2, ..sale.clone() });
@@ -187,6 +188,7 @@ async fn orders(db: &Database, recorder: &Recorder) {
         sql::orders::close(conn, &unpaid, Closing::Expiry { due_by: NOW }, NOW);
         sql::orders::close(conn, &unpaid[..1], Closing::Buyer(data::buyer(0)), NOW);
         sql::orders::find(conn, data::ticket(7));
+        sql::orders::find_all(conn, &unpaid);
         sql::orders::find_by_key(conn, data::buyer(7), "key-7".to_owned());
         sql::orders::find_of_buyer(conn, data::sale(7), data::buyer(7));
         sql::orders::known_tickets(conn, sale, true, None, 100);
@@ -234,7 +236,7 @@ async fn broker(db: &Database, recorder: &Recorder) {
         sql::broker::end_of(conn, TOPIC, 0);
         sql::broker::read_forward(conn, TOPIC, 0, 500, 100);
         sql::broker::due(conn, "login-events", NOW, 100);
-        sql::broker::list(conn, "login-events", 500, 100);
+        sql::broker::list(conn, "failures", 0, 100);
         sql::broker::find(conn, "login-events", 500);
         sql::broker::read_topic(conn, TOPIC, 500, 100);
         sql::broker::count_after(conn, TOPIC, 0, 9_900);

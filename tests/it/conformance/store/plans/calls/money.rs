@@ -58,6 +58,7 @@ pub async fn payments(db: &Database, recorder: &Recorder) {
         sql::payments::of_order(conn, of);
         sql::payments::count_of_order(conn, of);
         sql::payments::owner_of_trade(conn, Method::Alipay, "trade-1");
+        sql::payments::order_of_trade(conn, "trade-1");
         sql::payments::due(conn, NOW, 100);
         sql::payments::put_off(conn, &[new.id], LATER);
         sql::payments::stuck(conn, EARLIER, 100);
