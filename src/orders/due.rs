@@ -60,7 +60,7 @@ where
         let full = found.len() >= pace.page;
         found.retain(|item| busy.lock().insert(key(item)));
         let more = full && !found.is_empty();
-        Ok(Some((stream::iter(found.into_iter().map(Ok::<T, OrdersError>)), more)))
+        Ok::<_, OrdersError>(Some((stream::iter(found.into_iter().map(Ok::<T, OrdersError>)), more)))
     });
     let one = |item: T| async move {
         let key = key(&item);
