@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::gate_news::GateNews;
 use super::publisher::Publisher;
 use super::{Orders, Parts, PurchaseRequest, Ticket};
 use crate::broker::embedded::EmbeddedBroker;
@@ -70,6 +71,7 @@ fn node(stall: &Stall, broker: Arc<dyn Broker>, gate: &Arc<dyn Gate>) -> Orders 
         relay: Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker),
         broker,
         hub: Hub::new(100),
+        gate_news: GateNews::new(gate.clone(), stall.sales.clone(), rng.clone(), metrics.clone()),
         sales: stall.sales.clone(),
         gateway: None,
         payments: config.payments.clone(),
