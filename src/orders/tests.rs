@@ -65,7 +65,6 @@ fn node(stall: &Stall, broker: Arc<dyn Broker>, gate: &Arc<dyn Gate>) -> Orders 
     let (clock, rng, metrics, config) = (stall.clock.clock(), Rng::system(), Metrics::new(), &stall.config);
     let db = stall.db.clone();
     Orders::new(Parts {
-        gate_news: GateNews::new(gate.clone(), stall.sales.clone(), rng.clone(), metrics.clone()),
         coalescer: Coalescer::new(gate.clone(), &config.gate),
         gate: gate.clone(),
         publisher: Publisher::new(broker.clone(), &config.broker),
