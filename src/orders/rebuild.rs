@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::{Orders, OrdersError};
 use crate::broker::{BrokerError, Topic};
-use crate::gate::{KnownTicket, Units};
+use crate::gate::{KnownTicket, Release, Units};
 use crate::kernel::{Epoch, SaleId, TicketId, Timestamp};
 use crate::sales::{Offer, SaleState, SessionStatus};
 use crate::store;
@@ -201,11 +201,14 @@ impl Orders {
         let mut after = None;
         loop {
             let page = self.page_of_tickets(offer, after).await?;
-            for (known, closed_at) in &page {
-                if known.units != Units::Held && closed_at.is_some_and(|at| at >= since) {
-                    self.0.gate.release(known.ticket, known.buyer, known.units == Units::Free).await?;
-                }
-            }
+            let closed = page
+                .iter()
+                .filter(|(known, closed_at)| known.units != Units::Held && closed_at.is_some_and(|at| at >= since));
+            let release = |(known, _): &(KnownTicket, Option<Timestamp>)| {
+                let KnownTicket { ticket, buyer, units, .. } = *known;
+                Release { ticket, buyer, restock: units == Units::Free }
+            };
+            self.0.gate.release_all(&closed.map(release).collect::<Vec<_>>()).await?;
             match page.last() {
                 Some((last, _)) if page.len() == PAGE => after = Some(last.ticket),
                 _ => return Ok(()),
