@@ -1,12 +1,12 @@
 //! Payments and refunds that are due, worked on for ever: so many at once, each for itself. One that hangs holds up nobody else, and one
 //! that fails is put back with a wait of its own, behind those that are due.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 use std::time::Duration;
 
-use futures_util::{TryStreamExt as _, stream};
-use parking_lot::Mutex;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::Notify;
 
 use super::OrdersError;
@@ -50,30 +50,39 @@ where
     P: Future<Output = Result<Vec<T>, OrdersError>>,
     W: Future<Output = Result<(), OrdersError>>,
 {
-    let (busy, pace, page, key, work) = (&Mutex::new(HashSet::new()), &pace, &page, &key, &work);
-    // Asked for only while fewer than `at_once` are worked on.
-    let pages = stream::try_unfold(true, move |more| async move {
-        if !more {
-            pace.wait().await;
+    let (mut busy, mut waiting, mut running) = (HashSet::new(), VecDeque::new(), FuturesUnordered::new());
+    let mut more = true;
+    loop {
+        while running.len() < pace.at_once
+            && let Some(item) = waiting.pop_front()
+        {
+            let (key, work) = (key(&item), work(item));
+            running.push(async move { (key, work.await) });
         }
-        let mut found = page().await?;
-        let full = found.len() >= pace.page;
-        found.retain(|item| busy.lock().insert(key(item)));
-        let more = full && !found.is_empty();
-        Ok::<_, OrdersError>(Some((stream::iter(found.into_iter().map(Ok::<T, OrdersError>)), more)))
-    });
-    let one = |item: T| async move {
-        let key = key(&item);
-        let done = work(item).await;
-        busy.lock().remove(&key);
-        done
-    };
-    pages.try_flatten().try_for_each_concurrent(pace.at_once, one).await
+        let free = waiting.is_empty() && running.len() < pace.at_once;
+        if free && more {
+            let mut found = page().await?;
+            let full = found.len() >= pace.page;
+            found.retain(|item| busy.insert(key(item)));
+            more = full && !found.is_empty();
+            waiting.extend(found);
+            continue;
+        }
+        tokio::select! {
+            Some((key, done)) = running.next() => {
+                busy.remove(&key);
+                done?;
+            }
+            () = pace.wait(), if free => more = true,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use parking_lot::Mutex;
 
     use super::*;
     use crate::store::StoreError;
