@@ -355,7 +355,8 @@ mod tests {
         let path = folder.path().join("shop.db");
         let open = async || Store::open(&path.to_string_lossy(), &config).await.unwrap();
         open().await.migrate().await.unwrap();
-        let mut conn = connect_sync(&path, &Pragmas::of_readers(&config)).unwrap();
+        let file = DatabaseFile::find(&path).unwrap();
+        let mut conn = connect_sync(&file, &Pragmas::of_readers(&config)).unwrap();
         let fill = "INSERT INTO login_log (event_id, username, address, outcome, at) \
                     WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 1000) \
                     SELECT randomblob(16), 'user', '::1', 'signed_in', n FROM s";
