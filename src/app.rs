@@ -401,7 +401,9 @@ fn gate_news_of(
     metrics: &Metrics,
 ) -> Arc<GateNews> {
     let news = GateNews::new(gate.clone(), sales.clone(), rng.clone(), metrics.clone());
-    relays.iter().for_each(|relay| relay.tell_first(&news));
+    for relay in relays {
+        relay.tell_first(&news);
+    }
     news
 }
 

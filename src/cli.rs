@@ -222,13 +222,13 @@ impl Cli {
 impl Command {
     /// The configuration, looked at as closely as the command will use it.
     fn configuration(&self, layers: &Layers) -> Result<Config, ConfigErrors> {
-        let serves_or_acts = match self {
+        let serves_or_acts = matches!(
+            self,
             Self::Serve(_)
-            | Self::Operator(_)
-            | Self::Failures(FailuresCommand::Replay { .. })
-            | Self::Payments(payments::PaymentsCommand::Reconcile(_)) => true,
-            _ => false,
-        };
+                | Self::Operator(_)
+                | Self::Failures(FailuresCommand::Replay { .. })
+                | Self::Payments(payments::PaymentsCommand::Reconcile(_))
+        );
         if serves_or_acts { checked(layers) } else { layers.config() }
     }
 
@@ -236,7 +236,7 @@ impl Command {
     async fn run(self, config: Config) -> anyhow::Result<ExitCode> {
         init_logging(&config.log)?;
         match self {
-            Self::Serve(_) => serve(config).await,
+            Self::Serve(_) => Box::pin(serve(config)).await,
             Self::Migrate => migrate(config).await,
             Self::Status => {
                 let clock = Clock::system();
@@ -246,8 +246,8 @@ impl Command {
                 print(&report?)
             }
             Self::Operator(OperatorCommand::Create(options)) => create_operator(config, options).await,
-            Self::Failures(command) => failures(config, command).await,
-            Self::Payments(command) => payments::run(config, command).await,
+            Self::Failures(command) => Box::pin(failures(config, command)).await,
+            Self::Payments(command) => Box::pin(payments::run(config, command)).await,
             Self::Demo(options) => demo(config, options).await,
             Self::Bench(options) => bench(options).await,
             Self::Schema | Self::Documents { .. } | Self::Config(_) => anyhow::bail!("not part of this build"),

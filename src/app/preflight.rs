@@ -59,7 +59,7 @@ fn object_to_payments(config: &config::Payments, object: &mut impl FnMut(&[&'sta
             object(&[source.key()], error.to_string());
         }
     };
-    let texts = [&private, &public].map(|source| source.read());
+    let texts = [&private, &public].map(KeySource::read);
     if let Ok(text) = &texts[0] {
         judge(&private, alipay::SigningKey::parse(text).map(drop));
     }

@@ -198,8 +198,8 @@ async fn interrupted() -> std::io::Result<()> {
 
 /// Where the shop is, and who can come in.
 fn entrance(options: &Options, password: &str, gateway: Option<&Gateway>) -> String {
-    let pages: String =
-        options.addresses.iter().map(|address| format!("\nGraphiQL  http://{address}/graphiql\n")).collect();
+    let page = |address| format!("\nGraphiQL  http://{address}/graphiql\n");
+    let pages = options.addresses.iter().map(page).collect::<Vec<_>>().concat();
     let paying = match gateway {
         Some(gateway) => format!(
             "paying    orderPay (the tab Pay): open its redirectUrl and press Pay, or pay with points\n\

@@ -61,8 +61,19 @@ struct Queue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum News {
     Decided(TicketId),
-    /// The buyer is free; the units are for sale again if so, and if `None`, when the sale sells refunded ones again.
-    Ended(TicketId, UserId, Option<bool>),
+    /// The buyer is free.
+    Ended(TicketId, UserId, Units),
+}
+
+/// What becomes of the units of an ended ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Units {
+    /// They are for sale again.
+    Restocked,
+    /// They are gone, or never existed.
+    Gone,
+    /// They are for sale again if the sale sells refunded units again.
+    AsTheSaleSays,
 }
 
 /// The fields of a result that matter here.
@@ -143,11 +154,12 @@ impl GateNews {
         for news in piece {
             match *news {
                 News::Decided(ticket) => decided.push(ticket),
-                News::Ended(ticket, buyer, restock) => {
-                    let restock = match restock {
-                        Some(restock) => restock,
+                News::Ended(ticket, buyer, units) => {
+                    let restock = match units {
+                        Units::Restocked => true,
+                        Units::Gone => false,
                         // It never changes once the sale is published.
-                        None => {
+                        Units::AsTheSaleSays => {
                             self.sales.find_offer(ticket.sale).await?.is_some_and(|offer| offer.sale.returns_on_refund)
                         }
                     };
@@ -227,25 +239,25 @@ fn news_of(payload: &[u8]) -> Vec<News> {
         if event.version == Ticket::DECIDED {
             news.push(News::Decided(ticket));
         }
-        if let Some(restock) = end_of(state) {
-            news.push(News::Ended(ticket, buyer, restock));
+        if let Some(units) = end_of(state) {
+            news.push(News::Ended(ticket, buyer, units));
         }
     }
     news
 }
 
-/// Whether the ticket's buyer is free, and what becomes of its units (see [`News::Ended`]).
-const fn end_of(state: OrderState) -> Option<Option<bool>> {
+/// What becomes of the ticket's units; `None` while its buyer holds them.
+const fn end_of(state: OrderState) -> Option<Units> {
     match state {
         OrderState::AwaitingPayment | OrderState::Paid | OrderState::Refunding => None,
         // The gate had promised a unit that does not exist.
-        OrderState::RefusedSoldOut => Some(Some(false)),
-        OrderState::Refunded => Some(None),
+        OrderState::RefusedSoldOut => Some(Units::Gone),
+        OrderState::Refunded => Some(Units::AsTheSaleSays),
         OrderState::Cancelled
         | OrderState::Expired
         | OrderState::RefusedAlreadyBought
         | OrderState::RefusedSaleEnded
-        | OrderState::Voided => Some(Some(true)),
+        | OrderState::Voided => Some(Units::Restocked),
     }
 }
 

@@ -42,7 +42,9 @@ pub async fn run(orders: &Orders, broker: &dyn Broker, node: &str, rng: &Rng, me
             }
             Err(error) => return Err(error.into()),
         };
-        messages.iter().for_each(|message| pass_on(orders, message));
+        for message in &messages {
+            pass_on(orders, message);
+        }
         if let Some(last) = messages.last() {
             consumer.ack(last.position).await?;
         }

@@ -104,7 +104,7 @@ pub enum Cancelled {
     /// It was not paid, and is closed.
     Closed,
     /// It was paid, and all of it went back.
-    Refunded(Refunded),
+    Refunded(Box<Refunded>),
     /// It was closed before.
     Already,
 }
@@ -241,7 +241,7 @@ impl Trades {
             }
             Status::TradeSuccess => {
                 let refunded = trade.give_back(trade.out_trade_no.clone(), trade.total, now);
-                Ok((trade.clone(), Cancelled::Refunded(refunded)))
+                Ok((trade.clone(), Cancelled::Refunded(Box::new(refunded))))
             }
         }
     }

@@ -263,7 +263,7 @@ impl Manager {
     async fn connect_in_the_end(&self) -> Lent {
         let mut backoff = Backoff::new(self.rng.clone(), FIRST_WAIT.min(self.longest_wait), self.longest_wait);
         loop {
-            let connecting = guarded("redis-link", self.try_connect()).await;
+            let connecting = guarded("redis-link", Box::pin(self.try_connect())).await;
             match connecting.unwrap_or_else(|| Err(ConnectError::Unreachable("connecting panicked".to_owned()))) {
                 Ok(lent) => {
                     self.breaker.works();
@@ -289,7 +289,7 @@ impl ManageConnection for Manager {
     /// Ends when there is a connection, or the pool is gone.
     async fn connect(&self) -> Result<Lent, ConnectError> {
         let gone = || ConnectError::Unreachable(closed_error().0);
-        self.closed.run_until_cancelled(self.connect_in_the_end()).await.ok_or_else(gone)
+        Box::pin(self.closed.run_until_cancelled(self.connect_in_the_end())).await.ok_or_else(gone)
     }
 
     async fn is_valid(&self, lent: &mut Lent) -> Result<(), ConnectError> {

@@ -40,6 +40,7 @@ pub struct Ending {
 }
 
 /// The messages of one socket.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of one socket, not the states of one machine")]
 pub struct Line {
     edge: Edge,
     socket: WebSocket,

@@ -1,5 +1,5 @@
 //! `graphql-ws`, the protocol of the library `subscriptions-transport-ws`, for clients that know no other: Apollo's older ones on
-//! phones, and PyPI `gql`, which offers it first. `async-graphql-axum` speaks it; this edge is its executor.
+//! phones, and `gql` for Python, which offers it first. `async-graphql-axum` speaks it; this edge is its executor.
 //!
 //! What that adapter has no limits for is held around it by [`Line`], through which all of its messages go: the time to begin, pings,
 //! stalled writes, the second look at tokens, shutdown. A write that waits keeps it from reading and from asking its operations, so

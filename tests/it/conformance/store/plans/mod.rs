@@ -94,7 +94,7 @@ async fn recorded(place: &Place, bulk: &str) -> (Vec<Statement>, Vec<Site>) {
     let mut once = BTreeMap::new();
     for statement in all {
         let begins = |word: &&str| statement.sql.trim_start().to_uppercase().starts_with(*word);
-        if ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].iter().any(|word| begins(&word)) {
+        if ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].iter().any(begins) {
             once.entry((origin(&statement, &sites), statement.sql.clone())).or_insert(statement);
         }
     }
