@@ -142,8 +142,7 @@ impl Metrics {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Process));
         let mut add = Instruments(registry.sub_registry_with_prefix("doorbuster"));
-        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        add.0.register("build", "The program that is running", version);
+        add.0.register("build", "The program that is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         add.0.register("log_lines_lost", "Log lines of the process that could not be written", super::output::lost());
         let tickets = Histogram::new(exponential_buckets(1.0, 2.0, 14));
         Self(Arc::new(Inner {
