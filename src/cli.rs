@@ -18,7 +18,7 @@ use crate::broker::Broker;
 use crate::config::{self, Config, ConfigErrors, Flag, Layers, Sources};
 use crate::demo;
 use crate::kernel::{Clock, Rng};
-use crate::lifecycle::{Shutdown, allow_open_files};
+use crate::lifecycle::{Shutdown, Signals, allow_open_files};
 use crate::store::Database;
 use crate::telemetry::{self, init_logging, say};
 
@@ -183,6 +183,8 @@ pub struct Bench {
 impl Cli {
     /// Runs the command and returns the exit code: 0 done, 1 it failed, 2 the command line is wrong (by clap).
     pub async fn run(self) -> anyhow::Result<ExitCode> {
+        // Reading the settings takes a moment, and a signal may come in it.
+        let signals = matches!(self.command, Command::Serve(_)).then(Signals::hold).transpose()?;
         let layers = Layers::read(&self.sources());
         match self.command {
             Command::Config(command) => config_command(&command, &layers),
@@ -192,7 +194,7 @@ impl Cli {
             }
             command => match command.configuration(&layers) {
                 // Of all commands together the future is too large for the stack of those who call.
-                Ok(config) => Box::pin(command.run(config)).await,
+                Ok(config) => Box::pin(command.run(config, signals)).await,
                 Err(errors) => Ok(refuse(&errors)),
             },
         }
@@ -255,9 +257,11 @@ impl Command {
     }
 }
 
-async fn serve(mut config: Config) -> anyhow::Result<ExitCode> {
+async fn serve(mut config: Config, signals: Option<Signals>) -> anyhow::Result<ExitCode> {
     let shutdown = Shutdown::new();
-    shutdown.obey_signals(*config.server.shutdown_timeout)?;
+    if let Some(signals) = signals {
+        shutdown.obey(signals, *config.server.shutdown_timeout);
+    }
     // Before anything is migrated; nobody can connect yet.
     let addresses = Reserved::take(&config.server)?;
     config.store.server = format!("listening on {}", config.server.listen);

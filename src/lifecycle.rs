@@ -54,6 +54,23 @@ const SIGNALS: &[(Signal, &str)] = &[
 /// that closes sends SIGHUP, and so does its shell; systemd may send SIGHUP right after SIGTERM.
 const INSISTENT: [&str; 3] = ["SIGINT", "SIGTERM", "SIGQUIT"];
 
+/// Signals that would end the process and are held back, until [`Shutdown::obey`] is given them.
+pub struct Signals(Vec<(tokio::signal::unix::Signal, &'static str)>);
+
+impl Signals {
+    /// Holds them from now on. To be called first of all: what comes before ends the process. SIGHUP is left alone where it was
+    /// ignored before (`nohup`). Must be called inside a tokio runtime.
+    pub fn hold() -> std::io::Result<Self> {
+        let held = SIGNALS.iter().filter(|(number, _)| *number != Signal::HUP || !is_ignored(*number));
+        let held = held.map(|(number, name)| Ok((signal(SignalKind::from_raw(number.as_raw()))?, *name)));
+        let held = held.collect::<std::io::Result<Vec<_>>>()?;
+        // A file that must not grow any further is an error of whoever writes to it, like a full disk. Handled once, the signal
+        // stays so.
+        drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
+        Ok(Self(held))
+    }
+}
+
 /// The two steps of a shutdown. Cheap to clone; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
@@ -88,22 +105,16 @@ impl Shutdown {
         self.hard.cancel();
     }
 
-    /// Obeys signals from now on, in a task of its own: the first begins the shutdown; another SIGINT, SIGTERM or SIGQUIT, or
-    /// `timeout` after the beginning, forces it. SIGHUP is left alone where it was ignored before (`nohup`).
-    pub fn obey_signals(&self, timeout: Duration) -> std::io::Result<()> {
-        let obeyed = SIGNALS.iter().filter(|(number, _)| *number != Signal::HUP || !is_ignored(*number));
-        let heard = obeyed.map(|(number, name)| Ok((signal(SignalKind::from_raw(number.as_raw()))?, *name)));
-        let mut heard = heard.collect::<std::io::Result<Vec<_>>>()?;
-        // A file that must not grow any further is an error of whoever writes to it, like a full disk. Handled once, the signal
-        // stays so.
-        drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
+    /// Obeys the signals, in a task of its own: the first begins the shutdown; another SIGINT, SIGTERM or SIGQUIT, or
+    /// `timeout` after the beginning, forces it.
+    pub fn obey(&self, signals: Signals, timeout: Duration) {
+        let Signals(mut heard) = signals;
         let signals = stream::poll_fn(move |context| {
             let came =
                 heard.iter_mut().find_map(|(signal, name)| signal.poll_recv(context).is_ready().then_some(*name));
             came.map_or(Poll::Pending, |name| Poll::Ready(Some(name)))
         });
         tokio::spawn(self.clone().conduct(signals, timeout));
-        Ok(())
     }
 
     async fn conduct(self, mut signals: impl Stream<Item = &'static str> + Unpin, timeout: Duration) {
