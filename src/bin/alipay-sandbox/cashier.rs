@@ -11,12 +11,13 @@ use crate::trades::{Status, Trade};
 use crate::{Sandbox, notify};
 
 /// The card fits a phone of 320 px: its padding is part of its width.
-const STYLE: &str = "*{box-sizing:border-box}body{font:16px/1.5 system-ui,sans-serif;background:#eef2f7;color:#1b2733;margin:0;display:grid;\
-place-items:center;min-height:100vh}main{background:#fff;border-radius:12px;box-shadow:0 6px 30px #0b2a4a1f;padding:32px;\
+const STYLE: &str = "*{box-sizing:border-box}body{font:16px/1.5 system-ui,sans-serif;background:#eef2f7;color:#1b2733;margin:0;\
+display:grid;place-items:center;min-height:100vh}main{background:#fff;border-radius:12px;box-shadow:0 6px 30px #0b2a4a1f;padding:32px;\
 width:min(484px,100vw - 24px);margin:12px}h1{font-size:15px;color:#1677ff;margin:0 0 20px;letter-spacing:.02em}p{margin:6px 0}\
 .amount{font-size:40px;font-weight:650;margin:4px 0 12px}.dim{color:#66788a;font-size:14px;overflow-wrap:anywhere}\
 button{font:inherit;width:100%;padding:12px;margin-top:10px;border-radius:8px;border:1px solid #c9d4e0;background:#fff;cursor:pointer}\
-button.pay{background:#1677ff;border-color:#1677ff;color:#fff;font-weight:600}a{color:#1677ff}button:focus-visible,a:focus-visible{outline:3px solid #9cc5ff}";
+button.pay{background:#1677ff;border-color:#1677ff;color:#fff;font-weight:600}a{color:#1677ff}\
+button:focus-visible,a:focus-visible{outline:3px solid #9cc5ff}";
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")

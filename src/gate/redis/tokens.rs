@@ -14,8 +14,8 @@ use crate::accounts::{Found, Kept, Life, Live, Role, SharedError, SharedTokens, 
 use crate::gate::GateError;
 use crate::kernel::{Timestamp, UserId};
 
-/// What the nodes of the distributed profile know of tokens, over the connections for all but admissions. A look-up that finds the queue full is
-/// answered with an error at once, and so is everything while there is no connection.
+/// What the nodes of the distributed profile know of tokens, over the connections for all but admissions. A look-up that finds the queue
+/// full is answered with an error at once, and so is everything while there is no connection.
 pub struct RedisTokens {
     gate: RedisGate,
     queue: mpsc::Sender<LookUp>,

@@ -19,8 +19,8 @@ pub struct OrderPayInput {
     pub order_id: ID,
     /// How to pay.
     pub method: PaymentMethod,
-    /// Chosen by the client for this one wish to pay: 8 to 64 of `A-Z a-z 0-9 _ -`. The same key gets the same payment for ever, and goes on
-    /// with one that was interrupted; a key whose attempt has ended, or that was used for something else, is refused.
+    /// Chosen by the client for this one wish to pay: 8 to 64 of `A-Z a-z 0-9 _ -`. The same key gets the same payment for ever, and goes
+    /// on with one that was interrupted; a key whose attempt has ended, or that was used for something else, is refused.
     pub idempotency_key: String,
     /// Where the browser should go after paying: a path on this server, or an address of the shop.
     pub return_url: Option<Url>,
