@@ -100,44 +100,36 @@ async fn whoever_hears_of_a_cancellation_can_buy_again_at_once() {
     }
 }
 
-/// With it the first turn of every background task panics, and each goes on.
+/// With `tasks.panic_once` the first turn of each background task panics, and each goes on.
 #[cfg(feature = "sabotage")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tasks_that_panic_once_go_on() {
-    use super::scenario::Scenario;
-    let scenario = Scenario { sabotage: Some("tasks.panic_once"), calm: false, ..Scenario::default() };
-    let outcome = scenario.run().await;
-    assert_eq!(outcome.faults(), "");
-    let counts = &outcome.report.counts;
-    assert!(counts.orders >= 50 && counts.pushes >= 50 && counts.fully_sold == 2, "{counts:?}");
-}
-
-/// The same on the servers of many nodes.
-#[cfg(feature = "sabotage")]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tasks_for_many_nodes_that_panic_once_go_on() {
     use doorbuster::demo::server::Launch;
-    let folder = tempfile::tempdir().unwrap();
     let program = std::env::var_os("DOORBUSTER_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_doorbuster").into());
     let cluster = Cluster::fresh("").await;
-    let mut launch = Launch::new(std::path::Path::new(&program), folder.path()).unwrap();
-    for (key, value) in cluster.settings() {
-        launch = launch.set(key, &value);
+    let everywhere = ["socket-wheel", "load-limit", "login-events"];
+    let embedded = (Vec::new(), ["broker-journal", "broker-journal-job"]);
+    let distributed = (cluster.settings(), ["redis-link", "pulsar-lane"]);
+    for (settings, own) in [embedded, distributed] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut launch = Launch::new(std::path::Path::new(&program), folder.path()).unwrap();
+        for (key, value) in settings {
+            launch = launch.set(key, &value);
+        }
+        launch.environment.push(("DOORBUSTER_SABOTAGE".into(), "tasks.panic_once".into()));
+        let node = launch.start(Duration::from_secs(60)).await.unwrap();
+        let front = crate::support::Front::at(launch.address);
+        let buyer = front.buyer("alice").await;
+        for task in everywhere.into_iter().chain(own) {
+            let line = format!("doorbuster_task_panics_total{{task=\"{task}\"}} 1");
+            until(task, async || {
+                let metrics = reqwest::get(format!("http://{}/metrics", launch.address)).await.unwrap();
+                metrics.text().await.unwrap().contains(&line)
+            })
+            .await;
+        }
+        let who = front.data(Some(&buyer), "{ viewer { user { username } } }", json!({})).await;
+        assert_eq!(who["viewer"]["user"]["username"], "alice");
+        assert!(node.stop(Duration::from_secs(30)).await.unwrap());
     }
-    launch.environment.push(("DOORBUSTER_SABOTAGE".into(), "tasks.panic_once".into()));
-    let node = launch.start(Duration::from_secs(60)).await.unwrap();
-    let front = crate::support::Front::at(launch.address);
-    let buyer = front.buyer("alice").await;
-    let panicked = async |task: &str| {
-        let text = reqwest::get(format!("http://{}/metrics", launch.address)).await.unwrap().text().await.unwrap();
-        text.contains(&format!("doorbuster_task_panics_total{{task=\"{task}\"}} 1"))
-    };
-    for task in ["redis-link", "token-look-ups", "socket-wheel", "load-limit"] {
-        until(task, async || {
-            front.data(Some(&buyer), "{ viewer { user { username } } }", json!({})).await;
-            panicked(task).await
-        })
-        .await;
-    }
-    assert!(node.stop(Duration::from_secs(30)).await.unwrap());
 }
