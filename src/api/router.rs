@@ -270,7 +270,10 @@ impl AsyncRead for Counted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        self.heads.look(&mut buffer.filled_mut()[before..]);
+        // What does not fit is not needed: a head that long is refused for its length.
+        if self.heads.look(&mut buffer.filled_mut()[before..]) && buffer.remaining() >= heads::END.len() {
+            buffer.put_slice(heads::END);
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -6,7 +6,7 @@ export const name = 'subscriptions-transport-ws'
 export const transport = 'graphql-ws'
 
 export function connect({ ws, token }) {
-  const options = { reconnect: true, minTimeout: 100, connectionParams: { authorization: `Bearer ${token}` } }
+  const options = { reconnect: true, connectionParams: { authorization: `Bearer ${token}` } }
   const client = new SubscriptionClient(ws, options, WebSocket)
   const watch = (query, variables, next) =>
     new Promise((resolve, reject) => {

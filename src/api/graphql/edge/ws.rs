@@ -53,9 +53,7 @@ pub async fn handshake(edge: &Edge, parts: &mut Parts, address: IpAddr, request_
         Err(refusal) => return edge.refuse(&refusal, None),
     };
     let config = &edge.0.config;
-    let protocol = upgrade
-        .requested_protocols()
-        .find_map(|name| [PROTOCOL, old::PROTOCOL].into_iter().find(|known| name == known));
+    let protocol = chosen(parts);
     upgrade = upgrade
         .protocols(protocol)
         .read_buffer_size(READ_BUFFER)
@@ -72,6 +70,13 @@ pub async fn handshake(edge: &Edge, parts: &mut Parts, address: IpAddr, request_
         }
         drop(alive);
     })
+}
+
+/// The first protocol that the client offers and that is known here. The extractor has them in alphabetical order.
+fn chosen(parts: &Parts) -> Option<&'static str> {
+    let lines = parts.headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|line| line.to_str().ok());
+    let mut offered = lines.flat_map(|line| line.split(',')).map(str::trim);
+    offered.find_map(|name| [PROTOCOL, old::PROTOCOL].into_iter().find(|known| *known == name))
 }
 
 /// What is wrong with the handshake by RFC 6455, section 4.2.1, as far as nobody else looks.
