@@ -351,7 +351,7 @@ async fn who_queries_too_often_on_all_nodes_together_is_refused_in_the_end() {
 /// The topic of one partition is sealed behind the node's back, so that nothing can be stored in it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partition_that_stores_nothing_stops_its_own_sales_only() {
-    let cluster = Cluster(FreshDatabase::create().await, "");
+    let cluster = Cluster(FreshDatabase::create().await, "[orders]\npending_after = \"20s\"\n");
     let one = cluster.node_set("one", &redis(), "", "publish_timeout = \"12s\"\nin_flight = 1").await;
     let partition = |sale: &str| partition_for(&sale.parse::<SaleId>().unwrap().to_bytes(), 2);
     let broken = one.sale(&Terms::default()).await;
