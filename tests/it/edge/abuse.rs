@@ -120,7 +120,7 @@ async fn variables_of_wrong_types_and_unknown_operations_are_refused() {
     }
     let null = r#"{"query":"query($n:Int=1){double(n:$n)}","variables":{"n":null}}"#;
     let answer = exchange(&server, &json(null.as_bytes())).await;
-    assert!(answer.contains("BAD_USER_INPUT") && answer.ends_with("\"data\":null}"), "{answer}");
+    assert!(answer.contains("BAD_USER_INPUT") && !answer.contains("\"double\":"), "{answer}");
     let answer =
         exchange(&server, &json(format!("{{\"query\":\"{{ {} }} }}\"}}", "double ".repeat(1000)).as_bytes())).await;
     assert!(answer.contains("GRAPHQL_PARSE_FAILED") && answer.len() < 1000, "an echo: {answer}");
