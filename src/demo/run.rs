@@ -116,6 +116,7 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     let mut money = payers::pay(till, &db, &history).await?;
     money.bill_agrees = gateway.as_ref().map(|_| bill_agrees(launch)).transpose()?;
     let facts = settle(&db, &history, SETTLE_WITHIN).await?;
+    db.close().await;
     let return_grace = if options.profile.is_empty() { RETURN_GRACE } else { RETURN_GRACE_OF_MANY };
     let evidence = Evidence { history: &history, facts: &facts, settled: true, calm: options.kills == 0, return_grace };
     let mut verdict = Verdict::of(evidence, sale, &tally);
