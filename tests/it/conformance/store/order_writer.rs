@@ -192,6 +192,8 @@ async fn nothing_is_acknowledged_before_it_has_an_outcome(place: Place) {
                 desk.is_done().await
             };
             desk.write_until("done", mended).await;
+            // Where the writer needed fewer calls than that.
+            lost |= trouble.heal();
             let mut states = Vec::new();
             for ticket in &tickets {
                 states.push(desk.state(ticket).await);
@@ -201,7 +203,6 @@ async fn nothing_is_acknowledged_before_it_has_an_outcome(place: Place) {
             let parked: Vec<_> = desk.parked().await.iter().flat_map(tickets_in).collect();
             assert!(parked.contains(&tickets[1]), "lost after {after} calls, deaf: {deaf}");
             if !lost {
-                trouble.heal();
                 assert!(after > 5, "{after}");
                 break;
             }
@@ -225,11 +226,11 @@ async fn a_database_that_is_away_parks_nothing(place: Place) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_is_too_slow_gets_through_in_parts() {
-    let place = Place::postgres_with(|config| config.store.work_timeout = Span(Duration::from_secs(1))).await;
+    let place = Place::postgres_with(|config| config.store.work_timeout = Span(Duration::from_secs(4))).await;
     let desk = Desk::open(place).await;
-    // A hundred of these take three times as long as a transaction may.
+    // A hundred of these take more than twice as long as a transaction may.
     let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
-                    $$ BEGIN PERFORM pg_sleep(0.03); RETURN NEW; END $$;
+                    $$ BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END $$;
                 CREATE TRIGGER slow BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION slow()";
     desk.place.execute(slow).await;
     desk.publish(desk.tickets(0, 100).await).await;
