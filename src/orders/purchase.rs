@@ -146,9 +146,11 @@ impl Orders {
         attempt: Attempt,
     ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
         let refusal = match decision {
-            Decision::Admitted { ticket, at } => return self.publish(ticket, at, attempt).await.map(Ok),
+            Decision::Admitted { ticket, at } => {
+                return Ok(self.publish(ticket, at, attempt).await?.ok_or(PurchaseRefusal::TryLater));
+            }
             Decision::Replayed { ticket, at: Some(at), pending: true } => {
-                return self.promised(ticket, at, attempt).await.map(Ok);
+                return Ok(self.promised(ticket, at, attempt).await?.ok_or(PurchaseRefusal::TryLater));
             }
             Decision::Replayed { ticket, .. } => {
                 let known = self.ticket_of_buyer(attempt.buyer, ticket).await?;
@@ -168,46 +170,47 @@ impl Orders {
         Ok(Err(refusal))
     }
 
-    /// A ticket that is pending in the gate, once it may be shown: decided already, or stored by the broker.
+    /// A ticket that is pending in the gate, once it may be shown: decided already, or stored by the broker. `None` when the
+    /// sale was closed meanwhile.
     pub(super) async fn promised(
         &self,
         ticket: TicketId,
         at: Timestamp,
         attempt: Attempt,
-    ) -> Result<Ticket, OrdersError> {
+    ) -> Result<Option<Ticket>, OrdersError> {
         // The gate hears of a decision a moment after the buyer may have seen it. Without a database it waits still.
         if let Ok(Some(order)) = self.find(ticket).await {
-            return Ok(Ticket::decided(order));
+            return Ok(Some(Ticket::decided(order)));
         }
         self.publish(ticket, at, attempt).await
     }
 
     /// Promises only after the broker's receipt. The ticket is pending in the gate from before, so nothing is lost when this
     /// fails or the buyer hangs up: reconciliation publishes it again.
-    async fn publish(&self, ticket: TicketId, at: Timestamp, attempt: Attempt) -> Result<Ticket, OrdersError> {
+    async fn publish(&self, ticket: TicketId, at: Timestamp, attempt: Attempt) -> Result<Option<Ticket>, OrdersError> {
         let (buyer, key, quantity) = (attempt.buyer, attempt.key.clone(), attempt.quantity);
         let sent = Instant::now();
         self.0.publisher.publish(OrderRequest { ticket, buyer, key, quantity, at }).await?;
         self.0.metrics.broker_publish.get(Topic::OrderRequests.name()).record(sent.elapsed());
-        self.still_admitted(ticket, &attempt).await?;
+        if !self.still_admitted(ticket, &attempt).await? {
+            return Ok(None);
+        }
         #[cfg(feature = "sabotage")]
         crate::kernel::sabotage::pause("purchase.slow_answer").await;
-        Ok(Ticket { id: ticket, buyer, quantity, created_at: at, decision: None })
+        Ok(Some(Ticket { id: ticket, buyer, quantity, created_at: at, decision: None }))
     }
 
     /// Asks the gate once more, after the broker's receipt: another node may have closed and rebuilt it since the admission,
     /// without this ticket, which was not in the broker yet. The order writer then voids it, and its key gets another ticket,
     /// so nobody may be told of this one. While the gate still knows it, each later rebuild finds it in the broker.
-    async fn still_admitted(&self, ticket: TicketId, attempt: &Attempt) -> Result<(), OrdersError> {
+    async fn still_admitted(&self, ticket: TicketId, attempt: &Attempt) -> Result<bool, OrdersError> {
         #[cfg(feature = "sabotage")]
         if crate::kernel::sabotage::active("purchase.trust_the_admission") {
-            return Ok(());
+            return Ok(true);
         }
-        let unknown = |reason: &str| OrdersError::Gate(GateError(reason.to_owned()));
         match self.0.coalescer.admit(ticket.sale, SaleVersion::of_epoch(ticket.epoch), attempt).await {
-            Ok(Decision::Replayed { ticket: known, .. }) if known == ticket => Ok(()),
-            Ok(_) => Err(unknown("the sale was closed before its ticket was stored")),
-            Err(AdmitError::Busy) => Err(unknown("too many purchases are waiting")),
+            Ok(decision) => Ok(matches!(decision, Decision::Replayed { ticket: known, .. } if known == ticket)),
+            Err(AdmitError::Busy) => Err(OrdersError::Gate(GateError("too many purchases are waiting".to_owned()))),
             Err(AdmitError::Unavailable(error)) => Err(OrdersError::Gate(error)),
         }
     }

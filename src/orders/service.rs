@@ -167,7 +167,11 @@ impl Orders {
     pub async fn ticket_in_sale(&self, buyer: UserId, sale: SaleId) -> Result<Option<Ticket>, OrdersError> {
         let away = match self.0.gate.find_pending_of(sale, buyer).await {
             Ok(Some(PendingTicket { ticket, buyer, key, quantity, at })) => {
-                return self.promised(ticket, at, Attempt { buyer, key, quantity }).await.map(Some);
+                let attempt = Attempt { buyer, key, quantity };
+                if let Some(ticket) = self.promised(ticket, at, attempt).await? {
+                    return Ok(Some(ticket));
+                }
+                None
             }
             Ok(None) => None,
             Err(error) => Some(error),
