@@ -41,7 +41,7 @@ pub struct Accounts {
     pub background_queue: usize,
     /// Wrong passwords per minute for one account from one network, or from one device that is known to it; 0 lifts the limit.
     #[schemars(range(min = 0, max = 1_000_000))]
-    pub wrong_passwords_per_minute: u32,
+    pub sign_ins_per_account_per_minute: u32,
     /// Wrong passwords per minute for one account from all devices that are not known to it; 0 lifts the limit.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub wrong_passwords_of_strangers_per_minute: u32,

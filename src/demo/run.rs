@@ -154,7 +154,7 @@ fn prepare(options: &Options) -> anyhow::Result<Vec<Launch>> {
         .set("accounts.hash_memory", "64KiB")
         .set("accounts.hash_passes", "1")
         .set("accounts.hash_queue", "1000")
-        .set("accounts.wrong_passwords_per_minute", "0")
+        .set("accounts.sign_ins_per_account_per_minute", "0")
         .set("accounts.attempts_per_address_per_minute", "0")
         .set("points.welcome", WELCOME);
     launch.settings.extend(options.profile.iter().cloned());

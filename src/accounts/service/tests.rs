@@ -138,7 +138,7 @@ async fn a_sign_in_strengthens_a_weak_hash() {
 
 #[tokio::test]
 async fn an_account_is_throttled_whether_it_exists_or_not() {
-    let shop = Shop::with(|config| config.wrong_passwords_per_minute = 3).await;
+    let shop = Shop::with(|config| config.sign_ins_per_account_per_minute = 3).await;
     shop.sign_up("alice").await;
     for name in ["alice", "nobody"] {
         for spelling in [name, &name.to_uppercase(), name] {
@@ -153,7 +153,7 @@ async fn an_account_is_throttled_whether_it_exists_or_not() {
 #[tokio::test]
 async fn strangers_who_guess_do_not_keep_the_owner_out() {
     let shop = Shop::with(|config| {
-        config.wrong_passwords_per_minute = 3;
+        config.sign_ins_per_account_per_minute = 3;
         config.wrong_passwords_of_strangers_per_minute = 7;
     })
     .await;

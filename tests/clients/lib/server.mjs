@@ -15,7 +15,7 @@ const OPERATOR = { username: 'operator', password: 'password123' }
 const SETTINGS = [
   'accounts.hash_memory=8KiB',
   'accounts.hash_passes=1',
-  'accounts.wrong_passwords_per_minute=0',
+  'accounts.sign_ins_per_account_per_minute=0',
   'accounts.attempts_per_address_per_minute=0',
 ]
 

@@ -29,7 +29,7 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 const SETTINGS: &[(&str, &str)] = &[
     ("accounts.hash_memory", "8KiB"),
     ("accounts.hash_passes", "1"),
-    ("accounts.wrong_passwords_per_minute", "0"),
+    ("accounts.sign_ins_per_account_per_minute", "0"),
     ("accounts.attempts_per_address_per_minute", "0"),
     // As much as a server can tell, for the test that looks for secrets in it.
     ("log.filter", "info,pulsar=error,doorbuster=trace,hyper_util=debug,reqwest=debug,hyper=debug"),

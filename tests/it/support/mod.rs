@@ -67,7 +67,7 @@ impl Default for Terms {
 fn config(store: &str, extra: &str) -> Config {
     let text = format!(
         "[store]\nurl = \"{store}\"\n[accounts]\nhash_memory = \"8KiB\"\nhash_passes = 1\n\
-         wrong_passwords_per_minute = 0\nattempts_per_address_per_minute = 0\n{extra}"
+         sign_ins_per_account_per_minute = 0\nattempts_per_address_per_minute = 0\n{extra}"
     );
     let mut config = Config::from_toml(&text).unwrap();
     config.server.linger = doorbuster::config::Span(Duration::ZERO);

@@ -187,7 +187,7 @@ async fn a_token_that_goes_into_a_cookie_is_not_in_the_answer() {
 
 #[tokio::test]
 async fn too_many_attempts_are_told_when_to_come_again() {
-    let shop = Shop::with(|config| config.wrong_passwords_per_minute = 1).await;
+    let shop = Shop::with(|config| config.sign_ins_per_account_per_minute = 1).await;
     // There is no such user.
     shop.send(None, &sign_in("alice", PASSWORD)).await;
     let answer = shop.send(None, &sign_in("alice", PASSWORD)).await;
