@@ -235,10 +235,10 @@ impl Command {
     }
 
     /// Runs a command that needs the configuration.
-    async fn run(self, config: Config) -> anyhow::Result<ExitCode> {
+    async fn run(self, config: Config, signals: Option<Signals>) -> anyhow::Result<ExitCode> {
         init_logging(&config.log)?;
         match self {
-            Self::Serve(_) => Box::pin(serve(config)).await,
+            Self::Serve(_) => Box::pin(serve(config, signals)).await,
             Self::Migrate => migrate(config).await,
             Self::Status => {
                 let clock = Clock::system();
