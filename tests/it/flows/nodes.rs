@@ -364,7 +364,7 @@ async fn a_partition_that_stores_nothing_stops_its_own_sales_only() {
     let names: Vec<String> = (0..6).map(|n| format!("buyer{n}")).collect();
     let buyers = join_all(names.iter().map(|name| one.buyer(name))).await;
     for sale in [&broken, &healthy] {
-        buy(&one, &buyers[0], sale, "key-00001").await;
+        buy(&one, &buyers[0], sale, &format!("key-{sale}")).await;
     }
     let path = format!("order-requests-2-partition-{}/terminate", partition(&broken));
     let url = format!("{}/admin/v2/persistent/{}/trade/{path}", pulsar_admin(), cluster.0.name());
