@@ -102,11 +102,11 @@ impl SigningKey {
     }
 
     /// The signature of `message` in Base64, one line. Deterministic: the same message gives the same text.
-    pub fn sign(&self, message: &str) -> Result<String, SignError> {
+    pub fn sign(&self, message: &(impl AsRef<[u8]> + ?Sized)) -> Result<String, SignError> {
         let mut signature = vec![0; self.pair.public_modulus_len()];
         // The padding is deterministic; the source of randomness is part of the library's signature only.
         self.pair
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature)
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_ref(), &mut signature)
             .map_err(|_| SignError)?;
         Ok(BASE64.encode(&signature))
     }
@@ -178,10 +178,10 @@ impl VerifyingKey {
     }
 
     /// Whether `signature` (Base64, strictly) is this key's for `message`.
-    pub fn verifies(&self, message: &str, signature: &str) -> bool {
+    pub fn verifies(&self, message: &(impl AsRef<[u8]> + ?Sized), signature: &str) -> bool {
         BASE64
             .decode(signature.as_bytes())
-            .is_ok_and(|signature| self.parsed.verify_sig(message.as_bytes(), &signature).is_ok())
+            .is_ok_and(|signature| self.parsed.verify_sig(message.as_ref(), &signature).is_ok())
     }
 
     /// Whether the sandbox made it. A key in one line has lost its mark.

@@ -1,16 +1,20 @@
 //! Messages that come to us: notifications, and the browser on its way back.
 //!
-//! The rule is the vendor's "V1": everything but `sign` and `sign_type`, empty values left out. What the sender says about the
-//! algorithm is not believed: it is RSA2, or the message is refused. The parameters that were verified are those that are read.
+//! The rule is the vendor's "V1": everything but `sign` and `sign_type`. Whether empty values are signed depends on the age of the
+//! gateway's own library, so a signature counts with them or without; nothing reads them. What the sender says about the
+//! algorithm is not believed: it is RSA2, or the message is refused. The charset is the message's own: UTF-8 or GBK. The bytes that were
+//! verified are those that are read.
 
 use super::answers::trade_status;
 use super::merchant::Merchant;
-use super::wire::{Parameters, masked, parse_amount};
+use super::wire::{Parameters, RawParameters, masked, parse_amount};
 use crate::kernel::{Currency, Money};
 use crate::payments::gateway::{BadMessage, Notification, RefundFacts, Returned, TradeSnapshot};
 
 /// Bytes of a message at most.
 pub const MESSAGE_MAX: usize = 64 * 1024;
+/// Parameters that are not signed.
+const UNSIGNED: [&str; 2] = ["sign", "sign_type"];
 /// Parameters that name persons.
 const PERSONAL: &[&str] = &["buyer_id", "buyer_open_id", "buyer_logon_id", "buyer_user_id", "seller_email"];
 /// Parameters that say nothing without the signature, or too much of a person.
@@ -21,16 +25,17 @@ fn verified(merchant: &Merchant, form: &[u8]) -> Result<Parameters, BadMessage> 
     if form.is_empty() || form.len() > MESSAGE_MAX {
         return Err(BadMessage::Malformed);
     }
-    let parameters = Parameters::parse(form).map_err(|_| BadMessage::Malformed)?;
-    if !parameters.get("charset").is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8")) {
-        return Err(BadMessage::Malformed);
+    let raw = RawParameters::parse_all(&[form]).map_err(|_| BadMessage::Malformed)?;
+    let mut signed = vec![raw.canonical(&UNSIGNED, false)];
+    if raw.has_empty() {
+        signed.push(raw.canonical(&UNSIGNED, true));
     }
+    let parameters = raw.decode().map_err(|_| BadMessage::Malformed)?;
     if parameters.get("sign_type") != Some("RSA2") {
         return Err(BadMessage::Signature);
     }
     let sign = parameters.get("sign").ok_or(BadMessage::Signature)?;
-    let text = parameters.canonical(&["sign", "sign_type"]);
-    if !merchant.alipay_keys.iter().any(|key| key.verifies(&text, sign)) {
+    if !signed.iter().any(|text| merchant.alipay_keys.iter().any(|key| key.verifies(text, sign))) {
         return Err(BadMessage::Signature);
     }
     if parameters.get("app_id") != Some(&merchant.app_id) {

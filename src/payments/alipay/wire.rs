@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use encoding_rs::{Encoding, GB18030, GBK, UTF_8};
+use percent_encoding::percent_decode;
+
 use crate::kernel::{Currency, Money, Timestamp};
 
 /// Parameters that a message may have at most; the vendor's largest has about forty.
@@ -19,12 +22,97 @@ pub enum ParametersError {
     /// More than any genuine message has.
     #[error("too many parameters")]
     TooMany,
-    /// A value that is not UTF-8 once its escapes are undone.
-    #[error("a parameter is not UTF-8")]
+    /// A value that is not in the message's own charset once its escapes are undone, or a charset that is not the vendor's.
+    #[error("a parameter is not in the charset")]
     Encoding,
 }
 
-/// Parameters, each name once, sorted by its bytes. Empty values are as good as absent: nothing signs them.
+/// Parameters as they came, once their escapes are undone: bytes in the charset that the message itself names. What is signed are these
+/// bytes.
+#[derive(Debug)]
+pub struct RawParameters<'a>(Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>);
+
+impl<'a> RawParameters<'a> {
+    /// Reads several form-encoded texts (query and body) as one message.
+    pub fn parse_all(forms: &[&'a [u8]]) -> Result<Self, ParametersError> {
+        // Each notification, the forged ones too, comes through here: what needs no unescaping is not copied.
+        let mut all = Vec::with_capacity(32);
+        let pairs = forms.iter().flat_map(|form| form.split(|byte| *byte == b'&')).filter(|pair| !pair.is_empty());
+        for pair in pairs {
+            if all.len() == PARAMETERS_MAX {
+                return Err(ParametersError::TooMany);
+            }
+            let mut halves = pair.splitn(2, |byte| *byte == b'=');
+            let mut half = || unescaped(halves.next().unwrap_or_default());
+            all.push((half(), half()));
+        }
+        all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        if all.is_sorted_by(|(one, _), (other, _)| one < other) {
+            Ok(Self(all))
+        } else {
+            Err(ParametersError::Duplicate)
+        }
+    }
+
+    /// The bytes that are signed: `name=value` joined by `&`, not escaped, without the names in `except`. Implementations disagree on
+    /// whether empty values belong to it.
+    pub fn canonical(&self, except: &[&str], with_empty: bool) -> Vec<u8> {
+        let mut text = Vec::with_capacity(self.0.iter().map(|(name, value)| name.len() + value.len() + 2).sum());
+        let signed = |name: &[u8], value: &[u8]| {
+            !name.is_empty()
+                && (with_empty || !value.is_empty())
+                && !except.iter().any(|other| other.as_bytes() == name)
+        };
+        for (name, value) in self.0.iter().filter(|(name, value)| signed(name, value)) {
+            if !text.is_empty() {
+                text.push(b'&');
+            }
+            for part in [&**name, b"=", &**value] {
+                text.extend_from_slice(part);
+            }
+        }
+        text
+    }
+
+    /// Whether there is an empty value.
+    pub fn has_empty(&self) -> bool {
+        self.0.iter().any(|(_, value)| value.is_empty())
+    }
+
+    /// The parameters as texts, in the charset that they name themselves.
+    pub fn decode(self) -> Result<Parameters, ParametersError> {
+        let encoding = match self.0.iter().find(|(name, value)| **name == *b"charset" && !value.is_empty()) {
+            Some((_, label)) => Encoding::for_label(label).filter(|encoding| [UTF_8, GBK, GB18030].contains(encoding)),
+            None => Some(UTF_8),
+        };
+        let encoding = encoding.ok_or(ParametersError::Encoding)?;
+        let text = |bytes: Cow<'_, [u8]>| {
+            if encoding == UTF_8 {
+                return String::from_utf8(bytes.into_owned()).map_err(|_| ParametersError::Encoding);
+            }
+            let decoded = encoding.decode_without_bom_handling_and_without_replacement(&bytes);
+            decoded.map(Cow::into_owned).ok_or(ParametersError::Encoding)
+        };
+        let set = self.0.into_iter().filter(|(name, value)| !name.is_empty() && !value.is_empty());
+        let decoded = set.map(|(name, value)| Ok((text(name)?, text(value)?)));
+        let mut decoded = decoded.collect::<Result<Vec<_>, ParametersError>>()?;
+        // Names are compared as texts from here on.
+        decoded.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let unique = decoded.is_sorted_by(|(one, _), (other, _)| one < other);
+        if unique { Ok(Parameters(decoded)) } else { Err(ParametersError::Duplicate) }
+    }
+}
+
+/// Undoes the escapes of a form.
+fn unescaped(half: &[u8]) -> Cow<'_, [u8]> {
+    if !half.contains(&b'+') {
+        return percent_decode(half).into();
+    }
+    let spaced: Vec<u8> = half.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    Cow::Owned(percent_decode(&spaced).collect())
+}
+
+/// Parameters, each name once, sorted by its bytes. Empty values are as good as absent: nothing reads them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parameters(Vec<(String, String)>);
 
@@ -36,25 +124,7 @@ impl Parameters {
 
     /// Reads several texts (query and body) as one message.
     pub fn parse_all(forms: &[&[u8]]) -> Result<Self, ParametersError> {
-        // Each notification, the forged ones too, comes through here: names and values are copied once, in the order in which they stay.
-        let mut all: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::with_capacity(32);
-        for (name, value) in forms.iter().flat_map(|form| form_urlencoded::parse(form)) {
-            // What could not be decoded was replaced by this character, which no genuine message has.
-            if name.contains(char::REPLACEMENT_CHARACTER) || value.contains(char::REPLACEMENT_CHARACTER) {
-                return Err(ParametersError::Encoding);
-            }
-            if all.len() == PARAMETERS_MAX {
-                return Err(ParametersError::TooMany);
-            }
-            all.push((name, value));
-        }
-        all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        if all.is_sorted_by(|(one, _), (other, _)| one < other) {
-            let set = all.into_iter().filter(|(name, value)| !name.is_empty() && !value.is_empty());
-            Ok(Self(set.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
-        } else {
-            Err(ParametersError::Duplicate)
-        }
+        RawParameters::parse_all(forms)?.decode()
     }
 
     /// Sets a parameter; an empty value takes it away.

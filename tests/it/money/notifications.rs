@@ -3,7 +3,9 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::till::{FORM, Till, on_profiles};
+use doorbuster::payments::alipay::wire::RawParameters;
+
+use super::till::{Attempt, FORM, Till, on_profiles};
 use crate::support::alipay::signed;
 use crate::support::until;
 
@@ -74,13 +76,32 @@ async fn case_03_twenty_copies_at_once_have_one_effect(till: &Till) {
 async fn case_09_odd_characters_and_foreign_charsets(till: &Till) {
     let attempt = till.attempt().await;
     let genuine = till.genuine(&attempt);
-    assert!(!till.notify(&till.changed(&attempt, "charset", "GBK")).await, "signed, but not as we asked");
+    assert!(!till.notify(&till.changed(&attempt, "charset", "EUC-JP")).await, "no charset of this gateway");
     let text = genuine.encode(|_| true);
-    assert!(!till.notify_text(&format!("{text}&note=%C4%E3%BA%C3")).await, "GBK bytes are no UTF-8");
+    assert!(!till.notify_text(&format!("{text}&note=%C4%E3%BA%C3")).await, "GBK bytes that call themselves UTF-8");
     assert_eq!(till.status(&attempt).await, "AWAITING_PAYMENT");
     assert!(genuine.get("subject").unwrap().contains("灯 100% + \"quotes\" = & 🎉"));
-    assert!(till.notify(&till.changed(&attempt, "passback_params", "a=1&b=2%26\u{1f389}+'<\"")).await);
+    assert!(till.notify(&till.changed(&attempt, "passback_params", "a=1&b=2%26\u{1f389}\u{fffd}+'<\"")).await);
     till.until(&attempt, "PAID").await;
+    let other = till.attempt().await;
+    assert!(till.notify_text(&in_gbk(till, &other)).await);
+    till.until(&other, "PAID").await;
+}
+
+/// A genuine notification in GBK, whose signature takes an empty value along.
+fn in_gbk(till: &Till, attempt: &Attempt) -> String {
+    let mut notice = till.sandbox.notice(&attempt.number, "9.90");
+    for (name, value) in [("charset", "GBK"), ("subject", "台灯"), ("sign_type", "RSA2")] {
+        notice.set(name, value);
+    }
+    let form = form_urlencoded::Serializer::new(String::new())
+        .encoding_override(Some(&|text| encoding_rs::GBK.encode(text).0))
+        .extend_pairs(notice.iter().chain([("body", "")]))
+        .finish();
+    assert!(form.contains("%CC%A8%B5%C6"), "{form}");
+    let content = RawParameters::parse_all(&[form.as_bytes()]).unwrap().canonical(&["sign", "sign_type"], true);
+    let sign = till.key().sign(&content).unwrap();
+    format!("{form}&sign={}", form_urlencoded::byte_serialize(sign.as_bytes()).collect::<String>())
 }
 
 async fn case_10_bodies_that_are_no_notification(till: &Till) {
