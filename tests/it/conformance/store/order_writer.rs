@@ -226,16 +226,16 @@ async fn a_database_that_is_away_parks_nothing(place: Place) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_is_too_slow_gets_through_in_parts() {
-    let place = Place::postgres_with(|config| config.store.work_timeout = Span(Duration::from_secs(4))).await;
+    let place = Place::postgres_with(|config| config.store.work_timeout = Span(Duration::from_secs(3))).await;
     let desk = Desk::open(place).await;
-    // A hundred of these take more than twice as long as a transaction may.
+    // Forty of these take longer than a transaction may, twenty do not.
     let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
                     $$ BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END $$;
                 CREATE TRIGGER slow BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION slow()";
     desk.place.execute(slow).await;
-    desk.publish(desk.tickets(0, 100).await).await;
+    desk.publish(desk.tickets(0, 40).await).await;
     desk.write_until("acknowledged", async || desk.is_done().await).await;
-    assert_eq!(desk.place.units(desk.sale).await, (900, 100));
+    assert_eq!(desk.place.units(desk.sale).await, (960, 40));
     assert!(desk.failures("unavailable") > 0, "not slow at all");
     assert!(desk.parked().await.is_empty());
 }
