@@ -55,8 +55,8 @@ impl Stage {
         let [one, two] = &self.nodes;
         let (first, second) = (one.buyer(&format!("{name}1")).await, two.buyer(&format!("{name}2")).await);
         [
-            one.buy(&first, sale, "key-after", quantity).await.map(drop).map(|()| "ticket".to_owned()),
-            two.buy(&second, sale, "key-after", quantity).await.map(drop).map(|()| "ticket".to_owned()),
+            answered(one, &first, sale, quantity).await.map(|_| "ticket".to_owned()),
+            answered(two, &second, sale, quantity).await.map(|_| "ticket".to_owned()),
         ]
     }
 
@@ -64,6 +64,18 @@ impl Stage {
         let facts = Facts::read(self.nodes[0].app.db()).await.unwrap();
         facts.sales.iter().map(|sale| sale.epoch).collect()
     }
+}
+
+/// What a buyer is told once the node's connections for admissions are back, which may be after its others.
+async fn answered(shop: &Shop, buyer: &str, sale: &str, quantity: i64) -> Result<String, String> {
+    let query = "mutation($i: SalePurchaseInput!) { salePurchase(input: $i) { ticket { id } } }";
+    let input = json!({ "saleId": sale, "idempotencyKey": "key-after", "quantity": quantity });
+    until("admissions are possible", async || {
+        let answer = shop.ask(Some(buyer), query, json!({ "i": input })).await;
+        answer["errors"][0]["extensions"]["code"] != "UNAVAILABLE"
+    })
+    .await;
+    shop.buy(buyer, sale, "key-after", quantity).await
 }
 
 fn refused(code: &str) -> [Result<String, String>; 2] {
