@@ -385,7 +385,14 @@ async fn a_shared_subscription_is_executed_once() {
 
 #[tokio::test]
 async fn a_slow_reader_of_a_shared_subscription_skips_what_was_replaced() {
-    let server = start().await;
+    // However long the quick one takes, the slow one is not closed for it.
+    let hour = Span(Duration::from_secs(3600));
+    let server = start_with(|config| {
+        config.graphql.socket_write_timeout = hour;
+        config.graphql.ping_every = hour;
+        config.server.write_timeout = hour;
+    })
+    .await;
     // Long enough for the payloads to fill the network's buffers soon.
     let sale = "a".repeat(20_000);
     let query = format!("subscription {{ saleStockChanged(saleIds: [\"{sale}\"]) {{ saleId stockRemaining }} }}");
