@@ -50,7 +50,7 @@ impl Reserved {
             return Ok(Listeners { public, admin: None });
         };
         let (address, admin) = listen(admin)?;
-        tracing::info!(%address, "listening for who runs the shop");
+        tracing::info!(%address, "admin address listening");
         Ok(Listeners { public, admin: Some(admin) })
     }
 }
