@@ -125,7 +125,8 @@ export function createLive({ url, clock, onRefused, onBack, connectionParams, we
       lazyCloseTimeout: LINGER_MS,
       connectionAckWaitTimeout: ACK_MS,
       retryAttempts: Infinity,
-      shouldRetry: () => true,
+      // Whatever became of the connection; a fault of the page itself would be tried again without end.
+      shouldRetry: (reason) => !(reason instanceof Error),
       retryWait: (n) => wait(failures >= FAILURES && !everOpen ? HOPELESS_MS : backoff(n, RETRY_FIRST_MS, RETRY_MOST_MS, 0.5)),
       ...(connectionParams && { connectionParams }),
       ...(webSocketImpl ? { webSocketImpl } : {}),
@@ -184,7 +185,14 @@ export function createLive({ url, clock, onRefused, onBack, connectionParams, we
       let timer: ReturnType<typeof setTimeout> | undefined;
       let tries = 0;
       // Read anew for each attempt, so that a later one asks only for what is newer than what is held.
-      const payload = { documentId: doc.id, get variables() { return variables(); } };
+      const payload = {
+        documentId: doc.id,
+        get variables() {
+          return variables();
+        },
+      };
+      // The library insists on a text; the server takes the id alone. What can't be enumerated is not sent.
+      Object.defineProperty(payload, 'query', { value: '' });
       const watch: Watch = {
         stop: undefined,
         start(on) {

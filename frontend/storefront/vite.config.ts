@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import { documents } from '../kit/build/documents';
-import { head } from '../kit/build/head';
+import { documents } from '../kit/build/documents.ts';
+import { head } from '../kit/build/head.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 // `npm run dev` beside a running server.
@@ -20,7 +20,7 @@ export default defineConfig({
     cssCodeSplit: false,
     emptyOutDir: true,
     manifest: 'manifest.json',
-    modulePreload: { polyfill: false },
+    modulePreload: false,
     target: 'es2022',
   },
   server: {

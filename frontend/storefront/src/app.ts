@@ -10,15 +10,13 @@ import { formats } from '@kit/i18n';
 import { createLive } from '@kit/live';
 import { createStore } from '@kit/storage';
 import { createTabs } from '@kit/tabs';
-import { createLock } from '@kit/wish';
-import { i18n, language } from './i18n';
+import { i18n, speak } from './i18n';
 
 export type Viewer = NonNullable<ViewerQuery['viewer']>;
 
 export const store = createStore();
 export const clock = createClock();
 export const tabs = createTabs();
-export const lock = createLock();
 export const send = createApi({ url: '/graphql', clock });
 export const shop = signal<ShopQuery['shop'] | undefined>(undefined);
 /** `undefined`: not known yet; null: nobody. */
@@ -118,7 +116,7 @@ export function leave(): void {
 }
 
 export async function setLocale(locale: 'en' | 'zh-CN', tell = true): Promise<void> {
-  i18n.change(await language(locale));
+  await speak(locale);
   document.documentElement.lang = locale;
   document.documentElement.dir = 'ltr';
   if (!tell) return;
@@ -132,6 +130,20 @@ async function compareBuild(): Promise<void> {
   const text = await fetch('/', { headers: { accept: 'text/html' } }).then((answer) => answer.text()).catch(() => '');
   const theirs = /<meta name="build" content="([^"]+)"/.exec(text)?.[1];
   if (mine && theirs && mine !== theirs) outdated.value = true;
+}
+
+/** Loads the page anew, once: a fault that stays does not load it for ever. */
+export function reloadOnce(): void {
+  try {
+    const mark = 'db.reloaded';
+    if (sessionStorage.getItem(mark) !== location.href) {
+      sessionStorage.setItem(mark, location.href);
+      return location.reload();
+    }
+  } catch {
+    // Without a mark it could go on for ever: a button is offered instead.
+  }
+  outdated.value = true;
 }
 
 let secondTimer: ReturnType<typeof setTimeout> | undefined;
@@ -191,17 +203,6 @@ export function startLife(): void {
     refresh();
   });
   addEventListener('offline', () => (online.value = false));
-  addEventListener('vite:preloadError', (event) => {
-    // The server was updated: files of the old page are gone. Once, so that a fault does not load it for ever.
-    event.preventDefault();
-    try {
-      if (sessionStorage.getItem('db.reloaded') === location.href) return void (outdated.value = true);
-      sessionStorage.setItem('db.reloaded', location.href);
-      location.reload();
-    } catch {
-      outdated.value = true;
-    }
-  });
   tabs.listen((message) => {
     if (message.type === 'session' && message.user !== (viewer.peek()?.user.id ?? null)) void loadViewer();
     if (message.type === 'locale' && (message.locale === 'en' || message.locale === 'zh-CN')) void setLocale(message.locale, false);

@@ -9,13 +9,12 @@ import WatchTicket from '@documents/WatchTicket.graphql';
 import { Fault } from '@kit/api';
 import type { WatchTicketSubscription } from '@kit/generated/operations';
 import { newer } from '@kit/store';
-import { createPresser, createWishes, type Presser, type Ticket as Accepted } from '@kit/wish';
+import { createLock, createPresser, createWishes, type Presser, type Ticket as Accepted } from '@kit/wish';
 import {
   asking,
   clock,
   keepsLink,
   live,
-  lock,
   onRefresh,
   online,
   second,
@@ -58,6 +57,8 @@ const MEASURE_FROM_MS = 120_000;
 const MEASURE_TO_MS = 20_000;
 const MEASURES = 5;
 const MEASURE_EVERY_MS = 150;
+
+const lock = createLock();
 
 type Pushed = WatchTicketSubscription['purchaseTicketUpdated'];
 

@@ -1,6 +1,6 @@
 // What a state says, in the page's language.
 import type { Formats, Params } from '@kit/i18n';
-import type { Messages } from '../messages/en';
+import type { Messages } from '../messages';
 import { lastRefund, windowOf, type View } from './derive';
 import type { Facts, Order } from './facts';
 
