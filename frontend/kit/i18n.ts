@@ -47,6 +47,11 @@ export interface Formats {
   zone(ms: number): string;
 }
 
+const UNITS: Record<Locale, readonly [string, string, string, string]> = {
+  en: ['d', 'h', 'min', 's'],
+  'zh-CN': ['天', '小时', '分', '秒'],
+};
+
 /** The longest span that is written as a clock. */
 const CLOCK_MOST_MS = 100 * 3_600_000;
 
@@ -69,14 +74,9 @@ export function formats(locale: string, timeZone: string | undefined): Formats {
   const date = new Intl.DateTimeFormat('sv-SE', { ...zone });
   const near = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
   const moneys = new Map<string, Intl.NumberFormat>();
-  const unit = (name: string, digits = 0) =>
-    new Intl.NumberFormat(locale, {
-      style: 'unit',
-      unit: name,
-      unitDisplay: 'short',
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
-    });
+  const units = UNITS[locale as Locale] ?? UNITS.en;
+  const fixed = (n: number, digits: number) =>
+    n.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
   const two = (n: number) => String(n).padStart(2, '0');
   return {
     number: (n) => number.format(n),
@@ -100,29 +100,20 @@ export function formats(locale: string, timeZone: string | undefined): Formats {
     },
     countdown(ms) {
       const left = Math.max(0, Math.ceil(ms / 1000));
-      if (ms > CLOCK_MOST_MS) return unit('day').format(Math.floor(left / 86_400));
+      if (ms > CLOCK_MOST_MS) return `${number.format(Math.floor(left / 86_400))} ${units[0]}`;
       const [hours, minutes, seconds] = [Math.floor(left / 3600), Math.floor(left / 60) % 60, left % 60];
       return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds)}` : `${two(minutes)}:${two(seconds)}`;
     },
     span(ms) {
       const left = Math.round(Math.abs(ms) / 1000);
-      const [days, hours, minutes, seconds] = [
-        Math.floor(left / 86_400),
-        Math.floor(left / 3600) % 24,
-        Math.floor(left / 60) % 60,
-        left % 60,
-      ];
-      const parts: [number, string][] = [
-        [days, 'day'],
-        [hours, 'hour'],
-        [minutes, 'minute'],
-        [seconds, 'second'],
-      ];
-      const first = parts.findIndex(([n]) => n > 0);
-      const shown = first < 0 ? parts.slice(3) : parts.slice(first, first + 2).filter(([n], i) => n > 0 || i === 0);
-      return shown.map(([n, name]) => unit(name).format(n)).join(' ');
+      const counts = [Math.floor(left / 86_400), Math.floor(left / 3600) % 24, Math.floor(left / 60) % 60, left % 60];
+      const first = counts.findIndex((n) => n > 0);
+      if (first < 0) return `0 ${units[3]}`;
+      // The two largest, where the second is not nothing.
+      const shown = [first, first + 1].filter((at) => counts[at]);
+      return shown.map((at) => `${number.format(counts[at] ?? 0)} ${units[at]}`).join(' ');
     },
-    seconds: (ms, digits) => unit('second', digits).format(ms / 1000),
+    seconds: (ms, digits) => `${fixed(ms / 1000, digits)} ${units[3]}`,
     zone(ms) {
       const parts = new Intl.DateTimeFormat(locale, { timeZoneName: 'short', ...zone }).formatToParts(ms);
       return parts.find(({ type }) => type === 'timeZoneName')?.value ?? timeZone ?? '';

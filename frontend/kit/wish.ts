@@ -113,7 +113,7 @@ export function judge(error: Answer<unknown>['userErrors'][number], wish: Wish, 
     case 'SALE_NOT_STARTED': {
       const tolerance = Math.max(EARLY_MS, Math.min(2 * clock.error(), 30_000));
       const wait = (until ?? now + RETRY_FIRST_MS) - now;
-      return wait <= tolerance ? again('early', Math.max(wait, 0)) : refused;
+      return wait <= tolerance ? again('early', Math.ceil(Math.max(wait, 0))) : refused;
     }
     case 'TRY_LATER':
       return again('busy', Math.max((until ?? now) - now, backoff(wish.tries - 1, RETRY_FIRST_MS, RETRY_MOST_MS, SPREAD, random)));
@@ -266,7 +266,9 @@ export function createPresser<T extends Ticket>(options: PresserOptions<T>): Pre
         if (disposed) return;
         const wish = wishes.read();
         if (next.kind === 'done') {
-          if (!(wish && isOpen(wish)) && press.peek()?.phase !== 'signedOut') press.value = undefined;
+          // Settled elsewhere. What was given up here, or waits for a sign-in, stays to be seen.
+          const phase = press.peek()?.phase;
+          if (!(wish && isOpen(wish)) && phase !== 'signedOut' && phase !== 'stopped') press.value = undefined;
           return;
         }
         // Given up while the answer was under way.
@@ -290,8 +292,8 @@ export function createPresser<T extends Ticket>(options: PresserOptions<T>): Pre
     buy(quantity, left) {
       wishes.begin(quantity, clock.now(), left);
       if (!running) press.value = { phase: 'sending' };
-      options.onPress?.();
       void run();
+      options.onPress?.();
     },
     resume() {
       const wish = wishes.read();

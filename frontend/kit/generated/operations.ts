@@ -11,15 +11,10 @@ export type CurrencyCode =
   /** United States dollar. */
   | 'USD';
 
-/** What a buyer can do with an order. */
 export type OrderActionCode =
-  /** `orderCancel`. */
   | 'CANCEL'
-  /** `orderPay` with ALIPAY. */
   | 'PAY_ALIPAY'
-  /** `orderPay` with POINTS, if the points suffice. */
   | 'PAY_POINTS'
-  /** `orderRefund`. */
   | 'REFUND';
 
 /** Why the order was not cancelled. Stable: programs may rely on it. */
@@ -254,27 +249,13 @@ export type SaleStatus =
   /** Its session has not begun. */
   | 'UPCOMING';
 
-/** Whether the shop sells. */
-export type ShopStatus =
-  /** Sales sell in their sessions. */
-  | 'OPEN'
-  /** An operator has stopped all sales for now; purchases are answered `SALE_PAUSED`. */
-  | 'PAUSED';
-
-/** Why the password was not changed. Stable: programs may rely on it. */
 export type UserPasswordChangeErrorCode =
-  /** The current password is another one. */
   | 'INVALID_CREDENTIALS'
-  /** The new password is too long. */
   | 'PASSWORD_TOO_LONG'
-  /** The new password is too short. */
   | 'PASSWORD_TOO_SHORT';
 
-/** The old password and the new one. */
 export type UserPasswordChangeInput = {
-  /** The one in force. */
   currentPassword: string;
-  /** 8 to 128 bytes of anything. */
   newPassword: string;
 };
 
@@ -311,6 +292,8 @@ export type UserSignUpErrorCode =
   | 'PASSWORD_TOO_LONG'
   /** The password is too short. */
   | 'PASSWORD_TOO_SHORT'
+  /** x */
+  | 'SIGN_UP_CLOSED'
   /** The username is too short, too long, or has other characters. */
   | 'USERNAME_INVALID'
   /** Somebody has this username. */
@@ -398,7 +381,7 @@ export type SaleQueryVariables = Exact<{
 }>;
 
 
-export type SaleQuery = { serverTime: string, sale: { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, payWithinSeconds: number, returnsOnRefund: boolean, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, description: string | null, imageUrl: string | null } | null, session: { id: string, name: string | null, startsAt: string }, outcome: { tickets: number, orders: number, unitsTotal: number, unitsSold: number, unitsRefunded: number, unitsUnsold: number, settled: boolean, digest: string | null, asOf: string } | null, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number, quantity: number, createdAt: string, decidedAt: string | null, refusal: { code: PurchaseRefusalCode, message: string } | null, order: { id: string, number: string, productName: string, quantity: number, status: OrderStatus, createdAt: string, payBefore: string, paidAt: string | null, closedAt: string | null, pointsTotal: number | null, availableActions: Array<OrderActionCode>, version: number, unitPrice: { amount: string, currencyCode: CurrencyCode }, total: { amount: string, currencyCode: CurrencyCode }, payments: Array<{ id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, settledAt: string | null, redirectUrl: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }>, refunds: Array<{ id: string, status: RefundStatus, cause: PaymentRefundCause, reason: string | null, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }> } | null } | null } | null };
+export type SaleQuery = { serverTime: string, sale: { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, payWithinSeconds: number, returnsOnRefund: boolean, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, description: string | null, imageUrl: string | null } | null, session: { id: string, name: string | null, startsAt: string }, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number, quantity: number, createdAt: string, decidedAt: string | null, refusal: { code: PurchaseRefusalCode, message: string } | null, order: { id: string, number: string, productName: string, quantity: number, status: OrderStatus, createdAt: string, payBefore: string, paidAt: string | null, closedAt: string | null, pointsTotal: number | null, availableActions: Array<OrderActionCode>, version: number, unitPrice: { amount: string, currencyCode: CurrencyCode }, total: { amount: string, currencyCode: CurrencyCode }, payments: Array<{ id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, settledAt: string | null, redirectUrl: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }>, refunds: Array<{ id: string, status: RefundStatus, cause: PaymentRefundCause, reason: string | null, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }> } | null } | null } | null };
 
 export type SaleSessionsQueryVariables = Exact<{
   on?: string | null | undefined;
@@ -426,7 +409,7 @@ export type ServerTimeQuery = { serverTime: string };
 export type ShopQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ShopQuery = { serverTime: string, shop: { name: string, timeZone: string, paymentMethods: Array<PaymentMethod>, signUpOpen: boolean, welcomePoints: number, supportUrl: string | null, status: ShopStatus, statusSince: string } };
+export type ShopQuery = { serverTime: string, shop: { name: string, timeZone: string, paymentMethods: Array<PaymentMethod>, signUpOpen: boolean, welcomePoints: number, supportUrl: string | null } };
 
 export type SignInMutationVariables = Exact<{
   input: UserSignInInput;

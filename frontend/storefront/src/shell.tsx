@@ -176,7 +176,7 @@ function Footer() {
         <a href="/help">{t('nav.help')}</a>
         <a href="/help#sale">{t('footer.how')}</a>
         <a href="/help#refunds">{t('footer.refunds')}</a>
-        <a href="/help#api">{t('help.api.title')}</a>
+        <a href="/help#api">{t('footer.api')}</a>
         {support && <a href={support}>{t('footer.support')}</a>}
         <span class="footer-zone">{t('footer.zone', { zone: zone.value })}</span>
       </div>

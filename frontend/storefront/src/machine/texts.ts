@@ -68,7 +68,7 @@ export function paramsOf(view: View, facts: Facts, context: Context): Params {
       limit: f.number(sale.limitPerBuyer),
       left: f.number(window.free),
       held: f.number(window.held),
-      sold: f.number(sale.outcome?.unitsSold ?? Math.max(0, sale.stockTotal - window.free - window.held)),
+      sold: f.number(Math.max(0, sale.stockTotal - window.free - window.held)),
       day: f.day(window.startsAt, now),
       time: f.minute(window.startsAt),
       price: f.money(sale.price),

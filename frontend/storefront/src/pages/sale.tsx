@@ -99,7 +99,6 @@ function One({ id }: { id: string }) {
               <bdi>{product.description}</bdi>
             </p>
           )}
-          <Outcome model={model} />
           <Know model={model} />
         </div>
       </div>
@@ -375,42 +374,6 @@ function Know({ model }: { model: SaleModel }) {
         <li>{t('sale.know.late')}</li>
         <li>{t('sale.know.order')}</li>
       </ul>
-    </section>
-  );
-}
-
-function Outcome({ model }: { model: SaleModel }) {
-  const outcome = model.sale.value?.outcome;
-  if (!outcome) return null;
-  const { number } = f.value;
-  return (
-    <section class="outcome" id="outcome">
-      <h2>{t('sale.outcome')}</h2>
-      <dl class="facts">
-        <dt>{t('sale.outcome.sold')}</dt>
-        <dd class="number">{number(outcome.unitsSold)}</dd>
-        <dt>{t('sale.outcome.refunded')}</dt>
-        <dd class="number">{number(outcome.unitsRefunded)}</dd>
-        <dt>{t('sale.outcome.unsold')}</dt>
-        <dd class="number">{number(outcome.unitsUnsold)}</dd>
-        <dt>{t('sale.outcome.total')}</dt>
-        <dd class="number">{number(outcome.unitsTotal)}</dd>
-        <dt>{t('sale.outcome.tickets')}</dt>
-        <dd class="number">{number(outcome.tickets)}</dd>
-        <dt>{t('sale.outcome.orders')}</dt>
-        <dd class="number">{number(outcome.orders)}</dd>
-        {outcome.digest && (
-          <>
-            <dt>{t('sale.outcome.digest')}</dt>
-            <dd>
-              <code>{outcome.digest}</code>
-            </dd>
-          </>
-        )}
-      </dl>
-      <p class="hint">
-        {!outcome.settled && t('sale.outcome.unsettled')} {t('sale.outcome.asOf', { time: f.value.moment(Date.parse(outcome.asOf)) })}
-      </p>
     </section>
   );
 }
