@@ -7,6 +7,16 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 // `npm run dev` beside a running server.
 const backend = process.env.DOORBUSTER_URL ?? 'http://127.0.0.1:8080';
 
+const core = new RegExp(
+  [
+    'node_modules/(preact|@preact)/',
+    'frontend/kit/(api|backoff|clock|i18n|live|storage|tabs|ui/index|ui/announce)\\.',
+    'frontend/storefront/src/(addresses|app|banner|clock-line|i18n|main|page|prices|router|shell|machine/trouble|messages/index)\\.',
+    'frontend/documents/(Sale|WatchStock)\\.graphql',
+    'vite/preload-helper|rolldown',
+  ].join('|'),
+);
+
 export default defineConfig({
   plugins: [documents(), head(here('./head'), '/')],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
@@ -19,9 +29,17 @@ export default defineConfig({
     assetsInlineLimit: 0,
     cssCodeSplit: false,
     emptyOutDir: true,
-    manifest: 'manifest.json',
+    manifest: true,
     modulePreload: false,
     target: 'es2022',
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          // What every page needs is one file; many small ones compress worse and cost a request each.
+          groups: [{ name: 'shop', test: core }],
+        },
+      },
+    },
   },
   server: {
     fs: { allow: [here('..')] },

@@ -20,9 +20,16 @@ interface Source {
 
 const sources: Record<Name, Source> = {
   home: { parts: [], load: () => import('./pages/home') },
-  sale: { parts: ['sale'], load: () => import('./pages/sale') },
+  sale: {
+    parts: ['sale'],
+    load: () => {
+      // Fetched beside the page, drawn after it.
+      import('./purchase').catch(() => undefined);
+      return import('./pages/sale');
+    },
+  },
   orders: { parts: ['rest'], load: () => import('./pages/orders') },
-  order: { parts: ['sale', 'order', 'rest'], load: () => import('./pages/order') },
+  order: { parts: ['sale', 'buy', 'order', 'rest'], load: () => import('./pages/order') },
   points: { parts: ['rest', 'sale'], load: () => import('./pages/points') },
   account: { parts: ['rest'], load: () => import('./pages/account') },
   signIn: { parts: ['rest'], load: () => import('./pages/sign-in') },

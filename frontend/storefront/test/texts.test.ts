@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { buildSchema, type GraphQLEnumType } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { fill, formats } from '@kit/i18n';
+import enBuy from '../src/messages/en/buy';
 import enOrder from '../src/messages/en/order';
 import enRest from '../src/messages/en/rest';
 import enSale from '../src/messages/en/sale';
 import enShop from '../src/messages/en/shop';
+import zhBuy from '../src/messages/zh-CN/buy';
 import zhOrder from '../src/messages/zh-CN/order';
 import zhRest from '../src/messages/zh-CN/rest';
 import zhSale from '../src/messages/zh-CN/sale';
@@ -16,8 +18,8 @@ import type { Facts } from '../src/machine/facts';
 import { describe as say, type Context } from '../src/machine/texts';
 import { accepted, facts, NOW, order, payment, push, refund, refusal, T0 } from './facts';
 
-const en: Record<string, string> = { ...enShop, ...enSale, ...enOrder, ...enRest };
-const zh: Record<string, string> = { ...zhShop, ...zhSale, ...zhOrder, ...zhRest };
+const en: Record<string, string> = { ...enShop, ...enSale, ...enBuy, ...enOrder, ...enRest };
+const zh: Record<string, string> = { ...zhShop, ...zhSale, ...zhBuy, ...zhOrder, ...zhRest };
 const source = join(import.meta.dirname, '../src');
 const schema = buildSchema(readFileSync(process.env.SCHEMA ?? join(import.meta.dirname, '../../../schema/schema.graphql'), 'utf8'));
 
@@ -74,10 +76,11 @@ describe('texts', () => {
   });
 
   it('are in no page as plain words, and are known where they are said', () => {
-    const parts: Record<string, Record<string, string>> = { shop: enShop, sale: enSale, order: enOrder, rest: enRest };
+    const parts: Record<string, Record<string, string>> = { shop: enShop, sale: enSale, buy: enBuy, order: enOrder, rest: enRest };
     // What is drawn before any page's own texts are there.
     const always = /^(shell|banner|clock-line|page|prices)\.tsx$|^pages\/home\.tsx$|^machine\/trouble\.ts$/;
-    const sale = /^pages\/sale\.tsx$|^panel\.tsx$/;
+    const sale = /^pages\/sale\.tsx$/;
+    const panel = /^(panel|purchase)\.tsx$/;
     let keys = 0;
     for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !/\.tsx?$/.test(entry.name)) continue;
@@ -90,7 +93,8 @@ describe('texts', () => {
         keys += 1;
         expect(en, `${name}: ${key}`).toHaveProperty([key]);
         if (always.test(name)) expect(parts.shop, `${name}: ${key}`).toHaveProperty([key]);
-        if (sale.test(name)) expect({ ...parts.shop, ...parts.sale, ...parts.order }, `${name}: ${key}`).toHaveProperty([key]);
+        if (sale.test(name)) expect({ ...parts.shop, ...parts.sale }, `${name}: ${key}`).toHaveProperty([key]);
+        if (panel.test(name)) expect({ ...parts.shop, ...parts.sale, ...parts.buy, ...parts.order }, `${name}: ${key}`).toHaveProperty([key]);
       }
     }
     expect(keys).toBeGreaterThan(150);

@@ -7,7 +7,7 @@ import ServerTime from '@documents/ServerTime.graphql';
 import WatchStock from '@documents/WatchStock.graphql';
 import WatchTicket from '@documents/WatchTicket.graphql';
 import { Fault } from '@kit/api';
-import type { WatchTicketSubscription } from '@kit/generated/operations';
+import type { SaleQuery, WatchTicketSubscription } from '@kit/generated/operations';
 import { newer } from '@kit/store';
 import { createLock, createPresser, createWishes, type Presser, type Ticket as Accepted } from '@kit/wish';
 import {
@@ -19,7 +19,6 @@ import {
   online,
   second,
   send,
-  shop,
   signedOut,
   store,
   tabs,
@@ -62,7 +61,8 @@ const lock = createLock();
 
 type Pushed = WatchTicketSubscription['purchaseTicketUpdated'];
 
-export function createSaleModel(id: string): SaleModel {
+/** `first`: an answer that is under way already. */
+export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleModel {
   const sale = signal<Sale | null | undefined>(undefined);
   const stock = signal<Stock | undefined>(undefined);
   const ticket = signal<Ticket | undefined>(undefined);
@@ -145,10 +145,10 @@ export function createSaleModel(id: string): SaleModel {
     }
   }
 
-  async function read(): Promise<void> {
+  async function read(answer: Promise<SaleQuery> = send(SaleDoc, { id })): Promise<void> {
     const before = heard;
     try {
-      const { sale: fresh } = await send(SaleDoc, { id });
+      const { sale: fresh } = await answer;
       if (disposed) return;
       batch(() => {
         failed.value = undefined;
@@ -327,7 +327,7 @@ export function createSaleModel(id: string): SaleModel {
     noteTimer = setTimeout(() => (note.value = undefined), NOTE_MS);
   }
 
-  void read();
+  void read(first);
 
   return {
     facts,
@@ -360,7 +360,7 @@ export function createSaleModel(id: string): SaleModel {
     askNow: () => presser.peek()?.wake(),
     stop: () => presser.peek()?.stop(),
     look: () => void read(),
-    read,
+    read: () => read(),
     dispose() {
       disposed = true;
       for (const stop of stops) stop();
@@ -371,9 +371,3 @@ export function createSaleModel(id: string): SaleModel {
     },
   };
 }
-
-/** Whether the shop takes anything for this sale. */
-export const methodsOf = (sale: Sale) => {
-  const methods = shop.value?.paymentMethods ?? ['ALIPAY'];
-  return { alipay: methods.includes('ALIPAY'), points: methods.includes('POINTS') && sale.pointsPrice !== null };
-};
