@@ -8,10 +8,15 @@ import { pickLocale } from '@kit/i18n';
 import { place, startRouter } from './router';
 import { fetchPage, Shell } from './shell';
 
+// No `await` at the top: pages import this file's chunk, and would wait for it while it waits for them.
+async function start(root: HTMLElement): Promise<void> {
+  startFacts();
+  startRouter();
+  startLife();
+  const locale = setLocale(pickLocale(store.get('db.locale'), navigator.languages), false);
+  await Promise.all([fetchPage(place.peek().route.page), locale]);
+  render(<Shell />, root);
+}
+
 const root = document.getElementById('shop');
-startFacts();
-startRouter();
-startLife();
-const locale = setLocale(pickLocale(store.get('db.locale'), navigator.languages), false);
-await Promise.all([fetchPage(place.peek().route.page), locale]);
-if (root) render(<Shell />, root);
+if (root) void start(root);
