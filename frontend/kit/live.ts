@@ -62,6 +62,8 @@ const RETRY_MOST_MS = 8_000;
 const HOPELESS_MS = 60_000;
 const FAILURES = 3;
 const POLL_MS = 5_000;
+/** So long a restart may take before it is something else. */
+const RESTART_MS = 30_000;
 const PING_MS = 25_000;
 const ACK_MS = 5_000;
 /** An empty socket is kept this long: pages follow each other. */
@@ -158,7 +160,10 @@ export function createLive({ url, clock, onRefused, onBack, connectionParams, we
           if (watches.size === 0) return become('idle');
           failures += 1;
           if (code === 4403) onRefused?.();
-          become(code === 1001 || code === 1012 ? 'restarting' : code === 1013 ? 'full' : 'lost');
+          const { state, since } = link.peek();
+          // Who said that it restarts can't be reached for a while.
+          const restarts = state === 'restarting' && clock.monotonic() - since < RESTART_MS;
+          become(code === 1001 || code === 1012 || restarts ? 'restarting' : code === 1013 ? 'full' : 'lost');
         },
       },
     });

@@ -3,7 +3,7 @@ import { computed, effect, signal } from '@preact/signals';
 import Shop from '@documents/Shop.graphql';
 import SignOut from '@documents/SignOut.graphql';
 import Viewer from '@documents/Viewer.graphql';
-import { createApi, Fault } from '@kit/api';
+import { createApi, Fault, type Send } from '@kit/api';
 import { createClock } from '@kit/clock';
 import type { ShopQuery, ViewerQuery } from '@kit/generated/operations';
 import { formats } from '@kit/i18n';
@@ -17,7 +17,14 @@ export type Viewer = NonNullable<ViewerQuery['viewer']>;
 export const store = createStore();
 export const clock = createClock();
 export const tabs = createTabs();
-export const send = createApi({ url: '/graphql', clock });
+const ask = createApi({ url: '/graphql', clock });
+/** When the shop answered last: what is shown is as of then, if nothing is pushed. */
+export const heardAt = signal(clock.now());
+export const send: Send = async (doc, variables, options) => {
+  const answer = await ask(doc, variables, options);
+  heardAt.value = clock.now();
+  return answer;
+};
 export const shop = signal<ShopQuery['shop'] | undefined>(undefined);
 /** `undefined`: not known yet; null: nobody. */
 export const viewer = signal<Viewer | null | undefined>(undefined);

@@ -1,7 +1,7 @@
 // One line under the header: how fresh what is shown is.
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { Button } from '@kit/ui';
-import { clock, f, live, online, outdated, second } from './app';
+import { clock, f, heardAt, live, online, outdated, second } from './app';
 import { t } from './i18n';
 
 const CONNECTING_MS = 2_000;
@@ -17,20 +17,22 @@ export function useStale() {
 }
 
 export function Banner() {
-  const lostAt = useSignal(clock.now());
+  // What was pushed last came no later than the socket was lost.
+  const pushedAt = useSignal(0);
   useSignalEffect(() => {
-    if (live.link.value.state === 'live') return;
-    lostAt.value = clock.now();
+    const { state } = live.link.value;
+    if (state === 'lost' && pushedAt.peek() === 0) pushedAt.value = clock.now();
+    if (state === 'live') pushedAt.value = 0;
   });
   const text = useComputed(() => {
     void second.value;
-    const { state, since, polling } = live.link.value;
+    const { state, since } = live.link.value;
     const age = clock.monotonic() - since;
     if (outdated.value) return t('banner.update');
     if (!online.value) return t('banner.offline');
-    if (state === 'full' || (state === 'lost' && polling)) return t('banner.full');
+    if (state === 'full') return t('banner.full');
     if (state === 'restarting') return t('banner.restarting');
-    if (state === 'lost' && age > LOST_MS) return t('banner.lost', { time: f.value.time(lostAt.value) });
+    if (state === 'lost' && age > LOST_MS) return t('banner.lost', { time: f.value.time(Math.max(heardAt.value, pushedAt.value)) });
     if ((state === 'connecting' || state === 'lost') && age > CONNECTING_MS) return t('banner.connecting');
     return '';
   });

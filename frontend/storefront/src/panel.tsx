@@ -59,7 +59,8 @@ export function Panel({ state, title, body, timer, bar, more, notes }: PanelProp
     const before = said.current;
     said.current = state;
     if (before === undefined || before === state || state === 'loading') return;
-    announce(`${title} ${body}`.trim(), URGENT.has(state));
+    const urgent = URGENT.has(state);
+    announce(urgent ? `${title} ${body}`.trim() : title, urgent);
   }, [state]);
   return (
     <section class={`panel ${TONES[state] ?? 'plain'}`} aria-label={t('buy.panel')} data-state={state}>

@@ -101,6 +101,7 @@ for (const [name, flow] of Object.entries(flows)) {
     }
   }
   for (const { context } of devices) await context.close().catch(() => {});
+  await shop.up();
 }
 console.log(`${failures === 0 ? 'all flows passed' : `${failures} flows failed`} in ${((Date.now() - began) / 1000).toFixed(0)} s`);
 if (failures > 0) console.log(shop.log().split('\n').slice(-40).join('\n'));

@@ -82,6 +82,10 @@ export async function startShop({ program, front, port: wanted, settings = {} })
         );
       });
     },
+    /** Starts the server if a flow has left it ended. */
+    async up() {
+      if (server.exitCode !== null || server.signalCode !== null) await shop.start();
+    },
     /** `SIGKILL` is a crash, `SIGTERM` a restart. */
     async end(signal) {
       const ended = once(server, 'exit');
