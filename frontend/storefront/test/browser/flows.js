@@ -1,0 +1,437 @@
+// What shoppers do, each as somebody new.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { until } from './server.js';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const panel = (page) => page.locator('.panel');
+const state = (page) => panel(page).getAttribute('data-state', { timeout: 500 }).catch(() => undefined);
+
+/** Waits until the panel says so; fails at once on a state that it must not go through. */
+async function reaches(page, wanted, { never = [], patience = 20_000 } = {}) {
+  const names = [wanted].flat();
+  let now;
+  try {
+    return await until(`the panel to be ${names.join(' or ')}`, async () => {
+      now = await state(page);
+      assert.ok(!never.includes(now), `the panel was ${now}`);
+      return names.includes(now) && now;
+    }, patience);
+  } catch (error) {
+    throw new Error(`${error.message}; it is ${now}`, { cause: error });
+  }
+}
+
+const buyButton = (page) => page.getByRole('button', { name: /^Buy for/ });
+const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
+
+/** At the sandbox's cashier, as a buyer. */
+async function payAtCashier(page) {
+  await page.getByRole('button', { name: 'Pay', exact: true }).click();
+  await page.waitForURL(/\/orders\/[^/]+\?from=cashier$/);
+}
+
+/** Every finding of axe, on the page as it stands. */
+async function accessible(page, what) {
+  await page.evaluate(axe);
+  const findings = await page.evaluate(async () => {
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+    const { violations } = await globalThis.axe.run(document, { runOnly: tags });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
+  });
+  assert.deepEqual(findings, [], what);
+}
+
+async function noSideways(page, what) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(over <= 0, `${what} is ${over} px too wide`);
+}
+
+export const flows = {
+  'S1 buys and pays with Alipay, and gets the money back': async ({ shop, device }) => {
+    const sale = await shop.sale({ opensIn: 4_000 });
+    const shopper = await shop.shopper();
+    const { open } = await device({ shopper });
+    const page = await open(sale.path);
+    await reaches(page, 'opening');
+    const before = await page.locator('.bar .button').boundingBox();
+    await reaches(page, 'open', { never: ['soldOut', 'ended'] });
+    const after = await page.locator('.bar .button').boundingBox();
+    assert.deepEqual(after, before, 'the button has not moved');
+    await buyButton(page).click();
+    await reaches(page, 'won');
+    assert.match(await page.title(), /You got it/);
+    await press(page, 'Pay with Alipay');
+    await payAtCashier(page);
+    await reaches(page, 'paid');
+    await page.getByText('Paid the order').waitFor();
+    await press(page, 'Ask for the money back');
+    await page.getByLabel('Reason').fill('The wrong colour');
+    await page.getByRole('button', { name: /^Ask for ¥79.00 back/ }).click();
+    await reaches(page, 'refunded', { patience: 30_000 });
+    await page.getByText('The wrong colour').waitFor();
+    const [order] = await shop.orders(shopper);
+    assert.equal(order.status, 'REFUNDED');
+  },
+
+  'S2 buys and pays with points': async ({ shop, device }) => {
+    const sale = await shop.sale();
+    const shopper = await shop.shopper();
+    const { open } = await device({ shopper });
+    const page = await open(sale.path);
+    await reaches(page, 'open');
+    await buyButton(page).click();
+    await reaches(page, 'won');
+    await press(page, 'Pay 100 points');
+    await reaches(page, 'paid');
+    await page.getByRole('link', { name: 'Points 4,900' }).click();
+    await page.getByRole('cell', { name: /Paid an order/ }).waitFor();
+    await page.getByRole('cell', { name: '-100', exact: true }).waitFor();
+  },
+
+  'S3 finds the same state after a reload': async ({ shop, device }) => {
+    const shopper = await shop.shopper();
+    const { open, context } = await device({ shopper });
+    const again = async (page, wanted) => {
+      await reaches(page, wanted);
+      await page.reload();
+      await reaches(page, wanted);
+    };
+    const later = await shop.sale({ opensIn: 600_000 });
+    const page = await open(later.path);
+    await again(page, 'upcoming');
+    await page.goto('/sales/sale_AAAAAAAAAAAAAAAAAAAAAA');
+    await page.getByRole('heading', { name: 'This sale does not exist.' }).waitFor();
+    const sale = await shop.sale({ stock: 1 });
+    await page.goto(sale.path);
+    await again(page, 'open');
+    await buyButton(page).click();
+    await again(page, 'won');
+    await press(page, 'Pay with Alipay');
+    await page.waitForURL((url) => url.origin !== shop.base);
+    await page.goto(sale.path);
+    await again(page, 'payPending');
+    await press(page, 'Pay otherwise');
+    await reaches(page, 'won');
+    await press(page, 'Cancel this order');
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel this order' }).click();
+    await again(page, 'cancelled');
+    // Buying again is another wish, with another key.
+    await page.getByRole('button', { name: /^Buy again for/ }).click();
+    await again(page, 'won');
+    await press(page, 'Pay 100 points');
+    await again(page, 'paid');
+    await press(page, 'Ask for the money back');
+    await page.getByRole('button', { name: /^Ask for 100 points back/ }).click();
+    await again(page, 'refunded');
+    const another = await shop.shopper();
+    await context.clearCookies();
+    await page.goto(sale.path);
+    await again(page, 'openSignedOut');
+    assert.ok((await shop.buy(another, sale)).ticket);
+    await again(page, 'soldOut');
+    await shop.act('salePause', 'SalePauseInput', 'sale', { saleId: sale.id });
+    await again(page, 'paused');
+    await shop.act('saleEnd', 'SaleEndInput', 'sale', { saleId: sale.id });
+    await again(page, 'ended');
+  },
+
+  'S4 presses in two tabs at once, and signs out in one of them': async ({ shop, device }) => {
+    const sale = await shop.sale();
+    const shopper = await shop.shopper();
+    const { open } = await device({ shopper });
+    const tabs = [await open(sale.path), await open(sale.path)];
+    for (const tab of tabs) await reaches(tab, 'open');
+    await Promise.all(tabs.map((tab) => buyButton(tab).dispatchEvent('click')));
+    for (const tab of tabs) await reaches(tab, 'won', { never: ['fault', 'elsewise', 'alreadyBought'] });
+    assert.equal((await shop.orders(shopper)).length, 1);
+    // Paid in one, seen in the other.
+    await press(tabs[0], 'Pay 100 points');
+    await reaches(tabs[1], 'paid');
+    await tabs[0].getByRole('button', { name: 'Sign out' }).click();
+    await reaches(tabs[1], 'signedOut');
+  },
+
+  'S5 presses, and the server is killed': async ({ shop, device }) => {
+    const sale = await shop.sale();
+    const shopper = await shop.shopper();
+    const { open } = await device({ shopper, allow: [/net::ERR_/, /WebSocket/, /50[0-9]/] });
+    const page = await open(sale.path);
+    await reaches(page, 'open');
+    await page.evaluate(() => (globalThis.neverReloaded = true));
+    await buyButton(page).dispatchEvent('click');
+    await shop.end('SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await shop.start();
+    await reaches(page, 'won', { never: ['fault', 'elsewise', 'alreadyBought', 'stopped'] });
+    assert.equal(await page.evaluate(() => globalThis.neverReloaded), true);
+    assert.equal((await shop.orders(shopper)).length, 1);
+    // The socket is back as well: what happens elsewhere is pushed.
+    await until('the banner to go', () => page.locator('.banner').isHidden());
+    const other = await open(sale.path);
+    await reaches(other, 'won');
+    await press(other, 'Pay 100 points');
+    await reaches(page, 'paid');
+  },
+
+  'S6 is told that the server restarts': async ({ shop, device }) => {
+    const sale = await shop.sale();
+    const { open } = await device({ allow: [/net::ERR_/, /WebSocket/, /50[0-9]/] });
+    const page = await open(sale.path);
+    await reaches(page, 'openSignedOut');
+    await until('a socket', () => page.locator('.banner').isHidden());
+    await shop.end('SIGTERM');
+    await page.getByText('The shop restarts; we come back by ourselves.').waitFor();
+    await shop.start();
+    await until('the banner to go', () => page.locator('.banner').isHidden());
+    await shop.act('salePause', 'SalePauseInput', 'sale', { saleId: sale.id });
+    await reaches(page, 'paused');
+  },
+
+  'S7 presses without a network': async ({ shop, device }) => {
+    const sale = await shop.sale();
+    const shopper = await shop.shopper();
+    const { open, context } = await device({ shopper, allow: [/net::ERR_/, /WebSocket/] });
+    const page = await open(sale.path);
+    await reaches(page, 'open');
+    await context.setOffline(true);
+    await buyButton(page).click();
+    await reaches(page, 'unknownOffline');
+    await page.getByText('You are offline.', { exact: true }).waitFor();
+    assert.equal((await shop.orders(shopper)).length, 0);
+    await context.setOffline(false);
+    await reaches(page, 'won');
+    assert.equal((await shop.orders(shopper)).length, 1);
+  },
+
+  'S8 opens in time on a device whose clock is wrong, and is set meanwhile': async ({ shop, device }) => {
+    for (const hours of [5, -0.05]) {
+      const sale = await shop.sale({ opensIn: 6_000 });
+      const shopper = await shop.shopper();
+      const init = `{
+        const Real = Date;
+        globalThis.wrongBy = ${hours} * 3_600_000;
+        globalThis.realNow = () => Real.now();
+        globalThis.Date = class extends Real {
+          constructor(...given) { given.length === 0 ? super(Real.now() + globalThis.wrongBy) : super(...given); }
+          static now() { return Real.now() + globalThis.wrongBy; }
+        };
+      }`;
+      const { open } = await device({ shopper, init });
+      const page = await open(sale.path);
+      await reaches(page, ['upcoming', 'opening']);
+      await page.getByText(/Your device is .* (fast|slow)/).waitFor();
+      await page.evaluate(() => {
+        new MutationObserver(() => {
+          if (document.querySelector('.panel[data-state=open]')) globalThis.openedAt ??= globalThis.realNow();
+        }).observe(document.body, { subtree: true, childList: true, attributes: true });
+      });
+      await page.waitForTimeout(1_000);
+      await page.evaluate(() => (globalThis.wrongBy -= 7_200_000));
+      await page.getByText(/checking…|Your device is .* (fast|slow)/).first().waitFor();
+      await reaches(page, 'open');
+      const late = (await page.evaluate(() => globalThis.openedAt)) - sale.startsAt;
+      assert.ok(Math.abs(late) <= 250, `opened ${late} ms late`);
+      await buyButton(page).click();
+      await reaches(page, 'won');
+    }
+  },
+
+  'S10 is told why not': async ({ shop, device }) => {
+    const shopper = await shop.shopper();
+    const { open } = await device({ shopper });
+    const sale = await shop.sale({ stock: 3, limit: 2 });
+    const page = await open(sale.path);
+    await reaches(page, 'open');
+    // Sold out in the moment of the press: what others hold may come back.
+    const [one, two] = [await shop.shopper(), await shop.shopper()];
+    assert.ok((await shop.buy(one, sale, 2)).ticket);
+    assert.ok((await shop.buy(two, sale, 1)).ticket);
+    await reaches(page, 'soldOut');
+    await panel(page).getByText('3 units are in orders that are not paid yet').waitFor();
+    // One cancels: its units can be bought at once.
+    const [order] = await shop.orders(two);
+    await shop.ask('mutation ($id: ID!) { orderCancel(input: { orderId: $id }) { userErrors { code } } }', { id: order.id }, two.token);
+    await reaches(page, 'open');
+    // More than are left.
+    await page.getByLabel('Units').selectOption('2');
+    await buyButton(page).click();
+    await reaches(page, ['soldOut', 'soldOutAll', 'lostSoldOut']);
+    await shop.act('salePause', 'SalePauseInput', 'sale', { saleId: sale.id });
+    await reaches(page, ['paused', 'lostSoldOut']);
+    assert.equal((await shop.orders(shopper)).length, 0);
+  },
+
+  'S12 goes back from the cashier': async ({ shop, device }) => {
+    const sale = await shop.sale();
+    const shopper = await shop.shopper();
+    const { open } = await device({ shopper });
+    const page = await open(sale.path);
+    await reaches(page, 'open');
+    await buyButton(page).click();
+    await reaches(page, 'won');
+    await press(page, 'Pay with Alipay');
+    await page.waitForURL((url) => url.origin !== shop.base);
+    await page.goBack();
+    await reaches(page, 'payPending');
+    await press(page, 'Continue paying');
+    await payAtCashier(page);
+    await reaches(page, 'paid');
+    assert.equal((await shop.orders(shopper)).length, 1);
+  },
+
+  'S13 does not pay in time': async ({ shop, device }) => {
+    const sale = await shop.sale({ payWithin: 3, stock: 1 });
+    const shopper = await shop.shopper();
+    const { open } = await device({ shopper });
+    const page = await open(sale.path);
+    await reaches(page, 'open');
+    await buyButton(page).click();
+    await reaches(page, 'won');
+    await reaches(page, 'expired', { patience: 30_000 });
+    // Its unit is back, and may be bought again.
+    await page.getByRole('button', { name: /^Buy again for/ }).click();
+    await reaches(page, 'won');
+    assert.equal((await shop.orders(shopper)).length, 2);
+  },
+
+  'S14 loses the sign-in before the press': async ({ shop, device }) => {
+    const sale = await shop.sale();
+    const shopper = await shop.shopper();
+    const { open } = await device({ shopper, allow: [/401/, /WebSocket/] });
+    const page = await open(sale.path);
+    await reaches(page, 'open');
+    // The answer to the press is that nobody is signed in, as when a token has ended meanwhile.
+    let told = false;
+    await page.route('**/graphql', async (route) => {
+      if (told || !route.request().postData()?.includes('idempotencyKey')) return route.fallback();
+      told = true;
+      const body = JSON.stringify({ errors: [{ message: 'The token is nobody’s.', extensions: { code: 'UNAUTHENTICATED' } }] });
+      return route.fulfill({ status: 401, contentType: 'application/json', body });
+    });
+    await buyButton(page).click();
+    await reaches(page, 'sessionOver');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Username').fill(shopper.username);
+    await dialog.getByLabel('Password').fill(shop.password);
+    await dialog.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await reaches(page, 'won');
+    assert.equal((await shop.orders(shopper)).length, 1);
+  },
+
+  'S16 has no JavaScript': async ({ shop, device }) => {
+    const { open } = await device({ javaScriptEnabled: false });
+    const page = await open('/');
+    for (const [index, text] of [/This shop needs JavaScript/, /本商店需要 JavaScript/].entries()) {
+      const line = page.locator('noscript p').nth(index);
+      assert.ok(await line.isVisible());
+      assert.match(await line.innerText(), text);
+    }
+    assert.notEqual(await page.title(), '');
+  },
+
+  'S17 signs up where a sale is open, and buys': async ({ shop, device }) => {
+    const sale = await shop.sale();
+    const { open } = await device({ viewport: { width: 360, height: 740 } });
+    const page = await open(sale.path);
+    await reaches(page, 'openSignedOut');
+    await press(page, 'Sign in and come back here');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Sign up', exact: true }).click();
+    await dialog.getByLabel('Username').fill('x');
+    await dialog.getByLabel('Password').fill('short');
+    await dialog.getByRole('button', { name: 'Sign up', exact: true }).click();
+    await dialog.getByText('3 to 32 of a–z, 0–9, “_”, “-” and “.”, beginning').waitFor();
+    await dialog.getByText('The password needs at least 8 characters.').waitFor();
+    await dialog.getByLabel('Username').fill(`newcomer-${Date.now().toString(36)}`);
+    await dialog.getByLabel('Password').fill(shop.password);
+    await dialog.getByRole('button', { name: 'Sign up', exact: true }).click();
+    await reaches(page, 'open');
+    await buyButton(page).click();
+    await reaches(page, 'won');
+    await noSideways(page, 'the sale');
+  },
+
+  'S18 changes the password, and signs out everywhere': async ({ shop, device }) => {
+    const shopper = await shop.shopper();
+    const one = await device({ shopper, allow: [/401/, /WebSocket/] });
+    const two = await device({ shopper, allow: [/401/, /WebSocket/] });
+    const [page, other] = [await one.open('/account'), await two.open('/orders')];
+    await other.getByText('No orders yet.').waitFor();
+    await page.getByLabel('Current password').fill('not the one');
+    await page.getByLabel('New password').fill('another horse');
+    await press(page, 'Change the password');
+    await page.getByText('This is not your password.').waitFor();
+    await page.getByLabel('Current password').fill(shop.password);
+    await press(page, 'Change the password');
+    await page.getByText('The password is changed.').waitFor();
+    await other.getByText('Sign in to see this.').waitFor();
+    await press(page, 'Sign out everywhere');
+    await page.getByRole('link', { name: 'Sign in' }).waitFor();
+  },
+
+  'S19 buys with the keyboard alone': async ({ shop, device }) => {
+    const sale = await shop.sale();
+    const shopper = await shop.shopper();
+    const { open } = await device({ shopper });
+    const page = await open('/');
+    await page.getByRole('tablist').waitFor();
+    await page.goto(sale.path);
+    await reaches(page, 'open');
+    const tabTo = async (name) => {
+      for (let n = 0; n < 40; n += 1) {
+        await page.keyboard.press('Tab');
+        const text = await page.evaluate(() => document.activeElement?.textContent ?? '');
+        if (name.test(text)) return;
+      }
+      throw new Error(`no way to ${name} by the keyboard`);
+    };
+    await tabTo(/^Buy for/);
+    await page.keyboard.press('Enter');
+    await reaches(page, 'won');
+    await tabTo(/^Pay 100 points/);
+    await page.keyboard.press('Space');
+    await reaches(page, 'paid');
+  },
+
+  'A1 every page is accessible, in both languages and colours, narrow and wide': async ({ shop, device, pictures }) => {
+    const shopper = await shop.shopper();
+    const sale = await shop.sale({ limit: 3 });
+    const later = await shop.sale({ opensIn: 600_000, name: 'Ein sehr langer Name ohne Ende '.repeat(6).trim() });
+    assert.ok((await shop.buy(shopper, sale)).ticket);
+    const [order] = await until('an order', async () => {
+      const list = await shop.orders(shopper);
+      return list.length > 0 && list;
+    });
+    const pages = { home: '/', upcoming: later.path, won: sale.path, orders: '/orders', order: `/orders/${order.id}`, points: '/points', account: '/account', help: '/help', missing: '/nothing' };
+    const strangers = { open: sale.path, signIn: '/sign-in', signUp: '/sign-up' };
+    for (const [locale, colorScheme, width] of [
+      ['en-US', 'light', 1280],
+      ['zh-CN', 'dark', 1280],
+      ['zh-CN', 'light', 320],
+      ['en-US', 'dark', 320],
+    ]) {
+      for (const [who, paths] of [
+        [shopper, pages],
+        [undefined, strangers],
+      ]) {
+        const options = { locale, colorScheme, viewport: { width, height: 800 }, allow: [/404/] };
+        const { open, context } = await device(who ? { ...options, shopper: who } : options);
+        const page = await open();
+        for (const [name, path] of Object.entries(paths)) {
+          const what = `${name} ${locale} ${colorScheme} ${width}`;
+          await page.goto(path);
+          await page.locator('main h1').waitFor();
+          await until(`${what} to be loaded`, async () => (await page.locator('.skeleton').count()) === 0);
+          await page.screenshot({ path: join(pictures, `storefront-${what.replaceAll(' ', '-')}.png`), fullPage: true });
+          await accessible(page, what);
+          await noSideways(page, what);
+        }
+        await context.close();
+      }
+    }
+  },
+};

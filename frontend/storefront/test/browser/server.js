@@ -1,0 +1,172 @@
+// The real program on a port of its own, with the sandbox of Alipay beside it, and an operator who sets up sales.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const PATIENCE_MS = 30_000;
+const PASSWORD = 'correct horse battery';
+
+async function freePort() {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export async function until(what, check, patience = PATIENCE_MS) {
+  const end = Date.now() + patience;
+  for (;;) {
+    const value = await check();
+    if (value !== undefined && value !== false && value !== null) return value;
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Starts everything. `front`: an address that leads to the server, such as a proxy's. */
+export async function startShop({ program, front, port: wanted, settings = {} }) {
+  const data = mkdtempSync(join(tmpdir(), 'doorbuster-storefront-'));
+  const port = wanted ?? (await freePort());
+  const back = `http://127.0.0.1:${port}`;
+  const base = front ?? back;
+  const log = createWriteStream(join(data, 'log'));
+
+  const sandbox = spawn(join(dirname(program), 'alipay-sandbox'), [
+    ...['--listen', '127.0.0.1:0', '--speed', '60', '--with-parent', '--keys', join(data, 'gateway')],
+  ]);
+  sandbox.stderr.pipe(log, { end: false });
+  const [line] = await once(createInterface({ input: sandbox.stdout }), 'line');
+  const said = JSON.parse(line);
+
+  const set = {
+    'store.url': `sqlite://${join(data, 'doorbuster.db')}`,
+    'server.listen': `127.0.0.1:${port}`,
+    'payments.public_url': base,
+    'points.welcome': '5000',
+    'shop.name': 'Lantern Shop',
+    ...Object.fromEntries(Object.entries(said).filter(([key]) => key.startsWith('alipay_')).map(([key, value]) => [`payments.${key}`, value])),
+    ...settings,
+  };
+  const environment = { ...process.env };
+  for (const [key, value] of Object.entries(set)) environment[`DOORBUSTER__${key.replace('.', '__').toUpperCase()}`] = String(value);
+  const run = (args) => spawn(program, args, { env: environment, stdio: ['pipe', 'pipe', 'pipe'] });
+
+  const creating = run(['operator', 'create', '--username', 'operator', '--display-name', 'Operator', '--password-stdin']);
+  creating.stdin.end(`${PASSWORD}\n`);
+  creating.stderr.pipe(log, { end: false });
+  const [code] = await once(creating, 'exit');
+  if (code !== 0) throw new Error(`no operator: ${readFileSync(join(data, 'log'), 'utf8')}`);
+
+  let server;
+  const shop = {
+    base,
+    back,
+    log: () => (existsSync(join(data, 'log')) ? readFileSync(join(data, 'log'), 'utf8') : ''),
+    password: PASSWORD,
+    async start() {
+      server = run(['serve']);
+      server.stdout.pipe(log, { end: false });
+      server.stderr.pipe(log, { end: false });
+      await until('the server to be ready', async () => {
+        if (server.exitCode !== null) throw new Error(`the server ended: ${shop.log()}`);
+        return fetch(`${back}/health/ready`).then(
+          ({ ok }) => ok,
+          () => false,
+        );
+      });
+    },
+    /** Starts the server if a flow has left it ended. */
+    async up() {
+      if (server.exitCode !== null || server.signalCode !== null) await shop.start();
+    },
+    /** `SIGKILL` is a crash, `SIGTERM` a restart. */
+    async end(signal) {
+      const ended = once(server, 'exit');
+      server.kill(signal);
+      await ended;
+    },
+    async ask(query, variables = {}, token = undefined) {
+      const response = await fetch(`${back}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+        body: JSON.stringify({ query, variables }),
+      });
+      const { data: answer, errors } = await response.json();
+      if (errors) throw new Error(JSON.stringify(errors));
+      return answer;
+    },
+    async close() {
+      server?.kill('SIGKILL');
+      sandbox.kill('SIGKILL');
+      rmSync(data, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+  await shop.start();
+
+  const signIn = 'mutation ($input: UserSignInInput!) { it: userSignIn(input: $input) { accessToken { token } userErrors { code } } }';
+  const { it } = await shop.ask(signIn, { input: { username: 'operator', password: PASSWORD } });
+  const operator = it.accessToken.token;
+  shop.operator = operator;
+
+  /** One mutation of the operator's. */
+  shop.act = async (mutation, type, what, input) => {
+    const document = `mutation ($input: ${type}!) { it: ${mutation}(input: $input) { ${what} { id } userErrors { code message } } }`;
+    const { it: answer } = await shop.ask(document, { input }, operator);
+    if (answer.userErrors.length > 0) throw new Error(`${mutation}: ${JSON.stringify(answer.userErrors)}`);
+    return answer[what].id;
+  };
+
+  let products = 0;
+  /** A sale that opens in `opensIn` ms. */
+  shop.sale = async ({ opensIn = 0, lasts = 3_600_000, stock = 20, limit = 1, payWithin = 900, points = 100, name, returns = true } = {}) => {
+    products += 1;
+    const price = { amount: '79.00', currencyCode: 'CNY' };
+    const productId = await shop.act('productCreate', 'ProductCreateInput', 'product', {
+      name: name ?? `Halo lamp ${products}`,
+      title: 'Daylight on a desk',
+      description: 'Dims to a candle, warms to a sunset.',
+      imageUrl: '/pictures/lamp.svg',
+      price: { amount: '279.00', currencyCode: 'CNY' },
+    });
+    const startsAt = Date.now() + Math.max(opensIn, 1_000);
+    const sessionId = await shop.act('saleSessionCreate', 'SaleSessionCreateInput', 'session', {
+      name: `Session ${products}`,
+      startsAt: new Date(startsAt).toISOString(),
+      endsAt: new Date(startsAt + lasts).toISOString(),
+    });
+    const terms = { stock, limitPerBuyer: limit, payWithinSeconds: payWithin, pointsPrice: points, returnsOnRefund: returns };
+    const id = await shop.act('saleCreate', 'SaleCreateInput', 'sale', { sessionId, productId, price, ...terms });
+    await shop.act('salePublish', 'SalePublishInput', 'sale', { saleId: id });
+    if (opensIn === 0) await new Promise((resolve) => setTimeout(resolve, Math.max(0, startsAt - Date.now() + 20)));
+    return { id, path: `/sales/${id}`, startsAt, endsAt: startsAt + lasts, sessionId };
+  };
+
+  let shoppers = 0;
+  /** Somebody new, by API. */
+  shop.shopper = async () => {
+    shoppers += 1;
+    const username = `shopper-${shoppers}`;
+    const input = { username, password: PASSWORD, displayName: `Grace ${shoppers}` };
+    const signUp = 'mutation ($input: UserSignUpInput!) { it: userSignUp(input: $input) { accessToken { token } user { id } userErrors { code } } }';
+    const { it: answer } = await shop.ask(signUp, { input });
+    return { username, id: answer.user.id, name: input.displayName, token: answer.accessToken.token };
+  };
+
+  shop.orders = async ({ token }) => (await shop.ask('{ viewer { orders(first: 50) { nodes { id status sale { id } } } } }', {}, token)).viewer.orders.nodes;
+  shop.buy = async ({ token }, sale, quantity = 1) =>
+    (
+      await shop.ask(
+        'mutation ($input: SalePurchaseInput!) { it: salePurchase(input: $input) { ticket { id } userErrors { code } } }',
+        { input: { saleId: sale.id, quantity, idempotencyKey: `key-${Math.random().toString(36).slice(2)}` } },
+        token,
+      )
+    ).it;
+  return shop;
+}

@@ -1,0 +1,53 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+import { documents } from '../kit/build/documents.ts';
+import { head } from '../kit/build/head.ts';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+// `npm run dev` beside a running server.
+const backend = process.env.DOORBUSTER_URL ?? 'http://127.0.0.1:8080';
+
+const core = new RegExp(
+  [
+    'node_modules/(preact|@preact)/',
+    'frontend/kit/(api|backoff|clock|i18n|live|storage|tabs|ui/index|ui/announce)\\.',
+    'frontend/storefront/src/(addresses|app|banner|clock-line|i18n|main|page|prices|router|shell|machine/trouble|messages/index)\\.',
+    'frontend/documents/(Sale|WatchStock)\\.graphql',
+    'vite/preload-helper|rolldown',
+  ].join('|'),
+);
+
+export default defineConfig({
+  plugins: [documents(), head(here('./head'), '/')],
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  resolve: {
+    alias: { '@kit': here('../kit'), '@documents': here('../documents') },
+    // The kit has no packages of its own: what it imports is the storefront's.
+    dedupe: ['preact', '@preact/signals', '@preact/signals-core', 'graphql-ws'],
+  },
+  build: {
+    assetsInlineLimit: 0,
+    cssCodeSplit: false,
+    emptyOutDir: true,
+    manifest: true,
+    modulePreload: false,
+    target: 'es2022',
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          // What every page needs is one file; many small ones compress worse and cost a request each.
+          groups: [{ name: 'shop', test: core }],
+        },
+      },
+    },
+  },
+  server: {
+    fs: { allow: [here('..')] },
+    proxy: {
+      '/graphql': { target: backend, ws: true },
+      '/payments': backend,
+      '/pictures': backend,
+    },
+  },
+  test: { include: ['test/*.test.ts'], environment: 'node' },
+});
