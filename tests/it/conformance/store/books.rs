@@ -67,13 +67,13 @@ const BREAKS: [Break; 20] = [
         "UPDATE orders SET status = 'AWAITING_PAYMENT' WHERE status = 'PAID'",
         "UPDATE orders SET status = 'PAID' WHERE status = 'AWAITING_PAYMENT' AND paid_at IS NOT NULL",
         true,
-        &[7],
+        &[7, 10],
     ),
     Break(
         "UPDATE orders SET status = 'PAID' WHERE status = 'AWAITING_PAYMENT'",
         "UPDATE orders SET status = 'AWAITING_PAYMENT' WHERE status = 'PAID' AND paid_at IS NULL",
         false,
-        &[7],
+        &[7, 10],
     ),
     Break(
         "UPDATE payments SET amount = amount + 1, captured = captured + 1 WHERE status = 'SUCCEEDED' AND method = 'ALIPAY'",

@@ -80,8 +80,8 @@ async fn accounts(db: &Database, recorder: &Recorder) {
         sql::accounts::insert_token(conn, &hash, id, NOW, LATER);
         sql::accounts::find_token(conn, &hash);
         sql::accounts::renew_tokens(conn, &[(hash, LATER)]);
-        sql::accounts::delete_token(conn, &hash);
         sql::accounts::delete_tokens_of(conn, id, None);
+        sql::accounts::delete_token(conn, &hash);
         sql::accounts::purge_tokens(conn, NOW, 100);
         sql::accounts::insert_login_events(conn, &[event]);
         sql::audit::insert_ready_users(conn, &[ready], NOW, LATER);
