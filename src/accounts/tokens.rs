@@ -1,5 +1,7 @@
 //! Access tokens: 256 random bits, stored as a hash, remembered by the node, renewed by use.
 
+mod expiry;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;

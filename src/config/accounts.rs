@@ -9,6 +9,8 @@ use super::{Check, Size, Span};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Accounts {
+    /// Whether anybody may sign up.
+    pub sign_up_open: bool,
     /// argon2id memory of one hash.
     #[schemars(extend("x-min" = "8KiB", "x-max" = "4GiB"))]
     pub hash_memory: Size,

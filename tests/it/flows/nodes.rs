@@ -89,6 +89,31 @@ pub(super) async fn buy(shop: &Shop, buyer: &str, sale: &str, key: &str) -> Stri
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_and_signing_out_everywhere_are_so_on_all_nodes() {
+    let (_cluster, one, two) = Cluster::two().await;
+    let kept = one.buyer("alice").await;
+    let viewer = "{ viewer { signedInUntil } }";
+    let works = async |shop: &Shop, token: &str| {
+        shop.ask(Some(token), viewer, json!({})).await["data"]["viewer"]["signedInUntil"].is_string()
+    };
+    // Each node remembers both tokens.
+    let other = two.sign_in("alice").await;
+    for token in [&kept, &other] {
+        assert!(works(&one, token).await && works(&two, token).await);
+    }
+    let change = "mutation { userPasswordChange(input: { currentPassword: \"password123\", newPassword: \"password124\" }) \
+                  { userErrors { code } } }";
+    let changed = one.data(Some(&kept), change, json!({})).await;
+    assert_eq!(changed["userPasswordChange"]["userErrors"], json!([]));
+    assert!(!works(&one, &other).await);
+    until("signed out on the other node", async || !works(&two, &other).await).await;
+    assert!(works(&one, &kept).await && works(&two, &kept).await);
+    let everywhere = "mutation { userSignOutEverywhere { ended userErrors { code } } }";
+    assert_eq!(two.data(Some(&kept), everywhere, json!({})).await["userSignOutEverywhere"]["ended"], 1);
+    until("signed out on both", async || !works(&one, &kept).await && !works(&two, &kept).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_outcome_is_pushed_on_whichever_node_its_buyer_is() {
     let (_cluster, one, two) = Cluster::two().await;
     let sale = one.sale(&Terms::default()).await;
