@@ -326,7 +326,7 @@ fn open_accounts(
     clock: &Clock,
     rng: &Rng,
 ) -> anyhow::Result<Accounts> {
-    let shared = common_gate.map(|gate| Arc::new(RedisTokens::new(gate, config.gate.queue)) as Arc<dyn SharedTokens>);
+    let shared = common_gate.map(|gate| Arc::new(RedisTokens::new(gate)) as Arc<dyn SharedTokens>);
     Ok(Accounts::new(db.clone(), broker.clone(), shared, clock.clone(), rng.clone(), &config.accounts)?)
 }
 

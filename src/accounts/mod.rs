@@ -2,6 +2,7 @@
 
 mod batcher;
 mod device;
+mod look_ups;
 pub mod messages;
 mod metrics;
 pub mod model;

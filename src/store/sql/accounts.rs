@@ -1,10 +1,12 @@
 //! Users, access tokens, the login log.
 
-use diesel::{ExpressionMethods, JoinOnDsl as _, OptionalExtension as _, QueryDsl};
+use std::collections::HashMap;
+
+use diesel::{ExpressionMethods, OptionalExtension as _, QueryDsl};
 use diesel_async::RunQueryDsl;
 
-use super::super::Conn;
 use super::super::schema::{access_tokens, login_log, users};
+use super::super::{Conn, bulk};
 use crate::accounts::{LoginEvent, Role, TokenHash, User, Viewer};
 use crate::kernel::{Timestamp, UserId};
 use crate::store::StoreError;
@@ -90,16 +92,17 @@ pub async fn insert_token(
     Ok(())
 }
 
-/// Whose token it is and until when, expired or not.
-pub async fn find_token(conn: &mut Conn, hash: &TokenHash) -> Result<Option<(Viewer, Timestamp)>, StoreError> {
-    let row: Option<(UserId, String, Timestamp)> = access_tokens::table
-        .inner_join(users::table.on(users::id.eq(access_tokens::user_id)))
-        .filter(access_tokens::token_hash.eq(hash.as_slice()))
-        .select((users::id, users::role, access_tokens::expires_at))
-        .first(conn)
-        .await
-        .optional()?;
-    row.map(|(id, role_text, expires_at)| Ok((Viewer { id, role: role(&role_text)? }, expires_at))).transpose()
+/// Whose tokens these are and until when, expired or not; what is missing in the answer is nobody's.
+pub async fn find_tokens(
+    conn: &mut Conn,
+    hashes: &[TokenHash],
+) -> Result<HashMap<TokenHash, (Viewer, Timestamp)>, StoreError> {
+    let rows = bulk::find_tokens(conn, hashes).await?;
+    let found = rows.into_iter().map(|(hash, id, role_text, expires_at)| {
+        let hash = TokenHash::try_from(hash).map_err(|_| StoreError::Internal("a token's hash is cut".into()))?;
+        Ok((hash, (Viewer { id, role: role(&role_text)? }, expires_at)))
+    });
+    found.collect()
 }
 
 /// Removes a token; `false` when it is not there.

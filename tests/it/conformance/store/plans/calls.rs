@@ -78,7 +78,7 @@ async fn accounts(db: &Database, recorder: &Recorder) {
         sql::accounts::insert_user(conn, &user, "hash");
         sql::accounts::replace_hash(conn, id, "hash", "other");
         sql::accounts::insert_token(conn, &hash, id, NOW, LATER);
-        sql::accounts::find_token(conn, &hash);
+        sql::accounts::find_tokens(conn, &[hash]);
         sql::accounts::renew_tokens(conn, &[(hash, LATER)]);
         sql::accounts::delete_tokens_of(conn, id, None);
         sql::accounts::delete_token(conn, &hash);
