@@ -410,9 +410,7 @@ export const flows = {
     const strangers = { open: sale.path, signIn: '/sign-in', signUp: '/sign-up' };
     for (const [locale, colorScheme, width] of [
       ['en-US', 'light', 1280],
-      ['zh-CN', 'dark', 1280],
-      ['zh-CN', 'light', 320],
-      ['en-US', 'dark', 320],
+      ['zh-CN', 'dark', 320],
     ]) {
       for (const [who, paths] of [
         [shopper, pages],
