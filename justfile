@@ -19,13 +19,14 @@ setup: _cc _protoc _frontend
 # Run a flash sale with a simulated crowd: ./justw demo --crowd 2000
 [group('start')]
 demo *ARGS: setup
-    cargo build --release --bins
-    cargo run --release -- demo "$@"
+    @echo "Compiling the demo. The first time this takes several minutes." >&2
+    cargo build --profile demo --bins
+    cargo run --profile demo -- demo "$@"
 
 # A payment gateway that moves no money: ./justw sandbox --speed 100
 [group('start')]
 sandbox *ARGS: setup
-    cargo run --release --bin alipay-sandbox -- "$@"
+    cargo run --profile demo --bin alipay-sandbox -- "$@"
 
 # PostgreSQL, Redis and Pulsar for development: ./justw services up|down|status|env, kill|restart|pause|resume|wipe NAME
 [group('start')]

@@ -212,6 +212,10 @@ impl App {
         if server.graphiql {
             others = others.merge(assets::graphiql());
         }
+        if server.storefront {
+            others =
+                others.merge(assets::storefront::routes(&server.picture_origins, &self.0.config.payments.public_url));
+        }
         let router = router::router(edge.clone(), others, *server.body_max);
         // Who runs the shop can look until the end.
         let _watching =
@@ -281,6 +285,7 @@ impl App {
             trusted: edge::trusted::compiled_in(),
             body_max: *config.server.body_max,
             read_timeout: *config.server.read_timeout,
+            clock: self.0.clock.clone(),
             rng: self.0.rng.clone(),
             shutdown,
             close_over: *config.server.shutdown_timeout / 3,
@@ -321,7 +326,7 @@ fn open_accounts(
     clock: &Clock,
     rng: &Rng,
 ) -> anyhow::Result<Accounts> {
-    let shared = common_gate.map(|gate| Arc::new(RedisTokens::new(gate, config.gate.queue)) as Arc<dyn SharedTokens>);
+    let shared = common_gate.map(|gate| Arc::new(RedisTokens::new(gate)) as Arc<dyn SharedTokens>);
     Ok(Accounts::new(db.clone(), broker.clone(), shared, clock.clone(), rng.clone(), &config.accounts)?)
 }
 

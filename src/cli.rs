@@ -109,6 +109,9 @@ pub struct Demo {
     /// End with the verdict: 0 if every promise was kept.
     #[arg(long)]
     pub once: bool,
+    /// Seconds until the sale opens; longer if the shoppers need it to sign up. 60, with --once 5.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub opens_in: Option<u64>,
     /// Kill the server (SIGKILL) this many times while they buy, and start it again.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub kills: u32,
@@ -314,8 +317,9 @@ async fn demo(config: Config, options: Demo) -> anyhow::Result<ExitCode> {
     ];
     let shared = urls.into_iter().filter(|_| !embedded);
     let profile = shared.map(|(key, url)| (key.to_owned(), url.expose().to_owned())).collect();
-    let Demo { crowd, stock, once, kills, seed, data, .. } = options;
-    let options = demo::run::Options { crowd, stock, once, kills, seed, addresses, profile, data };
+    let Demo { crowd, stock, once, opens_in, kills, seed, data, .. } = options;
+    let opens_in = std::time::Duration::from_secs(opens_in.unwrap_or(if once { 5 } else { 60 }));
+    let options = demo::run::Options { crowd, stock, once, opens_in, kills, seed, addresses, profile, data };
     let kept = demo::run::run(options, Clock::system(), &Rng::system()).await?;
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -34,6 +34,10 @@ pub enum LoginOutcome {
     SignedIn,
     /// An unknown name or a wrong password.
     InvalidCredentials,
+    /// The right password, and another one from now on.
+    PasswordChanged,
+    /// All sign-ins of the user were ended by themselves.
+    SignedOutEverywhere,
     /// The server could not decide: too busy, or without its database.
     Unavailable,
 }
@@ -46,6 +50,8 @@ impl LoginOutcome {
             Self::SignUpRefused => "SIGN_UP_REFUSED",
             Self::SignedIn => "SIGNED_IN",
             Self::InvalidCredentials => "INVALID_CREDENTIALS",
+            Self::PasswordChanged => "PASSWORD_CHANGED",
+            Self::SignedOutEverywhere => "SIGNED_OUT_EVERYWHERE",
             Self::Unavailable => "UNAVAILABLE",
         }
     }
@@ -169,7 +175,9 @@ mod tests {
     #[test]
     fn outcomes_are_spelled_alike_everywhere() {
         use LoginOutcome::*;
-        for outcome in [SignedUp, SignUpRefused, SignedIn, InvalidCredentials, Unavailable] {
+        for outcome in
+            [SignedUp, SignUpRefused, SignedIn, InvalidCredentials, PasswordChanged, SignedOutEverywhere, Unavailable]
+        {
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
         }
     }

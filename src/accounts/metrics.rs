@@ -10,6 +10,8 @@ pub struct Metrics {
     attempts: Family<[(&'static str, String); 1], Counter>,
     /// Tokens that neither the node nor others remembered.
     pub token_lookups: Counter,
+    /// Calls of the database that looked tokens up, many at a time.
+    pub token_lookup_calls: Counter,
     /// Tokens that other nodes remembered.
     pub tokens_shared: Counter,
     /// Calls of the place that nodes share which had no answer.
@@ -38,6 +40,11 @@ impl Metrics {
             "token_lookups",
             "Access tokens looked up in the database, because no node remembered them",
             self.token_lookups.clone(),
+        );
+        registry.register(
+            "token_lookup_calls",
+            "Calls of the database with the tokens to look up that waited at the same moment",
+            self.token_lookup_calls.clone(),
         );
         registry.register(
             "tokens_shared",

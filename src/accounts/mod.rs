@@ -2,6 +2,7 @@
 
 mod batcher;
 mod device;
+mod look_ups;
 pub mod messages;
 mod metrics;
 pub mod model;
@@ -20,7 +21,7 @@ pub use device::DeviceToken;
 pub use messages::{LoginEvent, LoginOutcome};
 pub use model::{AccessToken, Role, User, Viewer};
 pub use rules::SignUpRefusal;
-pub use service::{Accounts, AccountsError, Origin, SignInRefusal, SignedIn};
+pub use service::{Accounts, AccountsError, Origin, PasswordChanged, PasswordRefusal, SignInRefusal, SignedIn};
 pub use shared::{Found, Kept, Life, Live, SharedError, SharedTokens};
 pub use sign_outs::{say_so, watch_sign_outs};
 pub use tokens::TokenHash;

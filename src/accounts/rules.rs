@@ -18,6 +18,8 @@ const DISPLAY_NAME_MAX: usize = 64;
 /// Why nobody was signed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SignUpRefusal {
+    /// The shop takes no new accounts.
+    SignUpClosed,
     /// The username is too short, too long, or has other characters.
     UsernameInvalid,
     /// Somebody has this username.
@@ -34,6 +36,7 @@ impl SignUpRefusal {
     /// A sentence for the person.
     pub const fn message(self) -> &'static str {
         match self {
+            Self::SignUpClosed => "This shop takes no new accounts.",
             Self::UsernameInvalid => {
                 "A username has 3 to 32 characters of a-z, 0-9, _, - and ., and begins with a letter or digit."
             }

@@ -1,8 +1,12 @@
 //! Signing up, in and out.
 
+mod own;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use own::{PasswordChanged, PasswordRefusal};
 
 use governor::clock::DefaultClock;
 use prometheus_client::registry::Registry;
@@ -19,7 +23,7 @@ use super::throttle::{Attempt, Failures, Throttle, neighbourhood, network};
 use super::tokens::{NewToken, Tokens};
 use crate::broker::Broker;
 use crate::config;
-use crate::kernel::{Clock, LoginEventId, Rng, UserId};
+use crate::kernel::{Clock, LoginEventId, Rng, Timestamp, UserId};
 use crate::store::{self, Database, StoreError};
 
 /// When to come again after too many passwords waited to be hashed.
@@ -115,7 +119,19 @@ struct Inner {
     log: LoginLog,
     sign_outs: SignOuts,
     metrics: Metrics,
+    sign_up_open: bool,
 }
+
+/// Why a sign-in stored no token.
+enum NotSignedIn {
+    /// An unknown name or a wrong password.
+    Wrong,
+    /// The stored hash changed between its check and the commit: a new password, or a new hash of the same one.
+    Changed,
+}
+
+/// How often a sign-in looks at the stored hash, should it change meanwhile: a new hash of the same password replaces it once.
+const SIGN_IN_TRIES: usize = 2;
 
 /// A sign-up whose parts are all in order.
 struct Application {
@@ -143,6 +159,7 @@ impl Accounts {
             guesses: Guesses::new(config),
             log: LoginLog::new(broker.clone(), config, metrics.clone()),
             sign_outs: SignOuts::new(broker, config, metrics.clone()),
+            sign_up_open: config.sign_up_open,
             metrics,
             db,
             clock,
@@ -222,6 +239,11 @@ impl Accounts {
         Ok(self.0.tokens.viewer(token).await?)
     }
 
+    /// When the sign-in with this token ends unless it is used; `None` when it is nobody's.
+    pub async fn signed_in_until(&self, token: &str) -> Result<Option<Timestamp>, AccountsError> {
+        Ok(self.0.tokens.expires_at(token).await?)
+    }
+
     /// The user with this id.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, AccountsError> {
         Ok(store::read!(&self.0.db, |conn| sql::accounts::find_user(conn, id).await)?)
@@ -267,6 +289,9 @@ impl Accounts {
         password: &str,
         display_name: &str,
     ) -> Result<Result<SignedIn, Vec<SignUpRefusal>>, AccountsError> {
+        if !self.0.sign_up_open {
+            return Ok(Err(vec![SignUpRefusal::SignUpClosed]));
+        }
         let application = match self.apply(username, password, display_name).await? {
             Ok(application) => application,
             Err(refusals) => return Ok(Err(refusals)),
@@ -337,6 +362,22 @@ impl Accounts {
         password: &str,
         tried: &mut Option<UserId>,
     ) -> Result<Result<SignedIn, SignInRefusal>, AccountsError> {
+        for _ in 0..SIGN_IN_TRIES {
+            match self.verify_and_store(username, password, tried).await? {
+                Ok(signed_in) => return Ok(Ok(signed_in)),
+                Err(NotSignedIn::Wrong) => break,
+                Err(NotSignedIn::Changed) => {}
+            }
+        }
+        Ok(Err(SignInRefusal::InvalidCredentials))
+    }
+
+    async fn verify_and_store(
+        &self,
+        username: &str,
+        password: &str,
+        tried: &mut Option<UserId>,
+    ) -> Result<Result<SignedIn, NotSignedIn>, AccountsError> {
         let found = match rules::username(username) {
             Some(name) => self.find(&name).await?,
             None => None,
@@ -345,17 +386,23 @@ impl Accounts {
         let stored = found.as_ref().map(|(_, hash)| hash.as_str());
         let verdict = self.0.hasher.verify(password, stored).await?;
         let (Some((user, old_hash)), Verdict::Right { rehash }) = (found, verdict) else {
-            return Ok(Err(SignInRefusal::InvalidCredentials));
+            return Ok(Err(NotSignedIn::Wrong));
         };
         let (access_token, token) = self.0.tokens.generate();
         let viewer = Viewer { id: user.id, role: user.role };
-        let device = DeviceToken::issue(&self.0.rng, user.id, rehash.as_ref().unwrap_or(&old_hash));
-        store::write!(&self.0.db, |conn| {
-            if let Some(new_hash) = &rehash {
-                sql::accounts::replace_hash(conn, viewer.id, &old_hash, new_hash).await?;
+        let new_hash = rehash.unwrap_or_else(|| old_hash.clone());
+        let device = DeviceToken::issue(&self.0.rng, user.id, &new_hash);
+        let stored = store::write!(&self.0.db, |conn| {
+            // Also if nothing changes: it keeps the user's row, so that no password change comes between.
+            if !sql::accounts::replace_hash(conn, viewer.id, &old_hash, &new_hash).await? {
+                return Ok(false);
             }
-            sql::accounts::insert_token(conn, &token.hash, viewer.id, token.created_at, token.expires_at).await
+            sql::accounts::insert_token(conn, &token.hash, viewer.id, token.created_at, token.expires_at).await?;
+            Ok(true)
         })?;
+        if !stored {
+            return Ok(Err(NotSignedIn::Changed));
+        }
         self.0.tokens.remember(viewer, &token);
         Ok(Ok(SignedIn { user, access_token, device }))
     }

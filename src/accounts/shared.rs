@@ -75,8 +75,8 @@ pub struct SharedError(pub String);
 /// The place that nodes share.
 #[async_trait]
 pub trait SharedTokens: Send + Sync + 'static {
-    /// What is known of a token, and the present life.
-    async fn find(&self, token: &TokenHash) -> Result<(Found, Life), SharedError>;
+    /// What is known of each of these tokens, and the present life.
+    async fn find(&self, tokens: &[TokenHash]) -> Result<(Vec<Found>, Life), SharedError>;
 
     /// Keeps tokens, except for those that ended, and those whose life is over: that they ended since may have been lost with
     /// it. Answers with the present life, also if there are no tokens.
@@ -146,11 +146,17 @@ impl Shared {
         Self(Some(Arc::new(Side { place, keeps, ends })))
     }
 
-    /// What is known of a token, and the life to keep it in afterwards.
-    pub(super) async fn find(&self, token: &TokenHash) -> (Found, Life) {
-        let Some(side) = &self.0 else { return (Found::Nothing, Life::default()) };
+    /// Whether there is a place.
+    pub(super) fn is_there(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// What is known of each of these tokens, and the life to keep them in afterwards.
+    pub(super) async fn find(&self, tokens: &[TokenHash]) -> (Vec<Found>, Life) {
+        let nothing = || (vec![Found::Nothing; tokens.len()], Life::default());
+        let Some(side) = &self.0 else { return nothing() };
         let place = &side.place;
-        let answer = timeout(PATIENCE, place.port.find(token)).await;
+        let answer = timeout(PATIENCE, place.port.find(tokens)).await;
         match answer.unwrap_or_else(|_| Err(SharedError(format!("not within {PATIENCE:?}")))) {
             Ok((found, life)) => {
                 place.life.store(life.0, Ordering::Release);
@@ -158,7 +164,7 @@ impl Shared {
             }
             Err(error) => {
                 place.failed(&error);
-                (Found::Nothing, Life::default())
+                nothing()
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Access tokens: 256 random bits, stored as a hash, remembered by the node, renewed by use.
 
+mod expiry;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
@@ -7,8 +9,10 @@ use std::time::Duration;
 use data_encoding::BASE64URL_NOPAD;
 use quick_cache::sync::Cache;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc;
 
 use super::batcher::Batcher;
+use super::look_ups::{Answer, Asked, LookUps};
 use super::metrics::Metrics;
 use super::model::{AccessToken, Viewer};
 use super::shared::{Found, Live, Shared};
@@ -79,6 +83,12 @@ impl Doubt {
 
 /// The tokens, as this node sees them.
 pub struct Tokens {
+    seen: Arc<Seen>,
+    look_ups: LookUps,
+}
+
+/// What the node knows of tokens, and where it finds out more.
+struct Seen {
     db: Database,
     shared: Shared,
     clock: Clock,
@@ -88,15 +98,17 @@ pub struct Tokens {
     trust: Duration,
     doubt: Doubt,
     known: Cache<TokenHash, Arc<Known>>,
-    /// Hashes that are no tokens (any more), with the time when that was found. Apart from `known`, so that invented tokens
-    /// can't push out real ones.
-    dead: Cache<TokenHash, Timestamp>,
+    /// Tokens that were signed out, with the time when the node learned of it.
+    ended: Cache<TokenHash, Timestamp>,
+    /// Hashes that are no tokens, with the time when that was found. Apart from the others, so that invented tokens can't push
+    /// out real ones, nor the sign-outs that a look-up under way has to respect.
+    nobodys: Cache<TokenHash, Timestamp>,
     renewals: Batcher<(TokenHash, Timestamp)>,
     metrics: Metrics,
 }
 
 impl Tokens {
-    /// Starts the task that writes renewals.
+    /// Starts the tasks that write renewals and look tokens up.
     pub fn new(
         db: &Database,
         shared: Shared,
@@ -109,7 +121,7 @@ impl Tokens {
             let db = db.clone();
             move |renewals| write_renewals(db.clone(), renewals)
         });
-        Self {
+        let seen = Arc::new(Seen {
             db: db.clone(),
             shared,
             clock,
@@ -119,87 +131,93 @@ impl Tokens {
             trust: *config.token_cache_ttl,
             doubt: Doubt::new(*config.sign_out_heartbeat * 2),
             known: kernel::recent(config.token_cache),
-            dead: kernel::recent(config.token_cache),
+            ended: kernel::recent(config.token_cache),
+            nobodys: kernel::recent(config.nobodys_tokens),
             renewals,
             metrics,
-        }
+        });
+        let ask_shared = seen.shared.is_there().then(|| {
+            let seen = seen.clone();
+            move |asked, rest| seen.clone().ask_shared(asked, rest)
+        });
+        let ask_database = {
+            let seen = seen.clone();
+            move |asked| seen.clone().ask_database(asked)
+        };
+        let look_ups = LookUps::start(config.token_lookups, ask_shared, ask_database);
+        Self { seen, look_ups }
     }
 
     /// Makes up a token; the caller stores it.
     pub fn generate(&self) -> (AccessToken, NewToken) {
-        let secret = self.rng.bytes::<SECRET_BYTES>();
-        let created_at = self.clock.now();
-        let expires_at = created_at.plus(self.lifetime);
+        let secret = self.seen.rng.bytes::<SECRET_BYTES>();
+        let created_at = self.seen.clock.now();
+        let expires_at = created_at.plus(self.seen.lifetime);
         let token = format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&secret));
         (AccessToken { token, expires_at }, NewToken { hash: Sha256::digest(secret).into(), created_at, expires_at })
     }
 
     /// Takes note of a token that was stored.
     pub fn remember(&self, viewer: Viewer, token: &NewToken) {
-        self.know(token.hash, viewer, token.created_at, token.expires_at);
+        let seen = &self.seen;
+        seen.know(token.hash, viewer, token.created_at, token.expires_at);
         // Nobody has the token yet who could end it.
-        let life = self.shared.life();
-        self.shared.keep(token.hash, viewer, token.created_at, token.expires_at, life);
+        let life = seen.shared.life();
+        seen.shared.keep(token.hash, viewer, token.created_at, token.expires_at, life);
     }
 
-    /// Whose token it is; `None` when it is nobody's. No I/O while the node remembers the token.
+    /// Whose token it is; `None` when it is nobody's. No I/O while the node remembers the token; those that it does not are
+    /// looked up together.
     pub async fn viewer(&self, token: &str) -> Result<Option<Viewer>, StoreError> {
         let Some(hash) = hash_of(token) else { return Ok(None) };
-        let now = self.clock.now();
-        // The dead first: a look-up that was under way may have put a token back for the moment until it notices.
-        if self.dead.get(&hash).is_some_and(|checked_at| self.is_fresh(checked_at, now)) {
-            return Ok(None);
+        match self.seen.remembered(&hash) {
+            Some(remembered) => Ok(remembered),
+            None => self.look_ups.find(hash).await,
         }
-        if let Some(known) = self.known.get(&hash)
-            && self.is_fresh(known.checked_at, now)
-            && self.renew(&hash, &known.expires_at, now)
-        {
-            return Ok(Some(known.viewer));
-        }
-        self.look_up(hash, now).await
     }
 
     /// Ends a token, for this node at once, and says which; `None` when it was none. Others are to be told.
     pub async fn end(&self, token: &str) -> Result<Option<TokenHash>, StoreError> {
         let Some(hash) = hash_of(token) else { return Ok(None) };
-        let existed = store::write!(&self.db, |conn| sql::accounts::delete_token(conn, &hash).await)?;
-        self.forget(hash, self.clock.now());
+        let existed = store::write!(&self.seen.db, |conn| sql::accounts::delete_token(conn, &hash).await)?;
+        self.seen.end(hash, self.seen.clock.now());
         Ok(existed.then_some(hash))
     }
 
     /// Marks a token that was ended for the nodes that don't hear of it.
     pub async fn mark_ended(&self, hash: TokenHash) {
-        self.shared.end(hash).await;
+        self.seen.shared.end(hash).await;
     }
 
     /// Takes note of a token that was ended somewhere.
     pub fn heard(&self, hash: TokenHash) {
-        self.forget(hash, self.clock.now());
+        self.seen.end(hash, self.seen.clock.now());
         // Who ended it may have been unable to say so there, or has gone.
-        self.shared.end_soon(hash);
+        self.seen.shared.end_soon(hash);
     }
 
     /// From now on sign-outs may happen elsewhere; see [`Self::hears`].
     pub fn follows_others(&self) {
-        self.doubt.follows.store(true, Ordering::Release);
+        self.seen.doubt.follows.store(true, Ordering::Release);
     }
 
     /// Announcements of sign-outs arrive.
     pub fn hears(&self) {
-        self.doubt.heard_at.fetch_max(self.clock.now().as_millis(), Ordering::AcqRel);
+        self.seen.doubt.heard_at.fetch_max(self.seen.clock.now().as_millis(), Ordering::AcqRel);
     }
 
     /// Forgets all tokens that work: sign-outs may have been missed.
     pub fn doubt_all(&self) {
-        self.known.clear();
+        self.seen.known.clear();
     }
 
     /// Removes expired tokens from the database and says how many.
     pub async fn purge_expired(&self) -> Result<usize, StoreError> {
         let mut total = 0;
         loop {
-            let now = self.clock.now();
-            let purged = store::write!(&self.db, |conn| sql::accounts::purge_tokens(conn, now, PURGE_BATCH).await)?;
+            let now = self.seen.clock.now();
+            let purged =
+                store::write!(&self.seen.db, |conn| sql::accounts::purge_tokens(conn, now, PURGE_BATCH).await)?;
             total += purged;
             if purged < PURGE_BATCH {
                 return Ok(total);
@@ -209,50 +227,99 @@ impl Tokens {
 
     /// Waits until renewals so far are written.
     pub async fn flush(&self) {
-        self.renewals.flush().await;
+        self.seen.renewals.flush().await;
         #[cfg(test)]
-        self.shared.flush().await;
+        self.seen.shared.flush().await;
     }
 
     /// What nodes share.
     #[cfg(test)]
     pub fn shared(&self) -> &Shared {
-        &self.shared
+        &self.seen.shared
     }
 
     /// How many tokens the node knows something about.
     #[cfg(test)]
     pub fn remembered(&self) -> usize {
-        self.known.len() + self.dead.len()
+        self.seen.known.len() + self.seen.ended.len() + self.seen.nobodys.len()
+    }
+}
+
+impl Seen {
+    /// What the node remembers of a token, if it is fresh enough: whose it is, or that it is nobody's.
+    fn remembered(&self, hash: &TokenHash) -> Option<Option<Viewer>> {
+        let now = self.clock.now();
+        // The ended ones first: a look-up that was under way may have put a token back for the moment until it notices.
+        if self.ended.get(hash).is_some_and(|ended_at| self.is_fresh(ended_at, now)) {
+            return Some(None);
+        }
+        if let Some(known) = self.known.get(hash)
+            && self.is_fresh(known.checked_at, now)
+            && self.renew(hash, &known.expires_at, now)
+        {
+            return Some(Some(known.viewer));
+        }
+        self.nobodys.get(hash).filter(|checked_at| self.is_fresh(*checked_at, now)).map(|_| None)
     }
 
-    async fn look_up(&self, hash: TokenHash, now: Timestamp) -> Result<Option<Viewer>, StoreError> {
-        let (found, life) = self.shared.find(&hash).await;
-        match found {
-            Found::Ended => {
+    /// Answers what the shared place knows, and hands on the rest.
+    async fn ask_shared(self: Arc<Self>, asked: Vec<Asked>, rest: mpsc::Sender<Asked>) {
+        let tokens: Vec<TokenHash> = asked.iter().map(|asked| asked.token).collect();
+        let (found, life) = self.shared.find(&tokens).await;
+        let now = self.clock.now();
+        for (mut asked, found) in asked.into_iter().zip(found) {
+            let viewer = match found {
+                Found::Ended => {
+                    self.end(asked.token, now);
+                    Some(None)
+                }
+                Found::Live(live) => self.believe(asked.token, &live, now).map(Some),
+                Found::Nothing => None,
+            };
+            if let Some(viewer) = viewer {
                 self.metrics.tokens_shared.inc();
-                self.forget(hash, now);
-                return Ok(None);
+                asked.answer(&Ok(viewer));
+            } else {
+                asked.life = life;
+                // Refused only when the task is gone; dropping it answers.
+                let _ = rest.try_send(asked);
             }
-            Found::Live(live) => {
-                if let Some(viewer) = self.believe(hash, &live, now) {
-                    self.metrics.tokens_shared.inc();
-                    return Ok(Some(viewer));
+        }
+    }
+
+    /// Answers all of them with one statement.
+    async fn ask_database(self: Arc<Self>, asked: Vec<Asked>) {
+        self.metrics.token_lookups.inc_by(asked.len() as u64);
+        self.metrics.token_lookup_calls.inc();
+        let now = self.clock.now();
+        let tokens: Vec<TokenHash> = asked.iter().map(|asked| asked.token).collect();
+        match store::read!(&self.db, |conn| sql::accounts::find_tokens(conn, &tokens).await) {
+            Ok(found) => {
+                for asked in asked {
+                    let viewer = self.take(&asked, found.get(&asked.token).copied(), now);
+                    asked.answer(&Ok(viewer));
                 }
             }
-            Found::Nothing => {}
+            Err(error) => {
+                let answer: Answer = Err(error);
+                asked.into_iter().for_each(|asked| asked.answer(&answer));
+            }
         }
-        self.metrics.token_lookups.inc();
-        let found = store::read!(&self.db, |conn| sql::accounts::find_token(conn, &hash).await)?;
+    }
+
+    /// Takes note of what the database said at `now`.
+    fn take(&self, asked: &Asked, found: Option<(Viewer, Timestamp)>, now: Timestamp) -> Option<Viewer> {
+        let hash = asked.token;
         let Some((viewer, expires_at)) = found.filter(|(_, expires_at)| now < *expires_at) else {
-            self.forget(hash, now);
-            return Ok(None);
+            self.nobodys.insert(hash, now);
+            self.known.remove(&hash);
+            return None;
         };
-        let Some(known) = self.learn(hash, viewer, now, expires_at) else { return Ok(None) };
+        let known = self.learn(hash, viewer, now, expires_at)?;
         self.renew(&hash, &known.expires_at, now);
         let expires_at = Timestamp::from_millis(known.expires_at.load(Ordering::Acquire));
-        self.shared.keep(hash, viewer, now, expires_at, life);
-        Ok(Some(viewer))
+        self.shared.keep(hash, viewer, now, expires_at, asked.life);
+        Some(viewer)
     }
 
     /// Takes another node's word for a token, for as long as that node does; `None` when the database has to be asked.
@@ -275,9 +342,9 @@ impl Tokens {
         expires_at: Timestamp,
     ) -> Option<Arc<Known>> {
         let known = self.know(hash, viewer, checked_at, expires_at);
-        // It may have been signed out while it was looked up. `forget` marks first and removes second, here it is the other
+        // It may have been signed out while it was looked up. `end` marks first and removes second, here it is the other
         // way round: in any order of the four steps the token ends up forgotten.
-        if self.dead.get(&hash).is_some_and(|ended_at| ended_at >= checked_at) {
+        if self.ended.get(&hash).is_some_and(|ended_at| ended_at >= checked_at) {
             self.known.remove(&hash);
             return None;
         }
@@ -290,8 +357,9 @@ impl Tokens {
         known
     }
 
-    fn forget(&self, hash: TokenHash, now: Timestamp) {
-        self.dead.insert(hash, now);
+    /// Takes note of a token that was signed out.
+    fn end(&self, hash: TokenHash, now: Timestamp) {
+        self.ended.insert(hash, now);
         self.known.remove(&hash);
     }
 
@@ -330,3 +398,6 @@ async fn write_renewals(db: Database, renewals: Vec<(TokenHash, Timestamp)>) {
         tracing::warn!(%error, tokens, "access tokens not renewed");
     }
 }
+
+#[cfg(test)]
+mod tests;

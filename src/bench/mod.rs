@@ -13,6 +13,7 @@ pub mod messages;
 mod payments;
 mod purchase;
 pub mod report;
+mod strangers;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -34,9 +35,10 @@ const ROUNDS: usize = 5;
 const FEW_ROUNDS: usize = 3;
 
 /// The benchmarks of one node that needs nothing else, by name.
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 14] = [
     "purchase",
     "sold-out",
+    "strangers",
     "durable",
     "idle",
     "socket",
@@ -90,6 +92,9 @@ async fn single(names: &[String], table: &mut Table) -> anyhow::Result<()> {
         let [accepted, sold_out, written] = purchase::run(ROUNDS).await.context("purchase")?;
         table.add(wanted("purchase").then_some([accepted, written]).into_iter().flatten());
         table.add(wanted("sold-out").then_some(sold_out));
+    }
+    if wanted("strangers") {
+        table.add(strangers::run(FEW_ROUNDS).await.context("strangers")?);
     }
     if wanted("durable") {
         table.add([durable::run(ROUNDS).await.context("durable")?]);

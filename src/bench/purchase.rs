@@ -2,6 +2,7 @@
 //! because it is sold out. All against a bare axum handler that reads and writes the same JSON.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -30,18 +31,19 @@ const WHO: &str = "query Who { viewer { user { id } } }";
 pub async fn run(rounds: usize) -> anyhow::Result<[Row; 3]> {
     let (accepting, writing) = (Scratch::new("accepting")?, Scratch::new("writing")?);
     // A ticket is durable before anybody decides on it: a node without the writer's role shows what that costs.
-    let accepts = Setup::new(&accepting, rounds, Writes::Tickets).await?;
-    let writes = Setup::new(&writing, rounds, Writes::Orders).await?;
+    let accepts = Setup::new(&accepting, rounds + 1, Writes::Tickets).await?;
+    let writes = Setup::new(&writing, rounds + 1, Writes::Orders).await?;
     let baseline = Baseline::start().await?;
     let [mut bare, mut accepted, mut sold_out, mut written] = [const { Vec::new() }; 4];
     // The first round warms up caches and is not counted.
     for round in 0..=rounds {
-        let part = round * SHOTS..(round + 1) * SHOTS;
+        accepts.greet(accepts.part(round)).await?;
+        writes.greet(writes.part(round)).await?;
         let results = [
-            bare_round(&baseline, &accepts.buyers[part.clone()]).await?,
-            accepts.accepted(&accepts.buyers[part.clone()], round).await?,
-            accepts.sold_out(&accepts.buyers[part.clone()], round).await?,
-            writes.accepted(&writes.buyers[part], round).await?,
+            bare_round(&baseline, accepts.part(round)).await?,
+            accepts.accepted(accepts.part(round), round).await?,
+            accepts.sold_out(accepts.part(round), round).await?,
+            writes.accepted(writes.part(round), round).await?,
         ];
         if round > 0 {
             for (column, result) in [&mut bare, &mut accepted, &mut sold_out, &mut written].into_iter().zip(results) {
@@ -49,6 +51,7 @@ pub async fn run(rounds: usize) -> anyhow::Result<[Row; 3]> {
             }
         }
     }
+    drop(baseline);
     let row = |name, product, target| Row { name, unit: "per CPU s", product, baseline: Some(bare.clone()), target };
     Ok([
         row("accepted purchases", accepted, Target::AtLeast(0.45)),
@@ -59,24 +62,27 @@ pub async fn run(rounds: usize) -> anyhow::Result<[Row; 3]> {
 
 /// What a server does with what it accepts.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Writes {
+pub(super) enum Writes {
     /// It keeps the tickets.
     Tickets,
     /// It also decides on them and announces the orders.
     Orders,
 }
 
-struct Setup {
+pub(super) struct Setup {
     server: Server,
     db: Database,
     big: SaleId,
     small: SaleId,
     buyers: Arc<[Account]>,
     writes: Writes,
+    /// Units of the big sale that are sold.
+    sold: AtomicUsize,
 }
 
 impl Setup {
-    async fn new(scratch: &Scratch, rounds: usize, writes: Writes) -> anyhow::Result<Self> {
+    /// With buyers for so many parts.
+    pub(super) async fn new(scratch: &Scratch, parts: usize, writes: Writes) -> anyhow::Result<Self> {
         let mut launch = Launch::new(&std::env::current_exe()?, scratch.path())?
             .set("accounts.token_cache", "1000000")
             .set("accounts.token_cache_ttl", "1h")
@@ -88,7 +94,7 @@ impl Setup {
         let db = launch.open_database().await?;
         let (clock, rng) = (Clock::system(), Rng::system());
         let operator = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);
-        let buyers = ready::users(&db, &clock, &rng, "buyer", ((rounds + 1) * SHOTS) as u32, false).await?;
+        let buyers = ready::users(&db, &clock, &rng, "buyer", (parts * SHOTS) as u32, false).await?;
         let server = launch.start(Duration::from_secs(60)).await?;
         let mut operator = Operator::new(launch.address, &operator.token);
         let starts_at = operator.server_time().await?.plus(Duration::from_millis(500));
@@ -99,7 +105,7 @@ impl Setup {
         let big = operator.sale(&session, &product, terms).await?;
         let small = operator.sale(&session, &product, Terms { stock: 1, ..terms }).await?;
         sleep(Duration::from_millis(700)).await;
-        let setup = Self { server, db, big, small, buyers: buyers.into(), writes };
+        let setup = Self { server, db, big, small, buyers: buyers.into(), writes, sold: AtomicUsize::new(0) };
         let first = setup.purchases(&setup.buyers[..1], setup.small, "first")?;
         drive(setup.server.launch().address, first, b"QUEUED").await?;
         if writes == Writes::Orders {
@@ -113,25 +119,36 @@ impl Setup {
         purchases(buyers, sale, prefix)
     }
 
-    /// Accepted purchases per CPU second of the server, writing the orders included if it does. Each buyer has been seen before, as
-    /// buyers are who read the list first.
-    async fn accepted(&self, buyers: &[Account], round: usize) -> anyhow::Result<f64> {
-        let address = self.server.launch().address;
+    /// The buyers of one part.
+    pub(super) fn part(&self, number: usize) -> &[Account] {
+        &self.buyers[number * SHOTS..(number + 1) * SHOTS]
+    }
+
+    /// Lets each buyer be seen by the node, as buyers are who read the list first.
+    pub(super) async fn greet(&self, buyers: &[Account]) -> anyhow::Result<()> {
         let who = body(WHO, &json!({}))?;
         let greet = buyers.iter().map(|buyer| Shot { token: buyer.token.clone(), body: who.clone() }).collect();
-        drive(address, greet, b"viewer").await?;
+        drive(self.server.launch().address, greet, b"viewer").await?;
+        Ok(())
+    }
+
+    /// Accepted purchases per CPU second of the server, writing the orders included if it does.
+    pub(super) async fn accepted(&self, buyers: &[Account], round: usize) -> anyhow::Result<f64> {
+        let address = self.server.launch().address;
         let shots = self.purchases(buyers, self.big, &format!("round-{round}"))?;
         let before = cpu_now(self.server.pid())?;
         let hits = drive(address, shots, b"QUEUED").await?;
         if self.writes == Writes::Orders {
-            self.wait_for_orders((round + 1) * SHOTS + 1).await?;
+            let sold = self.sold.fetch_add(hits, Ordering::Relaxed) + hits;
+            self.wait_for_orders(sold + 1).await?;
         }
         let used = cpu_since(self.server.pid(), before)?;
         anyhow::ensure!(hits == buyers.len(), "only {hits} of {} purchases were accepted", buyers.len());
         Ok(hits as f64 / used)
     }
 
-    async fn sold_out(&self, buyers: &[Account], round: usize) -> anyhow::Result<f64> {
+    /// Answers to those who come too late, per CPU second of the server.
+    pub(super) async fn sold_out(&self, buyers: &[Account], round: usize) -> anyhow::Result<f64> {
         // The first buyer has the one unit.
         let buyers = &buyers[1..];
         let shots = self.purchases(buyers, self.small, &format!("none-{round}"))?;

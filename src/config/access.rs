@@ -42,7 +42,7 @@ impl Access {
 }
 
 /// Scheme, host and perhaps port, as browsers send it in `Origin`.
-fn is_origin(text: &str) -> bool {
+pub(super) fn is_origin(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     host.is_some_and(|host| {
         !host.is_empty()

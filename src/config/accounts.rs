@@ -9,6 +9,8 @@ use super::{Check, Size, Span};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Accounts {
+    /// Whether anybody may sign up.
+    pub sign_up_open: bool,
     /// argon2id memory of one hash.
     #[schemars(extend("x-min" = "8KiB", "x-max" = "4GiB"))]
     pub hash_memory: Size,
@@ -30,6 +32,12 @@ pub struct Accounts {
     /// Tokens remembered by the node.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub token_cache: u64,
+    /// Tokens found to be nobody's that are remembered by the node.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub nobodys_tokens: u64,
+    /// Different tokens that may wait to be looked up.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub token_lookups: usize,
     /// How long a remembered token is trusted without asking the database.
     #[schemars(extend("x-min" = "1ms", "x-max" = "1h"))]
     pub token_cache_ttl: Span,

@@ -15,6 +15,9 @@ pub struct Hub {
     /// Sales in one stock subscription.
     #[schemars(range(min = 1, max = 1_000))]
     pub sales_per_subscription: usize,
+    /// Orders of one buyer whose changes may wait for one slow subscription to all of them.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub orders_per_subscription: usize,
     /// Decided orders remembered, so that who asks just after the push is answered without a query.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub recent_orders: u64,

@@ -24,6 +24,7 @@ mod sales;
 pub mod schema;
 mod secret;
 mod server;
+mod shop;
 mod store;
 mod tcc;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub use points::Points;
 pub use sales::Sales;
 pub use secret::Secret;
 pub use server::Server;
+pub use shop::Shop;
 pub use store::Store;
 pub use tcc::Tcc;
 pub use units::{Size, Span};
@@ -66,6 +68,8 @@ const DEFAULT: &str = include_str!("default.toml");
 pub struct Config {
     /// This process among the others.
     pub node: Node,
+    /// What shoppers are told of the shop as a whole.
+    pub shop: Shop,
     /// Where the data lives.
     pub store: Store,
     /// Where purchases are admitted.
@@ -120,6 +124,7 @@ impl Config {
     fn validate(&self, check: &mut Check<'_>) {
         self.node.validate(check);
         self.server.validate(check);
+        self.shop.validate(check);
         self.store.validate(check);
         self.gate.validate(check);
         self.broker.validate(check);

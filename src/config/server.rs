@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use super::access::is_origin;
 use super::{Check, Size, Span};
 
 /// The HTTP server.
@@ -37,6 +38,10 @@ pub struct Server {
     /// How long, of that time, requests are still taken, each as the last of its connection.
     #[schemars(extend("x-min" = "0ms", "x-max" = "5m"))]
     pub linger: Span,
+    /// Serve the storefront.
+    pub storefront: bool,
+    /// Origins of other hosts whose pictures the storefront may show.
+    pub picture_origins: Vec<String>,
     /// Serve GraphiQL.
     pub graphiql: bool,
     /// How often readiness and the gauges are brought up to date.
@@ -51,6 +56,11 @@ impl Server {
             shorter,
             &["server.linger", "server.shutdown_timeout"],
             "must be shorter than the whole shutdown",
+        );
+        check.require(
+            self.picture_origins.iter().all(|origin| is_origin(origin)),
+            &["server.picture_origins"],
+            "picture_origins are a scheme and a host, \"https://img.example\", without a path",
         );
         check.require(
             self.listen.port() == 0 || self.admin_listen != Some(self.listen),

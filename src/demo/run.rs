@@ -13,13 +13,13 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use super::checker::{Evidence, RETURN_GRACE};
-use super::crowd::{self, Accounts, PASSWORD, Rush, Stage, username};
+use super::crowd::{self, Accounts, PASSWORD, Rush, Stage};
 use super::gateway::Gateway;
 use super::history::{self, Recorder};
 use super::payers::{self, Till};
 use super::plan::Habits;
 use super::seed::{self, Operator};
-use super::server::{Launch, Server};
+use super::server::{self, Launch, Server};
 use super::tally::Tally;
 use super::verdict::{self, Verdict, settle};
 use super::{screen, usage};
@@ -50,6 +50,8 @@ pub struct Options {
     pub stock: u32,
     /// Whether to end after the verdict.
     pub once: bool,
+    /// How long after the shop is set up its first sale opens; longer if the crowd needs it to sign up.
+    pub opens_in: Duration,
     /// How often the server is killed while they buy.
     pub kills: u32,
     /// Chooses what the shoppers do.
@@ -78,11 +80,18 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
         nodes.push(launch.start(READY_WITHIN).await.with_context(|| format!("see {log}"))?);
     }
     let operator = crowd::sign_in(launch.address, "operator", &password).await.context("signing in the operator")?;
-    let opens_in = Duration::from_secs(5) + Duration::from_secs(1) * (options.crowd / SIGN_UPS_PER_SECOND);
+    let visitor = crowd::sign_up(launch.address, VISITOR, PASSWORD, "Grace").await;
+    visitor.context("signing up the account for visitors")?;
+    let signing_up = Duration::from_secs(5) + Duration::from_secs(1) * (options.crowd / SIGN_UPS_PER_SECOND);
+    let opens_in = options.opens_in.max(signing_up);
     let mut operator = Operator::new(launch.address, &operator.token);
     let (sale, opens_at) = seed::shop(&mut operator, opens_in, options.stock, PAY_WITHIN).await?;
     let opens = Instant::now() + opens_at.since(operator.server_time().await?);
-    print(&entrance(&options, &password, gateway.as_ref()))?;
+    let entrance = entrance(&options, &password, gateway.as_ref()).await;
+    print(&format!(
+        "{entrance}The first sale opens in {} s. Sign in and buy beside the crowd!\n\n",
+        opens_in.as_secs()
+    ))?;
 
     let tally = Arc::new(Tally::default());
     let recorder = Recorder::new(clock);
@@ -125,7 +134,7 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     verdict.money = Some(money);
     print(&format!("\n{verdict}\n"))?;
     if !options.once {
-        print(&(entrance(&options, &password, gateway.as_ref()) + "The shop stays open. Ctrl-C closes it.\n"))?;
+        print(&(entrance + "The shop stays open. Ctrl-C closes it.\n"))?;
         interrupted().await?;
     }
     for node in nodes {
@@ -136,6 +145,8 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
 
 /// Points that a shopper of the demo begins with: enough for a few of its products.
 const WELCOME: &str = "5000";
+/// The account for whoever watches, to shop with.
+const VISITOR: &str = "grace";
 
 /// Settings under which thousands of shoppers from one address can sign up within seconds. Never for a real shop.
 fn prepare(options: &Options) -> anyhow::Result<Vec<Launch>> {
@@ -156,7 +167,10 @@ fn prepare(options: &Options) -> anyhow::Result<Vec<Launch>> {
         .set("accounts.hash_queue", "1000")
         .set("accounts.sign_ins_per_account_per_minute", "0")
         .set("accounts.attempts_per_address_per_minute", "0")
-        .set("points.welcome", WELCOME);
+        .set("points.welcome", WELCOME)
+        .set("shop.name", "Lantern Shop")
+        // Safari keeps a `Secure` cookie over TLS only, also on this machine.
+        .set("access.cookie_secure", "false");
     launch.settings.extend(options.profile.iter().cloned());
     let node = |(number, (address, log)): (usize, (&SocketAddr, &String))| {
         let launch = Launch { address: *address, log: Some(options.data.join(log)), ..launch.clone() };
@@ -198,20 +212,23 @@ async fn interrupted() -> std::io::Result<()> {
 }
 
 /// Where the shop is, and who can come in.
-fn entrance(options: &Options, password: &str, gateway: Option<&Gateway>) -> String {
-    let page = |address| format!("\nGraphiQL  http://{address}/graphiql\n");
-    let pages = options.addresses.iter().map(page).collect::<Vec<_>>().concat();
+async fn entrance(options: &Options, password: &str, gateway: Option<&Gateway>) -> String {
+    let first = options.addresses[0];
+    // A build without the storefront has no page there.
+    let built = server::status(first, "/").await == Some(200);
+    let shop = |address| format!("shop      http://{address}/\n");
+    let page = |address| format!("GraphiQL  http://{address}/graphiql\n");
+    let shops = if built { options.addresses.iter().map(shop).collect() } else { String::new() };
+    let pages: String = options.addresses.iter().map(page).collect();
     let paying = match gateway {
-        Some(gateway) => format!(
-            "paying    orderPay (the tab Pay): open its redirectUrl and press Pay, or pay with points\n\
-             gateway   {}  a sandbox that moves no money\n",
-            gateway.url()
-        ),
+        Some(gateway) => {
+            format!("paying    at the cashier of {}, a sandbox that moves no money, or with points\n", gateway.url())
+        }
         None => "paying    with points alone: there is no alipay-sandbox beside this program\n".to_owned(),
     };
-    let shopper = username(options.seed, 0);
     format!(
-        "{pages}operator  username operator, password {password}\nshopper   username {shopper}, password {PASSWORD}\n{paying}\n"
+        "\n{shops}{pages}shopper   username {VISITOR}, password {PASSWORD}: has {WELCOME} points\n\
+         operator  username operator, password {password}\n{paying}\n"
     )
 }
 

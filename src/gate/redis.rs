@@ -14,7 +14,6 @@
 //!
 //! A buyer who was admitted takes about 300 bytes (with a key of 36 characters), one who was refused nothing.
 
-mod gather;
 mod pool;
 mod server;
 mod tally;

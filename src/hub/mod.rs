@@ -1,8 +1,10 @@
 //! Fan-out on this node: one copy of an event in, many subscriptions out. Events are hints that carry the newest row; whoever
 //! subscribes attaches here first and then reads the present state, so nothing falls between.
 
+pub mod buyers;
 pub mod events;
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,9 +12,10 @@ use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
-use crate::kernel::{self, SaleId, TicketId};
+use crate::kernel::{self, SaleId, TicketId, UserId};
 use crate::orders::Order;
 use crate::sales::StockLevel;
+use buyers::{BuyerWatch, Buyers};
 use events::ResultEvent;
 
 /// The node's fan-out. Cheap to clone.
@@ -21,8 +24,11 @@ pub struct Hub(Arc<Inner>);
 
 struct Inner {
     orders: Mutex<HashMap<TicketId, watch::Sender<Option<Arc<Order>>>>>,
+    buyers: Arc<Buyers>,
     recent: Cache<TicketId, Arc<Order>>,
     stock: RwLock<HashMap<SaleId, StockLevel>>,
+    /// The latest ticket of each sale of which a decision was heard.
+    decided: RwLock<HashMap<SaleId, TicketId>>,
     stock_changed: watch::Sender<()>,
 }
 
@@ -31,22 +37,54 @@ impl Hub {
     pub fn new(recent: u64) -> Self {
         Self(Arc::new(Inner {
             orders: Mutex::default(),
+            buyers: Arc::default(),
             recent: kernel::recent(recent),
             stock: RwLock::default(),
+            decided: RwLock::default(),
             stock_changed: watch::Sender::new(()),
         }))
     }
 
     /// Takes over what became so. Older versions than the held ones change nothing.
     pub fn apply(&self, events: Vec<ResultEvent>) {
-        let mut levels = Vec::new();
+        let (mut levels, mut decided) = (Vec::new(), Vec::new());
         for event in events {
             match event {
                 ResultEvent::Stock(level) => levels.push(level),
-                ResultEvent::Order(order) => self.apply_order(Arc::new(order)),
+                ResultEvent::Order(order) => {
+                    decided.push(order.ticket);
+                    self.apply_order(Arc::new(order));
+                }
             }
         }
+        self.pass(&decided);
         self.merge_stock(levels);
+    }
+
+    /// These tickets are decided.
+    fn pass(&self, tickets: &[TicketId]) {
+        if tickets.is_empty() {
+            return;
+        }
+        let mut decided = self.0.decided.write();
+        for ticket in tickets {
+            let latest = decided.entry(ticket.sale).or_insert(*ticket);
+            *latest = (*latest).max(*ticket);
+        }
+    }
+
+    /// How many tickets of its sale are to be decided before this one, as far as this node has heard: tickets are decided in the
+    /// order of their admission, but for a few that were on their way at the same moment. It only falls. `None`: nothing was heard
+    /// of the sale.
+    pub fn ahead_of(&self, ticket: TicketId) -> Option<u64> {
+        let latest = *self.0.decided.read().get(&ticket.sale)?;
+        // In a new epoch, all tickets of the old one are decided.
+        let before = ticket.seq.saturating_sub(1);
+        match latest.epoch.cmp(&ticket.epoch) {
+            Ordering::Less => None,
+            Ordering::Equal => Some(before.saturating_sub(latest.seq)),
+            Ordering::Greater => Some(0),
+        }
     }
 
     /// Takes over one order's row, unless a newer one is known.
@@ -56,6 +94,7 @@ impl Hub {
             return;
         }
         self.0.recent.insert(order.ticket, order.clone());
+        self.0.buyers.apply(&order);
         if let Some(watchers) = self.0.orders.lock().get(&order.ticket) {
             watchers.send_if_modified(|held| {
                 let newer = held.as_ref().is_none_or(|held| held.version < order.version);
@@ -88,6 +127,7 @@ impl Hub {
     /// Forgets the stock of sales that are not listed any more.
     pub fn retain_stock(&self, listed: impl Fn(SaleId) -> bool) {
         self.0.stock.write().retain(|sale, _| listed(*sale));
+        self.0.decided.write().retain(|sale, _| listed(*sale));
     }
 
     /// Wakes the stock subscriptions: something else that they show may have changed.
@@ -116,14 +156,20 @@ impl Hub {
         OrderWatch { hub: self.clone(), ticket, changes }
     }
 
+    /// Attaches to all orders of a buyer. Of `max` orders the newest change each may wait to be taken.
+    pub fn watch_buyer(&self, buyer: UserId, max: usize) -> BuyerWatch {
+        self.0.buyers.watch(buyer, max)
+    }
+
     /// The tickets that somebody watches: to be read afresh after events were missed.
     pub fn watched(&self) -> Vec<TicketId> {
         self.0.orders.lock().keys().copied().collect()
     }
 
-    /// Forgets recent decisions: after events were missed they may be stale.
+    /// Forgets recent decisions: after events were missed they may be stale. Whoever watches all of their orders is told so.
     pub fn forget_recent(&self) {
         self.0.recent.clear();
+        self.0.buyers.miss();
     }
 }
 
@@ -168,10 +214,10 @@ impl Drop for OrderWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Currency, Money, Timestamp, UserId};
+    use crate::kernel::{Currency, Money, Timestamp};
     use crate::orders::OrderState;
 
-    fn order(seq: u64, version: u32) -> Order {
+    pub(super) fn order(seq: u64, version: u32) -> Order {
         let now = Timestamp::from_millis(1);
         Order {
             ticket: TicketId { sale: SaleId::from_bytes([1; 16]), epoch: 1, seq },
@@ -218,11 +264,27 @@ mod tests {
     }
 
     #[test]
+    fn the_line_before_a_ticket_only_gets_shorter() {
+        let hub = Hub::new(10);
+        let ticket = order(10, 1).ticket;
+        assert_eq!(hub.ahead_of(ticket), None, "nothing was heard");
+        for (heard, ahead) in [(3, 6), (2, 6), (8, 1), (9, 0), (12, 0), (4, 0)] {
+            hub.apply(vec![ResultEvent::Order(order(heard, 2))]);
+            assert_eq!(hub.ahead_of(ticket), Some(ahead), "after {heard}");
+        }
+        assert_eq!(hub.ahead_of(TicketId { epoch: 2, ..ticket }), None, "a new epoch counts anew");
+        assert_eq!(hub.ahead_of(TicketId { epoch: 0, ..ticket }), Some(0));
+        hub.retain_stock(|_| false);
+        assert_eq!(hub.ahead_of(ticket), None);
+    }
+
+    #[test]
     fn stock_never_goes_back_to_an_older_version() {
         let hub = Hub::new(10);
         let level = |version, left| StockLevel {
             sale: SaleId::from_bytes([1; 16]),
             left,
+            held: 0,
             total: 9,
             version,
             at: Timestamp::from_millis(0),

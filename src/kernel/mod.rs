@@ -2,6 +2,7 @@
 
 pub mod breaker;
 pub mod clock;
+pub mod gather;
 pub mod ids;
 pub mod money;
 pub mod recent;

@@ -36,7 +36,7 @@ pub use close::Cancelled;
 pub use ledger::PaymentFile;
 pub use looked_at::LookRefusal;
 pub use model::{Closing, Order, OrderState, Refusal, Ticket};
-pub use pay::{Begun, PayRefusal, PayRequest};
+pub use pay::{Action, Begun, PayRefusal, PayRequest};
 pub use purchase::{PurchaseRefusal, PurchaseRequest};
 pub use refund::{OperatorRefund, RefundRefusal, RefundRequest};
 pub use service::{ListKey, OrderList, OrderPage, Orders, OrdersError, Parts};

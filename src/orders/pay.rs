@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Order, OrderState, Orders, OrdersError};
 use crate::kernel::{OrderId, PaymentId, Timestamp, UserId};
-use crate::payments::gateway::{PageError, PageRequest};
+use crate::payments::gateway::{PageError, PageRequest, PaymentGateway};
 use crate::payments::{Amount, LogEntry, Method, Payment, PaymentState};
 use crate::store::{self, StoreError};
 use crate::tcc::Transaction;
@@ -60,6 +60,19 @@ pub enum PayRefusal {
     NotForPoints,
     /// Fewer points than it costs.
     PointsInsufficient,
+}
+
+/// What a buyer can do with an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Give its units back, unpaid.
+    Cancel,
+    /// Begin to pay it at Alipay.
+    PayAlipay,
+    /// Pay it with points.
+    PayPoints,
+    /// Get the money back.
+    Refund,
 }
 
 type Answer<T> = Result<Result<T, PayRefusal>, OrdersError>;
@@ -223,6 +236,35 @@ impl Orders {
         let found = self.find(order.ticket()).await?;
         let refusal = found.and_then(|order| payable(&order, self.0.clock.now()).err());
         Ok(refusal.unwrap_or(PayRefusal::AttemptEnded))
+    }
+
+    /// What the order's buyer can do with it now. What is not in the list would be refused.
+    pub async fn actions(&self, order: &Order) -> Result<Vec<Action>, OrdersError> {
+        let now = self.0.clock.now();
+        match order.state {
+            OrderState::Paid => Ok(vec![Action::Refund]),
+            OrderState::AwaitingPayment if payable(order, now).is_ok() => {
+                let id = order.ticket.order();
+                let begun = store::read!(&self.0.db, |conn| sql::payments::count_of_order(conn, id).await)?;
+                let more = begun < self.0.payments.attempts_max;
+                let takes = |gateway: &Arc<dyn PaymentGateway>| gateway.takes(order.total()).is_ok();
+                let alipay = more && self.0.gateway.as_ref().is_some_and(takes);
+                let points = more && order.points_total().is_some();
+                let ways = [(true, Action::Cancel), (alipay, Action::PayAlipay), (points, Action::PayPoints)];
+                Ok(ways.into_iter().filter_map(|(possible, action)| possible.then_some(action)).collect())
+            }
+            OrderState::AwaitingPayment => Ok(vec![Action::Cancel]),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Where the buyer goes on paying an attempt that has begun; `None` when it can't be paid there any more.
+    pub async fn page_of_attempt(&self, buyer: UserId, payment: &Payment) -> Result<Option<String>, OrdersError> {
+        if payment.state != PaymentState::Pending || payment.method != Method::Alipay {
+            return Ok(None);
+        }
+        let order = self.find(payment.order.ticket()).await?.filter(|order| order.buyer == buyer);
+        Ok(order.and_then(|order| self.begun((order, payment.clone())).redirect_url))
     }
 
     fn begun(&self, (order, payment): (Arc<Order>, Payment)) -> Begun {

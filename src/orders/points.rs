@@ -164,9 +164,11 @@ impl Orders {
             let entry = LogEntry::new(now, "points", "settled", Some(from.as_str()), to.as_str());
             sql::payments::log(conn, id, &entry).await?;
             sql::payments::hurry_others(conn, ticket.order(), id, now).await?;
-            let event = result_event(ticket.sale, vec![ResultEvent::Order(order.clone())])?;
-            sql::outbox::append(conn, &[event], now).await?;
             sql::tcc::decide(conn, xid, now, retry_at).await?;
+            // The sale last: everybody who buys in it waits for its row.
+            let stock = sql::orders::sell_held(conn, ticket.sale, order.quantity, now).await?;
+            let events = vec![ResultEvent::Order(order.clone()), ResultEvent::Stock(stock)];
+            sql::outbox::append(conn, &[result_event(ticket.sale, events)?], now).await?;
             let settled_at = Some(now);
             Ok(Some((order, Payment { state: to, captured: units, settled_at, next_check_at: None, ..payment })))
         })
@@ -247,7 +249,7 @@ impl Orders {
             if let Some(order) = sql::settle::end_refund(conn, &refund, to, None, "points", now).await? {
                 let mut events = vec![ResultEvent::Order(order.clone())];
                 if order.state == OrderState::Refunded && restocks {
-                    let stock = sql::orders::return_stock(conn, order.sale(), order.quantity, now).await?;
+                    let stock = sql::orders::restock(conn, order.sale(), order.quantity, now).await?;
                     events.push(ResultEvent::Stock(stock));
                 }
                 sql::outbox::append(conn, &[result_event(order.sale(), events)?], now).await?;

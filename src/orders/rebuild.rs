@@ -283,7 +283,7 @@ mod tests {
             updated_at: NOW,
             ended_at: None,
         };
-        let stock = StockLevel { sale: id, left: 100 - sold, total: 100, version: 1, at: NOW };
+        let stock = StockLevel { sale: id, left: 100 - sold, held: sold, total: 100, version: 1, at: NOW };
         Offer { sale: Arc::new(sale), session: Arc::new(session), stock }
     }
 

@@ -239,7 +239,7 @@ impl Orders {
             if let Some(order) = &changed {
                 let mut events = vec![ResultEvent::Order(order.clone())];
                 if order.state == OrderState::Refunded && restocks {
-                    let stock = sql::orders::return_stock(conn, order.sale(), order.quantity, now).await?;
+                    let stock = sql::orders::restock(conn, order.sale(), order.quantity, now).await?;
                     events.push(ResultEvent::Stock(stock));
                 }
                 sql::outbox::append(conn, &[result_event(order.sale(), events)?], now).await?;

@@ -192,6 +192,9 @@ pub trait PaymentGateway: Send + Sync + 'static {
     /// Whether it is asked only now and then, because it has not answered for some time.
     fn refuses(&self) -> bool;
 
+    /// Whether the amount can be paid here at all.
+    fn takes(&self, amount: Money) -> Result<(), PageError>;
+
     /// The URL of the page where the buyer pays. Signs; no I/O. The gateway learns of the trade when the buyer opens the page.
     fn page_url(&self, request: &PageRequest) -> Result<String, PageError>;
 

@@ -128,16 +128,20 @@ pub struct Sale {
     pub ended_at: Option<Timestamp>,
 }
 
-/// How many units of a sale are free. `version` grows with every change, so that the newest is known from any two.
+/// How many units of a sale are free, and how many may come back. `version` grows with every change, so that the newest is known
+/// from any two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct StockLevel {
     /// The sale.
     pub sale: SaleId,
     /// Units free.
     pub left: u32,
+    /// Units in orders that wait for their payment. Programs before it was counted did not say it.
+    #[serde(default)]
+    pub held: u32,
     /// Units in all.
     pub total: u32,
-    /// Grows with every change of either.
+    /// Grows with every change of any of them.
     pub version: u32,
     /// When it became so.
     pub at: Timestamp,

@@ -52,10 +52,31 @@ function eventDifferences(shown, seen) {
   )
 }
 
+// Begins to listen, and answers with what says how the events differ that have come by then.
+async function listen({ document, events }, variables, authorization) {
+  const connectionParams = authorization ? { authorization } : {}
+  const client = overSocket({ url: server.ws, webSocketImpl: WebSocket, connectionParams })
+  const stream = client.iterate({ query: document, variables })
+  // What is asked for afterwards on the same socket is answered once it has begun.
+  for await (const _ of client.iterate({ query: '{ __typename }' })) break
+  return async () => {
+    const seen = []
+    for await (const event of stream) if (seen.push(event) === events.length) break
+    await client.dispose()
+    return eventDifferences(events, seen)
+  }
+}
+
+let listening = null
+
 async function run(example) {
   const variables = comparison.variables(example.variables ?? {})
   const token = example.who && tokens[example.who]
   if (example.who && !token) return [`no ${example.who} has signed in before`]
+  if (example.pushed) {
+    listening = await inTime(example.field, listen(example, variables, token && `Bearer ${token}`))
+    return []
+  }
   if (example.operation === 'subscription') {
     const both = await inTime(example.field, events(example, variables, token && `Bearer ${token}`))
     if (print) both[0].forEach((event) => console.log(JSON.stringify(event)))
@@ -73,6 +94,10 @@ for (const example of examples) {
   const name = `${example.operation}.${example.field}`
   if (print) console.log(`--- ${name}`)
   const differences = await run(example).catch((error) => [String(error?.message ?? error)])
+  if (listening && !example.pushed) {
+    differences.push(...(await inTime('what was to be pushed', listening())))
+    listening = null
+  }
   if (differences.length) {
     failed += 1
     console.log(`${name} differs:\n  ${differences.join('\n  ')}`)

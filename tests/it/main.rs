@@ -24,6 +24,7 @@ mod flows {
     pub mod scenario;
     pub mod shop;
     pub mod storage_faults;
+    pub mod storefront;
 }
 #[cfg(feature = "sabotage")]
 mod mistakes;

@@ -33,7 +33,7 @@ export default [
           acceptedIdNames: ['id'],
           acceptedIdTypes: ['ID'],
           exceptions: {
-            types: ['AccessToken', 'Money', 'PageInfo', 'PointsAccount', 'PurchaseRefusal', 'SaleStock', 'StuckPayments', 'Viewer'],
+            types: ['AccessToken', 'Money', 'PageInfo', 'PointsAccount', 'PurchaseRefusal', 'SaleStock', 'Shop', 'StuckPayments', 'Viewer'],
             // What operators look up about payments are records of objects, and entries of their logs.
             suffixes: ['Connection', 'Edge', 'Payload', 'Error', 'Record', 'Lookup', 'Entry', 'Notification'],
           },

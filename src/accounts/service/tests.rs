@@ -29,8 +29,8 @@ impl Shop {
 
     async fn stored_expiry(&self, token: &AccessToken) -> Option<Timestamp> {
         let hash = super::super::tokens::hash_of(&token.token).unwrap();
-        let found = store::read!(&self.db, |conn| sql::accounts::find_token(conn, &hash).await);
-        found.unwrap().map(|(_, expires_at)| expires_at)
+        let found = store::read!(&self.db, |conn| sql::accounts::find_tokens(conn, &[hash]).await);
+        found.unwrap().get(&hash).map(|(_, expires_at)| *expires_at)
     }
 
     fn lookups(&self) -> u64 {
@@ -300,7 +300,7 @@ async fn a_remembered_token_costs_no_query() {
 
 #[tokio::test]
 async fn garbage_tokens_are_nobody_and_cost_a_query_at_most_once() {
-    let shop = Shop::with(|config| config.token_cache = 100).await;
+    let shop = Shop::with(|config| (config.token_cache, config.nobodys_tokens) = (100, 100)).await;
     let token = shop.sign_up("alice").await.access_token.token;
     let shapes = [
         String::new(),

@@ -71,14 +71,14 @@ impl FakeShared {
 
 #[async_trait]
 impl SharedTokens for FakeShared {
-    async fn find(&self, token: &TokenHash) -> Result<(Found, Life), SharedError> {
+    async fn find(&self, tokens: &[TokenHash]) -> Result<(Vec<Found>, Life), SharedError> {
         let life = self.answer().await?;
-        let found = match self.held(token) {
+        let found = |token| match self.held(token) {
             Some(Some((live, at))) => Found::Live(Live { age: self.clock.clock().now().since(at), ..live }),
             Some(None) => Found::Ended,
             None => Found::Nothing,
         };
-        Ok((found, life))
+        Ok((tokens.iter().map(found).collect(), life))
     }
 
     async fn keep(&self, tokens: &[Kept]) -> Result<Life, SharedError> {

@@ -4,6 +4,7 @@
 mod durable;
 mod latency;
 mod node;
+mod strangers;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,8 +43,15 @@ const BUY: &str = "mutation Buy($input: SalePurchaseInput!) { salePurchase(input
     ticket { id status } userErrors { code message } } }";
 
 /// The benchmarks, by name.
-pub const NAMES: [&str; 6] =
-    ["cluster-gate", "cluster-latency", "cluster-goodput", "cluster-node", "cluster-durable", "cluster-messages"];
+pub const NAMES: [&str; 7] = [
+    "cluster-gate",
+    "cluster-latency",
+    "cluster-strangers",
+    "cluster-goodput",
+    "cluster-node",
+    "cluster-durable",
+    "cluster-messages",
+];
 
 /// Servers for measurements, on which databases, tenants and keys may be made. `./justw bench cluster` starts some.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -108,7 +116,7 @@ pub async fn run(wanted: impl Fn(&str) -> bool, servers: &Servers, table: &mut T
     if wanted("cluster-gate") {
         table.add([gate::run(ROUNDS, &servers.gate).await.context("gate")?]);
     }
-    if NAMES[1..5].iter().any(|name| wanted(name)) {
+    if NAMES[1..6].iter().any(|name| wanted(name)) {
         let shop = Shop::open(&servers).await.context("opening the shop")?;
         let measured = in_shop(&shop, &wanted, table).await;
         let closed = shop.close(&servers).await;
@@ -124,11 +132,14 @@ pub async fn run(wanted: impl Fn(&str) -> bool, servers: &Servers, table: &mut T
 }
 
 async fn in_shop(shop: &Shop, wanted: &impl Fn(&str) -> bool, table: &mut Table) -> anyhow::Result<()> {
-    if NAMES[1..4].iter().any(|name| wanted(name)) {
+    if NAMES[1..5].iter().any(|name| wanted(name)) {
         let server = shop.node(&shop.launch).await?;
         shop.greet(&server).await?;
         if wanted("cluster-latency") {
             table.add(latency::run(ROUNDS, shop, &server).await.context("latency")?);
+        }
+        if wanted("cluster-strangers") {
+            table.add(strangers::run(ROUNDS, shop, &server).await.context("strangers")?);
         }
         if wanted("cluster-goodput") {
             table.add([crowds(shop, &server).await.context("goodput")?]);
@@ -174,6 +185,8 @@ struct Shop {
     buyers: Vec<Account>,
     /// All open, each with a unit for every buyer.
     sales: Vec<SaleId>,
+    /// One with a single unit.
+    single: SaleId,
     used: AtomicUsize,
     opened: Timestamp,
     scratch: Scratch,
@@ -201,7 +214,8 @@ impl Shop {
         let operator = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);
         let buyers = ready::users(&db, &clock, &rng, "buyer", BUYERS, false).await?;
         let (broker, used, opened) = (servers.broker(&name), AtomicUsize::new(0), clock.now());
-        let mut shop = Self { name, url, launch, broker, db, buyers, sales: Vec::new(), used, opened, scratch };
+        let single = SaleId::generate(&clock, &rng);
+        let mut shop = Self { name, url, launch, broker, db, buyers, sales: Vec::new(), single, used, opened, scratch };
         let server = shop.node(&shop.launch).await?;
         shop.stock(&operator).await?;
         server.stop(READY_WITHIN).await?;
@@ -219,6 +233,7 @@ impl Shop {
         for _ in 0..SALES {
             self.sales.push(operator.sale(&session, &product, terms).await?);
         }
+        self.single = operator.sale(&session, &product, Terms { stock: 1, ..terms }).await?;
         Ok(())
     }
 

@@ -57,6 +57,7 @@ pub(super) struct Pool {
     connections: bb8::Pool<Manager>,
     state: watch::Receiver<State>,
     breaker: Breaker,
+    server: Arc<Server>,
     _watching: AbortOnDropHandle<()>,
     _closes: DropGuard,
 }
@@ -79,7 +80,7 @@ impl Pool {
         let closed = CancellationToken::new();
         let manager = Manager {
             redis: server.manager()?,
-            server,
+            server: server.clone(),
             rng,
             longest_wait,
             call_timeout,
@@ -101,7 +102,7 @@ impl Pool {
         let watch = restarted("redis-pool", move || watch_over(watched.clone(), call_timeout));
         let watching = AbortOnDropHandle::new(tokio::spawn(watch));
         let state = first.clone();
-        let pool = Self { connections, state, breaker, _watching: watching, _closes: closed.drop_guard() };
+        let pool = Self { connections, state, breaker, server, _watching: watching, _closes: closed.drop_guard() };
         match &*first.wait_for(|state| !matches!(state, State::Connecting)).await.map_err(|_| closed_error())? {
             State::Down(error) if matches!(**error, ConnectError::Unusable(_)) => Err(GateError(error.to_string())),
             _ => Ok(pool),
@@ -173,12 +174,12 @@ impl Pool {
             // The client's own limit on waiting is the call's.
             Ok(Err(error)) if error.is_timeout() => Err(self.unanswered(health)),
             Ok(Err(error)) if error.is_io_error() || error.is_unrecoverable_error() => {
-                health.breaks(&error.to_string());
+                self.breaks(health, &error.to_string());
                 Err(CallError::Untold(error.to_string()))
             }
             Ok(Err(error)) => {
                 if matches!(error.code(), Some("READONLY" | "MASTERDOWN" | "LOADING")) {
-                    health.breaks(&error.to_string());
+                    self.breaks(health, &error.to_string());
                 }
                 Err(CallError::Told(error))
             }
@@ -188,8 +189,13 @@ impl Pool {
 
     fn unanswered(&self, health: &Health) -> CallError {
         self.breaker.fails();
-        health.breaks(&no_answer());
+        self.breaks(health, &no_answer());
         CallError::Untold(no_answer())
+    }
+
+    fn breaks(&self, health: &Health, reason: &str) {
+        self.server.lost_connection();
+        health.breaks(reason);
     }
 }
 
@@ -294,8 +300,9 @@ impl ManageConnection for Manager {
 
     async fn is_valid(&self, lent: &mut Lent) -> Result<(), ConnectError> {
         let health = &lent.health;
-        let unused = std::mem::replace(&mut *health.used.lock(), Instant::now()).elapsed();
-        if unused >= IDLE && !health.is_broken() {
+        let used = std::mem::replace(&mut *health.used.lock(), Instant::now());
+        let doubtful = used.elapsed() >= IDLE || self.server.lost_a_connection_since(used);
+        if doubtful && !health.is_broken() {
             health.asked.store(true, Ordering::Release);
             let alive = self.redis.is_valid(&mut lent.connection).await;
             health.asked.store(false, Ordering::Release);

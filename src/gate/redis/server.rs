@@ -5,8 +5,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bb8_redis::RedisConnectionManager;
+use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, Value, cmd};
+use tokio::time::Instant;
 
 use crate::config;
 use crate::gate::GateError;
@@ -78,6 +80,8 @@ pub(super) struct Server {
     /// Without the password.
     shown: String,
     connect_timeout: Duration,
+    /// When a connection to it last turned out to be dead.
+    lost: Mutex<Option<Instant>>,
 }
 
 /// Why there is no connection.
@@ -102,7 +106,18 @@ impl Server {
         let shown = config.url.redacted();
         let unreadable = |error: RedisError| GateError(format!("{shown}: {error}"));
         let info = config.url.expose().into_connection_info().map_err(unreadable)?;
-        Ok(Self { info, shown, connect_timeout: *config.connect_timeout })
+        Ok(Self { info, shown, connect_timeout: *config.connect_timeout, lost: Mutex::default() })
+    }
+
+    /// A connection turned out to be dead.
+    pub(super) fn lost_connection(&self) {
+        *self.lost.lock() = Some(Instant::now());
+    }
+
+    /// Whether another connection died at this moment or later. One that was last used before may have died with it: it must
+    /// answer a ping before it is used again, or else each of them costs another call.
+    pub(super) fn lost_a_connection_since(&self, used: Instant) -> bool {
+        self.lost.lock().is_some_and(|lost| used <= lost)
     }
 
     /// Makes connections to the server.

@@ -11,9 +11,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::gather;
 use super::{RedisGate, server, wire};
 use crate::gate::{GateError, Over, Tally, Use};
+use crate::kernel::gather;
+
+/// Calls on their way at most. With a second between question and answer that is still 4,000 acts a second.
+const CALLS: usize = 16;
 
 /// Who is over a limit is remembered for so many at once (about 100 bytes each). Whoever is forgotten is found out again.
 const REMEMBERED: usize = 10_000;
@@ -46,7 +49,9 @@ impl RedisTally {
         let (queue, acts) = mpsc::channel(waiting.max(1));
         let full = Arc::new(Full::default());
         let (gate, known) = (gate.clone(), full.clone());
-        let task = tokio::spawn(gather::run(acts, move |acts| answer(gate.clone(), known.clone(), acts)));
+        let task = tokio::spawn(gather::run("redis-calls", CALLS, acts, move |acts| {
+            answer(gate.clone(), known.clone(), acts)
+        }));
         Self { queue, full, _task: AbortOnDropHandle::new(task) }
     }
 

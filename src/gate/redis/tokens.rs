@@ -1,50 +1,45 @@
-//! Access tokens in Redis (`tokens.lua`). Look-ups share calls (see [`gather`]).
+//! Access tokens in Redis (`tokens.lua`).
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use data_encoding::BASE64URL_NOPAD;
 use redis::Cmd;
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::task::AbortOnDropHandle;
 
-use super::gather::{self, BATCH};
 use super::{RedisGate, server, wire};
 use crate::accounts::{Found, Kept, Life, Live, Role, SharedError, SharedTokens, TokenHash, Viewer};
 use crate::gate::GateError;
+use crate::kernel::gather::BATCH;
 use crate::kernel::{Timestamp, UserId};
 
-/// What the nodes of the distributed profile know of tokens, over the connections for all but admissions. A look-up that finds the queue
-/// full is answered with an error at once, and so is everything while there is no connection.
+/// What the nodes of the distributed profile know of tokens, over the connections for all but admissions. Everything is answered
+/// with an error at once while there is no connection.
 pub struct RedisTokens {
     gate: RedisGate,
-    queue: mpsc::Sender<LookUp>,
-    _task: AbortOnDropHandle<()>,
-}
-
-struct LookUp {
-    token: TokenHash,
-    answer: oneshot::Sender<Result<(Found, Life), GateError>>,
 }
 
 impl RedisTokens {
-    /// Up to `waiting` look-ups wait for Redis. Needs a tokio runtime.
-    pub fn new(gate: &RedisGate, waiting: usize) -> Self {
-        let (queue, look_ups) = mpsc::channel(waiting.max(1));
-        let asked = gate.clone();
-        let task = tokio::spawn(gather::run(look_ups, move |look_ups| answer(asked.clone(), look_ups)));
-        Self { gate: gate.clone(), queue, _task: AbortOnDropHandle::new(task) }
+    /// On the server of this gate.
+    pub fn new(gate: &RedisGate) -> Self {
+        Self { gate: gate.clone() }
     }
 }
 
 #[async_trait]
 impl SharedTokens for RedisTokens {
-    async fn find(&self, token: &TokenHash) -> Result<(Found, Life), SharedError> {
-        let (answer, receiver) = oneshot::channel();
-        let told = |reason: &str| SharedError(reason.to_owned());
-        let look_up = LookUp { token: *token, answer };
-        self.queue.try_send(look_up).map_err(|_| told("too many look-ups wait for Redis"))?;
-        Ok(receiver.await.map_err(|_| told("the look-up ended without an answer"))??)
+    async fn find(&self, tokens: &[TokenHash]) -> Result<(Vec<Found>, Life), SharedError> {
+        let (mut all, mut oldest) = (Vec::with_capacity(tokens.len()), None);
+        for piece in pieces(tokens) {
+            let (life, found) = find(&self.gate, piece).await?;
+            // What was lost between two calls was lost for all of them.
+            if *oldest.get_or_insert(life) != life {
+                return Err(SharedError("the server was replaced between two calls".into()));
+            }
+            for text in found {
+                all.push(read(&text)?);
+            }
+        }
+        Ok((all, oldest.unwrap_or_default()))
     }
 
     async fn keep(&self, tokens: &[Kept]) -> Result<Life, SharedError> {
@@ -86,25 +81,13 @@ async fn call<T: redis::FromRedisValue>(gate: &RedisGate, command: &Cmd) -> Resu
     gate.call(command).await
 }
 
-async fn answer(gate: RedisGate, look_ups: Vec<LookUp>) {
-    let answers = find(&gate, &look_ups).await;
-    for (number, look_up) in look_ups.into_iter().enumerate() {
-        let answer = match &answers {
-            Ok((life, found)) => read(&found[number]).map(|found| (found, *life)),
-            Err(error) => Err(error.clone()),
-        };
-        // Who asked may have gone.
-        let _ = look_up.answer.send(answer);
-    }
-}
-
-async fn find(gate: &RedisGate, look_ups: &[LookUp]) -> Result<(Life, Vec<String>), GateError> {
+async fn find(gate: &RedisGate, tokens: &[TokenHash]) -> Result<(Life, Vec<String>), GateError> {
     let mut command = function(gate, "find");
-    for look_up in look_ups {
-        command.arg(text(&look_up.token));
+    for token in tokens {
+        command.arg(text(token));
     }
     let mut found: Vec<String> = call(gate, &command).await?;
-    if found.len() != look_ups.len() + 1 {
+    if found.len() != tokens.len() + 1 {
         return Err(wire::unreadable("tokens"));
     }
     let life = found.remove(0).parse().map_err(|_| wire::unreadable("a life"))?;

@@ -141,6 +141,7 @@ fn order(seq: Seq, state: OrderState, version: u32) -> Order {
 fn event(orders: Vec<Order>) -> StoredEvent {
     let stock = crate::sales::StockLevel {
         sale: SaleId::from_bytes([1; 16]),
+        held: 0,
         left: 1,
         total: 2,
         version: 3,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::answers;
 use super::bill;
-use super::merchant::{Merchant, SignedRequest};
+use super::merchant::{self, Merchant, SignedRequest};
 use super::messages;
 use super::wire::amount_text;
 use crate::kernel::{Breaker, Clock, Currency, Money};
@@ -128,6 +128,10 @@ async fn read(mut answer: reqwest::Response, max: usize) -> Result<Vec<u8>, Call
 impl PaymentGateway for Alipay {
     fn refuses(&self) -> bool {
         self.breaker.is_open()
+    }
+
+    fn takes(&self, amount: Money) -> Result<(), PageError> {
+        merchant::takes(amount)
     }
 
     fn page_url(&self, request: &PageRequest) -> Result<String, PageError> {

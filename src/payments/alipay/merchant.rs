@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::keys::{KeyError, SignError, SigningKey, VerifyingKey};
 use super::wire::{Parameters, amount_text, time_text};
-use crate::kernel::{Currency, Timestamp};
+use crate::kernel::{Currency, Money, Timestamp};
 use crate::payments::gateway::{PageError, PageRequest};
 
 /// The application id of the sandbox's merchant. The vendor's own sandbox uses the same prefix; production ids begin otherwise.
@@ -133,12 +133,7 @@ impl Merchant {
 
     /// The URL of the page where the buyer pays (`alipay.trade.page.pay`).
     pub fn page_url(&self, request: &PageRequest) -> Result<String, PageError> {
-        if request.amount.currency != Currency::Cny {
-            return Err(PageError::Currency);
-        }
-        if !(1..=AMOUNT_MAX).contains(&request.amount.minor) {
-            return Err(PageError::Amount);
-        }
+        takes(request.amount)?;
         #[derive(Serialize)]
         struct Page<'a> {
             out_trade_no: &'a str,
@@ -161,6 +156,17 @@ impl Merchant {
         let parameters = self.sign(parameters).map_err(|_| PageError::Amount)?;
         Ok(format!("{}?{}", self.gateway_url, parameters.encode(|_| true)))
     }
+}
+
+/// Whether the amount can be paid at all.
+pub fn takes(amount: Money) -> Result<(), PageError> {
+    if amount.currency != Currency::Cny {
+        return Err(PageError::Currency);
+    }
+    if !(1..=AMOUNT_MAX).contains(&amount.minor) {
+        return Err(PageError::Amount);
+    }
+    Ok(())
 }
 
 /// The subject without what the gateway refuses (`/ = &` and control characters), cut to its length, never empty.

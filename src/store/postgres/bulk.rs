@@ -7,12 +7,13 @@ use std::sync::Arc;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Uuid};
-use diesel::{ExpressionMethods, QueryDsl, QueryResult};
+use diesel::{ExpressionMethods, JoinOnDsl as _, QueryDsl, QueryResult};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 
 use super::Conn;
-use super::schema::{broker_messages, global_transactions, orders, payments, sales};
+use super::schema::{access_tokens, broker_messages, global_transactions, orders, payments, sales, users};
 use super::sql::tcc::open_transaction;
+use crate::accounts::TokenHash;
 use crate::broker::embedded::rows::NewMessage;
 use crate::broker::outbox::NewEvent;
 use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId, Xid};
@@ -41,6 +42,19 @@ pub async fn insert_messages(conn: &mut Conn, messages: Arc<[NewMessage]>, now: 
         diesel::insert_into(broker_messages::table).values(rows).execute(conn).await?;
     }
     Ok(())
+}
+
+/// The rows of these tokens and of their users.
+pub async fn find_tokens(
+    conn: &mut Conn,
+    hashes: &[TokenHash],
+) -> Result<Vec<(Vec<u8>, UserId, String, Timestamp)>, StoreError> {
+    Ok(access_tokens::table
+        .inner_join(users::table.on(users::id.eq(access_tokens::user_id)))
+        .filter(access_tokens::token_hash.eq_any(hashes.iter().map(<[u8; 32]>::as_slice).collect::<Vec<_>>()))
+        .select((access_tokens::token_hash, users::id, users::role, access_tokens::expires_at))
+        .load(conn)
+        .await?)
 }
 
 /// For the transaction of the order writer, which finds every row by a unique index and has two foreign keys to check for each

@@ -1,13 +1,18 @@
 //! Users, access tokens, the login log.
 
-use diesel::{ExpressionMethods, JoinOnDsl as _, OptionalExtension as _, QueryDsl};
+use std::collections::HashMap;
+
+use diesel::{ExpressionMethods, OptionalExtension as _, QueryDsl};
 use diesel_async::RunQueryDsl;
 
-use super::super::Conn;
 use super::super::schema::{access_tokens, login_log, users};
+use super::super::{Conn, bulk};
 use crate::accounts::{LoginEvent, Role, TokenHash, User, Viewer};
 use crate::kernel::{Timestamp, UserId};
 use crate::store::StoreError;
+
+/// Tokens removed by one statement: SQLite counts the values of a list one by one.
+const TOKENS_TOGETHER: usize = 500;
 
 type UserRow = (UserId, String, String, String, Timestamp);
 
@@ -57,13 +62,14 @@ pub async fn insert_user(conn: &mut Conn, user: &User, password_hash: &str) -> R
     Ok(rows == 1)
 }
 
-/// Replaces the hash of the same password, unless the password was changed meanwhile.
-pub async fn replace_hash(conn: &mut Conn, id: UserId, old: &str, new: &str) -> Result<(), StoreError> {
-    diesel::update(users::table.find(id).filter(users::password_hash.eq(old)))
+/// Replaces the hash of a password, and keeps its row until the end of the transaction; `false` when the password was changed
+/// meanwhile.
+pub async fn replace_hash(conn: &mut Conn, id: UserId, old: &str, new: &str) -> Result<bool, StoreError> {
+    let rows = diesel::update(users::table.find(id).filter(users::password_hash.eq(old)))
         .set(users::password_hash.eq(new))
         .execute(conn)
         .await?;
-    Ok(())
+    Ok(rows == 1)
 }
 
 /// Adds a token.
@@ -86,22 +92,43 @@ pub async fn insert_token(
     Ok(())
 }
 
-/// Whose token it is and until when, expired or not.
-pub async fn find_token(conn: &mut Conn, hash: &TokenHash) -> Result<Option<(Viewer, Timestamp)>, StoreError> {
-    let row: Option<(UserId, String, Timestamp)> = access_tokens::table
-        .inner_join(users::table.on(users::id.eq(access_tokens::user_id)))
-        .filter(access_tokens::token_hash.eq(hash.as_slice()))
-        .select((users::id, users::role, access_tokens::expires_at))
-        .first(conn)
-        .await
-        .optional()?;
-    row.map(|(id, role_text, expires_at)| Ok((Viewer { id, role: role(&role_text)? }, expires_at))).transpose()
+/// Whose tokens these are and until when, expired or not; what is missing in the answer is nobody's.
+pub async fn find_tokens(
+    conn: &mut Conn,
+    hashes: &[TokenHash],
+) -> Result<HashMap<TokenHash, (Viewer, Timestamp)>, StoreError> {
+    let rows = bulk::find_tokens(conn, hashes).await?;
+    let found = rows.into_iter().map(|(hash, id, role_text, expires_at)| {
+        let hash = TokenHash::try_from(hash).map_err(|_| StoreError::Internal("a token's hash is cut".into()))?;
+        Ok((hash, (Viewer { id, role: role(&role_text)? }, expires_at)))
+    });
+    found.collect()
 }
 
 /// Removes a token; `false` when it is not there.
 pub async fn delete_token(conn: &mut Conn, hash: &TokenHash) -> Result<bool, StoreError> {
     let token = access_tokens::table.find(hash.as_slice());
     Ok(diesel::delete(token).execute(conn).await? == 1)
+}
+
+/// Removes all tokens of a user but one, and says which.
+pub async fn delete_tokens_of(
+    conn: &mut Conn,
+    user: UserId,
+    kept: Option<TokenHash>,
+) -> Result<Vec<TokenHash>, StoreError> {
+    let tokens: Vec<Vec<u8>> = access_tokens::table
+        .filter(access_tokens::user_id.eq(user))
+        .select(access_tokens::token_hash)
+        .load(conn)
+        .await?;
+    let mut ended: Vec<TokenHash> = tokens.into_iter().filter_map(|token| token.try_into().ok()).collect();
+    ended.retain(|token| Some(*token) != kept);
+    for some in ended.chunks(TOKENS_TOGETHER) {
+        let these = some.iter().map(TokenHash::as_slice);
+        diesel::delete(access_tokens::table.filter(access_tokens::token_hash.eq_any(these))).execute(conn).await?;
+    }
+    Ok(ended)
 }
 
 /// Moves the expiry of tokens forward, never back.

@@ -55,7 +55,7 @@ struct WordRow {
 }
 
 /// Invariant, what its rows are about, what the two texts are, and the rows at fault. Each is one statement, so that it sees one moment.
-const QUERIES: [(u8, Subject, &str, &str); 20] = [
+const QUERIES: [(u8, Subject, &str, &str); 21] = [
     (
         4,
         Subject::Order,
@@ -190,6 +190,16 @@ const QUERIES: [(u8, Subject, &str, &str); 20] = [
                 OR (o.status = 'REFUNDED' AND NOT t.returns_on_refund)
              GROUP BY o.sale_id) u ON u.sale_id = s.id
          WHERE s.stock_left <> s.stock_total - COALESCE(u.held, 0)",
+    ),
+    (
+        10,
+        Subject::Sale,
+        "units held; units of its unpaid orders",
+        "SELECT s.id, CAST(s.units_held AS TEXT) AS stored, CAST(COALESCE(u.held, 0) AS TEXT) AS found
+         FROM sales s LEFT JOIN (
+             SELECT sale_id, SUM(quantity) AS held FROM orders WHERE status = 'AWAITING_PAYMENT' GROUP BY sale_id
+         ) u ON u.sale_id = s.id
+         WHERE s.units_held <> COALESCE(u.held, 0)",
     ),
     (
         11,

@@ -1,6 +1,6 @@
 //! Orders: the order writer's batch, closing, and look-ups.
 
-use diesel::dsl::sql;
+use diesel::dsl::{case_when, sql};
 use diesel::expression::SqlLiteral;
 use diesel::sql_types::Bool;
 use diesel::{
@@ -176,30 +176,64 @@ pub(in super::super) async fn insert(conn: &mut Conn, order: &Order) -> Result<b
     Ok(rows == 1)
 }
 
+type Level = (i64, i64, i64, i64);
+
+const LEVEL: (sales::stock_left, sales::units_held, sales::stock_total, sales::stock_version) =
+    (sales::stock_left, sales::units_held, sales::stock_total, sales::stock_version);
+
+fn stock_level(sale: SaleId, (left, held, total, version): Level, at: Timestamp) -> StockLevel {
+    StockLevel { sale, left: left as u32, held: held as u32, total: total as u32, version: version as u32, at }
+}
+
 async fn take_stock(conn: &mut Conn, sale: SaleId, units: u32, now: Timestamp) -> Result<StockLevel, StoreError> {
     let units = i64::from(units);
-    let levels: Option<(i64, i64, i64)> =
+    let levels: Option<Level> =
         diesel::update(sales::table.filter(sales::id.eq(sale).and(sales::stock_left.ge(units))))
-            .set((sales::stock_left.eq(sales::stock_left - units), sales::stock_version.eq(sales::stock_version + 1)))
-            .returning((sales::stock_left, sales::stock_total, sales::stock_version))
+            .set((
+                sales::stock_left.eq(sales::stock_left - units),
+                sales::units_held.eq(sales::units_held + units),
+                sales::stock_version.eq(sales::stock_version + 1),
+            ))
+            .returning(LEVEL)
             .get_result(conn)
             .await
             .optional()?;
     levels.map(|row| stock_level(sale, row, now)).ok_or(StoreError::Conflict { constraint: "sales.stock_left".into() })
 }
 
-fn stock_level(sale: SaleId, (left, total, version): (i64, i64, i64), at: Timestamp) -> StockLevel {
-    StockLevel { sale, left: left as u32, total: total as u32, version: version as u32, at }
+/// Gives units of unpaid orders back to a sale.
+pub async fn return_stock(conn: &mut Conn, sale: SaleId, units: u32, now: Timestamp) -> Result<StockLevel, StoreError> {
+    change_stock(conn, sale, units, units, now).await
 }
 
-/// Gives units back to a sale.
-pub async fn return_stock(conn: &mut Conn, sale: SaleId, units: u32, now: Timestamp) -> Result<StockLevel, StoreError> {
-    let row: (i64, i64, i64) = diesel::update(sales::table.filter(sales::id.eq(sale)))
+/// Gives units of paid orders back to a sale.
+pub async fn restock(conn: &mut Conn, sale: SaleId, units: u32, now: Timestamp) -> Result<StockLevel, StoreError> {
+    change_stock(conn, sale, units, 0, now).await
+}
+
+/// Units are paid: they don't come back by themselves any more.
+pub async fn sell_held(conn: &mut Conn, sale: SaleId, units: u32, now: Timestamp) -> Result<StockLevel, StoreError> {
+    change_stock(conn, sale, 0, units, now).await
+}
+
+/// So many more units are free, and so many fewer are held. Below zero held units never get: a program that does not count them
+/// may have taken them, while nodes were being replaced.
+async fn change_stock(
+    conn: &mut Conn,
+    sale: SaleId,
+    freed: u32,
+    unheld: u32,
+    now: Timestamp,
+) -> Result<StockLevel, StoreError> {
+    let (freed, unheld) = (i64::from(freed), i64::from(unheld));
+    let held = case_when(sales::units_held.gt(unheld), sales::units_held - unheld).otherwise(0_i64);
+    let row: Level = diesel::update(sales::table.filter(sales::id.eq(sale)))
         .set((
-            sales::stock_left.eq(sales::stock_left + i64::from(units)),
+            sales::stock_left.eq(sales::stock_left + freed),
+            sales::units_held.eq(held),
             sales::stock_version.eq(sales::stock_version + 1),
         ))
-        .returning((sales::stock_left, sales::stock_total, sales::stock_version))
+        .returning(LEVEL)
         .get_result(conn)
         .await?;
     Ok(stock_level(sale, row, now))

@@ -53,6 +53,7 @@ struct SaleRow {
     created_at: Timestamp,
     updated_at: Timestamp,
     ended_at: Option<Timestamp>,
+    units_held: i64,
 }
 
 impl SaleRow {
@@ -60,6 +61,7 @@ impl SaleRow {
         let stock = StockLevel {
             sale: self.id,
             left: narrow(self.stock_left)?,
+            held: narrow(self.units_held)?,
             total: narrow(self.stock_total)?,
             version: narrow(self.stock_version)?,
             at: now,

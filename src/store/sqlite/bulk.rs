@@ -3,15 +3,19 @@
 
 use std::sync::Arc;
 
-use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Binary, Text};
+use diesel::sqlite::Sqlite;
+use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
 
 use super::Conn;
 use super::schema::{broker_messages, global_transactions, outbox};
 use super::sql::orders::{find, find_by_key, insert};
 use super::sql::tcc::open_transaction;
+use crate::accounts::TokenHash;
 use crate::broker::embedded::rows::NewMessage;
 use crate::broker::outbox::NewEvent;
-use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, Xid};
+use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId, Xid};
 use crate::orders::decide::Decider;
 use crate::orders::messages::OrderRequest;
 use crate::orders::{Order, OrderState};
@@ -55,6 +59,44 @@ pub async fn insert_events(conn: &mut Conn, events: &[NewEvent], now: Timestamp)
         Ok(())
     };
     Ok(conn.spawn_blocking(insert).await?)
+}
+
+/// The rows of these tokens and of their users.
+pub async fn find_tokens(
+    conn: &mut Conn,
+    hashes: &[TokenHash],
+) -> Result<Vec<(Vec<u8>, UserId, String, Timestamp)>, StoreError> {
+    let find = FindTokens(hashes.concat());
+    Ok(conn.spawn_blocking(move |conn| find.load(conn)).await?)
+}
+
+/// Hashes of tokens, one after the other in one value: SQLite has no arrays, and a statement with a parameter for each would be
+/// another one for each number of them.
+#[derive(QueryId)]
+struct FindTokens(Vec<u8>);
+
+impl Query for FindTokens {
+    type SqlType = (Binary, Binary, Text, BigInt);
+}
+
+impl<C> diesel::RunQueryDsl<C> for FindTokens {}
+
+impl QueryFragment<Sqlite> for FindTokens {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql("WITH RECURSIVE given (hashes) AS (SELECT ");
+        out.push_bind_param::<Binary, _>(&self.0)?;
+        // CROSS JOIN also says in which order: SQLite never turns it round.
+        out.push_sql(
+            "), asked (place, hash) AS (\
+             SELECT 1, substr(hashes, 1, 32) FROM given \
+             UNION ALL SELECT place + 32, substr(hashes, place + 32, 32) FROM asked CROSS JOIN given \
+             WHERE place + 32 < length(hashes)) \
+             SELECT token.token_hash, buyer.id, buyer.role, token.expires_at FROM asked \
+             CROSS JOIN access_tokens AS token ON token.token_hash = asked.hash \
+             CROSS JOIN users AS buyer ON buyer.id = token.user_id",
+        );
+        Ok(())
+    }
 }
 
 /// There is one writer.

@@ -1,7 +1,8 @@
 // The worked examples of schema/README.md, as executable as they look.
 //
 // An example is a fenced block ```graphql WHO (WHO is `operator`, `buyer` or nothing), after which come ```json
-// variables (if there are any) and ```json answer, or ```json events for a subscription: one object a line. Examples run
+// variables (if there are any) and ```json answer, or ```json events for a subscription: one object a line. A subscription with
+// ```json pushed instead says nothing at first: it begins before the next example, and shows what that one causes. Examples run
 // in their order in one shop. What the page shows and what the shop answers are the same but for what differs from run to
 // run: identifiers, tokens, cursors, numbers of orders and addresses of payment pages keep their form, and where one comes again it stands for the
 // same thing; moments are moments. The page's `serverTime` is its present: moments in variables move with it.
@@ -21,7 +22,10 @@ export function read(file) {
     if (kind === 'graphql') examples.push({ who: info || null, document: body, events: [], ...root(body) })
     else if (info === 'variables') examples.at(-1).variables = JSON.parse(body)
     else if (info === 'answer') examples.at(-1).answer = JSON.parse(body)
-    else if (info === 'events') examples.at(-1).events = body.trim().split('\n').map((line) => JSON.parse(line))
+    else if (info === 'events' || info === 'pushed') {
+      const events = body.trim().split('\n').map((line) => JSON.parse(line))
+      Object.assign(examples.at(-1), { events, pushed: info === 'pushed' })
+    }
   }
   return examples
 }

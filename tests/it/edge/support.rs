@@ -18,7 +18,7 @@ use doorbuster::api::graphql::error::Code;
 use doorbuster::api::health::{self, Check, Note, Vitals};
 use doorbuster::api::router::{router, serve};
 use doorbuster::config::Config;
-use doorbuster::kernel::{Rng, UserId};
+use doorbuster::kernel::{Clock, Rng, UserId};
 use futures_util::{SinkExt as _, Stream, StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -309,6 +309,7 @@ pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
             trusted: [TRUSTED, UNFIT].map(|text| (trusted::id(text), text.to_owned())).into(),
             body_max: *config.server.body_max,
             read_timeout: *config.server.read_timeout,
+            clock: Clock::system(),
             rng: Rng::seeded(1),
             shutdown: shutdown.clone(),
             close_over: Duration::from_millis(64),

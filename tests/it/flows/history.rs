@@ -101,7 +101,7 @@ mod sabotage {
     fn the_gate_suite_notices() {
         let run = |mistake: &str| {
             let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-            command.arg("conformance::gate").env("DOORBUSTER_SABOTAGE", mistake).output().unwrap()
+            command.arg("conformance::gate::memory").env("DOORBUSTER_SABOTAGE", mistake).output().unwrap()
         };
         assert!(run("none").status.success());
         for mistake in ["gate.release_without_seq_check", "gate.no_buyer_check"] {

@@ -89,6 +89,31 @@ pub(super) async fn buy(shop: &Shop, buyer: &str, sale: &str, key: &str) -> Stri
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_and_signing_out_everywhere_are_so_on_all_nodes() {
+    let (_cluster, one, two) = Cluster::two().await;
+    let kept = one.buyer("alice").await;
+    let viewer = "{ viewer { signedInUntil } }";
+    let works = async |shop: &Shop, token: &str| {
+        shop.ask(Some(token), viewer, json!({})).await["data"]["viewer"]["signedInUntil"].is_string()
+    };
+    // Each node remembers both tokens.
+    let other = two.sign_in("alice").await;
+    for token in [&kept, &other] {
+        assert!(works(&one, token).await && works(&two, token).await);
+    }
+    let change = "mutation { userPasswordChange(input: { currentPassword: \"password123\", newPassword: \"password124\" }) \
+                  { userErrors { code } } }";
+    let changed = one.data(Some(&kept), change, json!({})).await;
+    assert_eq!(changed["userPasswordChange"]["userErrors"], json!([]));
+    assert!(!works(&one, &other).await);
+    until("signed out on the other node", async || !works(&two, &other).await).await;
+    assert!(works(&one, &kept).await && works(&two, &kept).await);
+    let everywhere = "mutation { userSignOutEverywhere { ended userErrors { code } } }";
+    assert_eq!(two.data(Some(&kept), everywhere, json!({})).await["userSignOutEverywhere"]["ended"], 1);
+    until("signed out on both", async || !works(&one, &kept).await && !works(&two, &kept).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_outcome_is_pushed_on_whichever_node_its_buyer_is() {
     let (_cluster, one, two) = Cluster::two().await;
     let sale = one.sale(&Terms::default()).await;
@@ -377,7 +402,8 @@ async fn a_partition_that_stores_nothing_stops_its_own_sales_only() {
         tokio::spawn(async move { front.ask(Some(&buyer), query, input).await })
     };
     let waiting = try_buying(&buyers[1], &broken);
-    until("refused", async || one.app.checks().iter().any(|check| check.name == "answers-of-broker")).await;
+    until("refused", async || one.app.notes().iter().any(|note| note.name == "answers-of-broker" && !note.healthy))
+        .await;
     let refused = try_buying(&buyers[2], &broken).await.unwrap();
     assert_eq!(refused["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{refused}");
     assert!(!waiting.is_finished(), "it was not refused at once, but with the others");

@@ -29,6 +29,7 @@ mod sandbox;
 mod storm;
 mod surplus;
 mod till;
+mod told;
 mod unknown;
 
 /// Numbers whose test needs no server, and so no profile: foreign SDKs drive the sandbox and judge signatures.

@@ -60,7 +60,7 @@ use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
 use crate::config;
 use crate::gate::Tally;
-use crate::kernel::{Rng, tasks};
+use crate::kernel::{Clock, Rng, tasks};
 
 pub use self::http::endpoint;
 pub use auth::{AuthUnavailable, Authenticate};
@@ -101,6 +101,8 @@ pub struct Parts {
     pub body_max: usize,
     /// How long a body may take to arrive.
     pub read_timeout: Duration,
+    /// The time that sockets are told.
+    pub clock: Clock,
     /// For request ids.
     pub rng: Rng,
     /// When it is cancelled, sockets are closed.
@@ -135,6 +137,7 @@ struct Inner {
     config: config::Graphql,
     body_max: usize,
     read_timeout: Duration,
+    clock: Clock,
     rng: Rng,
 }
 
@@ -180,6 +183,7 @@ impl Edge {
             config,
             body_max: parts.body_max,
             read_timeout: parts.read_timeout,
+            clock: parts.clock,
             rng: parts.rng,
         }))
     }

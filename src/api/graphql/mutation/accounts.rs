@@ -2,10 +2,13 @@
 
 use async_graphql::{Context, Enum, InputObject, Object, Result, SimpleObject};
 
-use crate::accounts::{self, DeviceToken, Origin, SignInRefusal, SignUpRefusal, SignedIn};
+use crate::accounts::{
+    self, DeviceToken, Origin, PasswordChanged, PasswordRefusal, SignInRefusal, SignUpRefusal, SignedIn,
+};
 use crate::api::graphql::context::{ContextExt as _, DEVICE, SESSION, TokenIn};
 use crate::api::graphql::error::{Code, accounts_fault};
 use crate::api::graphql::types::accounts::{AccessToken, User};
+use crate::api::graphql::types::int::clamped;
 use crate::api::graphql::types::user_error::user_error;
 
 /// Who wants to sign up.
@@ -25,6 +28,8 @@ pub struct UserSignUpInput {
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "SignUpRefusal")]
 pub enum UserSignUpErrorCode {
+    /// The shop takes no new accounts.
+    SignUpClosed,
     /// The username is too short, too long, or has other characters.
     UsernameInvalid,
     /// Somebody has this username.
@@ -45,6 +50,7 @@ user_error! {
 impl From<SignUpRefusal> for UserSignUpUserError {
     fn from(refusal: SignUpRefusal) -> Self {
         let field = match refusal {
+            SignUpRefusal::SignUpClosed => return Self::whole(refusal.into(), refusal.message()),
             SignUpRefusal::UsernameInvalid | SignUpRefusal::UsernameTaken => "username",
             SignUpRefusal::PasswordTooShort | SignUpRefusal::PasswordTooLong => "password",
             SignUpRefusal::DisplayNameInvalid => "displayName",
@@ -118,6 +124,76 @@ pub struct UserSignOutPayload {
     pub user: Option<User>,
     /// Why nobody was signed out; empty on success.
     pub user_errors: Vec<UserSignOutUserError>,
+}
+
+/// The old password and the new one.
+#[derive(InputObject)]
+pub struct UserPasswordChangeInput {
+    /// The password in force.
+    #[graphql(secret)]
+    pub current_password: String,
+    /// The password from now on: 8 to 128 bytes of anything.
+    #[graphql(secret)]
+    pub new_password: String,
+}
+
+/// Why the password was not changed. Stable: programs may rely on it.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "PasswordRefusal")]
+pub enum UserPasswordChangeErrorCode {
+    /// The current password is wrong.
+    InvalidCredentials,
+    /// The new password is too long.
+    PasswordTooLong,
+    /// The new password is too short.
+    PasswordTooShort,
+}
+
+user_error! {
+    /// Why the password was not changed.
+    UserPasswordChangeUserError, UserPasswordChangeErrorCode
+}
+
+impl From<PasswordRefusal> for UserPasswordChangeUserError {
+    fn from(refusal: PasswordRefusal) -> Self {
+        let field = match refusal {
+            PasswordRefusal::InvalidCredentials => "currentPassword",
+            PasswordRefusal::PasswordTooLong | PasswordRefusal::PasswordTooShort => "newPassword",
+        };
+        Self::about(refusal.into(), refusal.message(), field)
+    }
+}
+
+/// What came of changing the password.
+#[derive(SimpleObject, Default)]
+pub struct UserPasswordChangePayload {
+    /// The user; null when there are user errors.
+    pub user: Option<User>,
+    /// Why the password was not changed; empty on success.
+    pub user_errors: Vec<UserPasswordChangeUserError>,
+}
+
+/// Why no sign-in was ended.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserSignOutEverywhereErrorCode {
+    /// Another request ended all sign-ins at the same time.
+    AlreadySignedOut,
+}
+
+user_error! {
+    /// Why no sign-in was ended.
+    UserSignOutEverywhereUserError, UserSignOutEverywhereErrorCode
+}
+
+/// What came of signing out everywhere.
+#[derive(SimpleObject, Default)]
+pub struct UserSignOutEverywherePayload {
+    /// Who was signed out; null when there are user errors.
+    pub user: Option<User>,
+    /// How many sign-ins were ended, this one included.
+    pub ended: i32,
+    /// Why no sign-in was ended; empty on success.
+    pub user_errors: Vec<UserSignOutEverywhereUserError>,
 }
 
 /// Mutations of accounts.
@@ -199,6 +275,47 @@ impl AccountsMutation {
             UserSignOutPayload { user: None, user_errors: vec![error] }
         })
     }
+
+    /// Changes one's own password, and ends all of one's other sign-ins. The one that the request came with stays.
+    async fn user_password_change(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The old password and the new one.")] input: UserPasswordChangeInput,
+    ) -> Result<UserPasswordChangePayload> {
+        let viewer = ctx.require_viewer()?;
+        let request = ctx.request();
+        let origin = Origin { address: request.address, device: request.device.as_deref() };
+        let token = request.token.as_deref().unwrap_or_default();
+        let passwords = (input.current_password.as_str(), input.new_password.as_str());
+        let result = ctx.services().accounts.change_password(viewer, token, passwords, origin).await;
+        match result.map_err(|error| accounts_fault(&error))?.ok_or_else(nobody)? {
+            Ok(PasswordChanged { user, device: DeviceToken(device) }) => {
+                ctx.insert_http_header(DEVICE, device.as_str());
+                Ok(UserPasswordChangePayload { user: Some(User(user)), user_errors: Vec::new() })
+            }
+            Err(refusal) => Ok(UserPasswordChangePayload { user: None, user_errors: vec![refusal.into()] }),
+        }
+    }
+
+    /// Ends all of one's own sign-ins, this one included.
+    async fn user_sign_out_everywhere(&self, ctx: &Context<'_>) -> Result<UserSignOutEverywherePayload> {
+        let viewer = ctx.require_viewer()?;
+        let result = ctx.services().accounts.sign_out_everywhere(viewer.id, ctx.request().address).await;
+        let (user, ended) = result.map_err(|error| accounts_fault(&error))?.ok_or_else(nobody)?;
+        if ended == 0 {
+            let code = UserSignOutEverywhereErrorCode::AlreadySignedOut;
+            let error = UserSignOutEverywhereUserError::whole(code, "All of your sign-ins have ended already.");
+            return Ok(UserSignOutEverywherePayload { user_errors: vec![error], ..Default::default() });
+        }
+        ctx.insert_http_header(SESSION, "");
+        let ended = clamped(ended as u64);
+        Ok(UserSignOutEverywherePayload { user: Some(User(user)), ended, user_errors: Vec::new() })
+    }
+}
+
+/// Users are never removed, but a database may be put back to an older state under a running node.
+fn nobody() -> async_graphql::Error {
+    Code::Unauthenticated.error("Please sign in first.")
 }
 
 /// Refuses a sign-in whose token would get nowhere.

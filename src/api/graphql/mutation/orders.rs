@@ -1,10 +1,13 @@
 //! Buying and cancelling.
 
+use std::time::Duration;
+
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 
 use crate::api::graphql::context::{ContextExt as _, Services};
 use crate::api::graphql::error::orders_fault;
 use crate::api::graphql::types::orders::{Order, PurchaseTicket};
+use crate::api::graphql::types::scalars::DateTime;
 use crate::api::graphql::types::user_error::user_error;
 use crate::kernel::{Clock, UserId};
 use crate::orders::{Cancelled, PurchaseRefusal, PurchaseRequest};
@@ -22,12 +25,15 @@ pub struct SalePurchaseInput {
     pub idempotency_key: String,
 }
 
+/// How long to wait after [`SalePurchaseErrorCode::TryLater`].
+const TRY_LATER: Duration = Duration::from_secs(1);
+
 /// Why there is no ticket. Stable: programs may rely on it.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SalePurchaseErrorCode {
     /// There is no such sale.
     SaleNotFound,
-    /// The sale has not begun; `retryAfterSeconds` says when it does.
+    /// The sale has not begun; `retryAt` says when it does.
     SaleNotStarted,
     /// The sale is over.
     SaleEnded,
@@ -43,7 +49,7 @@ pub enum SalePurchaseErrorCode {
     IdempotencyKeyInvalid,
     /// The key was used before for another sale or quantity.
     IdempotencyKeyReused,
-    /// The sale can't be bought from at this moment; `retryAfterSeconds` says when to come again.
+    /// The sale can't be bought from at this moment; `retryAt` says when to try again.
     TryLater,
 }
 
@@ -56,8 +62,11 @@ pub struct SalePurchaseUserError {
     pub message: String,
     /// The path to the part of the input that it is about. Null when it is about the whole.
     pub field: Option<Vec<String>>,
-    /// When it makes sense to try again, if it does.
+    /// After how many seconds it makes sense to try again, rounded up. Null when it never does.
     pub retry_after_seconds: Option<i32>,
+    /// From when on it makes sense to try again, to the millisecond; for `SALE_NOT_STARTED` the first moment of the sale. Null when it
+    /// never does.
+    pub retry_at: Option<DateTime>,
 }
 
 /// What came of the wish to buy.
@@ -108,15 +117,16 @@ impl SalePurchaseUserError {
             }
             PurchaseRefusal::TryLater => (Code::TryLater, "Please try again in a moment.".into(), None),
         };
-        let retry_after_seconds = match refusal {
-            PurchaseRefusal::NotStarted { starts_at } => {
-                Some(starts_at.since(clock.now()).as_millis().div_ceil(1000).try_into().unwrap_or(i32::MAX))
-            }
-            PurchaseRefusal::TryLater => Some(1),
+        let now = clock.now();
+        let retry_at = match refusal {
+            PurchaseRefusal::NotStarted { starts_at } => Some(starts_at),
+            PurchaseRefusal::TryLater => Some(now.plus(TRY_LATER)),
             _ => None,
         };
+        let retry_after_seconds =
+            retry_at.map(|at| at.since(now).as_millis().div_ceil(1000).try_into().unwrap_or(i32::MAX));
         let field = field.map(|field| vec!["input".to_owned(), field.to_owned()]);
-        Self { code, message, field, retry_after_seconds }
+        Self { code, message, field, retry_after_seconds, retry_at: retry_at.map(DateTime) }
     }
 }
 

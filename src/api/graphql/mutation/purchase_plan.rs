@@ -21,6 +21,7 @@ use crate::api::graphql::context::Services;
 use crate::api::graphql::edge::language::shape::MARK;
 use crate::api::graphql::edge::shortcut::{Plan, Planned, Ready, Shortcut};
 use crate::api::graphql::types::orders::PurchaseTicket;
+use crate::api::graphql::types::scalars::DateTime;
 use crate::orders::PurchaseRequest;
 
 /// Plans purchases.
@@ -289,6 +290,10 @@ fn error_field(field: &Field) -> Option<Writes<SalePurchaseUserError>> {
         },
         "retryAfterSeconds" => |error, out| match error.retry_after_seconds {
             Some(seconds) => write_plain(seconds, out),
+            None => write_null(out),
+        },
+        "retryAt" => |error, out| match error.retry_at {
+            Some(DateTime(at)) => write_quoted(at.to_rfc3339(), out),
             None => write_null(out),
         },
         _ => return None,

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use crate::api::graphql::context::ContextExt as _;
+use crate::api::graphql::context::{ContextExt as _, Services};
 use crate::api::graphql::error::Code;
 use crate::api::graphql::loaders::ProductLoader;
 use crate::api::graphql::types::connection::PageArgs;
@@ -10,6 +10,11 @@ use crate::api::graphql::types::sales::{
     SaleConnection, SaleObject, SaleSessionConnection, SaleSessionObject, SaleStatus, list_sales, visible,
 };
 use crate::api::graphql::types::scalars::{Date, DateTime};
+use crate::api::graphql::types::shop::Shop;
+use crate::kernel::Timestamp;
+
+/// How many days after the first the last one may be, in a list of sessions.
+const DAYS_MAX: i32 = 31;
 
 /// Queries about sessions and sales.
 #[derive(Default)]
@@ -17,17 +22,24 @@ pub struct SalesQuery;
 
 #[Object]
 impl SalesQuery {
+    /// The shop: what a page needs to know before anybody buys anything.
+    async fn shop(&self) -> Shop {
+        Shop
+    }
+
     /// The server's clock, to show countdowns by.
     async fn server_time(&self, ctx: &Context<'_>) -> DateTime {
         DateTime(ctx.services().clock.now())
     }
 
-    /// The sessions of a day, by start: all that touch it, in the shop's time zone.
+    /// The sessions of a day, or of several, by start: all that touch them, in the shop's time zone.
     #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
     async fn sale_sessions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The day; today in the shop's time zone when absent.")] on: Option<Date>,
+        #[graphql(desc = "The first day; today in the shop's time zone when absent.")] on: Option<Date>,
+        #[graphql(desc = "The last day, included: at most 31 days after the first. The first day alone when absent.")]
+        until: Option<Date>,
         #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "This many from the end.")] last: Option<i32>,
@@ -35,10 +47,8 @@ impl SalesQuery {
     ) -> Result<SaleSessionConnection> {
         let services = ctx.services();
         let request = PageArgs { first, after, last, before }.check(&services.config.graphql)?;
-        let day = on.map_or_else(|| services.sales.today(), |on| on.0);
-        let Some((begin, end)) = services.sales.bounds_of(day) else {
-            return Err(Code::BadUserInput.error("`on` is beyond the calendar."));
-        };
+        let first_day = on.map_or_else(|| services.sales.today(), |on| on.0);
+        let (begin, end) = bounds(services, first_day, until.map_or(first_day, |until| until.0))?;
         let snapshot = services.sales.snapshot();
         let touching = snapshot.sessions().iter().filter(|session| session.starts_at < end && session.ends_at > begin);
         let listed: Vec<_> = touching.collect();
@@ -75,6 +85,17 @@ impl SalesQuery {
         let offer = id.parse().ok().and_then(|id| snapshot.offer(id)).filter(|offer| visible(ctx, offer))?;
         Some(SaleObject::single(ctx.services(), offer.clone()))
     }
+}
+
+/// First moment of the first day, and first moment after the last one.
+fn bounds(services: &Services, first: jiff::civil::Date, last: jiff::civil::Date) -> Result<(Timestamp, Timestamp)> {
+    let days = (last - first).get_days();
+    if !(0..=DAYS_MAX).contains(&days) {
+        return Err(Code::BadUserInput.error(format!("`until` must be 0 to {DAYS_MAX} days after the first day.")));
+    }
+    let (begin, end) = (services.sales.bounds_of(first), services.sales.bounds_of(last));
+    let bounds = begin.zip(end).map(|((begin, _), (_, end))| (begin, end));
+    bounds.ok_or_else(|| Code::BadUserInput.error("The days are beyond the calendar."))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::edge::VersionReporter;
 use crate::api::graphql::error::{Code, orders_fault};
 use crate::api::graphql::types::orders::{Order, PurchaseTicket};
+use crate::hub::buyers::Missed;
 use crate::kernel::{OrderId, TicketId};
 use crate::orders::{self, Ticket};
 
@@ -69,6 +70,22 @@ impl OrdersSubscription {
         })
         .inspect(report(ctx, |order: &Order| order.0.version)))
     }
+
+    /// One's own orders: each change of any of them from now on. The present state is not sent: ask for `viewer.orders` once the
+    /// subscription has begun. It never completes by itself; it ends with an error when changes may have been missed, after which
+    /// subscribing again and reading the orders afresh loses nothing.
+    async fn viewer_order_updated(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Result<Order>> + use<>> {
+        let viewer = ctx.require_viewer()?;
+        let services = ctx.services();
+        let watch = services.orders.hub().watch_buyer(viewer.id, services.config.hub.orders_per_subscription);
+        Ok(stream::unfold(Some(watch), |watch| async move {
+            let mut watch = watch?;
+            Some(match watch.next().await {
+                Ok(order) => (Ok(Order(order)), Some(watch)),
+                Err(Missed) => (Err(changes_missed()), None),
+            })
+        }))
+    }
 }
 
 type Watching = Option<(crate::hub::OrderWatch, u32, Option<Arc<orders::Order>>)>;
@@ -96,6 +113,10 @@ fn report<T>(ctx: &Context<'_>, version: fn(&T) -> u32) -> impl FnMut(&T) + use<
 
 fn first_then<T>(first: Option<T>, then: impl Future<Output = Option<T>>) -> impl Stream<Item = T> {
     stream::iter(first).chain(stream::once(then).filter_map(|item| async move { item }))
+}
+
+fn changes_missed() -> async_graphql::Error {
+    Code::Unavailable.retry("Some changes may have been missed. Subscribe again and read the orders afresh.", 1)
 }
 
 /// Malformed, wrong-type, unknown and another's are all the same.

@@ -77,6 +77,13 @@ impl Viewer {
         user.map(User).ok_or_else(|| Code::Unauthenticated.error("Please sign in first."))
     }
 
+    /// When the sign-in ends unless it is used: each use renews it.
+    async fn signed_in_until(&self, ctx: &Context<'_>) -> Result<DateTime> {
+        let token = ctx.request().token.as_deref().unwrap_or_default();
+        let until = ctx.services().accounts.signed_in_until(token).await.map_err(|error| accounts_fault(&error))?;
+        until.map(DateTime).ok_or_else(|| Code::Unauthenticated.error("Please sign in first."))
+    }
+
     /// One's own loyalty points.
     async fn points(&self, ctx: &Context<'_>) -> Result<PointsAccount> {
         account_of(ctx, self.id).await

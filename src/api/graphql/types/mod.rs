@@ -10,5 +10,6 @@ pub mod payments;
 pub mod points;
 pub mod sales;
 pub mod scalars;
+pub mod shop;
 pub mod stock;
 pub mod user_error;

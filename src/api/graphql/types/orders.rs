@@ -12,7 +12,7 @@ use super::scalars::{DateTime, Money};
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, orders_fault, store_fault};
 use crate::kernel::{SaleId, TicketId, UserId};
-use crate::orders::{self, ListKey, OrderPage, OrderState, Refusal};
+use crate::orders::{self, Action, ListKey, OrderPage, OrderState, Refusal};
 
 /// How far a ticket is.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +98,13 @@ impl PurchaseTicket {
         self.status_now()
     }
 
+    /// Accepted purchases of this sale that are to be decided before this one, as far as this node has heard; 0 when it is next.
+    /// Null once it is decided, and when it is not known. It only falls.
+    async fn tickets_ahead(&self, ctx: &Context<'_>) -> Option<i32> {
+        let waits = self.0.decision.is_none();
+        waits.then(|| ctx.services().orders.hub().ahead_of(self.0.id)).flatten().map(clamped)
+    }
+
     /// Why it became no order; null unless it was refused.
     async fn refusal(&self) -> Option<PurchaseRefusal> {
         self.0.decision.as_ref().and_then(|order| order.state.refusal()).map(Into::into)
@@ -173,6 +180,20 @@ impl OrderStatus {
     /// Every status.
     pub const ALL: [Self; 6] =
         [Self::AwaitingPayment, Self::Paid, Self::Refunding, Self::Refunded, Self::Cancelled, Self::Expired];
+}
+
+/// What a buyer can do with an order.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "Action")]
+pub enum OrderActionCode {
+    /// Cancel it: `orderCancel`.
+    Cancel,
+    /// Pay at Alipay: `orderPay` with `ALIPAY`.
+    PayAlipay,
+    /// Pay with points, if the buyer has enough: `orderPay` with `POINTS`.
+    PayPoints,
+    /// Get the money back: `orderRefund`.
+    Refund,
 }
 
 connection! {
@@ -263,6 +284,12 @@ impl Order {
     async fn refunds(&self, ctx: &Context<'_>) -> Result<Vec<Refund>> {
         let found = ctx.services().orders.refunds_of(self.0.ticket.order()).await;
         Ok(found.map_err(|error| orders_fault(&error))?.into_iter().map(Refund).collect())
+    }
+
+    /// What its buyer can do with it at this moment. What is not in the list would be refused.
+    async fn available_actions(&self, ctx: &Context<'_>) -> Result<Vec<OrderActionCode>> {
+        let actions = ctx.services().orders.actions(&self.0).await.map_err(|error| orders_fault(&error))?;
+        Ok(actions.into_iter().map(Into::into).collect())
     }
 
     /// Grows with each change. Of two pictures of an order the one with the higher version is newer.

@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
 use super::int::{clamped, exact};
 use super::orders::Order;
-use super::scalars::{DateTime, Money};
+use super::scalars::{DateTime, Money, Url};
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, orders_fault};
 use crate::payments::{self, Flag, LogEntry, Method, PaymentState, RefundCause, RefundState, StoredNotification};
@@ -119,6 +119,14 @@ impl Payment {
         self.0.state.into()
     }
 
+    /// Where the buyer can go on paying: the page that `orderPay` answered with. Null when there is nothing to pay there any more, for
+    /// payments in points, and for everybody but the buyer.
+    async fn redirect_url(&self, ctx: &Context<'_>) -> Option<Result<Url>> {
+        let viewer = ctx.viewer().filter(|viewer| viewer.id == self.0.buyer)?;
+        let page = ctx.services().orders.page_of_attempt(viewer.id, &self.0).await;
+        page.map(|page| page.map(Url)).map_err(|error| orders_fault(&error)).transpose()
+    }
+
     /// When it began.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
@@ -162,6 +170,11 @@ impl Refund {
     /// Where it stands.
     async fn status(&self) -> RefundStatus {
         self.0.state.into()
+    }
+
+    /// Why it goes back.
+    async fn cause(&self) -> PaymentRefundCause {
+        self.0.cause.into()
     }
 
     /// Why, in the words of who asked or, when nobody did, in the shop's.

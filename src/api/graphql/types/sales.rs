@@ -184,6 +184,11 @@ impl SaleObject {
         clamped(ctx.services().stock(&self.offer).left)
     }
 
+    /// Units in orders that wait for their payment, as far as this node has heard: those that are not paid come back.
+    async fn units_held(&self, ctx: &Context<'_>) -> i32 {
+        clamped(ctx.services().stock(&self.offer).held)
+    }
+
     /// Units one buyer may hold.
     async fn limit_per_buyer(&self) -> i32 {
         clamped(self.offer.sale.limit_per_buyer)

@@ -12,6 +12,7 @@ use crate::sales::{Offer, SessionStatus, StockLevel};
 /// How many units of a sale are free.
 pub struct SaleStock {
     level: StockLevel,
+    ends_at: Timestamp,
     status: SaleStatus,
     version: u32,
 }
@@ -29,7 +30,7 @@ impl SaleStock {
         };
         // Each part only grows, so the sum grows with each change of stock, of the sale, and of its place in time.
         let version = level.version.saturating_add(offer.sale.version).saturating_add(phase);
-        Some(Self { level, status: status(services, offer).into(), version })
+        Some(Self { level, ends_at: offer.session.ends_at, status: status(services, offer).into(), version })
     }
 
     /// When time alone next changes the sale's status.
@@ -63,9 +64,19 @@ impl SaleStock {
         clamped(self.level.left)
     }
 
+    /// Units in orders that wait for their payment: those that are not paid come back.
+    async fn units_held(&self) -> i32 {
+        clamped(self.level.held)
+    }
+
     /// Whether none is free. Units of orders that are cancelled or not paid come back.
     async fn sold_out(&self) -> bool {
         self.level.left == 0
+    }
+
+    /// The first moment at which the sale can't be bought from any more. It may be put off.
+    async fn ends_at(&self) -> DateTime {
+        DateTime(self.ends_at)
     }
 
     /// Where the sale stands.

@@ -1,6 +1,9 @@
 //! Business refusals: each mutation has its own type with its own codes; all of them have the same three fields.
 
-use crate::api::graphql::mutation::accounts::{UserSignInUserError, UserSignOutUserError, UserSignUpUserError};
+use crate::api::graphql::mutation::accounts::{
+    UserPasswordChangeUserError, UserSignInUserError, UserSignOutEverywhereUserError, UserSignOutUserError,
+    UserSignUpUserError,
+};
 use crate::api::graphql::mutation::catalog::{ProductCreateUserError, ProductUpdateUserError};
 use crate::api::graphql::mutation::looked_at::{BillDifferenceCloseUserError, PaymentFlagClearUserError};
 use crate::api::graphql::mutation::orders::{OrderCancelUserError, SalePurchaseUserError};
@@ -59,6 +62,8 @@ pub enum UserError {
     UserSignUp(UserSignUpUserError),
     UserSignIn(UserSignInUserError),
     UserSignOut(UserSignOutUserError),
+    UserSignOutEverywhere(UserSignOutEverywhereUserError),
+    UserPasswordChange(UserPasswordChangeUserError),
     SalePurchase(SalePurchaseUserError),
     OrderPay(OrderPayUserError),
     OrderCancel(OrderCancelUserError),

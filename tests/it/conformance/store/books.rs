@@ -16,7 +16,7 @@ on_both!(a_right_shop_passes_and_each_wrong_is_found);
 /// One way to break the books, how to mend them, whether the schema would not have it, and which invariants must fail.
 struct Break(&'static str, &'static str, bool, &'static [u8]);
 
-const BREAKS: [Break; 19] = [
+const BREAKS: [Break; 20] = [
     Break(
         "UPDATE points_entries SET amount = amount + 1, opposite = opposite - 1
          WHERE amount > 0 AND transfer_id IN (SELECT id FROM points_transfers WHERE kind = 'GRANT')",
@@ -67,13 +67,13 @@ const BREAKS: [Break; 19] = [
         "UPDATE orders SET status = 'AWAITING_PAYMENT' WHERE status = 'PAID'",
         "UPDATE orders SET status = 'PAID' WHERE status = 'AWAITING_PAYMENT' AND paid_at IS NOT NULL",
         true,
-        &[7],
+        &[7, 10],
     ),
     Break(
         "UPDATE orders SET status = 'PAID' WHERE status = 'AWAITING_PAYMENT'",
         "UPDATE orders SET status = 'AWAITING_PAYMENT' WHERE status = 'PAID' AND paid_at IS NULL",
         false,
-        &[7],
+        &[7, 10],
     ),
     Break(
         "UPDATE payments SET amount = amount + 1, captured = captured + 1 WHERE status = 'SUCCEEDED' AND method = 'ALIPAY'",
@@ -106,6 +106,7 @@ const BREAKS: [Break; 19] = [
         &[9],
     ),
     Break("UPDATE sales SET stock_left = stock_left + 1", "UPDATE sales SET stock_left = stock_left - 1", false, &[10]),
+    Break("UPDATE sales SET units_held = units_held + 1", "UPDATE sales SET units_held = units_held - 1", false, &[10]),
     Break(
         "UPDATE payment_log SET to_state = 'PENDING' WHERE to_state = 'SUCCEEDED'",
         "UPDATE payment_log SET to_state = 'SUCCEEDED' WHERE event = 'settled' AND to_state = 'PENDING'",

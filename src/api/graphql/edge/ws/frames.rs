@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
+use crate::kernel::Clock;
+
 /// Room for what surrounds a payload.
 pub const ROOM: usize = 1024;
 
@@ -96,12 +98,26 @@ pub fn ack() -> Utf8Bytes {
     Utf8Bytes::from_static(r#"{"type":"connection_ack"}"#)
 }
 
-/// The answer to a ping, with its payload.
-pub fn pong(payload: Option<&RawValue>) -> Utf8Bytes {
+/// The answer to a ping: with the time if the ping asks for it by `{"time": true}`, else with its payload.
+pub fn pong(payload: Option<&RawValue>, clock: &Clock) -> Utf8Bytes {
     match payload {
         None => Utf8Bytes::from_static(r#"{"type":"pong"}"#),
+        Some(payload) if asks_for_time(payload) => {
+            let now = clock.now().to_rfc3339();
+            format!(r#"{{"type":"pong","payload":{{"time":true,"serverTime":"{now}"}}}}"#).into()
+        }
         Some(payload) => format!(r#"{{"type":"pong","payload":{}}}"#, payload.get()).into(),
     }
+}
+
+/// Exactly `{"time": true}`: any other payload is the client's own and comes back as it is.
+fn asks_for_time(payload: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Question {
+        time: bool,
+    }
+    serde_json::from_str::<Question>(payload.get()).is_ok_and(|question| question.time)
 }
 
 /// An id as JSON, quotes included: how operations are told apart and how frames name them.
@@ -138,6 +154,7 @@ pub fn reason(text: &str) -> Utf8Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::{ManualClock, Timestamp};
 
     #[test]
     fn wrong_messages_have_a_reason() {
@@ -172,10 +189,29 @@ mod tests {
     }
 
     #[test]
+    fn a_ping_that_asks_for_the_time_gets_it_and_any_other_gets_its_payload() {
+        let clock = ManualClock::at(Timestamp::from_millis(1_795_428_000_123)).clock();
+        let answer = |payload: &str| {
+            let payload: Box<RawValue> = serde_json::from_str(payload).unwrap();
+            let frame: serde_json::Value = serde_json::from_str(pong(Some(&payload), &clock).as_str()).unwrap();
+            frame["payload"].clone()
+        };
+        let told = serde_json::json!({ "time": true, "serverTime": clock.now().to_rfc3339() });
+        assert_eq!(answer(r#"{"time":true}"#), told);
+        assert_eq!(answer(r#" { "time" : true } "#), told);
+        for own in [r#"{"time":false}"#, r#"{"time":true,"n":1}"#, r#"{"time":"true"}"#, r#"{"at":1}"#, "{}"] {
+            assert_eq!(answer(own), serde_json::from_str::<serde_json::Value>(own).unwrap(), "{own}");
+        }
+    }
+
+    #[test]
     fn frames_are_json() {
-        for frame in
-            [ack(), pong(None), complete(&quoted("a\"b")), with_payload("next", &quoted("é\n"), r#"{"data":null}"#)]
-        {
+        for frame in [
+            ack(),
+            pong(None, &Clock::system()),
+            complete(&quoted("a\"b")),
+            with_payload("next", &quoted("é\n"), r#"{"data":null}"#),
+        ] {
             let _: serde_json::Value = serde_json::from_str(frame.as_str()).unwrap();
         }
     }

@@ -157,7 +157,7 @@ impl Session {
         match Incoming::parse(text) {
             Err(reason) => self.close(frames::BAD_MESSAGE, &reason),
             Ok(Incoming::Init(payload)) => self.init(payload),
-            Ok(Incoming::Ping(payload)) => self.send(Message::Text(frames::pong(payload))),
+            Ok(Incoming::Ping(payload)) => self.send(Message::Text(frames::pong(payload, &self.edge.0.clock))),
             Ok(Incoming::Pong) => Flow::More,
             Ok(Incoming::Subscribe { id, payload }) => self.subscribe(&id, payload),
             Ok(Incoming::Complete { id }) => {

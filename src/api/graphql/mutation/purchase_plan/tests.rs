@@ -87,8 +87,10 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
     use SalePurchaseErrorCode as C;
     let code = prop::sample::select(vec![C::SoldOut, C::SaleNotStarted, C::TryLater, C::IdempotencyKeyReused]);
     let field = prop::option::of(Just(vec!["input".to_owned(), "saleId".to_owned()]));
-    let error = (code, ".{0,12}", field, prop::option::of(any::<i32>())).prop_map(|(code, message, field, retry)| {
-        SalePurchaseUserError { code, message, field, retry_after_seconds: retry }
+    let at = prop::option::of((0..4_000_000_000_000_i64).prop_map(|millis| DateTime(Timestamp::from_millis(millis))));
+    let retry = (prop::option::of(any::<i32>()), at);
+    let error = (code, ".{0,12}", field, retry).prop_map(|(code, message, field, (retry_after_seconds, retry_at))| {
+        SalePurchaseUserError { code, message, field, retry_after_seconds, retry_at }
     });
     prop_oneof![
         prop::option::of(prop::sample::select(OrderState::ALL.to_vec())).prop_map(Outcome::Ticket),
@@ -109,7 +111,7 @@ fn selection(fields: &'static [&'static str]) -> impl Strategy<Value = String> {
 
 fn documents() -> impl Strategy<Value = String> {
     let ticket = selection(&["id", "quantity", "status", "createdAt", "version", "__typename", "decidedAt"]);
-    let errors = selection(&["code", "message", "field", "retryAfterSeconds", "__typename"]);
+    let errors = selection(&["code", "message", "field", "retryAfterSeconds", "retryAt", "__typename"]);
     let parts = (ticket, errors, any::<bool>(), any::<bool>(), prop::bool::weighted(0.2));
     let payload = parts.prop_map(|(ticket, errors, swap, typename, skip)| {
         let mut parts = [format!("ticket {ticket}"), format!("userErrors {errors}")];

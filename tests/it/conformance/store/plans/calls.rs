@@ -78,8 +78,9 @@ async fn accounts(db: &Database, recorder: &Recorder) {
         sql::accounts::insert_user(conn, &user, "hash");
         sql::accounts::replace_hash(conn, id, "hash", "other");
         sql::accounts::insert_token(conn, &hash, id, NOW, LATER);
-        sql::accounts::find_token(conn, &hash);
+        sql::accounts::find_tokens(conn, &[hash]);
         sql::accounts::renew_tokens(conn, &[(hash, LATER)]);
+        sql::accounts::delete_tokens_of(conn, id, None);
         sql::accounts::delete_token(conn, &hash);
         sql::accounts::purge_tokens(conn, NOW, 100);
         sql::accounts::insert_login_events(conn, &[event]);
@@ -180,6 +181,8 @@ async fn orders(db: &Database, recorder: &Recorder) {
             sql::orders::void(conn, facts, &request(sale, 9_100, 2_992, "key-new-3"), NOW).await
         };
         sql::orders::return_stock(conn, sale, 1, NOW);
+        sql::orders::restock(conn, sale, 1, NOW);
+        sql::orders::sell_held(conn, sale, 1, NOW);
         sql::orders::lock(conn, &unpaid);
         sql::orders::overdue(conn, NOW, NOW, 100);
         sql::orders::advance(conn, data::ticket(200), OrderState::AwaitingPayment, OrderState::Paid, NOW);

@@ -1,5 +1,5 @@
-//! Small questions that many ask: those that come while a call is under way share the next one. Where Redis is slow, several
-//! calls are on their way at the same time, so that nobody waits for more than his own answer.
+//! Small questions for a server: those that arrive while a call is under way share the next one. Where the server is slow, several
+//! calls are on their way at the same time, so that no question waits for more than its own answer.
 
 use std::time::Duration;
 
@@ -8,21 +8,23 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::kernel::tasks::guarded;
+use super::tasks::guarded;
 
-/// Items in one call at most: less than a millisecond of Redis's time.
-pub(super) const BATCH: usize = 256;
+/// Items in one call at most: about a millisecond of the server's time.
+pub const BATCH: usize = 256;
 
-/// Calls on their way at most. With a second between question and answer that is still 4,000 items a second.
-const CALLS: usize = 16;
-
-/// How long items gather while another call is under way. Longer than a call usually takes, so that a quick Redis is asked
+/// How long items gather while another call is under way. Longer than a call usually takes, so that a quick server is asked
 /// one call at a time, with as many items as possible in each.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// Takes items until the queue is closed, and hands them to `call` in batches.
-pub(super) async fn run<T, F>(mut items: mpsc::Receiver<T>, mut call: impl FnMut(Vec<T>) -> F)
-where
+/// Takes items until the queue is closed, and hands them to `call` in batches; at most `calls_max` are under way at the same time.
+/// Should one panic, that is counted under the name of the task.
+pub async fn run<T, F>(
+    task: &'static str,
+    calls_max: usize,
+    mut items: mpsc::Receiver<T>,
+    mut call: impl FnMut(Vec<T>) -> F,
+) where
     F: Future<Output = ()>,
 {
     let mut calls = FuturesUnordered::new();
@@ -38,13 +40,13 @@ where
         };
         tokio::select! {
             Some(_) = calls.next(), if !calls.is_empty() => {}
-            taken = take, if calls.len() < CALLS => {
+            taken = take, if calls.len() < calls_max => {
                 if taken == 0 {
                     break;
                 }
                 begun = Instant::now();
                 // Who waits for an item of a call that panics is told by its closed channel.
-                calls.push(guarded("redis-calls", call(std::mem::take(&mut batch))));
+                calls.push(guarded(task, call(std::mem::take(&mut batch))));
             }
         }
     }
@@ -60,6 +62,8 @@ mod tests {
 
     use super::*;
 
+    const CALLS: usize = 16;
+
     type Item = (u32, oneshot::Sender<u32>);
 
     /// Answers each item with itself once a permit is there; notes the sizes of the calls.
@@ -67,7 +71,7 @@ mod tests {
         let (queue, items) = mpsc::channel::<Item>(10_000);
         let (open, sizes) = (Arc::new(Semaphore::new(permits)), Arc::<Mutex<Vec<usize>>>::default());
         let (gate, noted) = (open.clone(), sizes.clone());
-        tokio::spawn(run(items, move |batch| {
+        tokio::spawn(run("gather test", CALLS, items, move |batch| {
             noted.lock().push(batch.len());
             let gate = gate.clone();
             async move {

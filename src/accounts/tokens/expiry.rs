@@ -1,0 +1,20 @@
+//! When a sign-in ends.
+
+use std::sync::atomic::Ordering;
+
+use super::{Tokens, hash_of};
+use crate::kernel::Timestamp;
+use crate::store::StoreError;
+
+impl Tokens {
+    /// When the token stops working unless it is used; `None` when it is nobody's. Asking is a use.
+    pub async fn expires_at(&self, token: &str) -> Result<Option<Timestamp>, StoreError> {
+        let Some(hash) = hash_of(token) else { return Ok(None) };
+        if self.viewer(token).await?.is_none() {
+            return Ok(None);
+        }
+        // What was looked up is remembered, unless it ended meanwhile.
+        let known = self.known.get(&hash);
+        Ok(known.map(|known| Timestamp::from_millis(known.expires_at.load(Ordering::Acquire))))
+    }
+}
