@@ -11,10 +11,15 @@ export type CurrencyCode =
   /** United States dollar. */
   | 'USD';
 
+/** What a buyer can do with an order. */
 export type OrderActionCode =
+  /** Cancel it: `orderCancel`. */
   | 'CANCEL'
+  /** Pay at Alipay: `orderPay` with `ALIPAY`. */
   | 'PAY_ALIPAY'
+  /** Pay with points, if the buyer has enough: `orderPay` with `POINTS`. */
   | 'PAY_POINTS'
+  /** Get the money back: `orderRefund`. */
   | 'REFUND';
 
 /** Why the order was not cancelled. Stable: programs may rely on it. */
@@ -203,13 +208,13 @@ export type SalePurchaseErrorCode =
   | 'SALE_ENDED'
   /** There is no such sale. */
   | 'SALE_NOT_FOUND'
-  /** The sale has not begun; `retryAfterSeconds` says when it does. */
+  /** The sale has not begun; `retryAt` says when it does. */
   | 'SALE_NOT_STARTED'
   /** The sale is stopped for now. */
   | 'SALE_PAUSED'
   /** Fewer units are left than asked for. Units of orders that are not paid come back. */
   | 'SOLD_OUT'
-  /** The sale can't be bought from at this moment; `retryAfterSeconds` says when to come again. */
+  /** The sale can't be bought from at this moment; `retryAt` says when to try again. */
   | 'TRY_LATER';
 
 /** What to buy. */
@@ -249,13 +254,20 @@ export type SaleStatus =
   /** Its session has not begun. */
   | 'UPCOMING';
 
+/** Why the password was not changed. Stable: programs may rely on it. */
 export type UserPasswordChangeErrorCode =
+  /** The current password is wrong. */
   | 'INVALID_CREDENTIALS'
+  /** The new password is too long. */
   | 'PASSWORD_TOO_LONG'
+  /** The new password is too short. */
   | 'PASSWORD_TOO_SHORT';
 
+/** The old password and the new one. */
 export type UserPasswordChangeInput = {
+  /** The password in force. */
   currentPassword: string;
+  /** The password from now on: 8 to 128 bytes of anything. */
   newPassword: string;
 };
 
@@ -292,7 +304,7 @@ export type UserSignUpErrorCode =
   | 'PASSWORD_TOO_LONG'
   /** The password is too short. */
   | 'PASSWORD_TOO_SHORT'
-  /** x */
+  /** The shop takes no new accounts. */
   | 'SIGN_UP_CLOSED'
   /** The username is too short, too long, or has other characters. */
   | 'USERNAME_INVALID'
