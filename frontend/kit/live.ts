@@ -253,7 +253,8 @@ export function createLive({ url, clock, onRefused, onBack, connectionParams, we
         watch.stop = undefined;
       }
       wakeUp?.();
-      void held?.dispose();
+      // A connection that was just being opened is refused: nobody waits for it any more.
+      Promise.resolve(held?.dispose()).catch(() => undefined);
       failures = 0;
       become('idle');
     },

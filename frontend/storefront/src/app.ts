@@ -94,6 +94,9 @@ export async function loadViewer(): Promise<void> {
 const LATER_MS = 3_000;
 const retryLater = (act: () => Promise<void>) => setTimeout(() => void act().catch(() => retryLater(act)), LATER_MS);
 
+/** How often somebody has signed in on this page. */
+export const signIns = signal(0);
+
 /** After a sign-in on this page. */
 export async function signedIn(): Promise<void> {
   const held = viewer.peek();
@@ -105,6 +108,7 @@ export async function signedIn(): Promise<void> {
     live.resume();
     refresh();
   }
+  signIns.value += 1;
 }
 
 export async function signOut(): Promise<void> {

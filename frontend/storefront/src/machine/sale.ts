@@ -20,6 +20,7 @@ import {
   second,
   send,
   signedOut,
+  signIns,
   store,
   tabs,
   viewer,
@@ -269,6 +270,10 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
     }),
     effect(() => {
       if (online.value) presser.peek()?.wake();
+    }),
+    effect(() => {
+      // What waits for a sign-in goes on after it.
+      if (signIns.value > 0) untracked(() => presser.peek()?.resume());
     }),
     tabs.listen((message) => {
       if (!('user' in message) || message.user !== user.peek()) return;

@@ -368,7 +368,8 @@ export const flows = {
     await page.getByLabel('Current password').fill(shop.password);
     await press(page, 'Change the password');
     await page.getByText('The password is changed.').waitFor();
-    await other.getByText('Sign in to see this.').waitFor();
+    // Its socket is closed when the server looks at the sign-ins again.
+    await other.getByText('Sign in to see this.').waitFor({ timeout: 45_000 });
     await press(page, 'Sign out everywhere');
     await page.getByRole('link', { name: 'Sign in' }).waitFor();
   },
@@ -410,9 +411,7 @@ export const flows = {
     const strangers = { open: sale.path, signIn: '/sign-in', signUp: '/sign-up' };
     for (const [locale, colorScheme, width] of [
       ['en-US', 'light', 1280],
-      ['zh-CN', 'dark', 1280],
-      ['zh-CN', 'light', 320],
-      ['en-US', 'dark', 320],
+      ['zh-CN', 'dark', 320],
     ]) {
       for (const [who, paths] of [
         [shopper, pages],
