@@ -68,9 +68,10 @@ async fn postgres_reads_no_table_that_grows_as_a_whole() {
     assert_noticed(&judge("PostgreSQL without indexes", &statements, &sites, explainer).await);
 }
 
-/// Sessions keep plans: one that was made without the values, while the tables were empty, must be right once they are full.
+/// Sessions keep plans: one that was made without the values, while the tables were empty, must be right once they are full. (Over
+/// full tables a plan is kept only if it costs no more than those with the values, which the test above looks at.)
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_that_postgres_keeps_is_right_for_empty_and_for_full_tables() {
+async fn a_plan_that_postgres_keeps_from_empty_tables_is_right_for_full_ones() {
     let (full, empty) = (Place::postgres().await, Place::postgres().await);
     let (full_url, url) = (full.config.store.url.expose().to_owned(), empty.config.store.url.expose().to_owned());
     postgres::fill(&full_url).await;
@@ -79,9 +80,6 @@ async fn a_plan_that_postgres_keeps_is_right_for_empty_and_for_full_tables() {
     let statements: Vec<_> = statements.into_iter().filter(is_kept).collect();
     let mut kept = postgres::Kept::plan(&url, &statements).await;
     postgres::fill_unnoticed(&url).await;
-    assert_none(&judge("PostgreSQL", &statements, &sites, &mut kept).await);
-    // And one that is made from then on.
-    let mut kept = postgres::Kept::plan(&full_url, &statements).await;
     assert_none(&judge("PostgreSQL", &statements, &sites, &mut kept).await);
 }
 

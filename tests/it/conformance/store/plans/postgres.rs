@@ -148,6 +148,13 @@ impl Explainer {
     }
 }
 
+/// Switches automatic statistics off.
+const NO_STATISTICS: &str = "DO $$ DECLARE one regclass; BEGIN
+    FOR one IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+        EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = false)', one);
+    END LOOP;
+END $$";
+
 /// Plans that a session keeps: made without the values, while the tables were empty.
 pub struct Kept {
     explainer: Explainer,
@@ -159,6 +166,8 @@ impl Kept {
     /// Plans all of them, before the tables are filled.
     pub async fn plan(url: &str, statements: &[Statement]) -> Self {
         let mut kept = Self { explainer: Explainer::open(url).await, names: BTreeMap::new() };
+        // New statistics would have them planned anew.
+        kept.explainer.client.batch_execute(NO_STATISTICS).await.unwrap();
         let settings = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
         kept.explainer.client.batch_execute(settings).await.unwrap();
         for statement in statements {
