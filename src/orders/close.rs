@@ -99,6 +99,25 @@ impl Orders {
         if overdue.is_empty() { Ok(0) } else { self.expire(overdue).await }
     }
 
+    /// Takes units that were paid off those that their sales show as held. Returns how many payments they were of; as many as `max` means
+    /// that there may be more.
+    pub async fn take_off_paid(&self, max: usize) -> Result<usize, OrdersError> {
+        let now = self.0.clock.now();
+        let taken = store::write!(&self.0.db, |conn| {
+            let (taken, levels) = sql::held::take_off(conn, max, now).await?;
+            let events = levels.into_iter().map(|level| result_event(level.sale, vec![ResultEvent::Stock(level)]));
+            let events = events.collect::<Result<Vec<_>, _>>()?;
+            if !events.is_empty() {
+                sql::outbox::append(conn, &events, now).await?;
+            }
+            Ok(taken)
+        })?;
+        if taken > 0 {
+            self.0.relay.wake();
+        }
+        Ok(taken)
+    }
+
     /// Orders to be paid before this moment are due.
     fn due_by(&self) -> Timestamp {
         let now = self.0.clock.now();

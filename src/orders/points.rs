@@ -164,11 +164,10 @@ impl Orders {
             let entry = LogEntry::new(now, "points", "settled", Some(from.as_str()), to.as_str());
             sql::payments::log(conn, id, &entry).await?;
             sql::payments::hurry_others(conn, ticket.order(), id, now).await?;
+            sql::held::note_paid(conn, ticket.sale, order.quantity).await?;
+            let event = result_event(ticket.sale, vec![ResultEvent::Order(order.clone())])?;
+            sql::outbox::append(conn, &[event], now).await?;
             sql::tcc::decide(conn, xid, now, retry_at).await?;
-            // The sale last: everybody who buys in it waits for its row.
-            let stock = sql::orders::sell_held(conn, ticket.sale, order.quantity, now).await?;
-            let events = vec![ResultEvent::Order(order.clone()), ResultEvent::Stock(stock)];
-            sql::outbox::append(conn, &[result_event(ticket.sale, events)?], now).await?;
             let settled_at = Some(now);
             Ok(Some((order, Payment { state: to, captured: units, settled_at, next_check_at: None, ..payment })))
         })

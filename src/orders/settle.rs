@@ -165,17 +165,16 @@ impl Orders {
                 step = decide(&payment, state, owner, &message.snapshot);
                 changed = sql::settle::carry_out(conn, &payment, step, &message, now).await?;
             }
+            if let Some(order) = &changed {
+                sql::held::note_paid(conn, order.sale(), order.quantity).await?;
+                let events = vec![ResultEvent::Order(order.clone())];
+                sql::outbox::append(conn, &[result_event(order.sale(), events)?], now).await?;
+            }
             if let Some(heard) = heard {
                 let Notification { id, status, masked, .. } = heard;
                 let verdict = step.verdict();
                 let stored = StoredNotification { id, number, status, verdict, masked, received_at: now };
                 sql::payments::insert_notification(conn, &stored).await?;
-            }
-            if let Some(order) = &changed {
-                // The sale last: everybody who buys in it waits for its row.
-                let stock = sql::orders::sell_held(conn, order.sale(), order.quantity, now).await?;
-                let events = vec![ResultEvent::Order(order.clone()), ResultEvent::Stock(stock)];
-                sql::outbox::append(conn, &[result_event(order.sale(), events)?], now).await?;
             }
             super::fail_point("settle.before_commit");
             Ok((step, changed, message))

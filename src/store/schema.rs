@@ -49,6 +49,11 @@ diesel::table! {
 
 diesel::table! {
     use super::super::types::*;
+    sale_units_paid (id) { id -> BigInt, sale_id -> Id, units -> BigInt, }
+}
+
+diesel::table! {
+    use super::super::types::*;
     audit_log (id) { id -> Id, operator_id -> Id, act -> Text, subject -> Text, detail -> Text, at -> BigInt, }
 }
 

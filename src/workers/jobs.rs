@@ -8,7 +8,7 @@ use crate::orders::reconcile::Reconciler;
 use crate::sales::Sales;
 use crate::telemetry::Metrics;
 
-/// Expires unpaid orders whose time is over, however their message fared.
+/// Expires unpaid orders whose time is over, however their message fared, and brings the count of units held up to date.
 pub async fn sweep(orders: &Orders, config: &Config) -> anyhow::Result<()> {
     let mut tick = tokio::time::interval(*config.orders.sweep_every);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -20,6 +20,7 @@ pub async fn sweep(orders: &Orders, config: &Config) -> anyhow::Result<()> {
                 break;
             }
         }
+        while orders.take_off_paid(config.orders.sweep_batch).await? >= config.orders.sweep_batch {}
     }
 }
 

@@ -1,5 +1,4 @@
--- Units in orders that wait for their payment, so that shoppers see how many may come back. Changed in the transactions that
--- change those orders, together with `stock_version`.
+-- Units in orders that wait for their payment, so that shoppers see how many may come back. Changed together with `stock_version`.
 ALTER TABLE sales ADD COLUMN units_held INTEGER NOT NULL DEFAULT 0;
 
 UPDATE sales SET units_held = held.units
@@ -7,3 +6,11 @@ FROM (
     SELECT sale_id, SUM(quantity) AS units FROM orders WHERE status = 'AWAITING_PAYMENT' GROUP BY sale_id
 ) AS held
 WHERE sales.id = held.sale_id;
+
+-- Units that were paid and are not taken off `units_held` yet. A payment adds a row instead of changing its sale, or all payments of
+-- a sale would wait for each other; not even a foreign key, which would wait for the order writer.
+CREATE TABLE sale_units_paid (
+    id      INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    sale_id BLOB    NOT NULL,
+    units   INTEGER NOT NULL CHECK (units > 0)
+);

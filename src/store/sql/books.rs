@@ -194,12 +194,14 @@ const QUERIES: [(u8, Subject, &str, &str); 21] = [
     (
         10,
         Subject::Sale,
-        "units held; units of its unpaid orders",
-        "SELECT s.id, CAST(s.units_held AS TEXT) AS stored, CAST(COALESCE(u.held, 0) AS TEXT) AS found
+        "units held; units of its unpaid orders, and of those paid since it was brought up to date",
+        "SELECT s.id, CAST(s.units_held AS TEXT) AS stored, CAST(COALESCE(u.held, 0) + COALESCE(p.paid, 0) AS TEXT) AS found
          FROM sales s LEFT JOIN (
              SELECT sale_id, SUM(quantity) AS held FROM orders WHERE status = 'AWAITING_PAYMENT' GROUP BY sale_id
-         ) u ON u.sale_id = s.id
-         WHERE s.units_held <> COALESCE(u.held, 0)",
+         ) u ON u.sale_id = s.id LEFT JOIN (
+             SELECT sale_id, SUM(units) AS paid FROM sale_units_paid GROUP BY sale_id
+         ) p ON p.sale_id = s.id
+         WHERE s.units_held <> COALESCE(u.held, 0) + COALESCE(p.paid, 0)",
     ),
     (
         11,

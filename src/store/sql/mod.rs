@@ -8,6 +8,7 @@ pub mod bills;
 pub mod books;
 pub mod broker;
 pub mod catalog;
+pub mod held;
 pub mod ledger;
 pub mod nodes;
 pub mod orders;

@@ -211,7 +211,7 @@ pub async fn restock(conn: &mut Conn, sale: SaleId, units: u32, now: Timestamp) 
     change_stock(conn, sale, units, 0, now).await
 }
 
-/// Units are paid: they don't come back by themselves any more.
+/// Units were paid: they don't come back by themselves any more.
 pub async fn sell_held(conn: &mut Conn, sale: SaleId, units: u32, now: Timestamp) -> Result<StockLevel, StoreError> {
     change_stock(conn, sale, 0, units, now).await
 }

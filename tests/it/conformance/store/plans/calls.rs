@@ -182,7 +182,8 @@ async fn orders(db: &Database, recorder: &Recorder) {
         };
         sql::orders::return_stock(conn, sale, 1, NOW);
         sql::orders::restock(conn, sale, 1, NOW);
-        sql::orders::sell_held(conn, sale, 1, NOW);
+        sql::held::note_paid(conn, sale, 1);
+        sql::held::take_off(conn, 100, NOW);
         sql::orders::lock(conn, &unpaid);
         sql::orders::overdue(conn, NOW, NOW, 100);
         sql::orders::advance(conn, data::ticket(200), OrderState::AwaitingPayment, OrderState::Paid, NOW);
