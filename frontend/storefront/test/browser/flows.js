@@ -180,9 +180,15 @@ export const flows = {
   'S6 is told that the server restarts': async ({ shop, device }) => {
     const sale = await shop.sale();
     const { open } = await device({ allow: [/net::ERR_/, /WebSocket/, /50[0-9]/] });
-    const page = await open(sale.path);
+    const page = await open();
+    const connected = new Promise((resolve) => {
+      page.on('websocket', (socket) => {
+        socket.on('framereceived', ({ payload }) => String(payload).includes('connection_ack') && resolve());
+      });
+    });
+    await page.goto(sale.path);
     await reaches(page, 'openSignedOut');
-    await until('a socket', () => page.locator('.banner').isHidden());
+    await connected;
     await shop.end('SIGTERM');
     await page.getByText('The shop restarts; we come back by ourselves.').waitFor();
     await shop.start();
