@@ -30,8 +30,6 @@ export const shop = signal<ShopQuery['shop'] | undefined>(undefined);
 export const viewer = signal<Viewer | null | undefined>(undefined);
 /** Somebody was signed in on this page, and is not any more, without having asked for it here. */
 export const signedOut = signal(false);
-/** Somebody else is signed in than when the page was opened. */
-export const otherUser = signal(false);
 export const online = signal(navigator.onLine);
 /** A newer version of the page is served. */
 export const outdated = signal(false);
@@ -75,7 +73,6 @@ function become(fresh: Viewer | null): void {
   viewer.value = fresh;
   if (held === undefined || !changed) return;
   signedOut.value = Boolean(held) && !fresh;
-  otherUser.value = Boolean(held) && Boolean(fresh);
   // A socket is whose it was when it was opened.
   live.resume();
   refresh();

@@ -72,6 +72,7 @@ export function PurchasePanel({ model }: { model: SaleModel }) {
           <p class="note" role="status">
             {note === 'tooEarly' &&
               `${t('state.tooEarly.title')} ${t('state.tooEarly.body', { timer: f.value.countdown(window.startsAt - facts.now) })}`}
+            {note === 'otherUser' && t('state.otherUser.title', { name: viewer.value?.user.displayName ?? '' })}
             {note === 'dropped' &&
               `${t('state.dropped.title')} ${t('state.dropped.body', { name: viewer.value?.user.displayName ?? '' })}`}
           </p>
