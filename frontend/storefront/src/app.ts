@@ -133,15 +133,34 @@ export async function setLocale(locale: 'en' | 'zh-CN', tell = true): Promise<vo
 }
 
 /** Whether the server has another version of this page than the one that runs. */
-async function compareBuild(): Promise<void> {
+async function isOutdated(): Promise<boolean> {
   const mine = document.querySelector<HTMLMetaElement>('meta[name=build]')?.content;
   const text = await fetch('/', { headers: { accept: 'text/html' } }).then((answer) => answer.text()).catch(() => '');
   const theirs = /<meta name="build" content="([^"]+)"/.exec(text)?.[1];
-  if (mine && theirs && mine !== theirs) outdated.value = true;
+  return Boolean(mine && theirs && mine !== theirs);
+}
+
+async function compareBuild(): Promise<void> {
+  if (await isOutdated()) outdated.value = true;
+}
+
+/** Loads a part of the page, until it is there. Files of an older build are gone once the server was updated. */
+export async function insist<T>(load: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await load();
+    } catch {
+      if (await isOutdated()) {
+        reloadOnce();
+        return new Promise(() => undefined);
+      }
+      await new Promise((resolve) => setTimeout(resolve, LATER_MS));
+    }
+  }
 }
 
 /** Loads the page anew, once: a fault that stays does not load it for ever. */
-export function reloadOnce(): void {
+function reloadOnce(): void {
   try {
     const mark = 'db.reloaded';
     if (sessionStorage.getItem(mark) !== location.href) {

@@ -15,6 +15,7 @@ import {
   clock,
   keepsLink,
   live,
+  loadViewer,
   onRefresh,
   online,
   second,
@@ -343,6 +344,29 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
 
   void read(first);
 
+  function buy(): void {
+    const held = sale.peek();
+    if (!held) return;
+    const window = windowOf(held, stock.peek());
+    if (!isSendable(window, clock.now(), clock.error())) {
+      if (clock.now() < window.startsAt) showNote('tooEarly');
+      return;
+    }
+    const who = viewer.peek();
+    // Who it is has not been heard yet: the press waits for it, and is not thrown away.
+    if (who === undefined) return void loadViewer().then(() => viewer.peek() !== undefined && buy());
+    if (who === null) {
+      asking.value = { reason: 'buy' };
+      return;
+    }
+    const last = ticket.peek();
+    // What lives is never left behind.
+    const decided = last && last.status !== 'QUEUED' ? last.id : undefined;
+    left.value = decided;
+    note.value = undefined;
+    presser.peek()?.buy(Math.min(quantity.peek(), held.limitPerBuyer), decided);
+  }
+
   return {
     facts,
     view,
@@ -352,25 +376,7 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
     note,
     quantity,
     failed,
-    buy() {
-      const held = sale.peek();
-      if (!held) return;
-      const window = windowOf(held, stock.peek());
-      if (!isSendable(window, clock.now(), clock.error())) {
-        if (clock.now() < window.startsAt) showNote('tooEarly');
-        return;
-      }
-      if (!viewer.peek()) {
-        asking.value = { reason: 'buy' };
-        return;
-      }
-      const last = ticket.peek();
-      // What lives is never left behind.
-      const decided = last && last.status !== 'QUEUED' ? last.id : undefined;
-      left.value = decided;
-      note.value = undefined;
-      presser.peek()?.buy(Math.min(quantity.peek(), held.limitPerBuyer), decided);
-    },
+    buy,
     askNow: () => presser.peek()?.wake(),
     stop: () => presser.peek()?.stop(),
     look: () => void read(),

@@ -271,6 +271,22 @@ export const flows = {
     assert.equal((await shop.orders(shopper)).length, 0);
   },
 
+  'S11 presses too often, and loses nothing': async ({ shop, device }) => {
+    const shopper = await shop.shopper();
+    const { open } = await device({ shopper, allow: [/429/] });
+    const sale = await shop.sale();
+    const later = await shop.sale({ opensIn: 600_000 });
+    const page = await open(sale.path);
+    await reaches(page, 'open');
+    // All that somebody may send in a minute, and more, until the shop says so.
+    const tries = Array.from({ length: 80 }, () => shop.buy(shopper, later).then(() => true, () => false));
+    assert.ok((await Promise.all(tries)).includes(false), 'there is a limit');
+    await buyButton(page).click();
+    await reaches(page, ['waitingRate', 'waitingBusy']);
+    await reaches(page, 'won', { never: ['fault', 'elsewise'], patience: 75_000 });
+    assert.equal((await shop.orders(shopper)).length, 1);
+  },
+
   'S12 goes back from the cashier': async ({ shop, device }) => {
     const sale = await shop.sale();
     const shopper = await shop.shopper();
