@@ -104,6 +104,11 @@ test-clients: setup
 test-browser: setup
     @scripts/browser-test {{ features }}
 
+# Shoppers in Chromium on the storefront: ./justw test-storefront S1 S5
+[group('check')]
+test-storefront *ARGS: setup
+    @scripts/storefront-test {{ features }} -- "$@"
+
 # Kill the server N times under load and check its histories
 [group('check')]
 kill-storm N="100": setup

@@ -14,7 +14,7 @@ impl Tokens {
             return Ok(None);
         }
         // What was looked up is remembered, unless it ended meanwhile.
-        let known = self.known.get(&hash);
+        let known = self.seen.known.get(&hash);
         Ok(known.map(|known| Timestamp::from_millis(known.expires_at.load(Ordering::Acquire))))
     }
 }

@@ -8,7 +8,7 @@ use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Uuid};
 use diesel::{ExpressionMethods, JoinOnDsl as _, QueryDsl, QueryResult};
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
+use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use super::schema::{access_tokens, broker_messages, global_transactions, orders, payments, sales, users};
@@ -57,15 +57,8 @@ pub async fn find_tokens(
         .await?)
 }
 
-/// For the transaction of the order writer, which finds every row by a unique index and has two foreign keys to check for each
-/// order. The session's `force_custom_plan` holds for these checks too: each would be planned again, which costs more than all
-/// the rest. So plans may be kept here; and as one that is kept must be right for a table that grows, none of them reads a whole
-/// table, however small it is now.
-const KEEP_PLANS: &str = "SET LOCAL plan_cache_mode = auto; SET LOCAL enable_seqscan = off";
-
 /// Keeps every other writer from the sale's row until the transaction ends. Foreign keys to it may still be checked.
 pub async fn lock_sale(conn: &mut Conn, sale: SaleId) -> Result<(), StoreError> {
-    conn.batch_execute(KEEP_PLANS).await?;
     let row = sales::table.find(sale).select(sales::id).for_no_key_update();
     let _locked: Vec<SaleId> = row.load(conn).await?;
     Ok(())

@@ -30,6 +30,11 @@ const PACK_FAST: &str = "DO $$ BEGIN
 EXCEPTION WHEN invalid_parameter_value THEN NULL;
 END $$;";
 
+/// Statements stay prepared and their plans are kept: making one costs several times what running it does, also for the server's
+/// own checks of foreign keys. As one that is kept must be right for tables that grow, none reads a whole table, however small
+/// it is now.
+const KEEP_PLANS: &str = "SET plan_cache_mode = auto; SET enable_seqscan = off;";
+
 /// A connection of the pool.
 pub struct Session {
     /// The connection.
@@ -77,7 +82,7 @@ impl Manager {
              SET statement_timeout = {};
              SET lock_timeout = {};
              SET idle_in_transaction_session_timeout = {};
-             SET plan_cache_mode = force_custom_plan;",
+             {KEEP_PLANS}",
             config.statement_timeout.as_millis(),
             config.lock_timeout.as_millis(),
             config.idle_in_transaction_timeout.as_millis(),

@@ -19,3 +19,12 @@ pub mod reservations;
 pub mod sales;
 pub mod settle;
 pub mod tcc;
+
+use diesel::expression::SqlLiteral;
+use diesel::sql_types::Bool;
+
+/// A condition that always holds. Statements with it are not kept prepared, so PostgreSQL plans each execution with its values: for
+/// those that one plan does not suit whatever the tables hold, and that are rare.
+fn planned_each_time() -> SqlLiteral<Bool> {
+    diesel::dsl::sql("(1 = 1 /* planned for each execution */)")
+}

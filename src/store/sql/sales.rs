@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use diesel::{ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl, Queryable};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl,
+    Queryable,
+};
 use diesel_async::RunQueryDsl;
 
 use super::super::Conn;
 use super::super::schema::{products, sale_sessions, sale_stock_adds, sales};
 use super::catalog::{ProductRow, corrupt, expect_one, money, narrow};
+use super::planned_each_time;
 use crate::kernel::{ProductId, SaleId, SessionId, Timestamp};
 use crate::sales::snapshot::Contents;
 use crate::sales::{Offer, Sale, SaleState, Session, StockLevel};
@@ -265,7 +269,7 @@ pub async fn published_since(conn: &mut Conn, since: Timestamp, now: Timestamp) 
     // Joined like this, the few sessions come first in every plan.
     let found = sale_sessions::table
         .left_join(sales::table.on(sales::session_id.eq(sale_sessions::id)))
-        .filter(sale_sessions::ends_at.gt(since))
+        .filter(sale_sessions::ends_at.gt(since).and(planned_each_time()))
         .load::<(SessionRow, Option<SaleRow>)>(conn)
         .await?;
     let mut offers = Vec::with_capacity(found.len());
@@ -284,7 +288,7 @@ pub async fn load(conn: &mut Conn, since: Timestamp, now: Timestamp) -> Result<C
     let found = sale_sessions::table
         .left_join(sales::table.on(sales::session_id.eq(sale_sessions::id)))
         .left_join(products::table.on(products::id.nullable().eq(sales::product_id.nullable())))
-        .filter(sale_sessions::ends_at.gt(since))
+        .filter(sale_sessions::ends_at.gt(since).and(planned_each_time()))
         .load::<(SessionRow, Option<SaleRow>, Option<ProductRow>)>(conn)
         .await?;
     let mut rows = Vec::with_capacity(found.len());

@@ -92,7 +92,8 @@ async fn each_session_has_the_settings() {
         ("idle_in_transaction_session_timeout", "5678ms"),
         ("synchronous_commit", "on"),
         ("application_name", "doorbuster"),
-        ("plan_cache_mode", "force_custom_plan"),
+        ("plan_cache_mode", "auto"),
+        ("enable_seqscan", "off"),
         ("jit", "off"),
     ] {
         let check = format!(

@@ -68,6 +68,23 @@ async fn postgres_reads_no_table_that_grows_as_a_whole() {
     assert_noticed(&judge("PostgreSQL without indexes", &statements, &sites, explainer).await);
 }
 
+/// Sessions keep plans: one that was made without the values, while the tables were empty, must be right once they are full.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_postgres_keeps_is_right_for_empty_and_for_full_tables() {
+    let (full, empty) = (Place::postgres().await, Place::postgres().await);
+    let (full_url, url) = (full.config.store.url.expose().to_owned(), empty.config.store.url.expose().to_owned());
+    postgres::fill(&full_url).await;
+    let (statements, sites) = recorded(&full, "postgres/bulk.rs").await;
+    let is_kept = |statement: &Statement| !statement.sql.contains("planned for each execution");
+    let statements: Vec<_> = statements.into_iter().filter(is_kept).collect();
+    let mut kept = postgres::Kept::plan(&url, &statements).await;
+    postgres::fill_unnoticed(&url).await;
+    assert_none(&judge("PostgreSQL", &statements, &sites, &mut kept).await);
+    // And one that is made from then on.
+    let mut kept = postgres::Kept::plan(&full_url, &statements).await;
+    assert_none(&judge("PostgreSQL", &statements, &sites, &mut kept).await);
+}
+
 fn assert_none(faults: &[String]) {
     assert!(faults.is_empty(), "{} statements:\n{}", faults.len(), faults.join("\n"));
 }
