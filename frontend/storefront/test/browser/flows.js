@@ -349,6 +349,32 @@ export const flows = {
     assert.equal((await shop.orders(shopper)).length, 1);
   },
 
+  'S15 buys where nothing but the documents of the pages is executed': async ({ shop, device }) => {
+    const [sale, shopper] = [await shop.sale(), await shop.shopper()];
+    shop.set('graphql.trusted_only', 'true');
+    await shop.end('SIGTERM');
+    try {
+      await shop.start();
+      const { open } = await device({ shopper });
+      const page = await open('/');
+      await page.getByRole('tablist').waitFor();
+      await page.goto(sale.path);
+      await reaches(page, 'open');
+      await buyButton(page).click();
+      await reaches(page, 'won');
+      await press(page, 'Pay 100 points');
+      await reaches(page, 'paid');
+      for (const path of ['/orders', '/points', '/account']) {
+        await page.goto(path);
+        await until(`${path} to be loaded`, async () => (await page.locator('.skeleton').count()) === 0);
+        assert.equal(await page.locator('.empty-state').count(), 0, path);
+      }
+    } finally {
+      shop.set('graphql.trusted_only', 'false');
+      await shop.end('SIGTERM');
+    }
+  },
+
   'S16 has no JavaScript': async ({ shop, device }) => {
     const { open } = await device({ javaScriptEnabled: false });
     const page = await open('/');
