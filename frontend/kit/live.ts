@@ -244,6 +244,7 @@ export function createLive({ url, clock, onRefused, onBack, connectionParams, we
       return () => polls.delete(ask);
     },
     wake() {
+      failures = 0;
       wakeUp?.();
     },
     suspend() {

@@ -20,10 +20,19 @@ export const tabs = createTabs();
 const ask = createApi({ url: '/graphql', clock });
 /** When the shop answered last: what is shown is as of then, if nothing is pushed. */
 export const heardAt = signal(clock.now());
+let reachable = true;
 export const send: Send = async (doc, variables, options) => {
-  const answer = await ask(doc, variables, options);
-  heardAt.value = clock.now();
-  return answer;
+  try {
+    const answer = await ask(doc, variables, options);
+    heardAt.value = clock.now();
+    // The shop is back: a socket may be had again as well.
+    if (!reachable) live.wake();
+    reachable = true;
+    return answer;
+  } catch (error) {
+    if (error instanceof Fault && error.unknown) reachable = false;
+    throw error;
+  }
 };
 export const shop = signal<ShopQuery['shop'] | undefined>(undefined);
 /** `undefined`: not known yet; null: nobody. */
