@@ -129,7 +129,10 @@ export function createLive({ url, clock, onRefused, onBack, connectionParams, we
       retryAttempts: Infinity,
       // Whatever became of the connection; a fault of the page itself would be tried again without end.
       shouldRetry: (reason) => !(reason instanceof Error),
-      retryWait: (n) => wait(failures >= FAILURES && !everOpen ? HOPELESS_MS : backoff(n, RETRY_FIRST_MS, RETRY_MOST_MS, 0.5)),
+      retryWait(n) {
+        const hopeless = failures >= FAILURES && !everOpen && link.peek().state !== 'restarting';
+        return wait(hopeless ? HOPELESS_MS : backoff(n, RETRY_FIRST_MS, RETRY_MOST_MS, 0.5));
+      },
       ...(connectionParams && { connectionParams }),
       ...(webSocketImpl ? { webSocketImpl } : {}),
       on: {
@@ -241,6 +244,7 @@ export function createLive({ url, clock, onRefused, onBack, connectionParams, we
       return () => polls.delete(ask);
     },
     wake() {
+      failures = 0;
       wakeUp?.();
     },
     suspend() {

@@ -86,7 +86,8 @@ export function createWishes(store: Store, user: string, sale: string, key: () =
     write: (wish) => store.set(name, JSON.stringify(wish)),
     begin(quantity, at, left) {
       const held = wishes.read();
-      if (held && isOpen(held)) return held;
+      // Under way, or answered in another tab a moment ago: one press, one wish.
+      if (held && (isOpen(held) || (held.ticket && held.ticket !== left))) return held;
       const again = held?.end && held.quantity === quantity && !held.ticket ? held.key : undefined;
       const wish: Wish = { key: again ?? key(), quantity, at, tries: 0, ...(left && { left }) };
       wishes.write(wish);
@@ -257,12 +258,18 @@ export function createPresser<T extends Ticket>(options: PresserOptions<T>): Pre
     }
   }
 
-  async function run() {
+  /** `begin` runs under the lock of the first attempt: two tabs that press at once have one wish. */
+  async function run(begin?: () => void) {
     if (running) return;
     running = true;
+    let first = begin;
     try {
       for (;;) {
-        const next = await lock(`db.buy.${sale}`, attempt);
+        const next = await lock(`db.buy.${sale}`, () => {
+          first?.();
+          first = undefined;
+          return attempt();
+        });
         if (disposed) return;
         const wish = wishes.read();
         if (next.kind === 'done') {
@@ -290,10 +297,11 @@ export function createPresser<T extends Ticket>(options: PresserOptions<T>): Pre
   return {
     press,
     buy(quantity, left) {
-      wishes.begin(quantity, clock.now(), left);
       if (!running) press.value = { phase: 'sending' };
-      void run();
-      options.onPress?.();
+      void run(() => {
+        wishes.begin(quantity, clock.now(), left);
+        options.onPress?.();
+      });
     },
     resume() {
       const wish = wishes.read();

@@ -153,6 +153,9 @@ interface TabsProps {
 /** Tabs with arrow keys, Home and End. */
 export function Tabs({ label, tabs, chosen, panel, onChoose }: TabsProps) {
   const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    list.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [chosen]);
   const move = (event: TargetedKeyboardEvent<HTMLDivElement>) => {
     const at = tabs.findIndex(({ id }) => id === chosen);
     const forward = getComputedStyle(event.currentTarget).direction === 'rtl' ? -1 : 1;

@@ -20,18 +20,25 @@ export const tabs = createTabs();
 const ask = createApi({ url: '/graphql', clock });
 /** When the shop answered last: what is shown is as of then, if nothing is pushed. */
 export const heardAt = signal(clock.now());
+let reachable = true;
 export const send: Send = async (doc, variables, options) => {
-  const answer = await ask(doc, variables, options);
-  heardAt.value = clock.now();
-  return answer;
+  try {
+    const answer = await ask(doc, variables, options);
+    heardAt.value = clock.now();
+    // The shop is back: a socket may be had again as well.
+    if (!reachable) live.wake();
+    reachable = true;
+    return answer;
+  } catch (error) {
+    if (error instanceof Fault && error.unknown) reachable = false;
+    throw error;
+  }
 };
 export const shop = signal<ShopQuery['shop'] | undefined>(undefined);
 /** `undefined`: not known yet; null: nobody. */
 export const viewer = signal<Viewer | null | undefined>(undefined);
 /** Somebody was signed in on this page, and is not any more, without having asked for it here. */
 export const signedOut = signal(false);
-/** Somebody else is signed in than when the page was opened. */
-export const otherUser = signal(false);
 export const online = signal(navigator.onLine);
 /** A newer version of the page is served. */
 export const outdated = signal(false);
@@ -75,7 +82,6 @@ function become(fresh: Viewer | null): void {
   viewer.value = fresh;
   if (held === undefined || !changed) return;
   signedOut.value = Boolean(held) && !fresh;
-  otherUser.value = Boolean(held) && Boolean(fresh);
   // A socket is whose it was when it was opened.
   live.resume();
   refresh();
@@ -136,15 +142,34 @@ export async function setLocale(locale: 'en' | 'zh-CN', tell = true): Promise<vo
 }
 
 /** Whether the server has another version of this page than the one that runs. */
-async function compareBuild(): Promise<void> {
+async function isOutdated(): Promise<boolean> {
   const mine = document.querySelector<HTMLMetaElement>('meta[name=build]')?.content;
   const text = await fetch('/', { headers: { accept: 'text/html' } }).then((answer) => answer.text()).catch(() => '');
   const theirs = /<meta name="build" content="([^"]+)"/.exec(text)?.[1];
-  if (mine && theirs && mine !== theirs) outdated.value = true;
+  return Boolean(mine && theirs && mine !== theirs);
+}
+
+async function compareBuild(): Promise<void> {
+  if (await isOutdated()) outdated.value = true;
+}
+
+/** Loads a part of the page, until it is there. Files of an older build are gone once the server was updated. */
+export async function insist<T>(load: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await load();
+    } catch {
+      if (await isOutdated()) {
+        reloadOnce();
+        return new Promise(() => undefined);
+      }
+      await new Promise((resolve) => setTimeout(resolve, LATER_MS));
+    }
+  }
 }
 
 /** Loads the page anew, once: a fault that stays does not load it for ever. */
-export function reloadOnce(): void {
+function reloadOnce(): void {
   try {
     const mark = 'db.reloaded';
     if (sessionStorage.getItem(mark) !== location.href) {

@@ -21,9 +21,9 @@ export async function speak(locale: Locale): Promise<void> {
 export async function need(...wanted: Part[]): Promise<void> {
   const missing = wanted.filter((part) => !parts.has(part));
   if (missing.length === 0) return;
-  for (const part of missing) parts.add(part);
   const locale = speaking;
   const loaded = await Promise.all(missing.map((part) => load[locale][part]()));
+  for (const part of missing) parts.add(part);
   if (speaking !== locale) return speak(speaking);
   const { messages } = i18n.language.peek();
   i18n.change({ locale, messages: Object.assign({}, messages, ...loaded.map((module) => module.default)) });

@@ -2,8 +2,8 @@
 import { signal, useComputed, useSignal } from '@preact/signals';
 import { announce } from '@kit/ui/announce';
 import { Button, Meter } from '@kit/ui';
-import { useEffect } from 'preact/hooks';
-import { asking, clock, f, outdated, shop, store, viewer } from './app';
+import { useEffect, useRef } from 'preact/hooks';
+import { asking, clock, f, insist, shop, store, viewer } from './app';
 import { ClockLine } from './clock-line';
 import { i18n, need, t } from './i18n';
 import { windowOf, type State, type View } from './machine/derive';
@@ -17,7 +17,7 @@ export { createSaleModel, type SaleModel } from './machine/sale';
 const controls = signal<typeof import('./order-controls') | undefined>(undefined);
 
 async function loadControls(): Promise<void> {
-  const [module] = await Promise.all([import('./order-controls'), need('order')]);
+  const [module] = await insist(() => Promise.all([import('./order-controls'), need('order')]));
   controls.value = module;
 }
 
@@ -43,8 +43,7 @@ export function PurchasePanel({ model }: { model: SaleModel }) {
   const text = describe(view, facts, context());
   const params = paramsOf(view, facts, context());
   useEffect(() => {
-    // A file that is gone means another version of the page.
-    if (!controls.peek()) loadControls().catch(() => (outdated.value = true));
+    if (!controls.peek()) void loadControls();
   }, []);
   useSaid(model);
   useSaleTitle(state, text.title, params);
@@ -72,6 +71,7 @@ export function PurchasePanel({ model }: { model: SaleModel }) {
           <p class="note" role="status">
             {note === 'tooEarly' &&
               `${t('state.tooEarly.title')} ${t('state.tooEarly.body', { timer: f.value.countdown(window.startsAt - facts.now) })}`}
+            {note === 'otherUser' && t('state.otherUser.title', { name: viewer.value?.user.displayName ?? '' })}
             {note === 'dropped' &&
               `${t('state.dropped.title')} ${t('state.dropped.body', { name: viewer.value?.user.displayName ?? '' })}`}
           </p>
@@ -226,6 +226,15 @@ function SecondRow({ model, state }: { model: SaleModel; state: State }) {
           </Button>
         </div>
       );
+    case 'ended':
+    case 'soldOutAll':
+      return (
+        <div class="panel-more">
+          <Button kind="quiet" href="/">
+            {t('buy.otherSales')}
+          </Button>
+        </div>
+      );
     default:
       return null;
   }
@@ -234,11 +243,16 @@ function SecondRow({ model, state }: { model: SaleModel; state: State }) {
 function Quantity({ model }: { model: SaleModel }) {
   const limit = model.sale.value?.limitPerBuyer ?? 1;
   const wrong = model.view.value.state === 'quantity';
+  const field = useRef<HTMLSelectElement>(null);
+  useEffect(() => {
+    if (wrong) field.current?.focus();
+  }, [wrong]);
   return (
     <div class="quantity">
       <label for="quantity">{t('buy.quantity')}</label>
       <select
         id="quantity"
+        ref={field}
         class="select"
         aria-invalid={wrong ? 'true' : undefined}
         value={String(model.quantity.value)}

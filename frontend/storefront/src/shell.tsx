@@ -4,7 +4,7 @@ import { Announcer } from '@kit/ui/announce';
 import { Icon } from '@kit/ui';
 import type { FunctionComponent } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { asking, clock, f, reloadOnce, setLocale, shop, signOut, store, viewer } from './app';
+import { asking, clock, f, insist, setLocale, shop, signOut, store, viewer } from './app';
 import { Banner } from './banner';
 import { i18n, need, t } from './i18n';
 import type { Part } from './messages';
@@ -44,13 +44,8 @@ const loaded = new Map<Name, Page>();
 /** A page's code and texts. */
 export async function fetchPage(name: Name): Promise<void> {
   const { parts, load } = sources[name];
-  try {
-    const [module] = await Promise.all([load(), need(...parts)]);
-    loaded.set(name, module.default);
-  } catch {
-    // Files of an older build are gone once the server was updated.
-    reloadOnce();
-  }
+  const [module] = await insist(() => Promise.all([load(), need(...parts)]));
+  loaded.set(name, module.default);
 }
 
 function Later({ of, route }: { of: Name; route: Route }) {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { createApi, Fault } from '@kit/api';
 import { backoff } from '@kit/backoff';
-import { describe as describeDocument } from '@kit/build/documents';
+import { describe as describeDocument } from '@kit/build/documents.mts';
 import { createClock } from '@kit/clock';
 import { fill, formats, pickLocale } from '@kit/i18n';
 import { createStore } from '@kit/storage';

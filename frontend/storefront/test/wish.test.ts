@@ -66,6 +66,8 @@ function browser(replies: Reply[], { endsAt = START + 7_200_000, looks = [] as (
       lock,
       send: async (wish) => {
         sent.push(wish);
+        // What is sent was kept before.
+        expect(createWishes(store, 'user_1', 'sale_1').read()?.key).toBe(wish.key);
         const reply = replies.shift() ?? new Fault('NETWORK', 'nothing');
         if (reply instanceof Fault) throw reply;
         return reply;
@@ -110,7 +112,6 @@ describe('a press', () => {
     const { open, sent, kept } = browser([accepted()]);
     const { presser, tickets } = open();
     presser.buy(1);
-    expect(kept()?.key).toMatch(/^[\w-]{22}$/);
     expect(presser.press.value).toEqual({ phase: 'sending' });
     await settle();
     expect([sent.length, tickets, presser.press.value]).toEqual([1, ['t1'], undefined]);

@@ -15,6 +15,7 @@ import {
   clock,
   keepsLink,
   live,
+  loadViewer,
   onRefresh,
   online,
   second,
@@ -29,7 +30,7 @@ import { derive, isSendable, nextChange, windowOf, type View } from './derive';
 import type { Facts, Order, Sale, SaleTicket, Stock, Ticket } from './facts';
 import { createOrderModel, type OrderModel } from './order';
 
-export type Note = 'tooEarly' | 'dropped';
+export type Note = 'tooEarly' | 'dropped' | 'otherUser';
 
 export interface SaleModel {
   facts: ReadonlySignal<Facts>;
@@ -51,6 +52,7 @@ export interface SaleModel {
 
 /** So long *not open yet* is shown. */
 const NOTE_MS = 3_000;
+const LONG_NOTE_MS = 10_000;
 const AHEAD_MS = 2_000;
 /** When the clock is measured on purpose: once, at a random moment of this span before the opening. */
 const MEASURE_FROM_MS = 120_000;
@@ -78,6 +80,7 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
   const moment = signal(0);
   const order = createOrderModel();
   let heard = 0;
+  let noteTimer: ReturnType<typeof setTimeout> | undefined;
   let disposed = false;
 
   const facts = computed<Facts>(() => {
@@ -217,6 +220,7 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
   // One presser per user: keys are the user's.
   const user = computed(() => (viewer.value === undefined ? undefined : (viewer.value?.user.id ?? null)));
   let droppedFrom: string | undefined;
+  let userBefore: string | undefined;
   stops.push(
     effect(() => {
       const who = user.value;
@@ -227,10 +231,17 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
           order.order.value = undefined;
           return;
         }
+        if (userBefore && userBefore !== who) {
+          ticket.value = undefined;
+          order.order.value = undefined;
+          showNote('otherUser', LONG_NOTE_MS);
+        }
+        userBefore = who;
         if (droppedFrom && droppedFrom !== who) {
           createWishes(store, droppedFrom, id).retire();
-          showNote('dropped');
+          showNote('dropped', LONG_NOTE_MS);
         }
+        droppedFrom = undefined;
         const wishes = createWishes(store, who, id);
         const mine = createPresser<Accepted>({
           sale: id,
@@ -325,14 +336,36 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
     }),
   );
 
-  let noteTimer: ReturnType<typeof setTimeout> | undefined;
-  function showNote(which: Note): void {
+  function showNote(which: Note, ms = NOTE_MS): void {
     note.value = which;
     clearTimeout(noteTimer);
-    noteTimer = setTimeout(() => (note.value = undefined), NOTE_MS);
+    noteTimer = setTimeout(() => (note.value = undefined), ms);
   }
 
   void read(first);
+
+  function buy(): void {
+    const held = sale.peek();
+    if (!held) return;
+    const window = windowOf(held, stock.peek());
+    if (!isSendable(window, clock.now(), clock.error())) {
+      if (clock.now() < window.startsAt) showNote('tooEarly');
+      return;
+    }
+    const who = viewer.peek();
+    // Who it is has not been heard yet: the press waits for it, and is not thrown away.
+    if (who === undefined) return void loadViewer().then(() => viewer.peek() !== undefined && buy());
+    if (who === null) {
+      asking.value = { reason: 'buy' };
+      return;
+    }
+    const last = ticket.peek();
+    // What lives is never left behind.
+    const decided = last && last.status !== 'QUEUED' ? last.id : undefined;
+    left.value = decided;
+    note.value = undefined;
+    presser.peek()?.buy(Math.min(quantity.peek(), held.limitPerBuyer), decided);
+  }
 
   return {
     facts,
@@ -343,25 +376,7 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
     note,
     quantity,
     failed,
-    buy() {
-      const held = sale.peek();
-      if (!held) return;
-      const window = windowOf(held, stock.peek());
-      if (!isSendable(window, clock.now(), clock.error())) {
-        if (clock.now() < window.startsAt) showNote('tooEarly');
-        return;
-      }
-      if (!viewer.peek()) {
-        asking.value = { reason: 'buy' };
-        return;
-      }
-      const last = ticket.peek();
-      // What lives is never left behind.
-      const decided = last && last.status !== 'QUEUED' ? last.id : undefined;
-      left.value = decided;
-      note.value = undefined;
-      presser.peek()?.buy(Math.min(quantity.peek(), held.limitPerBuyer), decided);
-    },
+    buy,
     askNow: () => presser.peek()?.wake(),
     stop: () => presser.peek()?.stop(),
     look: () => void read(),

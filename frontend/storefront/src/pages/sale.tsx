@@ -5,7 +5,7 @@ import { Fault } from '@kit/api';
 import { Button, Empty, Icon, Loading, Picture, Skeleton } from '@kit/ui';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
-import { f, reloadOnce, send } from '../app';
+import { f, insist, send } from '../app';
 import { need, t } from '../i18n';
 import type { Sale } from '../machine/facts';
 import { methodsOf } from '../methods';
@@ -33,12 +33,12 @@ function One({ id }: { id: string }) {
       ({ sale }) => (early.value = sale),
       (error: unknown) => (failed.value = error instanceof Fault ? error : new Fault('NETWORK', String(error))),
     );
-    Promise.all([import('../purchase'), need('buy')]).then(([module]) => {
+    void insist(() => Promise.all([import('../purchase'), need('buy')])).then(([module]) => {
       if (gone) return;
       made = module.createSaleModel(id, first);
       purchase.value = module;
       model.value = made;
-    }, reloadOnce);
+    });
     const back = (event: PageTransitionEvent) => event.persisted && made?.order.back();
     addEventListener('pageshow', back);
     return () => {

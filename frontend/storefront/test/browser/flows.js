@@ -34,6 +34,17 @@ async function payAtCashier(page) {
   await page.waitForURL(/\/orders\/[^/]+\?from=cashier$/);
 }
 
+/** The next purchase is answered so, and never reaches the shop. */
+async function answersOnce(page, status, code, more = {}) {
+  let told = false;
+  await page.route('**/graphql', async (route) => {
+    if (told || !route.request().postData()?.includes('idempotencyKey')) return route.fallback();
+    told = true;
+    const body = JSON.stringify({ errors: [{ message: code, extensions: { code, ...more } }] });
+    return route.fulfill({ status, contentType: 'application/json', body });
+  });
+}
+
 /** Every finding of axe, on the page as it stands. */
 async function accessible(page, what) {
   await page.evaluate(axe);
@@ -180,9 +191,15 @@ export const flows = {
   'S6 is told that the server restarts': async ({ shop, device }) => {
     const sale = await shop.sale();
     const { open } = await device({ allow: [/net::ERR_/, /WebSocket/, /50[0-9]/] });
-    const page = await open(sale.path);
+    const page = await open();
+    const connected = new Promise((resolve) => {
+      page.on('websocket', (socket) => {
+        socket.on('framereceived', ({ payload }) => String(payload).includes('connection_ack') && resolve());
+      });
+    });
+    await page.goto(sale.path);
     await reaches(page, 'openSignedOut');
-    await until('a socket', () => page.locator('.banner').isHidden());
+    await connected;
     await shop.end('SIGTERM');
     await page.getByText('The shop restarts; we come back by ourselves.').waitFor();
     await shop.start();
@@ -265,6 +282,22 @@ export const flows = {
     assert.equal((await shop.orders(shopper)).length, 0);
   },
 
+  'S11 presses too often, and loses nothing': async ({ shop, device }) => {
+    const sale = await shop.sale();
+    const shopper = await shop.shopper();
+    const { open } = await device({ shopper, allow: [/429/, /503/] });
+    const page = await open(sale.path);
+    await reaches(page, 'open');
+    // As the shop answers when somebody sends too much, and when it has too much to do.
+    await answersOnce(page, 429, 'RATE_LIMITED', { retryAfterSeconds: 2 });
+    await buyButton(page).click();
+    await reaches(page, 'waitingRate');
+    await answersOnce(page, 503, 'UNAVAILABLE', { retryAfterSeconds: 2 });
+    await reaches(page, 'waitingBusy');
+    await reaches(page, 'won', { never: ['fault', 'elsewise'] });
+    assert.equal((await shop.orders(shopper)).length, 1);
+  },
+
   'S12 goes back from the cashier': async ({ shop, device }) => {
     const sale = await shop.sale();
     const shopper = await shop.shopper();
@@ -305,13 +338,7 @@ export const flows = {
     const page = await open(sale.path);
     await reaches(page, 'open');
     // The answer to the press is that nobody is signed in, as when a token has ended meanwhile.
-    let told = false;
-    await page.route('**/graphql', async (route) => {
-      if (told || !route.request().postData()?.includes('idempotencyKey')) return route.fallback();
-      told = true;
-      const body = JSON.stringify({ errors: [{ message: 'The token is nobody’s.', extensions: { code: 'UNAUTHENTICATED' } }] });
-      return route.fulfill({ status: 401, contentType: 'application/json', body });
-    });
+    await answersOnce(page, 401, 'UNAUTHENTICATED');
     await buyButton(page).click();
     await reaches(page, 'sessionOver');
     const dialog = page.getByRole('dialog');
@@ -320,6 +347,32 @@ export const flows = {
     await dialog.getByRole('button', { name: 'Sign in', exact: true }).click();
     await reaches(page, 'won');
     assert.equal((await shop.orders(shopper)).length, 1);
+  },
+
+  'S15 buys where nothing but the documents of the pages is executed': async ({ shop, device }) => {
+    const [sale, shopper] = [await shop.sale(), await shop.shopper()];
+    shop.set('graphql.trusted_only', 'true');
+    await shop.end('SIGTERM');
+    try {
+      await shop.start();
+      const { open } = await device({ shopper });
+      const page = await open('/');
+      await page.getByRole('tablist').waitFor();
+      await page.goto(sale.path);
+      await reaches(page, 'open');
+      await buyButton(page).click();
+      await reaches(page, 'won');
+      await press(page, 'Pay 100 points');
+      await reaches(page, 'paid');
+      for (const path of ['/orders', '/points', '/account']) {
+        await page.goto(path);
+        await until(`${path} to be loaded`, async () => (await page.locator('.skeleton').count()) === 0);
+        assert.equal(await page.locator('.empty-state').count(), 0, path);
+      }
+    } finally {
+      shop.set('graphql.trusted_only', 'false');
+      await shop.end('SIGTERM');
+    }
   },
 
   'S16 has no JavaScript': async ({ shop, device }) => {

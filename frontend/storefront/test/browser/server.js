@@ -82,6 +82,10 @@ export async function startShop({ program, front, port: wanted, settings = {} })
         );
       });
     },
+    /** A setting for the next start. */
+    set(key, value) {
+      environment[`DOORBUSTER__${key.replace('.', '__').toUpperCase()}`] = value;
+    },
     /** Starts the server if a flow has left it ended. */
     async up() {
       if (server.exitCode !== null || server.signalCode !== null) await shop.start();

@@ -56,8 +56,7 @@ const en = {
   'state.sessionOver.title': 'Please sign in again',
   'state.sessionOver.body':
     'Your session has ended. What you pressed is kept on this {place} and is sent after you sign in as {name}.',
-  'state.otherUser.title': 'Now signed in as {name}',
-  'state.otherUser.body': 'This page shows {name}’s purchases.',
+  'state.otherUser.title': 'Now signed in as {name}. This page shows {name}’s purchases.',
   'state.dropped.title': 'The press was not sent',
   'state.dropped.body': 'It was made by somebody else than {name}.',
   'state.fault.title': 'Something is wrong on our side',

@@ -9,7 +9,7 @@ const zh: SaleMessages = {
   'pay.or': '{price} 或 {points}',
   'sale.back': '{time} 场',
   'sale.know': '购买须知',
-  'sale.know.pay': '请在 {span} 内支付，未支付的商品会放回。',
+  'sale.know.pay': '请在 {span}内支付，未支付的商品会放回。',
   'sale.know.alipay': '支付宝支付。',
   'sale.know.points': '支付宝或积分支付。',
   'sale.know.onlyPoints': '积分支付。',
