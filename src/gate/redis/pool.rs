@@ -26,8 +26,8 @@ use crate::kernel::{Breaker, Rng};
 /// The first wait after a failure; it doubles up to `gate.reconnect_wait`.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 
-/// A connection that nobody used for this long is asked for a sign of life first; and how often the pool is looked at, so that
-/// a server that went away is noticed without calls.
+/// A connection that has not answered for this long must answer a ping before it is used; and how often the pool is looked at, so
+/// that a server that went away is noticed without calls.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// bb8 asks for a limit on waiting. Calls bring their own, which is shorter.
@@ -169,6 +169,7 @@ impl Pool {
         match answer {
             Ok(Ok(value)) => {
                 self.breaker.works();
+                health.answers();
                 Ok(value)
             }
             // The client's own limit on waiting is the call's.
@@ -230,10 +231,15 @@ struct Health {
     broken: AtomicBool,
     /// It is being asked for a sign of life: broken, if that never ends.
     asked: AtomicBool,
-    used: Mutex<Instant>,
+    /// When it last answered.
+    answered: Mutex<Instant>,
 }
 
 impl Health {
+    fn answers(&self) {
+        *self.answered.lock() = Instant::now();
+    }
+
     fn breaks(&self, reason: &str) {
         if !self.broken.swap(true, Ordering::AcqRel) {
             tracing::warn!(reason, "connection to Redis dropped");
@@ -262,8 +268,8 @@ impl Manager {
         let mut connection = self.server.look_at(self.redis.connect()).await?;
         // Calls have a limit of their own, after which the connection is dropped.
         connection.set_response_timeout(self.call_timeout);
-        let (broken, asked, used) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::new(Instant::now()));
-        Ok(Lent { connection, health: Arc::new(Health { broken, asked, used }) })
+        let (broken, asked, answered) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::new(Instant::now()));
+        Ok(Lent { connection, health: Arc::new(Health { broken, asked, answered }) })
     }
 
     async fn connect_in_the_end(&self) -> Lent {
@@ -300,15 +306,19 @@ impl ManageConnection for Manager {
 
     async fn is_valid(&self, lent: &mut Lent) -> Result<(), ConnectError> {
         let health = &lent.health;
-        let used = std::mem::replace(&mut *health.used.lock(), Instant::now());
-        let doubtful = used.elapsed() >= IDLE || self.server.lost_a_connection_since(used);
+        let answered = *health.answered.lock();
+        let doubtful = answered.elapsed() >= IDLE || self.server.lost_a_connection_since(answered);
         if doubtful && !health.is_broken() {
             health.asked.store(true, Ordering::Release);
             let alive = self.redis.is_valid(&mut lent.connection).await;
             health.asked.store(false, Ordering::Release);
-            if let Err(error) = alive {
-                self.breaker.fails();
-                health.breaks(&error.to_string());
+            match alive {
+                Ok(()) => health.answers(),
+                Err(error) => {
+                    self.breaker.fails();
+                    self.server.lost_connection();
+                    health.breaks(&error.to_string());
+                }
             }
         }
         if health.is_broken() { Err(ConnectError::Unreachable("the connection is dead".to_owned())) } else { Ok(()) }

@@ -114,10 +114,10 @@ impl Server {
         *self.lost.lock() = Some(Instant::now());
     }
 
-    /// Whether another connection died at this moment or later. One that was last used before may have died with it: it must
+    /// Whether another connection died at this moment or later. One that last answered before may have died with it: it must
     /// answer a ping before it is used again, or else each of them costs another call.
-    pub(super) fn lost_a_connection_since(&self, used: Instant) -> bool {
-        self.lost.lock().is_some_and(|lost| used <= lost)
+    pub(super) fn lost_a_connection_since(&self, answered: Instant) -> bool {
+        self.lost.lock().is_some_and(|lost| answered <= lost)
     }
 
     /// Makes connections to the server.
