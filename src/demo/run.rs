@@ -1,7 +1,7 @@
 //! `doorbuster demo`: a shop, a crowd, a verdict.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use super::server::{self, Launch, Server};
 use super::tally::Tally;
 use super::verdict::{self, Verdict, settle};
 use super::{screen, usage};
-use crate::kernel::{Clock, Rng};
+use crate::kernel::{Clock, Rng, SaleId};
 use crate::payments::reconciliation;
 use crate::telemetry::print;
 
@@ -74,11 +74,7 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     let launch = &launches[0];
     let password = data_encoding::BASE32_NOPAD.encode(&rng.bytes::<10>()).to_lowercase();
     create_operator(launch, &password)?;
-    let mut nodes = Vec::with_capacity(launches.len());
-    for launch in &launches {
-        let log = launch.log.as_deref().unwrap_or(&options.data).display();
-        nodes.push(launch.start(READY_WITHIN).await.with_context(|| format!("see {log}"))?);
-    }
+    let mut nodes = start(&launches, &options.data).await?;
     let operator = crowd::sign_in(launch.address, "operator", &password).await.context("signing in the operator")?;
     let visitor = crowd::sign_up(launch.address, VISITOR, PASSWORD, "Grace").await;
     visitor.context("signing up the account for visitors")?;
@@ -95,17 +91,7 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
 
     let tally = Arc::new(Tally::default());
     let recorder = Recorder::new(clock);
-    let stage = Arc::new(Stage {
-        addresses: options.addresses.clone(),
-        sale,
-        timeout: Duration::from_secs(10),
-        patience: Duration::from_secs(60),
-        persistence: Duration::from_secs(12),
-        browse: true,
-        recorder: recorder.clone(),
-        tally: tally.clone(),
-        board: Mutex::default(),
-    });
+    let stage = stage(options.addresses.clone(), sale, recorder.clone(), tally.clone());
     let accounts = Accounts::SignUp(Arc::new(Semaphore::new(SIGN_UPS)));
     let (seed, count, habits) = (options.seed, options.crowd, Habits::default());
     let crowd = crowd::rush(stage, Rush { seed, first: 0, count, over: RUSH, habits, accounts, opens });
@@ -141,6 +127,29 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
         node.stop(Duration::from_secs(20)).await?;
     }
     Ok(verdict.holds())
+}
+
+async fn start(launches: &[Launch], data: &Path) -> anyhow::Result<Vec<Server>> {
+    let mut nodes = Vec::with_capacity(launches.len());
+    for launch in launches {
+        let log = launch.log.as_deref().unwrap_or(data).display();
+        nodes.push(launch.start(READY_WITHIN).await.with_context(|| format!("see {log}"))?);
+    }
+    Ok(nodes)
+}
+
+fn stage(addresses: Vec<SocketAddr>, sale: SaleId, recorder: Recorder, tally: Arc<Tally>) -> Arc<Stage> {
+    Arc::new(Stage {
+        addresses,
+        sale,
+        timeout: Duration::from_secs(10),
+        patience: Duration::from_secs(60),
+        persistence: Duration::from_secs(12),
+        browse: true,
+        recorder,
+        tally,
+        board: Mutex::default(),
+    })
 }
 
 /// Points that a shopper of the demo begins with: enough for a few of its products.
