@@ -171,7 +171,7 @@ impl Tokens {
     pub async fn viewer(&self, token: &str) -> Result<Option<Viewer>, StoreError> {
         let Some(hash) = hash_of(token) else { return Ok(None) };
         match self.seen.remembered(&hash) {
-            Some(remembered) => Ok(remembered),
+            Some(remembered) => remembered,
             None => self.look_ups.find(hash).await,
         }
     }
@@ -247,19 +247,19 @@ impl Tokens {
 
 impl Seen {
     /// What the node remembers of a token, if it is fresh enough: whose it is, or that it is nobody's.
-    fn remembered(&self, hash: &TokenHash) -> Option<Option<Viewer>> {
+    fn remembered(&self, hash: &TokenHash) -> Option<Answer> {
         let now = self.clock.now();
         // The ended ones first: a look-up that was under way may have put a token back for the moment until it notices.
         if self.ended.get(hash).is_some_and(|ended_at| self.is_fresh(ended_at, now)) {
-            return Some(None);
+            return Some(Ok(None));
         }
         if let Some(known) = self.known.get(hash)
             && self.is_fresh(known.checked_at, now)
             && self.renew(hash, &known.expires_at, now)
         {
-            return Some(Some(known.viewer));
+            return Some(Ok(Some(known.viewer)));
         }
-        self.nobodys.get(hash).filter(|checked_at| self.is_fresh(*checked_at, now)).map(|_| None)
+        self.nobodys.get(hash).filter(|checked_at| self.is_fresh(*checked_at, now)).map(|_| Ok(None))
     }
 
     /// Answers what the shared place knows, and hands on the rest.
@@ -302,7 +302,9 @@ impl Seen {
             }
             Err(error) => {
                 let answer: Answer = Err(error);
-                asked.into_iter().for_each(|asked| asked.answer(&answer));
+                for asked in asked {
+                    asked.answer(&answer);
+                }
             }
         }
     }

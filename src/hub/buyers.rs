@@ -31,7 +31,9 @@ impl Buyers {
             return;
         }
         if let Some(mailboxes) = self.0.lock().get(&order.buyer) {
-            mailboxes.iter().for_each(|mailbox| mailbox.put(order.clone()));
+            for mailbox in mailboxes {
+                mailbox.put(order.clone());
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 //! name of the task, and the task goes on.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "sabotage")]
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -43,8 +45,10 @@ pub fn panics() -> BTreeMap<&'static str, u64> {
 /// With the mistake `tasks.panic_once`, the first turn of each task panics.
 #[cfg(feature = "sabotage")]
 async fn sabotaged<T>(task: &'static str, work: impl Future<Output = T>) -> T {
-    let chosen = super::sabotage::active("tasks.panic_once");
-    assert!(!chosen || PANICS.lock().contains_key(task), "tasks.panic_once: {task}");
+    // Noted before it panics: several of one name may begin at the same moment.
+    static PANICKED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+    let panics = super::sabotage::active("tasks.panic_once") && PANICKED.lock().insert(task);
+    assert!(!panics, "tasks.panic_once: {task}");
     work.await
 }
 

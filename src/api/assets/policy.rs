@@ -17,12 +17,12 @@ pub const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), 
 
 /// What the storefront's pages may do: nothing with other hosts but to show pictures of these origins.
 pub fn storefront(picture_origins: &[String], public_url: &str) -> Option<HeaderValue> {
-    let pictures: String = picture_origins.iter().map(|origin| format!(" {origin}")).collect();
+    let pictures = [&["data:".to_owned()], picture_origins].concat().join(" ");
     // Older Safari does not take `'self'` for the sockets of the same host.
     let host = public_url.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
     let sockets = host.filter(|host| is_host(host)).map(|host| format!(" wss://{host}")).unwrap_or_default();
     let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:{pictures}; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' {pictures}; \
          connect-src 'self'{sockets}; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
          require-trusted-types-for 'script'; trusted-types 'none'"
     );

@@ -83,7 +83,8 @@ impl Shop {
 
     /// A file of the build under its own path, but for the page and the stored variants.
     fn file(&self, request: &HeaderMap, path: &[&str]) -> Option<Response> {
-        let name = path.last().filter(|name| **name != PAGE && !name.ends_with(".br") && !name.ends_with(".gz"))?;
+        let is_stored_variant = |name: &str| matches!(name.rsplit_once('.'), Some((_, "br" | "gz")));
+        let name = path.last().filter(|name| **name != PAGE && !is_stored_variant(name))?;
         if !path.iter().all(|part| is_file_name(part)) {
             return None;
         }

@@ -60,9 +60,6 @@ const FAULTS: [Fault; 22] = [
 /// Shoppers outlast each fault, so that every one of them is served in the end. On a busy machine Pulsar alone needs a minute to start.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// What a node says that refuses work because it has too much of it.
-const OVERLOADED: &str = "more to do than it can do in time";
-
 /// Two nodes with a database, keys and topics of one fault's own.
 struct Cluster<'a> {
     servers: &'a OwnServers,
@@ -284,8 +281,8 @@ async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
     if fault.name == "SIGTERM" {
         // Who knocks while the node is away goes to the other one. Who was let in is answered.
         let history = recorder.snapshot();
-        // So is who is refused because one node has the load of two.
-        let answered = |why: &str| why.starts_with("cannot connect") || why.contains(OVERLOADED);
+        // A typed refusal is an answer, too: one node has the load of two.
+        let answered = |why: &str| why.starts_with("cannot connect") || why.starts_with("UNAVAILABLE: ");
         let lost = |entry: &&Entry| matches!(&entry.step, Step::Unknown { why } if !answered(why));
         for entry in history.iter().filter(lost) {
             faults = format!("{faults}\na request without an answer: {entry:?}");
