@@ -59,3 +59,7 @@ python_venv() {
 
 # `want` for a person, from the distribution's packages.
 apt_hint() { printf 'On Debian or Ubuntu: sudo apt-get install %s' "$*"; }
+
+# build_programs [cargo's features]: the project's programs, in target/debug. With a test among what is asked for, cargo gives the
+# dependencies the features that the tests need: these and the tests then share all they are made of.
+build_programs() { cargo build --bins --test tidy "$@"; }

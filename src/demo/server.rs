@@ -2,7 +2,9 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -10,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config;
+use crate::kernel::Rng;
 use crate::store::{Database, StoreError};
 
 /// How to run the program's `serve`.
@@ -35,7 +38,7 @@ pub enum LaunchError {
     /// The operating system refused.
     #[error("cannot start the server: {0}")]
     Start(#[from] std::io::Error),
-    /// It ended by itself.
+    /// It ended by itself: its exit status, and the last lines of its log if that is kept.
     #[error("the server ended by itself: {0}")]
     Ended(String),
     /// It did not become ready in time.
@@ -118,9 +121,23 @@ impl Launch {
     }
 }
 
-/// A port that nobody listens on now.
+/// The ports that [`free_address`] hands out, one after the other. They lie below those that the operating system gives to outgoing
+/// connections (from 32768 on, unless it was told otherwise): one of these could take the port before the server listens on it.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+
+/// A port of the loop-back that nobody listens on now. This process does not hand it out again soon.
 pub fn free_address() -> std::io::Result<SocketAddr> {
-    TcpListener::bind("127.0.0.1:0")?.local_addr()
+    static TURN: OnceLock<AtomicU16> = OnceLock::new();
+    let turn = TURN.get_or_init(|| AtomicU16::new(u16::from_le_bytes(Rng::system().bytes())));
+    let mut refused = None;
+    for _ in PORTS {
+        let port = PORTS.start + turn.fetch_add(1, Ordering::Relaxed) % (PORTS.end - PORTS.start);
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Ok(listener) => return listener.local_addr(),
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| std::io::ErrorKind::AddrInUse.into()))
 }
 
 impl Server {
@@ -137,7 +154,7 @@ impl Server {
     /// Kills it at once (SIGKILL) and waits until it is gone. Fails when it had ended before: then the kill proves nothing.
     pub fn kill(&mut self) -> Result<(), LaunchError> {
         if let Some(status) = self.child.try_wait()? {
-            return Err(LaunchError::Ended(status.to_string()));
+            return Err(self.ended(status));
         }
         self.child.kill()?;
         self.child.wait()?;
@@ -171,11 +188,20 @@ impl Server {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    fn ended(&self, status: ExitStatus) -> LaunchError {
+        const LINES: usize = 20;
+        let log = self.launch.log.as_ref().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines[lines.len().saturating_sub(LINES)..].join("\n");
+        LaunchError::Ended(if last.is_empty() { status.to_string() } else { format!("{status}\n{last}") })
+    }
+
     async fn wait_ready(&mut self, within: Duration) -> Result<(), LaunchError> {
         let deadline = Instant::now() + within;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {
-                return Err(LaunchError::Ended(status.to_string()));
+                return Err(self.ended(status));
             }
             if let Ok(Some(200)) = timeout(Duration::from_secs(1), status(self.launch.address, "/health/ready")).await {
                 return Ok(());
