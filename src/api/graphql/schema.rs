@@ -22,11 +22,11 @@ use super::subscription::orders::OrdersSubscription;
 use super::subscription::sales::SalesSubscription;
 use super::types::user_error::UserError;
 
-/// What can be asked for.
+/// All queries.
 #[derive(MergedObject, Default)]
 pub struct Query(NodeQuery, SalesQuery, AccountsQuery, OrdersQuery, PaymentsQuery);
 
-/// What can be done.
+/// All mutations.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     AccountsMutation,
@@ -39,7 +39,7 @@ pub struct Mutation(
     PointsMutation,
 );
 
-/// What can be watched.
+/// All subscriptions.
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(OrdersSubscription, SalesSubscription);
 

@@ -100,7 +100,7 @@ impl Cause {
 /// A request error: nothing was executed, and there is no data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
-    /// Why.
+    /// The cause, which decides the status and the code.
     pub cause: Cause,
     /// What the client is told, at least one.
     pub errors: Vec<ServerError>,

@@ -11,39 +11,39 @@ use crate::api::graphql::types::accounts::{AccessToken, User};
 use crate::api::graphql::types::int::clamped;
 use crate::api::graphql::types::user_error::user_error;
 
-/// Who wants to sign up.
+/// The new account.
 #[derive(InputObject)]
 pub struct UserSignUpInput {
-    /// The name to sign in with: 3 to 32 characters of a-z, 0-9, `_`, `-` and `.`, beginning with a letter or digit. Upper
-    /// case is taken as lower case.
+    /// The name used to sign in: 3 to 32 characters of `a-z`, `0-9`, `_`, `-` and `.`, beginning with a letter or
+    /// digit. Upper case is converted to lower case.
     pub username: String,
-    /// 8 to 128 bytes of anything.
+    /// The password: 8 to 128 bytes, with any characters.
     #[graphql(secret)]
     pub password: String,
-    /// The name that others see: 1 to 64 characters on one line, of which something is visible.
+    /// The name that other users see: 1 to 64 characters on one line, with at least one visible character.
     pub display_name: String,
 }
 
-/// Why nobody was signed up.
+/// Why the sign-up failed.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "SignUpRefusal")]
 pub enum UserSignUpErrorCode {
-    /// The shop takes no new accounts.
+    /// The shop does not accept new accounts.
     SignUpClosed,
-    /// The username is too short, too long, or has other characters.
+    /// The username is too short, too long, or contains invalid characters.
     UsernameInvalid,
-    /// Somebody has this username.
+    /// The username is already taken.
     UsernameTaken,
     /// The password is too short.
     PasswordTooShort,
     /// The password is too long.
     PasswordTooLong,
-    /// The display name shows nothing, is too long, or has line breaks or other controls.
+    /// The display name has no visible characters, is too long, or contains line breaks or other control characters.
     DisplayNameInvalid,
 }
 
 user_error! {
-    /// Why nobody was signed up.
+    /// Why the sign-up failed.
     UserSignUpUserError, UserSignUpErrorCode
 }
 
@@ -59,85 +59,86 @@ impl From<SignUpRefusal> for UserSignUpUserError {
     }
 }
 
-/// What came of signing up.
+/// The result of signing up.
 #[derive(SimpleObject, Default)]
 pub struct UserSignUpPayload {
-    /// The new user; null when there are user errors.
+    /// The new user. Null when there are user errors.
     pub user: Option<User>,
-    /// The new user is signed in with this. Null when there are user errors, and when the request asked for a cookie, which has it then.
+    /// An access token of the new user. Null when there are user errors, and when the client requested a cookie,
+    /// which then holds the token.
     pub access_token: Option<AccessToken>,
-    /// Everything that is wrong with the input; empty on success.
+    /// All problems with the input. Empty on success.
     pub user_errors: Vec<UserSignUpUserError>,
 }
 
-/// Who wants to sign in.
+/// The credentials.
 #[derive(InputObject)]
 pub struct UserSignInInput {
-    /// The name chosen when signing up.
+    /// The username chosen at sign-up.
     pub username: String,
     /// The password.
     #[graphql(secret)]
     pub password: String,
 }
 
-/// Why nobody was signed in.
+/// Why the sign-in failed.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "SignInRefusal")]
 pub enum UserSignInErrorCode {
-    /// There is no such user, or it has another password: which of them is not told.
+    /// The username or the password is wrong. The error does not reveal which.
     InvalidCredentials,
 }
 
 user_error! {
-    /// Why nobody was signed in.
+    /// Why the sign-in failed.
     UserSignInUserError, UserSignInErrorCode
 }
 
-/// What came of signing in.
+/// The result of signing in.
 #[derive(SimpleObject, Default)]
 pub struct UserSignInPayload {
-    /// Who is signed in; null when there are user errors.
+    /// The user who signed in. Null when there are user errors.
     pub user: Option<User>,
-    /// A new token. Null when there are user errors, and when the request asked for a cookie, which has it then. Tokens from earlier
-    /// sign-ins stay valid.
+    /// A new access token. Null when there are user errors, and when the client requested a cookie, which then holds
+    /// the token. Tokens from earlier sign-ins stay valid.
     pub access_token: Option<AccessToken>,
-    /// Why nobody was signed in; empty on success.
+    /// Why the sign-in failed. Empty on success.
     pub user_errors: Vec<UserSignInUserError>,
 }
 
-/// Why nobody was signed out.
+/// Why the sign-out failed.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserSignOutErrorCode {
-    /// Another request signed out with the same token at the same time.
+    /// A concurrent request signed out with the same token.
     AlreadySignedOut,
 }
 
 user_error! {
-    /// Why nobody was signed out.
+    /// Why the sign-out failed.
     UserSignOutUserError, UserSignOutErrorCode
 }
 
-/// What came of signing out.
+/// The result of signing out.
 #[derive(SimpleObject, Default)]
 pub struct UserSignOutPayload {
-    /// Who was signed out; null when there are user errors.
+    /// The user who signed out. Null when there are user errors.
     pub user: Option<User>,
-    /// Why nobody was signed out; empty on success.
+    /// Why the sign-out failed. Empty on success.
     pub user_errors: Vec<UserSignOutUserError>,
 }
 
-/// The old password and the new one.
+/// The current password and the new one.
 #[derive(InputObject)]
 pub struct UserPasswordChangeInput {
-    /// The password in force.
+    /// The current password.
     #[graphql(secret)]
     pub current_password: String,
-    /// The password from now on: 8 to 128 bytes of anything.
+    /// The new password: 8 to 128 bytes, with any characters.
     #[graphql(secret)]
     pub new_password: String,
 }
 
-/// Why the password was not changed. Stable: programs may rely on it.
+/// Why the password was not changed. Values are stable, so programs may rely on them.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "PasswordRefusal")]
 pub enum UserPasswordChangeErrorCode {
@@ -164,35 +165,35 @@ impl From<PasswordRefusal> for UserPasswordChangeUserError {
     }
 }
 
-/// What came of changing the password.
+/// The result of changing the password.
 #[derive(SimpleObject, Default)]
 pub struct UserPasswordChangePayload {
-    /// The user; null when there are user errors.
+    /// The user. Null when there are user errors.
     pub user: Option<User>,
-    /// Why the password was not changed; empty on success.
+    /// Why the password was not changed. Empty on success.
     pub user_errors: Vec<UserPasswordChangeUserError>,
 }
 
-/// Why no sign-in was ended.
+/// Why no token was revoked.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserSignOutEverywhereErrorCode {
-    /// Another request ended all sign-ins at the same time.
+    /// A concurrent request revoked all tokens.
     AlreadySignedOut,
 }
 
 user_error! {
-    /// Why no sign-in was ended.
+    /// Why no token was revoked.
     UserSignOutEverywhereUserError, UserSignOutEverywhereErrorCode
 }
 
-/// What came of signing out everywhere.
+/// The result of signing out everywhere.
 #[derive(SimpleObject, Default)]
 pub struct UserSignOutEverywherePayload {
-    /// Who was signed out; null when there are user errors.
+    /// The user who signed out. Null when there are user errors.
     pub user: Option<User>,
-    /// How many sign-ins were ended, this one included.
+    /// The number of access tokens that were revoked, including the one used for this request.
     pub ended: i32,
-    /// Why no sign-in was ended; empty on success.
+    /// Why no token was revoked. Empty on success.
     pub user_errors: Vec<UserSignOutEverywhereUserError>,
 }
 
@@ -202,11 +203,11 @@ pub struct AccountsMutation;
 
 #[Object]
 impl AccountsMutation {
-    /// Creates a buyer and signs them in. Everything that is wrong with the input is reported at once.
+    /// Creates a buyer's account and signs the buyer in. All problems with the input are reported together.
     async fn user_sign_up(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who wants to sign up.")] input: UserSignUpInput,
+        #[graphql(desc = "The new account.")] input: UserSignUpInput,
     ) -> Result<UserSignUpPayload> {
         let UserSignUpInput { username, password, display_name } = input;
         let accounts = &ctx.services().accounts;
@@ -232,11 +233,11 @@ impl AccountsMutation {
         })
     }
 
-    /// Signs in with a new token.
+    /// Signs a user in and issues a new access token.
     async fn user_sign_in(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who wants to sign in.")] input: UserSignInInput,
+        #[graphql(desc = "The credentials.")] input: UserSignInInput,
     ) -> Result<UserSignInPayload> {
         let UserSignInInput { username, password } = input;
         can_get_a_token(ctx)?;
@@ -259,7 +260,7 @@ impl AccountsMutation {
         })
     }
 
-    /// Ends the token that the request came with.
+    /// Signs out by revoking the access token used for this request.
     async fn user_sign_out(&self, ctx: &Context<'_>) -> Result<UserSignOutPayload> {
         let viewer = ctx.require_viewer()?;
         let accounts = &ctx.services().accounts;
@@ -276,11 +277,11 @@ impl AccountsMutation {
         })
     }
 
-    /// Changes one's own password, and ends all of one's other sign-ins. The one that the request came with stays.
+    /// Changes the viewer's password and revokes all of their access tokens except the one used for this request.
     async fn user_password_change(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The old password and the new one.")] input: UserPasswordChangeInput,
+        #[graphql(desc = "The current password and the new one.")] input: UserPasswordChangeInput,
     ) -> Result<UserPasswordChangePayload> {
         let viewer = ctx.require_viewer()?;
         let request = ctx.request();
@@ -297,7 +298,7 @@ impl AccountsMutation {
         }
     }
 
-    /// Ends all of one's own sign-ins, this one included.
+    /// Signs out everywhere by revoking all of the viewer's access tokens, including the one used for this request.
     async fn user_sign_out_everywhere(&self, ctx: &Context<'_>) -> Result<UserSignOutEverywherePayload> {
         let viewer = ctx.require_viewer()?;
         let result = ctx.services().accounts.sign_out_everywhere(viewer.id, ctx.request().address).await;

@@ -23,7 +23,7 @@ macro_rules! operator_act {
         pub struct $payload {
             $(#[$field_doc])*
             pub $field: Option<$object>,
-            /// Everything that is wrong with the input; empty on success.
+            /// All problems with the input. Empty on success.
             pub user_errors: Vec<$error>,
         }
 

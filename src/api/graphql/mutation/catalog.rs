@@ -14,89 +14,89 @@ use crate::kernel::ProductId;
 pub struct ProductCreateInput {
     /// The short name: 1 to 200 characters on one line.
     pub name: String,
-    /// One line of advertising: at most 200 characters.
+    /// A one-line tagline: at most 200 characters.
     pub title: Option<String>,
-    /// Longer text: at most 10000 characters.
+    /// A longer description: at most 10000 characters.
     pub description: Option<String>,
-    /// A picture: an `http` or `https` URL, or a path on this server that begins with a slash.
+    /// An image: an `http` or `https` URL, or a path on this server that begins with a slash.
     pub image_url: Option<Url>,
-    /// The ordinary price, above zero.
+    /// The regular price, above zero.
     pub price: MoneyInput,
 }
 
-/// An edit of a product. What is absent stays as it is; null empties what may be empty.
+/// The changes to a product. Fields that are absent stay unchanged; null clears an optional field.
 #[derive(InputObject)]
 pub struct ProductUpdateInput {
     /// The product.
     pub product_id: ID,
-    /// The version that the edit was made from: refused when there is a newer one. Absent: the edit is made in any case.
+    /// The version that the changes are based on. The update is rejected if a newer one exists. If absent, the version is not checked.
     pub version: Option<i32>,
     /// The short name: 1 to 200 characters on one line.
     pub name: Option<String>,
-    /// One line of advertising: at most 200 characters.
+    /// A one-line tagline: at most 200 characters.
     pub title: MaybeUndefined<String>,
-    /// Longer text: at most 10000 characters.
+    /// A longer description: at most 10000 characters.
     pub description: MaybeUndefined<String>,
-    /// A picture: an `http` or `https` URL, or a path on this server that begins with a slash.
+    /// An image: an `http` or `https` URL, or a path on this server that begins with a slash.
     pub image_url: MaybeUndefined<Url>,
-    /// The ordinary price, above zero.
+    /// The regular price, above zero.
     pub price: Option<MoneyInput>,
 }
 
 operator_act! {
-    /// What is wrong with a new product.
+    /// Why a product was not created.
     codes ProductCreateErrorCode {
-        /// The name is missing, too long, or has control characters.
+        /// The name is missing, too long, or contains control characters.
         NameInvalid,
-        /// The title is too long, or has control characters.
+        /// The title is too long or contains control characters.
         TitleInvalid,
         /// The description is too long.
         DescriptionInvalid,
-        /// The picture is neither an `http` or `https` URL nor an absolute path.
+        /// The image URL is neither an `http` or `https` URL nor an absolute path.
         ImageUrlInvalid,
         /// The price is not a plain decimal number.
         PriceInvalid,
         /// The price has more decimal places than its currency.
         PriceScaleInvalid,
-        /// The price is zero, below zero, or too large.
+        /// The price is zero, negative or too high.
         PriceOutOfRange,
     }
-    /// Something that is wrong with a new product.
+    /// Why a product was not created.
     error ProductCreateUserError;
-    /// What came of creating a product.
+    /// The result of creating a product.
     payload ProductCreatePayload {
-        /// The new product; null when there are user errors.
+        /// The new product. Null when there are user errors.
         product: ProductObject
     }
 }
 
 operator_act! {
-    /// What is wrong with an edit of a product.
+    /// Why a product was not updated.
     codes ProductUpdateErrorCode {
-        /// There is no such product.
+        /// No such product exists.
         ProductNotFound,
-        /// Somebody else edited the product in the meantime.
+        /// The product has been updated since the given version.
         VersionConflict,
-        /// The name is missing, too long, or has control characters.
+        /// The name is missing, too long, or contains control characters.
         NameInvalid,
-        /// The title is too long, or has control characters.
+        /// The title is too long or contains control characters.
         TitleInvalid,
         /// The description is too long.
         DescriptionInvalid,
-        /// The picture is neither an `http` or `https` URL nor an absolute path.
+        /// The image URL is neither an `http` or `https` URL nor an absolute path.
         ImageUrlInvalid,
         /// The price is not a plain decimal number.
         PriceInvalid,
         /// The price has more decimal places than its currency.
         PriceScaleInvalid,
-        /// The price is zero, below zero, or too large.
+        /// The price is zero, negative or too high.
         PriceOutOfRange,
     }
-    /// Something that is wrong with an edit of a product.
+    /// Why a product was not updated.
     error ProductUpdateUserError;
-    /// What came of editing a product.
+    /// The result of updating a product.
     payload ProductUpdatePayload {
-        /// The product after the edit; null when there are user errors.
+        /// The product after the update. Null when there are user errors.
         product: ProductObject
     }
 }
@@ -113,7 +113,7 @@ pub struct CatalogMutation;
 
 #[Object]
 impl CatalogMutation {
-    /// Creates a product. For operators. Everything that is wrong with the input is reported at once.
+    /// Creates a product. Operators only. All problems with the input are reported together.
     async fn product_create(
         &self,
         ctx: &Context<'_>,
@@ -127,11 +127,11 @@ impl CatalogMutation {
         ProductCreatePayload::of(acted.map(ProductObject))
     }
 
-    /// Edits a product; sales show the edit at once. For operators.
+    /// Updates a product. The change is immediately visible in sales. Operators only.
     async fn product_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The edit.")] input: ProductUpdateInput,
+        #[graphql(desc = "The changes.")] input: ProductUpdateInput,
     ) -> Result<ProductUpdatePayload> {
         let operator = ctx.require_operator()?;
         let ProductUpdateInput { product_id, version, name, title, description, image_url, price } = input;

@@ -11,75 +11,76 @@ use crate::orders::LookRefusal;
 
 const REASON: &str = "The reason must be 1 to 500 characters on one line.";
 
-/// Which difference to close, and why.
+/// The discrepancy to close, and the reason.
 #[derive(InputObject)]
 pub struct BillDifferenceCloseInput {
-    /// The difference.
+    /// The discrepancy.
     pub difference_id: ID,
-    /// Why it needs nothing more, for the audit log: 1 to 500 characters on one line.
+    /// Why no further action is needed, for the audit log: 1 to 500 characters on one line.
     pub reason: String,
 }
 
-/// Why a difference was not closed. Stable: programs may rely on it.
+/// Why the discrepancy was not closed. Values are stable, so programs may rely on them.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BillDifferenceCloseErrorCode {
-    /// There is no such difference, or it differs otherwise by now.
+    /// No such discrepancy exists, or the values now differ in another way.
     DifferenceNotFound,
-    /// It is resolved, or was closed before, by another operator or for another reason.
+    /// The discrepancy has been resolved, or was already closed by another operator or for another reason.
     DifferenceNotOpen,
-    /// The reason is missing, too long, or has control characters.
+    /// The reason is missing, too long, or contains control characters.
     ReasonInvalid,
 }
 
 user_error! {
-    /// Why a difference was not closed.
+    /// Why the discrepancy was not closed.
     BillDifferenceCloseUserError, BillDifferenceCloseErrorCode
 }
 
-/// What came of closing a difference.
+/// The result of closing a discrepancy.
 #[derive(SimpleObject, Default)]
 pub struct BillDifferenceClosePayload {
-    /// The difference, closed; null when there are user errors.
+    /// The closed discrepancy. Null when there are user errors.
     pub difference: Option<BillDifference>,
-    /// Why it was not closed; empty on success.
+    /// Why the discrepancy was not closed. Empty on success.
     pub user_errors: Vec<BillDifferenceCloseUserError>,
 }
 
-/// Which payment's mark to take away, and why.
+/// The payment whose flag to clear, and the reason.
 #[derive(InputObject)]
 pub struct PaymentFlagClearInput {
     /// The payment.
     pub payment_id: ID,
-    /// The mark that was looked at. If the payment has another one by now, nothing is done.
+    /// The flag that was reviewed. If the payment has a different flag by now, nothing changes.
     pub flag: PaymentFlag,
-    /// Why it needs nothing more, for the payment's log and the audit log: 1 to 500 characters on one line.
+    /// Why no further action is needed, for the payment log and the audit log: 1 to 500 characters on one line.
     pub reason: String,
 }
 
-/// Why a payment's mark was not taken away. Stable: programs may rely on it.
+/// Why the flag was not cleared. Values are stable, so programs may rely on them.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PaymentFlagClearErrorCode {
-    /// There is no such payment.
+    /// No such payment exists.
     PaymentNotFound,
-    /// The payment has no such mark, or not any more.
+    /// The payment does not have this flag, or no longer has it.
     FlagNotSet,
-    /// Another amount than was asked for came in and pays nothing: `paymentRefund` sends it back, which takes the mark away.
+    /// The gateway received an amount other than the one requested, which does not pay the order. Refund it with
+    /// `paymentRefund`, which also clears the flag.
     MoneyWaits,
-    /// The reason is missing, too long, or has control characters.
+    /// The reason is missing, too long, or contains control characters.
     ReasonInvalid,
 }
 
 user_error! {
-    /// Why a payment's mark was not taken away.
+    /// Why the flag was not cleared.
     PaymentFlagClearUserError, PaymentFlagClearErrorCode
 }
 
-/// What came of taking a payment's mark away.
+/// The result of clearing a payment's flag.
 #[derive(SimpleObject, Default)]
 pub struct PaymentFlagClearPayload {
-    /// The payment, without the mark; null when there are user errors.
+    /// The payment, without the flag. Null when there are user errors.
     pub payment: Option<PaymentRecord>,
-    /// Why the mark was not taken away; empty on success.
+    /// Why the flag was not cleared. Empty on success.
     pub user_errors: Vec<PaymentFlagClearUserError>,
 }
 
@@ -123,12 +124,13 @@ pub struct LookedAtMutation;
 
 #[Object]
 impl LookedAtMutation {
-    /// Operators: closes a difference between a bill and the books that needs nothing more, so that the audit does not fail for it. No
-    /// money moves. If the same number differs otherwise in a later comparison, that is a new difference. Audited.
+    /// Closes a discrepancy between a bill and the shop's records that needs no further action, so that it no longer
+    /// fails the audit. Operators only; audited. This moves no money. If a later comparison finds another discrepancy
+    /// for the same number, it opens a new one.
     async fn bill_difference_close(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which difference to close, and why.")] input: BillDifferenceCloseInput,
+        #[graphql(desc = "The discrepancy to close, and the reason.")] input: BillDifferenceCloseInput,
     ) -> Result<BillDifferenceClosePayload> {
         let operator = ctx.require_operator()?;
         let (id, orders) = (input.difference_id.parse().ok(), &ctx.services().orders);
@@ -139,12 +141,12 @@ impl LookedAtMutation {
         })
     }
 
-    /// Operators: takes away the mark that keeps a payment in `stuckPayments`, once nothing more is to be done about it. No money moves; a
-    /// cause that lasts marks it again. Audited.
+    /// Clears the flag that lists a payment in `stuckPayments`, once no further action is needed. Operators only;
+    /// audited. This moves no money. If the cause persists, the payment is flagged again.
     async fn payment_flag_clear(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which payment's mark to take away, and why.")] input: PaymentFlagClearInput,
+        #[graphql(desc = "The payment whose flag to clear, and the reason.")] input: PaymentFlagClearInput,
     ) -> Result<PaymentFlagClearPayload> {
         let operator = ctx.require_operator()?;
         let (id, orders) = (input.payment_id.parse().ok(), &ctx.services().orders);

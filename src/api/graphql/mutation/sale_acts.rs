@@ -8,154 +8,155 @@ use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::types::sales::SaleObject;
 use crate::sales::StockAdd;
 
-/// Which sale to publish.
+/// The sale to publish.
 #[derive(InputObject)]
 pub struct SalePublishInput {
     /// The sale.
     pub sale_id: ID,
 }
 
-/// Which sale to pause.
+/// The sale to pause.
 #[derive(InputObject)]
 pub struct SalePauseInput {
     /// The sale.
     pub sale_id: ID,
 }
 
-/// Which sale to resume.
+/// The sale to resume.
 #[derive(InputObject)]
 pub struct SaleResumeInput {
     /// The sale.
     pub sale_id: ID,
 }
 
-/// Which sale to end.
+/// The sale to end.
 #[derive(InputObject)]
 pub struct SaleEndInput {
     /// The sale.
     pub sale_id: ID,
 }
 
-/// Units to add to a sale.
+/// The units to add to a sale.
 #[derive(InputObject)]
 pub struct SaleStockAddInput {
     /// The sale.
     pub sale_id: ID,
-    /// How many: at least 1, and at most 10000000 in all with those there already.
+    /// The number of units to add, at least 1. The resulting total must not exceed 10000000.
     pub units: i32,
-    /// 8 to 64 of A-Z, a-z, 0-9, `_` and `-`. Within one sale the same key adds only once, however often it is sent.
+    /// An idempotency key: 8 to 64 characters of `A-Z a-z 0-9 _ -`. Within one sale, repeating a request with the
+    /// same key adds the units only once.
     pub idempotency_key: String,
 }
 
 operator_act! {
-    /// Why publishing a sale was refused.
+    /// Why a sale was not published.
     codes SalePublishErrorCode {
-        /// There is no such sale.
+        /// No such sale exists.
         SaleNotFound,
-        /// The sale is not a draft any more.
+        /// The sale is no longer a draft.
         SaleAlreadyPublished,
-        /// The sale was ended.
+        /// The sale has ended.
         SaleEnded,
-        /// The sale's session is over.
+        /// The session of the sale is over.
         SessionEnded,
     }
-    /// Why publishing a sale was refused.
+    /// Why a sale was not published.
     error SalePublishUserError;
-    /// What came of publishing a sale.
+    /// The result of publishing a sale.
     payload SalePublishPayload {
-        /// The sale afterwards; null when there are user errors.
+        /// The sale after the change. Null when there are user errors.
         sale: SaleObject
     }
 }
 
 operator_act! {
-    /// Why pausing a sale was refused.
+    /// Why a sale was not paused.
     codes SalePauseErrorCode {
-        /// There is no such sale.
+        /// No such sale exists.
         SaleNotFound,
         /// The sale is still a draft.
         SaleNotPublished,
-        /// The sale is paused already.
+        /// The sale is already paused.
         SaleAlreadyPaused,
-        /// The sale was ended.
+        /// The sale has ended.
         SaleEnded,
-        /// The sale's session is over.
+        /// The session of the sale is over.
         SessionEnded,
     }
-    /// Why pausing a sale was refused.
+    /// Why a sale was not paused.
     error SalePauseUserError;
-    /// What came of pausing a sale.
+    /// The result of pausing a sale.
     payload SalePausePayload {
-        /// The sale afterwards; null when there are user errors.
+        /// The sale after the change. Null when there are user errors.
         sale: SaleObject
     }
 }
 
 operator_act! {
-    /// Why resuming a sale was refused.
+    /// Why a sale was not resumed.
     codes SaleResumeErrorCode {
-        /// There is no such sale.
+        /// No such sale exists.
         SaleNotFound,
         /// The sale is still a draft.
         SaleNotPublished,
         /// The sale is not paused.
         SaleNotPaused,
-        /// The sale was ended.
+        /// The sale has ended.
         SaleEnded,
-        /// The sale's session is over.
+        /// The session of the sale is over.
         SessionEnded,
     }
-    /// Why resuming a sale was refused.
+    /// Why a sale was not resumed.
     error SaleResumeUserError;
-    /// What came of resuming a sale.
+    /// The result of resuming a sale.
     payload SaleResumePayload {
-        /// The sale afterwards; null when there are user errors.
+        /// The sale after the change. Null when there are user errors.
         sale: SaleObject
     }
 }
 
 operator_act! {
-    /// Why ending a sale was refused.
+    /// Why a sale was not ended.
     codes SaleEndErrorCode {
-        /// There is no such sale.
+        /// No such sale exists.
         SaleNotFound,
         /// The sale is still a draft.
         SaleNotPublished,
-        /// The sale was ended already.
+        /// The sale has already ended.
         SaleEnded,
     }
-    /// Why ending a sale was refused.
+    /// Why a sale was not ended.
     error SaleEndUserError;
-    /// What came of ending a sale.
+    /// The result of ending a sale.
     payload SaleEndPayload {
-        /// The sale afterwards; null when there are user errors.
+        /// The sale after the change. Null when there are user errors.
         sale: SaleObject
     }
 }
 
 operator_act! {
-    /// Why adding units was refused.
+    /// Why no units were added.
     codes SaleStockAddErrorCode {
-        /// There is no such sale.
+        /// No such sale exists.
         SaleNotFound,
-        /// The units are outside their limits, or the sum is.
+        /// The number of units, or the resulting total, is out of range.
         UnitsInvalid,
-        /// The key is too short, too long, or has other characters.
+        /// The idempotency key is too short, too long, or contains invalid characters.
         IdempotencyKeyInvalid,
-        /// The key was used with another number of units.
+        /// The idempotency key was already used with another number of units.
         IdempotencyKeyReused,
-        /// The sale is still a draft: change its stock instead.
+        /// The sale is still a draft. Update its stock instead.
         SaleNotPublished,
-        /// The sale was ended.
+        /// The sale has ended.
         SaleEnded,
-        /// The sale's session is over.
+        /// The session of the sale is over.
         SessionEnded,
     }
-    /// Why adding units was refused.
+    /// Why no units were added.
     error SaleStockAddUserError;
-    /// What came of adding units.
+    /// The result of adding units.
     payload SaleStockAddPayload {
-        /// The sale afterwards; null when there are user errors.
+        /// The sale after the change. Null when there are user errors.
         sale: SaleObject
     }
 }
@@ -166,11 +167,11 @@ pub struct SaleActsMutation;
 
 #[Object]
 impl SaleActsMutation {
-    /// Lets a draft sell in its session's window. For operators.
+    /// Publishes a draft, so that it opens during its session. Operators only.
     async fn sale_publish(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which sale.")] input: SalePublishInput,
+        #[graphql(desc = "The sale.")] input: SalePublishInput,
     ) -> Result<SalePublishPayload> {
         let operator = ctx.require_operator()?;
         let services = ctx.services();
@@ -178,11 +179,11 @@ impl SaleActsMutation {
         SalePublishPayload::of(acted.map(|offer| SaleObject::single(services, offer)))
     }
 
-    /// Stops a sale for now. For operators.
+    /// Pauses a sale until it is resumed. Operators only.
     async fn sale_pause(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which sale.")] input: SalePauseInput,
+        #[graphql(desc = "The sale.")] input: SalePauseInput,
     ) -> Result<SalePausePayload> {
         let operator = ctx.require_operator()?;
         let services = ctx.services();
@@ -190,11 +191,11 @@ impl SaleActsMutation {
         SalePausePayload::of(acted.map(|offer| SaleObject::single(services, offer)))
     }
 
-    /// Lets a paused sale sell again. For operators.
+    /// Resumes a paused sale. Operators only.
     async fn sale_resume(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which sale.")] input: SaleResumeInput,
+        #[graphql(desc = "The sale.")] input: SaleResumeInput,
     ) -> Result<SaleResumePayload> {
         let operator = ctx.require_operator()?;
         let services = ctx.services();
@@ -202,11 +203,11 @@ impl SaleActsMutation {
         SaleResumePayload::of(acted.map(|offer| SaleObject::single(services, offer)))
     }
 
-    /// Stops a sale for good. Orders that exist can still be paid in their time. For operators.
+    /// Ends a sale permanently. Existing orders can still be paid until they expire. Operators only.
     async fn sale_end(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which sale.")] input: SaleEndInput,
+        #[graphql(desc = "The sale.")] input: SaleEndInput,
     ) -> Result<SaleEndPayload> {
         let operator = ctx.require_operator()?;
         let services = ctx.services();
@@ -214,11 +215,11 @@ impl SaleActsMutation {
         SaleEndPayload::of(acted.map(|offer| SaleObject::single(services, offer)))
     }
 
-    /// Adds units to a published sale; they can be bought at once. For operators.
+    /// Adds units to a published sale. They are available immediately. Operators only.
     async fn sale_stock_add(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to add to which sale.")] input: SaleStockAddInput,
+        #[graphql(desc = "The sale, and the number of units to add.")] input: SaleStockAddInput,
     ) -> Result<SaleStockAddPayload> {
         let operator = ctx.require_operator()?;
         let services = ctx.services();

@@ -13,150 +13,152 @@ use crate::sales::{SaleChange, SaleInput, SessionInput};
 /// A new sale session.
 #[derive(InputObject)]
 pub struct SaleSessionCreateInput {
-    /// What shoppers call it: at most 200 characters on one line.
+    /// The name that shoppers see: at most 200 characters on one line.
     pub name: Option<String>,
-    /// Its first moment.
+    /// When the session starts.
     pub starts_at: DateTime,
-    /// The first moment after it, at most seven days later; two hours later when absent.
+    /// When the session ends, exclusive: at most seven days after its start. Defaults to two hours after the start.
     pub ends_at: Option<DateTime>,
 }
 
-/// A new sale; it begins as a draft.
+/// A new sale, which starts as a draft.
 #[derive(InputObject)]
 pub struct SaleCreateInput {
-    /// The session in which it sells.
+    /// The session in which the sale runs.
     pub session_id: ID,
-    /// What it sells.
+    /// The product.
     pub product_id: ID,
-    /// The price of one unit, above zero.
+    /// The price per unit, above zero.
     pub price: MoneyInput,
-    /// The price of one unit in loyalty points, 1 to 1000000000, and times `limitPerBuyer` at most 2147483647; absent when it is not
-    /// sold for points.
+    /// The price per unit in loyalty points, from 1 to 1000000000; multiplied by `limitPerBuyer`, at most 2147483647.
+    /// If absent, the sale does not accept points.
     pub points_price: Option<i32>,
-    /// Units, 1 to 10000000.
+    /// The number of units, from 1 to 10000000.
     pub stock: i32,
-    /// Units one buyer may hold, 1 to 1000.
+    /// The maximum number of units per buyer, from 1 to 1000.
     #[graphql(default = 1)]
     pub limit_per_buyer: i32,
-    /// How long an order waits for its payment, 1 to 604800 seconds.
+    /// How many seconds a buyer has to pay an order, from 1 to 604800.
     #[graphql(default = 900)]
     pub pay_within_seconds: i32,
-    /// Whether refunded units are sold again.
+    /// Whether refunded units go back on sale.
     #[graphql(default = true)]
     pub returns_on_refund: bool,
 }
 
-/// An edit of a draft. What is absent stays as it is.
+/// The changes to a draft. Fields that are absent stay unchanged.
 #[derive(InputObject)]
 pub struct SaleUpdateInput {
     /// The sale.
     pub sale_id: ID,
-    /// The version that the edit was made from: refused when there is a newer one. Absent: the edit is made in any case.
+    /// The version that the changes are based on. The update is rejected if a newer one exists. If absent, the version is not checked.
     pub version: Option<i32>,
-    /// The session in which it sells.
+    /// The session in which the sale runs.
     pub session_id: Option<ID>,
-    /// What it sells.
+    /// The product.
     pub product_id: Option<ID>,
-    /// The price of one unit, above zero.
+    /// The price per unit, above zero.
     pub price: Option<MoneyInput>,
-    /// The price of one unit in loyalty points, 1 to 1000000000, and times `limitPerBuyer` at most 2147483647; null to not sell for
-    /// points.
+    /// The price per unit in loyalty points, from 1 to 1000000000; multiplied by `limitPerBuyer`, at most 2147483647.
+    /// If null, the sale does not accept points.
     pub points_price: MaybeUndefined<i32>,
-    /// Units, 1 to 10000000.
+    /// The number of units, from 1 to 10000000.
     pub stock: Option<i32>,
-    /// Units one buyer may hold, 1 to 1000.
+    /// The maximum number of units per buyer, from 1 to 1000.
     pub limit_per_buyer: Option<i32>,
-    /// How long an order waits for its payment, 1 to 604800 seconds.
+    /// How many seconds a buyer has to pay an order, from 1 to 604800.
     pub pay_within_seconds: Option<i32>,
-    /// Whether refunded units are sold again.
+    /// Whether refunded units go back on sale.
     pub returns_on_refund: Option<bool>,
 }
 
 operator_act! {
-    /// What is wrong with a new session.
+    /// Why a session was not created.
     codes SaleSessionCreateErrorCode {
-        /// The name is too long, or has control characters.
+        /// The name is too long or contains control characters.
         NameInvalid,
-        /// The session does not end after it starts.
+        /// The end of the session is not after its start.
         WindowInvalid,
         /// The session is longer than seven days.
         WindowTooLong,
     }
-    /// Something that is wrong with a new session.
+    /// Why a session was not created.
     error SaleSessionCreateUserError;
-    /// What came of creating a session.
+    /// The result of creating a session.
     payload SaleSessionCreatePayload {
-        /// The new session; null when there are user errors.
+        /// The new session. Null when there are user errors.
         session: SaleSessionObject
     }
 }
 
 operator_act! {
-    /// What is wrong with a new sale.
+    /// Why a sale was not created.
     codes SaleCreateErrorCode {
-        /// There is no such session.
+        /// No such session exists.
         SessionNotFound,
-        /// There is no such product.
+        /// No such product exists.
         ProductNotFound,
         /// The price is not a plain decimal number.
         PriceInvalid,
         /// The price has more decimal places than its currency.
         PriceScaleInvalid,
-        /// The price is zero, below zero, or too large.
+        /// The price is zero, negative or too high.
         PriceOutOfRange,
-        /// The price in points is zero, below zero, or too large, or an order of `limitPerBuyer` units would cost more than 2147483647.
+        /// The price in points is zero, negative or too high, or an order of `limitPerBuyer` units would cost more
+        /// than 2147483647 points.
         PointsPriceInvalid,
-        /// The stock is outside its limits.
+        /// The stock is out of range.
         StockInvalid,
-        /// The limit per buyer is outside its limits.
+        /// The limit per buyer is out of range.
         LimitPerBuyerInvalid,
-        /// The seconds to pay are outside their limits.
+        /// The payment period is out of range.
         PayWithinInvalid,
     }
-    /// Something that is wrong with a new sale.
+    /// Why a sale was not created.
     error SaleCreateUserError;
-    /// What came of creating a sale.
+    /// The result of creating a sale.
     payload SaleCreatePayload {
-        /// The new sale; null when there are user errors.
+        /// The new sale. Null when there are user errors.
         sale: SaleObject
     }
 }
 
 operator_act! {
-    /// What is wrong with an edit of a sale.
+    /// Why a sale was not updated.
     codes SaleUpdateErrorCode {
-        /// There is no such sale.
+        /// No such sale exists.
         SaleNotFound,
-        /// Somebody else changed the sale in the meantime.
+        /// The sale has been changed since the given version.
         VersionConflict,
-        /// The sale is not a draft any more.
+        /// The sale is no longer a draft.
         SaleAlreadyPublished,
-        /// The sale was ended.
+        /// The sale has ended.
         SaleEnded,
-        /// There is no such session.
+        /// No such session exists.
         SessionNotFound,
-        /// There is no such product.
+        /// No such product exists.
         ProductNotFound,
         /// The price is not a plain decimal number.
         PriceInvalid,
         /// The price has more decimal places than its currency.
         PriceScaleInvalid,
-        /// The price is zero, below zero, or too large.
+        /// The price is zero, negative or too high.
         PriceOutOfRange,
-        /// The price in points is zero, below zero, or too large, or an order of `limitPerBuyer` units would cost more than 2147483647.
+        /// The price in points is zero, negative or too high, or an order of `limitPerBuyer` units would cost more
+        /// than 2147483647 points.
         PointsPriceInvalid,
-        /// The stock is outside its limits.
+        /// The stock is out of range.
         StockInvalid,
-        /// The limit per buyer is outside its limits.
+        /// The limit per buyer is out of range.
         LimitPerBuyerInvalid,
-        /// The seconds to pay are outside their limits.
+        /// The payment period is out of range.
         PayWithinInvalid,
     }
-    /// Something that is wrong with an edit of a sale.
+    /// Why a sale was not updated.
     error SaleUpdateUserError;
-    /// What came of editing a sale.
+    /// The result of updating a sale.
     payload SaleUpdatePayload {
-        /// The sale after the edit; null when there are user errors.
+        /// The sale after the update. Null when there are user errors.
         sale: SaleObject
     }
 }
@@ -180,7 +182,7 @@ pub struct SalesMutation;
 
 #[Object]
 impl SalesMutation {
-    /// Creates a sale session. For operators.
+    /// Creates a sale session. Operators only.
     async fn sale_session_create(
         &self,
         ctx: &Context<'_>,
@@ -195,7 +197,7 @@ impl SalesMutation {
         SaleSessionCreatePayload::of(acted.map(object))
     }
 
-    /// Creates a sale, as a draft. For operators. Everything that is wrong with the input is reported at once.
+    /// Creates a sale as a draft. Operators only. All problems with the input are reported together.
     async fn sale_create(
         &self,
         ctx: &Context<'_>,
@@ -217,11 +219,11 @@ impl SalesMutation {
         SaleCreatePayload::of(acted.map(|offer| SaleObject::single(services, offer)))
     }
 
-    /// Edits a draft. For operators. Everything that is wrong with the edit is reported at once.
+    /// Updates a draft. Operators only. All problems with the input are reported together.
     async fn sale_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The edit.")] input: SaleUpdateInput,
+        #[graphql(desc = "The changes.")] input: SaleUpdateInput,
     ) -> Result<SaleUpdatePayload> {
         let operator = ctx.require_operator()?;
         let services = ctx.services();

@@ -11,7 +11,7 @@ pub struct AccountsQuery;
 
 #[Object]
 impl AccountsQuery {
-    /// Who is signed in; null when nobody is.
+    /// The signed-in user. Null if nobody is signed in.
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
         ctx.viewer().map(|viewer| Viewer { id: viewer.id })
     }

@@ -17,9 +17,9 @@ use crate::kernel::{
     BillDifferenceId, OrderId, PaymentId, ProductId, RefundId, SaleId, SessionId, TicketId, TransferId, UserId,
 };
 
-/// An object with an id of its own.
+/// An object with a globally unique ID.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "The opaque id."))]
+#[graphql(field(name = "id", ty = "ID", desc = "The opaque ID."))]
 #[allow(clippy::large_enum_variant, reason = "lives for one field of one answer")]
 pub enum Node {
     /// A product.
@@ -50,16 +50,16 @@ pub struct NodeQuery;
 
 #[Object]
 impl NodeQuery {
-    /// The object with this id; null when there is none or the viewer may not see it.
-    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The object's id.")] id: ID) -> Option<Result<Node>> {
+    /// The object with this ID. Null if it does not exist or the viewer may not see it.
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The ID of the object.")] id: ID) -> Option<Result<Node>> {
         find(ctx, &id).await.transpose()
     }
 
-    /// The objects with these ids, in this order; null in the place of each that there is not or the viewer may not see.
+    /// The objects with these IDs, in the same order. An entry is null if the object does not exist or the viewer may not see it.
     async fn nodes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The objects' ids; at most as many as a page may have.")] ids: Vec<ID>,
+        #[graphql(desc = "The IDs of the objects, at most as many as the maximum page size.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Node>>> {
         let max = ctx.services().config.graphql.page_max;
         if ids.len() > max {

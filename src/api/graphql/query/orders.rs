@@ -16,13 +16,13 @@ pub struct OrdersQuery;
 
 #[Object]
 impl OrdersQuery {
-    /// One's own order; null when nobody is signed in, when it is another's, and when there is none.
+    /// One of the viewer's orders. Null if nobody is signed in, if the order belongs to another buyer, or if it does not exist.
     async fn order(&self, ctx: &Context<'_>, #[graphql(desc = "The order.")] id: ID) -> Option<Result<Order>> {
         let id: OrderId = id.parse().ok()?;
         find_order(ctx, id).await.map(|found| found.map(Order)).transpose()
     }
 
-    /// One's own ticket; null when nobody is signed in, when it is another's, and when there is none.
+    /// One of the viewer's tickets. Null if nobody is signed in, if the ticket belongs to another buyer, or if it does not exist.
     async fn purchase_ticket(
         &self,
         ctx: &Context<'_>,

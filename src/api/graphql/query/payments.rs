@@ -16,13 +16,12 @@ pub struct PaymentsQuery;
 
 #[Object]
 impl PaymentsQuery {
-    /// Operators: the payments and refunds of an order with their logs, by anything that a buyer can read out: the order's id or
-    /// number, a payment's id or number, or the number of Alipay's trade. Null when there is none. Looking is audited.
+    /// The payments and refunds of an order with their logs. It can be found by order ID or number, payment ID or
+    /// number, or Alipay transaction number. Null if there is no match. Operators only; each query is audited.
     async fn payment_lookup(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The order's id or number, a payment's id or number, or Alipay's number of the trade.")]
-        id: ID,
+        #[graphql(desc = "An order ID or number, a payment ID or number, or an Alipay transaction number.")] id: ID,
     ) -> Result<Option<PaymentLookup>> {
         let operator = ctx.require_operator()?;
         let orders = &ctx.services().orders;
@@ -40,11 +39,14 @@ impl PaymentsQuery {
         }))
     }
 
-    /// Operators: payments and refunds that somebody should look at. Looking is audited.
+    /// Payments and refunds that need attention. Operators only; each query is audited.
     async fn stuck_payments(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many of each at most; the page size when absent.")] first: Option<i32>,
+        #[graphql(
+            desc = "The maximum number of payments and of refunds to return. Defaults to the default page size."
+        )]
+        first: Option<i32>,
     ) -> Result<StuckPayments> {
         let operator = ctx.require_operator()?;
         let services = ctx.services();
@@ -59,17 +61,21 @@ impl PaymentsQuery {
         })
     }
 
-    /// Operators: differences between the payment gateway's bills and the books, the oldest first. They fail `doorbuster payments audit`
-    /// while they are open. Looking is audited.
+    /// Discrepancies between the payment gateway's bills and the shop's records, oldest first. Open ones fail
+    /// `doorbuster payments audit`. Operators only; each query is audited.
     #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
     async fn bill_differences(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default = true, desc = "Only open ones. Else also those that are resolved or closed.")] open: bool,
-        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "This many from the end.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(
+            default = true,
+            desc = "Return only open discrepancies. If false, resolved and closed ones are included."
+        )]
+        open: bool,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<BillDifferenceConnection> {
         let operator = ctx.require_operator()?;
         let looked = ctx.services().orders.audit_look(operator.id, "bill.differences", String::new()).await;
@@ -77,11 +83,11 @@ impl PaymentsQuery {
         list_differences(ctx, open, &PageArgs { first, after, last, before }).await
     }
 
-    /// Operators: where a refund stands, by its id or by what the gateway knows it by. Null when there is none. Looking is audited.
+    /// A refund, by its ID or its number at the gateway. Null if there is no match. Operators only; each query is audited.
     async fn refund_lookup(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The refund's id, or what the gateway knows it by.")] id: ID,
+        #[graphql(desc = "The refund's ID, or its number at the gateway.")] id: ID,
     ) -> Result<Option<RefundRecord>> {
         let operator = ctx.require_operator()?;
         let Some(id) = id.parse::<RefundId>().ok().or_else(|| RefundId::from_number(&id)) else { return Ok(None) };

@@ -22,28 +22,28 @@ pub struct SalesQuery;
 
 #[Object]
 impl SalesQuery {
-    /// The shop: what a page needs to know before anybody buys anything.
+    /// Public information about the shop.
     async fn shop(&self) -> Shop {
         Shop
     }
 
-    /// The server's clock, to show countdowns by.
+    /// The server's current time, for countdowns.
     async fn server_time(&self, ctx: &Context<'_>) -> DateTime {
         DateTime(ctx.services().clock.now())
     }
 
-    /// The sessions of a day, or of several, by start: all that touch them, in the shop's time zone.
+    /// The sessions that overlap a day or a range of days in the shop's time zone, sorted by start.
     #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
     async fn sale_sessions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first day; today in the shop's time zone when absent.")] on: Option<Date>,
-        #[graphql(desc = "The last day, included: at most 31 days after the first. The first day alone when absent.")]
+        #[graphql(desc = "The first day. Defaults to today in the shop's time zone.")] on: Option<Date>,
+        #[graphql(desc = "The last day, inclusive, at most 31 days after the first. Defaults to the first day.")]
         until: Option<Date>,
-        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "This many from the end.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<SaleSessionConnection> {
         let services = ctx.services();
         let request = PageArgs { first, after, last, before }.check(&services.config.graphql)?;
@@ -57,17 +57,17 @@ impl SalesQuery {
         Ok(SaleSessionConnection(page.map(|session| SaleSessionObject::new(session.clone(), products.clone()))))
     }
 
-    /// Sales, by their session's start.
+    /// Sales, sorted by the start of their session.
     #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
     async fn sales(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only the sales of this session; all sessions when absent.")] session_id: Option<ID>,
-        #[graphql(desc = "Only sales that stand so now; all when absent.")] statuses: Option<Vec<SaleStatus>>,
-        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "This many from the end.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Filter by session. Defaults to all sessions.")] session_id: Option<ID>,
+        #[graphql(desc = "Filter by current status. Defaults to all statuses.")] statuses: Option<Vec<SaleStatus>>,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<SaleConnection> {
         let snapshot = ctx.services().sales.snapshot();
         let offers = match session_id {
@@ -79,8 +79,8 @@ impl SalesQuery {
         list_sales(ctx, offers, statuses.as_deref(), &args, &products)
     }
 
-    /// A sale; null when there is none with this id.
-    async fn sale(&self, ctx: &Context<'_>, #[graphql(desc = "The sale's id.")] id: ID) -> Option<SaleObject> {
+    /// The sale with this ID. Null if it does not exist.
+    async fn sale(&self, ctx: &Context<'_>, #[graphql(desc = "The ID of the sale.")] id: ID) -> Option<SaleObject> {
         let snapshot = ctx.services().sales.snapshot();
         let offer = id.parse().ok().and_then(|id| snapshot.offer(id)).filter(|offer| visible(ctx, offer))?;
         Some(SaleObject::single(ctx.services(), offer.clone()))

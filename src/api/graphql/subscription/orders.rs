@@ -20,12 +20,14 @@ pub struct OrdersSubscription;
 
 #[Subscription]
 impl OrdersSubscription {
-    /// One's own ticket: its present state, then its decision; then it completes. Subscribing again after a break loses nothing.
+    /// One of the viewer's tickets. It sends the current state first and then the decision, and completes. A client
+    /// that subscribes again after a disconnect misses nothing.
     async fn purchase_ticket_updated(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The ticket.")] id: ID,
-        #[graphql(desc = "The version that is known already: only newer ones are sent.")] after_version: Option<i32>,
+        #[graphql(desc = "The version that the client already has. Only newer versions are sent.")]
+        after_version: Option<i32>,
     ) -> Result<impl Stream<Item = PurchaseTicket> + use<>> {
         let viewer = ctx.require_viewer()?;
         let orders = &ctx.services().orders;
@@ -44,12 +46,13 @@ impl OrdersSubscription {
         Ok(first_then(first, decision).inspect(report(ctx, |ticket: &PurchaseTicket| ticket.0.version())))
     }
 
-    /// One's own order: its present state, then each change; it completes after the final one.
+    /// One of the viewer's orders. It sends the current state first and then every change, and completes after the final status.
     async fn order_updated(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The order.")] id: ID,
-        #[graphql(desc = "The version that is known already: only newer ones are sent.")] after_version: Option<i32>,
+        #[graphql(desc = "The version that the client already has. Only newer versions are sent.")]
+        after_version: Option<i32>,
     ) -> Result<impl Stream<Item = Order> + use<>> {
         let viewer = ctx.require_viewer()?;
         let orders = &ctx.services().orders;
@@ -71,9 +74,9 @@ impl OrdersSubscription {
         .inspect(report(ctx, |order: &Order| order.0.version)))
     }
 
-    /// One's own orders: each change of any of them from now on. The present state is not sent: ask for `viewer.orders` once the
-    /// subscription has begun. It never completes by itself; it ends with an error when changes may have been missed, after which
-    /// subscribing again and reading the orders afresh loses nothing.
+    /// Changes to any of the viewer's orders from now on. The current state is not sent: query `viewer.orders` once
+    /// the subscription has started. The subscription does not complete. It ends with an error when changes may have
+    /// been missed; the client should then subscribe again and query the orders again.
     async fn viewer_order_updated(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Result<Order>> + use<>> {
         let viewer = ctx.require_viewer()?;
         let services = ctx.services();

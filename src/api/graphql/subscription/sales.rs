@@ -20,8 +20,9 @@ pub struct SalesSubscription;
 
 #[Subscription]
 impl SalesSubscription {
-    /// Live stock: first of each sale as it is, then of each sale that changed, its newest values only and not more often than
-    /// the server's tick. Of two values for one sale the one with the higher version is newer. Ids of no sale are left out.
+    /// Live stock. It sends the current stock of each sale first and then the latest stock of each sale that changed,
+    /// at most once per server tick. When two values for the same sale differ, keep the one with the higher
+    /// `version`. Unknown sale IDs are ignored.
     async fn sale_stock_changed(
         &self,
         ctx: &Context<'_>,

@@ -11,12 +11,12 @@ use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, accounts_fault};
 use crate::kernel::UserId;
 
-/// What a user may do.
+/// The roles of users.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserRole {
-    /// Buys.
+    /// Can buy in sales.
     Buyer,
-    /// Runs the shop, and may buy too.
+    /// Can manage the shop, and can buy in sales.
     Operator,
 }
 
@@ -29,28 +29,28 @@ impl From<Role> for UserRole {
     }
 }
 
-/// A signed-up person.
+/// A registered user.
 pub struct User(pub accounts::User);
 
-/// A signed-up person.
+/// A registered user.
 #[Object]
 impl User {
-    /// The opaque id.
+    /// The opaque ID.
     pub async fn id(&self) -> ID {
         ID(self.0.id.to_string())
     }
 
-    /// The name to sign in with: unique, lower case.
+    /// The unique name used to sign in, in lower case.
     async fn username(&self) -> &str {
         &self.0.username
     }
 
-    /// The name that others see.
+    /// The name that other users see.
     async fn display_name(&self) -> &str {
         &self.0.display_name
     }
 
-    /// What the user may do.
+    /// The user's role.
     async fn role(&self) -> UserRole {
         self.0.role.into()
     }
@@ -61,13 +61,13 @@ impl User {
     }
 }
 
-/// Who is signed in, and what is theirs.
+/// The signed-in user and their private data.
 pub struct Viewer {
     /// Who.
     pub id: UserId,
 }
 
-/// Who is signed in, and what is theirs.
+/// The signed-in user and their private data.
 #[Object]
 impl Viewer {
     /// The user.
@@ -77,45 +77,45 @@ impl Viewer {
         user.map(User).ok_or_else(|| Code::Unauthenticated.error("Please sign in first."))
     }
 
-    /// When the sign-in ends unless it is used: each use renews it.
+    /// When the current sign-in expires. Each use extends it.
     async fn signed_in_until(&self, ctx: &Context<'_>) -> Result<DateTime> {
         let token = ctx.request().token.as_deref().unwrap_or_default();
         let until = ctx.services().accounts.signed_in_until(token).await.map_err(|error| accounts_fault(&error))?;
         until.map(DateTime).ok_or_else(|| Code::Unauthenticated.error("Please sign in first."))
     }
 
-    /// One's own loyalty points.
+    /// The viewer's loyalty points.
     async fn points(&self, ctx: &Context<'_>) -> Result<PointsAccount> {
         account_of(ctx, self.id).await
     }
 
-    /// One's own orders, newest first.
+    /// The viewer's orders, newest first.
     #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
     async fn orders(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only orders that stand so; all when absent.")] statuses: Option<Vec<OrderStatus>>,
-        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "This many from the end.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Filter by status. Defaults to all orders.")] statuses: Option<Vec<OrderStatus>>,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<OrderConnection> {
         list_orders(ctx, self.id, statuses, &PageArgs { first, after, last, before }).await
     }
 }
 
-/// Proof of being signed in, to send as `Authorization: Bearer …`.
+/// An access token. Send it as `Authorization: Bearer <token>`.
 pub struct AccessToken(pub accounts::AccessToken);
 
-/// Proof of being signed in, to send as `Authorization: Bearer …`.
+/// An access token. Send it as `Authorization: Bearer <token>`.
 #[Object]
 impl AccessToken {
-    /// The secret, opaque. It cannot be shown again.
+    /// The token itself: an opaque secret, which is returned only once.
     async fn token(&self) -> &str {
         &self.0.token
     }
 
-    /// When the token stops working unless it is used: use renews it.
+    /// When the token expires. Each use of the token extends it.
     async fn expires_at(&self) -> DateTime {
         DateTime(self.0.expires_at)
     }

@@ -11,87 +11,88 @@ use crate::kernel::BillDifferenceId;
 use crate::orders::looked_at::{Item, ItemKey, ItemPage};
 use crate::payments::reconciliation::Kind;
 
-/// In what a bill and the books differ.
+/// The kinds of discrepancy between a bill and the shop's records.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Kind")]
 pub enum BillDifferenceKind {
-    /// The bill has a number that is not the shop's.
+    /// The bill lists a number that the shop has no record of.
     MissingHere,
-    /// The shop holds as paid, or as paid back, what the bill does not have.
+    /// The shop has recorded a payment or refund as completed that the bill does not list.
     MissingThere,
-    /// Both have it, with other amounts, or the bill has it twice.
+    /// Both have the transaction, but the amounts differ, or the bill lists it twice.
     Amount,
-    /// The bill has it, and here it is not paid, or not paid back.
+    /// The bill lists the payment or refund, but the shop has not recorded it as completed.
     Status,
 }
 
 connection! {
-    /// A page of differences between bills and books, the oldest first.
+    /// A page of discrepancies between bills and the shop's records, oldest first.
     BillDifferenceConnection, BillDifferenceEdge, BillDifference
 }
 
-/// Something in which the payment gateway's bill of a day and the books differ. It is open until a later comparison does not find it any
-/// more, or an operator closes it.
+/// A discrepancy between the payment gateway's daily bill and the shop's records. It stays open until a later
+/// comparison no longer finds it or an operator closes it.
 #[derive(Clone)]
 pub struct BillDifference(pub Item);
 
-/// Something in which the payment gateway's bill of a day and the books differ. It is open until a later comparison does not find it any
-/// more, or an operator closes it.
+/// A discrepancy between the payment gateway's daily bill and the shop's records. It stays open until a later
+/// comparison no longer finds it or an operator closes it.
 #[Object]
 impl BillDifference {
-    /// The opaque id. It stands for what was seen: what differs otherwise later has another id.
+    /// The opaque ID. It identifies this exact discrepancy: if the values differ in another way later, that is a new
+    /// discrepancy with another ID.
     pub async fn id(&self) -> ID {
         ID(self.0.id.to_string())
     }
 
-    /// The bill's day in the gateway's zone (UTC+8), such as `2026-11-23`.
+    /// The day that the bill covers, in the gateway's time zone (UTC+8), such as `2026-11-23`.
     async fn day(&self) -> &str {
         &self.0.day
     }
 
-    /// In what they differ.
+    /// What kind of discrepancy it is.
     async fn kind(&self) -> BillDifferenceKind {
         self.0.kind.into()
     }
 
-    /// What the gateway knows the payment or the refund by; `paymentLookup` and `refundLookup` find those of the shop.
+    /// The payment or refund number at the gateway. To find the shop's own record, pass it to `paymentLookup` or `refundLookup`.
     async fn number(&self) -> &str {
         &self.0.number
     }
 
-    /// What the shop has, in words.
+    /// A description of what the shop has recorded.
     async fn ours(&self) -> &str {
         &self.0.ours
     }
 
-    /// What the bill has, in words.
+    /// A description of what the bill contains.
     async fn theirs(&self) -> &str {
         &self.0.theirs
     }
 
-    /// When it was found.
+    /// When the discrepancy was found.
     async fn found_at(&self) -> DateTime {
         DateTime(self.0.found_at)
     }
 
-    /// When a comparison did not find it any more; null: none has.
+    /// When a later comparison no longer found the discrepancy. Null if that has not happened.
     async fn resolved_at(&self) -> Option<DateTime> {
         self.0.resolved_at.map(DateTime)
     }
 
-    /// When an operator closed it; null: none has.
+    /// When an operator closed it. Null if no operator has.
     async fn closed_at(&self) -> Option<DateTime> {
         self.0.closure.as_ref().map(|closure| DateTime(closure.at))
     }
 
-    /// The operator who closed it.
+    /// The operator who closed it. Null if no operator has.
     async fn closed_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
         let closure = self.0.closure.as_ref()?;
         let found = ctx.services().accounts.user(closure.by).await.map_err(|error| accounts_fault(&error));
         found.map(|user| user.map(User)).transpose()
     }
 
-    /// Why, in the operator's words.
+    /// The reason that the operator gave for closing it.
     async fn close_reason(&self) -> Option<&str> {
         self.0.closure.as_ref().map(|closure| closure.reason.as_str())
     }

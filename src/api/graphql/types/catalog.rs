@@ -8,14 +8,14 @@ use super::int::clamped;
 use super::scalars::{DateTime, Money, Url};
 use crate::catalog::Product;
 
-/// What is sold.
+/// A product that the shop sells.
 #[derive(Clone)]
 pub struct ProductObject(pub Arc<Product>);
 
-/// What is sold.
+/// A product that the shop sells.
 #[Object(name = "Product")]
 impl ProductObject {
-    /// The opaque id.
+    /// The opaque ID.
     pub async fn id(&self) -> ID {
         ID(self.0.id.to_string())
     }
@@ -25,27 +25,27 @@ impl ProductObject {
         &self.0.name
     }
 
-    /// One line of advertising.
+    /// A one-line tagline.
     async fn title(&self) -> Option<&str> {
         self.0.title.as_deref()
     }
 
-    /// Longer text.
+    /// A longer description.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
 
-    /// A picture: an absolute URL, or a path on this server.
+    /// An image: an absolute URL, or a path on this server.
     async fn image_url(&self) -> Option<Url> {
         self.0.image_url.clone().map(Url)
     }
 
-    /// The ordinary price, outside sales.
+    /// The regular price, outside sales.
     async fn price(&self) -> Money {
         Money(self.0.price)
     }
 
-    /// Grows with each edit; give it with an edit to be told when somebody else was faster.
+    /// Increases with each update. Pass it to `productUpdate` to detect concurrent changes.
     async fn version(&self) -> i32 {
         clamped(self.0.version)
     }
@@ -55,7 +55,7 @@ impl ProductObject {
         DateTime(self.0.created_at)
     }
 
-    /// When the product was last edited.
+    /// When the product was last updated.
     async fn updated_at(&self) -> DateTime {
         DateTime(self.0.updated_at)
     }

@@ -39,11 +39,11 @@ impl<const N: usize> Position<N> {
 pub struct PageArgs {
     /// Items from the beginning.
     pub first: Option<i32>,
-    /// Only what comes after this cursor.
+    /// Return items after this cursor.
     pub after: Option<String>,
     /// Items from the end.
     pub last: Option<i32>,
-    /// Only what comes before this cursor.
+    /// Return items before this cursor.
     pub before: Option<String>,
 }
 
@@ -155,26 +155,26 @@ macro_rules! connection {
                 self.0.edges.iter().map(edge).collect()
             }
 
-            /// The items of this page, without their cursors.
+            /// The items of this page, without cursors.
             async fn nodes(&self) -> Vec<$node> {
                 self.0.edges.iter().map(|(_, node)| node.clone()).collect()
             }
 
-            /// Where this page stands in the whole list.
+            /// Pagination details of this page.
             async fn page_info(&self) -> $crate::api::graphql::types::scalars::PageInfo {
                 self.0.info()
             }
 
-            /// How many items the whole list has.
+            /// The number of items in the whole list.
             async fn total_count(&self) -> i32 {
                 i32::try_from(self.0.total).unwrap_or(i32::MAX)
             }
         }
 
-        /// An item of a list, with its place in it.
+        /// An item of a list, with its cursor.
         #[derive(async_graphql::SimpleObject)]
         pub struct $edge {
-            /// The item's place, to continue from with `after` or `before`. Opaque.
+            /// An opaque cursor. Pass it as `after` or `before` to continue from this item.
             cursor: String,
             /// The item.
             node: $node,

@@ -14,38 +14,38 @@ use crate::api::graphql::error::{Code, orders_fault, store_fault};
 use crate::kernel::{SaleId, TicketId, UserId};
 use crate::orders::{self, Action, ListKey, OrderPage, OrderState, Refusal};
 
-/// How far a ticket is.
+/// The status of a ticket.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PurchaseTicketStatus {
-    /// Accepted, not decided.
+    /// The ticket has been accepted but not decided yet.
     Queued,
-    /// It became an order.
+    /// The ticket became an order.
     Confirmed,
-    /// It became none; `refusal` says why.
+    /// The ticket did not become an order; `refusal` explains why.
     Refused,
 }
 
-/// Why a ticket became no order. Stable: programs may rely on it.
+/// Why a ticket did not become an order. Values are stable, so programs may rely on them.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Refusal")]
 pub enum PurchaseRefusalCode {
-    /// No unit was left.
+    /// No units were left.
     SoldOut,
-    /// The buyer has an order in this sale already.
+    /// The buyer already has an order in this sale.
     AlreadyBought,
-    /// The sale was over.
+    /// The sale had ended.
     SaleEnded,
-    /// Taken back before it was decided, because of a fault or because its key belonged to another purchase. Buying again with a
-    /// new key is possible.
+    /// The ticket was withdrawn before it was decided, because of a fault or because its idempotency key belonged to
+    /// another purchase. The buyer can try again with a new key.
     Voided,
 }
 
-/// Why a ticket became no order.
+/// Why a ticket did not become an order.
 #[derive(SimpleObject, Debug, Clone)]
 pub struct PurchaseRefusal {
-    /// The reason.
+    /// The error code.
     code: PurchaseRefusalCode,
-    /// The reason as a sentence for people.
+    /// A human-readable explanation.
     message: &'static str,
 }
 
@@ -61,11 +61,11 @@ impl From<Refusal> for PurchaseRefusal {
     }
 }
 
-/// An accepted purchase. It ends in exactly one outcome: an order, or a refusal.
+/// A purchase that was accepted for processing. It ends in exactly one outcome: an order or a refusal.
 pub struct PurchaseTicket(pub orders::Ticket);
 
 impl PurchaseTicket {
-    /// How far it is.
+    /// The current status.
     pub fn status_now(&self) -> PurchaseTicketStatus {
         match &self.0.decision {
             None => PurchaseTicketStatus::Queued,
@@ -75,76 +75,76 @@ impl PurchaseTicket {
     }
 }
 
-/// An accepted purchase. It ends in exactly one outcome: an order, or a refusal.
+/// A purchase that was accepted for processing. It ends in exactly one outcome: an order or a refusal.
 #[Object]
 impl PurchaseTicket {
-    /// The opaque id.
+    /// The opaque ID.
     pub async fn id(&self) -> ID {
         ID(self.0.id.to_string())
     }
 
-    /// The sale it is in.
+    /// The sale.
     async fn sale(&self, ctx: &Context<'_>) -> Result<SaleObject> {
         sale_of(ctx, self.0.id.sale).await
     }
 
-    /// Units asked for.
+    /// The number of units requested.
     async fn quantity(&self) -> i32 {
         clamped(self.0.quantity)
     }
 
-    /// How far it is.
+    /// The current status.
     async fn status(&self) -> PurchaseTicketStatus {
         self.status_now()
     }
 
-    /// Accepted purchases of this sale that are to be decided before this one, as far as this node has heard; 0 when it is next.
-    /// Null once it is decided, and when it is not known. It only falls.
+    /// How many tickets of this sale will be decided before this one, as far as this node knows. It is 0 when the
+    /// ticket is next, never increases, and is null once the ticket is decided or while the number is unknown.
     async fn tickets_ahead(&self, ctx: &Context<'_>) -> Option<i32> {
         let waits = self.0.decision.is_none();
         waits.then(|| ctx.services().orders.hub().ahead_of(self.0.id)).flatten().map(clamped)
     }
 
-    /// Why it became no order; null unless it was refused.
+    /// Why the ticket did not become an order. Null unless the ticket is refused.
     async fn refusal(&self) -> Option<PurchaseRefusal> {
         self.0.decision.as_ref().and_then(|order| order.state.refusal()).map(Into::into)
     }
 
-    /// The order it became; null unless it was confirmed.
+    /// The resulting order. Null unless the ticket is confirmed.
     async fn order(&self) -> Option<Order> {
         self.0.decision.clone().filter(|order| order.state.refusal().is_none()).map(Order)
     }
 
-    /// When it was admitted.
+    /// When the purchase was admitted.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
-    /// When it was decided; null while it is queued.
+    /// When the ticket was decided. Null while it is queued.
     async fn decided_at(&self) -> Option<DateTime> {
         self.0.decision.as_ref().map(|order| DateTime(order.decided_at))
     }
 
-    /// 1 while it is queued, 2 once it is decided. Of two pictures of a ticket the one with the higher version is newer.
+    /// 1 while the ticket is queued, 2 once it is decided. When two versions of a ticket differ, keep the one with the higher `version`.
     async fn version(&self) -> i32 {
         clamped(self.0.version())
     }
 }
 
-/// Where an order stands.
+/// The status of an order.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrderStatus {
-    /// Has its units; to be paid before `payBefore`.
+    /// The units are reserved, and the order must be paid before `payBefore`.
     AwaitingPayment,
-    /// Paid.
+    /// The order is paid.
     Paid,
-    /// The money is on its way back.
+    /// A refund is in progress.
     Refunding,
-    /// The money went back. Final.
+    /// The money has been returned. This status is final.
     Refunded,
-    /// Cancelled by the buyer before it was paid. Final.
+    /// The buyer cancelled the order before it was paid. This status is final.
     Cancelled,
-    /// Not paid in time. Final.
+    /// The order was not paid in time. This status is final.
     Expired,
 }
 
@@ -182,17 +182,17 @@ impl OrderStatus {
         [Self::AwaitingPayment, Self::Paid, Self::Refunding, Self::Refunded, Self::Cancelled, Self::Expired];
 }
 
-/// What a buyer can do with an order.
+/// The actions that a buyer can take on an order.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Action")]
 pub enum OrderActionCode {
-    /// Cancel it: `orderCancel`.
+    /// Cancel the order with `orderCancel`.
     Cancel,
-    /// Pay at Alipay: `orderPay` with `ALIPAY`.
+    /// Pay with Alipay, using `orderPay` with `ALIPAY`.
     PayAlipay,
-    /// Pay with points, if the buyer has enough: `orderPay` with `POINTS`.
+    /// Pay with points, using `orderPay` with `POINTS`, if the buyer has enough.
     PayPoints,
-    /// Get the money back: `orderRefund`.
+    /// Request a refund with `orderRefund`.
     Refund,
 }
 
@@ -201,98 +201,98 @@ connection! {
     OrderConnection, OrderEdge, Order
 }
 
-/// A purchase that got its units.
+/// An order: a purchase for which units were available.
 #[derive(Clone)]
 pub struct Order(pub Arc<orders::Order>);
 
-/// A purchase that got its units.
+/// An order: a purchase for which units were available.
 #[Object]
 impl Order {
-    /// The opaque id.
+    /// The opaque ID.
     pub async fn id(&self) -> ID {
         ID(self.0.ticket.order().to_string())
     }
 
-    /// The number that people call it by; unique.
+    /// The human-readable order number, which is unique.
     async fn number(&self) -> String {
         self.0.number()
     }
 
-    /// The sale it was bought in.
+    /// The sale in which the order was placed.
     async fn sale(&self, ctx: &Context<'_>) -> Result<SaleObject> {
         sale_of(ctx, self.0.sale()).await
     }
 
-    /// The product's name when it was bought.
+    /// The name of the product at the time of purchase.
     async fn product_name(&self) -> &str {
         &self.0.product_name
     }
 
-    /// Units bought.
+    /// The number of units bought.
     async fn quantity(&self) -> i32 {
         clamped(self.0.quantity)
     }
 
-    /// Price of one unit when it was bought.
+    /// The price per unit at the time of purchase.
     async fn unit_price(&self) -> Money {
         Money(self.0.unit_price)
     }
 
-    /// What is to be paid for all units.
+    /// The total price of all units.
     async fn total(&self) -> Money {
         Money(self.0.total())
     }
 
-    /// What is to be paid in loyalty points instead; null when the order can't be paid with points.
+    /// The total price in loyalty points. Null if the order can't be paid with points.
     async fn points_total(&self) -> Option<i32> {
         self.0.points_total().map(clamped)
     }
 
-    /// Where it stands.
+    /// The current status.
     async fn status(&self) -> Result<OrderStatus> {
         OrderStatus::of(self.0.state)
             .ok_or_else(|| Code::InternalServerError.error("Something went wrong on our side."))
     }
 
-    /// When its purchase was admitted.
+    /// When the purchase was admitted.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
-    /// It expires if it is not paid by then.
+    /// The payment deadline. An order that is not paid by then expires.
     async fn pay_before(&self) -> DateTime {
         DateTime(self.0.pay_before)
     }
 
-    /// When it was paid.
+    /// When the order was paid.
     async fn paid_at(&self) -> Option<DateTime> {
         self.0.paid_at.map(DateTime)
     }
 
-    /// When it was cancelled, expired or refunded.
+    /// When the order was cancelled, expired or refunded.
     async fn closed_at(&self) -> Option<DateTime> {
         self.0.closed_at.map(DateTime)
     }
 
-    /// All attempts to pay it, the oldest first. At most one of them is `SUCCEEDED`.
+    /// All payment attempts, oldest first. At most one of them is `SUCCEEDED`.
     async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
         let found = ctx.services().orders.payments_of(self.0.ticket.order()).await;
         Ok(found.map_err(|error| orders_fault(&error))?.into_iter().map(Payment).collect())
     }
 
-    /// All money of it that goes or went back, the oldest first.
+    /// All refunds of this order, oldest first.
     async fn refunds(&self, ctx: &Context<'_>) -> Result<Vec<Refund>> {
         let found = ctx.services().orders.refunds_of(self.0.ticket.order()).await;
         Ok(found.map_err(|error| orders_fault(&error))?.into_iter().map(Refund).collect())
     }
 
-    /// What its buyer can do with it at this moment. What is not in the list would be refused.
+    /// The actions that the buyer can take at this moment. All others would be rejected.
     async fn available_actions(&self, ctx: &Context<'_>) -> Result<Vec<OrderActionCode>> {
         let actions = ctx.services().orders.actions(&self.0).await.map_err(|error| orders_fault(&error))?;
         Ok(actions.into_iter().map(Into::into).collect())
     }
 
-    /// Grows with each change. Of two pictures of an order the one with the higher version is newer.
+    /// Increases with each change. When two versions of an order differ, keep the one with the higher `version`.
     async fn version(&self) -> i32 {
         clamped(self.0.version)
     }

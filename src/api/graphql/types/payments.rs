@@ -13,37 +13,37 @@ use crate::payments::{self, Flag, LogEntry, Method, PaymentState, RefundCause, R
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Method")]
 pub enum PaymentMethod {
-    /// At Alipay's cashier, where the browser is sent.
+    /// Alipay. The browser is redirected to Alipay's cashier page.
     Alipay,
-    /// With the shop's loyalty points, at once.
+    /// The shop's loyalty points. Such payments are settled immediately.
     Points,
 }
 
-/// Where an attempt to pay stands.
+/// The status of a payment attempt.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "PaymentState")]
 pub enum PaymentStatus {
-    /// Not paid yet, or not heard of yet.
+    /// The payment has not been made, or its outcome is not known yet.
     Pending,
-    /// It pays the order.
+    /// The payment succeeded and pays the order.
     Succeeded,
-    /// Refused.
+    /// The payment was rejected.
     Failed,
-    /// Ended without payment.
+    /// The attempt ended without a payment.
     Closed,
-    /// Money that arrived and is not kept: it came too late or the order was paid otherwise, and is on its way back; or it is another
-    /// amount than was asked for, which an operator sends back.
+    /// Money was received but does not pay the order. Late and duplicate payments are refunded automatically; an
+    /// amount other than the one requested is refunded by an operator.
     Surplus,
 }
 
-/// Where a refund stands.
+/// The status of a refund.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefundStatus {
-    /// On its way.
+    /// The refund is in progress.
     Pending,
-    /// The money is back.
+    /// The money has been returned.
     Succeeded,
-    /// Refused for good. Operators are told.
+    /// The gateway rejected the refund permanently. The payment is flagged for operators.
     Failed,
 }
 
@@ -57,127 +57,127 @@ impl From<RefundState> for RefundStatus {
     }
 }
 
-/// Why money goes back.
+/// Why a refund was made.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "RefundCause")]
 pub enum PaymentRefundCause {
-    /// The buyer asked.
+    /// The buyer requested it.
     Buyer,
-    /// An operator asked.
+    /// An operator requested it.
     Operator,
-    /// It came when its order was closed already.
+    /// The payment arrived after its order was closed.
     LatePayment,
-    /// The order was paid otherwise.
+    /// The order was already paid by another payment.
     Surplus,
 }
 
-/// What a person must look at.
+/// A condition that needs an operator's attention.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Flag")]
 pub enum PaymentFlag {
-    /// The gateway took another amount than was asked for. It pays nothing, and stays until an operator sends it back.
+    /// The gateway received an amount other than the one requested. It does not pay the order, and stays until an operator refunds it.
     AmountMismatch,
-    /// The gateway closed or refunded what is held as paid, and not because of the shop.
+    /// The gateway closed or refunded a payment that is recorded as paid, without a request from the shop.
     ChangedOutside,
-    /// Two payments claim the same trade, or one claims two.
+    /// Two payments refer to the same gateway transaction, or one payment refers to two.
     TradeMismatch,
-    /// The gateway refused a refund for good.
+    /// The gateway rejected a refund permanently.
     RefundRejected,
-    /// The gateway knows another amount under a refund's number.
+    /// The gateway reports a different amount for a refund.
     RefundMismatch,
 }
 
-/// One attempt to pay an order.
+/// An attempt to pay an order.
 #[derive(Clone)]
 pub struct Payment(pub payments::Payment);
 
-/// One attempt to pay an order.
+/// An attempt to pay an order.
 #[Object]
 impl Payment {
-    /// The opaque id.
+    /// The opaque ID.
     pub async fn id(&self) -> ID {
         ID(self.0.id.to_string())
     }
 
-    /// How it is paid.
+    /// The payment method.
     async fn method(&self) -> PaymentMethod {
         self.0.method.into()
     }
 
-    /// How much money; null when it is points.
+    /// The amount of money. Null for points.
     async fn amount(&self) -> Option<Money> {
         self.0.amount.money().map(Money)
     }
 
-    /// How many points; null when it is money.
+    /// The number of points. Null for money.
     async fn points(&self) -> Option<Result<i32>> {
         self.0.amount.money().is_none().then(|| exact(self.0.amount.units()))
     }
 
-    /// Where it stands.
+    /// The current status.
     async fn status(&self) -> PaymentStatus {
         self.0.state.into()
     }
 
-    /// Where the buyer can go on paying: the page that `orderPay` answered with. Null when there is nothing to pay there any more, for
-    /// payments in points, and for everybody but the buyer.
+    /// The payment page that `orderPay` returned, where the buyer can continue the payment. Null if the payment is no
+    /// longer pending, for payments with points, and for everyone except the buyer.
     async fn redirect_url(&self, ctx: &Context<'_>) -> Option<Result<Url>> {
         let viewer = ctx.viewer().filter(|viewer| viewer.id == self.0.buyer)?;
         let page = ctx.services().orders.page_of_attempt(viewer.id, &self.0).await;
         page.map(|page| page.map(Url)).map_err(|error| orders_fault(&error)).transpose()
     }
 
-    /// When it began.
+    /// When the payment attempt started.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
-    /// When its outcome was known.
+    /// When the outcome became known.
     async fn settled_at(&self) -> Option<DateTime> {
         self.0.settled_at.map(DateTime)
     }
 }
 
-/// Money, or points, going back to the buyer.
+/// A refund of money or points to the buyer.
 #[derive(Clone)]
 pub struct Refund(pub payments::Refund);
 
-/// Money, or points, going back to the buyer.
+/// A refund of money or points to the buyer.
 #[Object]
 impl Refund {
-    /// The opaque id.
+    /// The opaque ID.
     pub async fn id(&self) -> ID {
         ID(self.0.id.to_string())
     }
 
-    /// The payment that it is taken from.
+    /// The payment that is refunded.
     async fn payment(&self, ctx: &Context<'_>) -> Result<Payment> {
         let found = ctx.services().orders.payment(self.0.payment).await.map_err(|error| orders_fault(&error))?;
         // Payments are never removed.
         found.map(Payment).ok_or_else(|| Code::InternalServerError.error("Something went wrong on our side."))
     }
 
-    /// How much money; null when it is points.
+    /// The amount of money. Null for points.
     async fn amount(&self) -> Option<Money> {
         self.0.amount.money().map(Money)
     }
 
-    /// How many points; null when it is money.
+    /// The number of points. Null for money.
     async fn points(&self) -> Option<Result<i32>> {
         self.0.amount.money().is_none().then(|| exact(self.0.amount.units()))
     }
 
-    /// Where it stands.
+    /// The current status.
     async fn status(&self) -> RefundStatus {
         self.0.state.into()
     }
 
-    /// Why it goes back.
+    /// Why the refund was made.
     async fn cause(&self) -> PaymentRefundCause {
         self.0.cause.into()
     }
 
-    /// Why, in the words of who asked or, when nobody did, in the shop's.
+    /// The reason given by whoever requested the refund, or by the shop if it was automatic.
     async fn reason(&self) -> Option<String> {
         self.0.reason.clone().or_else(|| match self.0.cause {
             RefundCause::LatePayment => Some("The payment came when the order was closed already.".to_owned()),
@@ -186,33 +186,33 @@ impl Refund {
         })
     }
 
-    /// When it was asked for.
+    /// When the refund was requested.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
-    /// When its outcome was known.
+    /// When the outcome became known.
     async fn settled_at(&self) -> Option<DateTime> {
         self.0.settled_at.map(DateTime)
     }
 }
 
-/// A line of a payment's or a refund's log.
+/// An entry in the log of a payment or refund.
 #[derive(SimpleObject, Debug, Clone)]
 pub struct PaymentLogEntry {
-    /// When.
+    /// When the event happened.
     at: DateTime,
-    /// Who or what did it: `buyer`, `operator`, `notification`, `query`, `expiry`, `worker`, ….
+    /// Who or what caused the event, such as `buyer`, `operator`, `notification`, `query`, `expiry` or `worker`.
     actor: String,
-    /// What happened: `begun`, `asked`, `settled`, `flagged`, ….
+    /// The event, such as `begun`, `asked`, `settled` or `flagged`.
     event: String,
-    /// The state before; null for the first line.
+    /// The status before the event. Null for the first entry.
     from: Option<String>,
-    /// The state after.
+    /// The status after the event.
     to: String,
-    /// The gateway's code, or its number of the trade.
+    /// The gateway's response code or transaction number.
     code: Option<String>,
-    /// More for people.
+    /// Further details in plain text.
     detail: Option<String>,
 }
 
@@ -223,16 +223,16 @@ impl From<LogEntry> for PaymentLogEntry {
     }
 }
 
-/// A verified notification of the payment gateway.
+/// A verified notification from the payment gateway.
 #[derive(SimpleObject, Debug, Clone)]
 pub struct PaymentNotification {
-    /// When it was first received.
+    /// When the notification was first received.
     received_at: DateTime,
-    /// The gateway's id of the change that it tells of.
+    /// The ID that the gateway assigned to the notification.
     notify_id: String,
-    /// The trade's status in the gateway's word.
+    /// The status of the transaction as the gateway reported it.
     trade_status: String,
-    /// What it came to: `ACCEPTED`, `DUPLICATE`, `STALE`, `AMOUNT_MISMATCH`, ….
+    /// How the notification was handled, such as `ACCEPTED`, `DUPLICATE`, `STALE` or `AMOUNT_MISMATCH`.
     verdict: String,
 }
 
@@ -247,10 +247,10 @@ impl From<StoredNotification> for PaymentNotification {
     }
 }
 
-/// A payment with all that is known of it, for operators.
+/// The full record of a payment, for operators.
 pub struct PaymentRecord(pub payments::Payment);
 
-/// A payment with all that is known of it, for operators.
+/// The full record of a payment, for operators.
 #[Object]
 impl PaymentRecord {
     /// The payment.
@@ -258,63 +258,64 @@ impl PaymentRecord {
         Payment(self.0.clone())
     }
 
-    /// What the gateway knows it by.
+    /// The number under which the gateway knows it.
     async fn number(&self) -> String {
         self.0.number()
     }
 
-    /// The order's id.
+    /// The ID of the order.
     async fn order_id(&self) -> ID {
         ID(self.0.order.to_string())
     }
 
-    /// The gateway's number of the trade; null until it told.
+    /// The transaction number at the gateway. Null until the gateway has reported it.
     async fn gateway_trade_number(&self) -> Option<&str> {
         self.0.gateway_trade_no.as_deref()
     }
 
-    /// Money that came in; null when it is points, or nothing. It is the payment's amount, unless it is flagged `AMOUNT_MISMATCH`.
+    /// The amount received. Null for points, and if nothing was received. It equals the payment's amount unless the
+    /// payment is flagged `AMOUNT_MISMATCH`.
     async fn received(&self) -> Option<Money> {
         self.0.amount.with_units(self.0.captured).money().filter(|money| money.minor > 0).map(Money)
     }
 
-    /// Money on its way back; null when it is points.
+    /// The amount in pending refunds. Null for points.
     async fn refund_pending(&self) -> Option<Money> {
         self.0.amount.with_units(self.0.refund_pending).money().map(Money)
     }
 
-    /// Money that went back; null when it is points.
+    /// The amount already refunded. Null for points.
     async fn refunded(&self) -> Option<Money> {
         self.0.amount.with_units(self.0.refunded).money().map(Money)
     }
 
-    /// What must be looked at; null: nothing.
+    /// The condition that needs attention. Null if there is none.
     async fn flag(&self) -> Option<PaymentFlag> {
         self.0.flag.map(Into::into)
     }
 
-    /// When the gateway is asked next; null: no more.
+    /// When the gateway will be queried next. Null if no query is scheduled.
     async fn next_check_at(&self) -> Option<DateTime> {
         self.0.next_check_at.map(DateTime)
     }
 
-    /// Its log, the oldest line first.
+    /// The log, oldest entry first.
     async fn log(&self, ctx: &Context<'_>) -> Result<Vec<PaymentLogEntry>> {
         let file = ctx.services().orders.payment_file(self.0.clone()).await.map_err(|error| orders_fault(&error))?;
         Ok(file.log.into_iter().map(Into::into).collect())
     }
 
-    /// Notifications about it, each once however often it was delivered.
+    /// Notifications about this payment, without repeated deliveries.
     async fn notifications(&self, ctx: &Context<'_>) -> Result<Vec<PaymentNotification>> {
         let file = ctx.services().orders.payment_file(self.0.clone()).await.map_err(|error| orders_fault(&error))?;
         Ok(file.notifications.into_iter().map(Into::into).collect())
     }
 }
 
-/// A refund with all that is known of it, for operators.
+/// The full record of a refund, for operators.
 pub struct RefundRecord(pub payments::Refund);
 
-/// A refund with all that is known of it, for operators.
+/// The full record of a refund, for operators.
 #[Object]
 impl RefundRecord {
     /// The refund.
@@ -322,59 +323,59 @@ impl RefundRecord {
         Refund(self.0.clone())
     }
 
-    /// What the gateway knows it by.
+    /// The number under which the gateway knows it.
     async fn number(&self) -> String {
         self.0.number()
     }
 
-    /// The order's id.
+    /// The ID of the order.
     async fn order_id(&self) -> ID {
         ID(self.0.order.to_string())
     }
 
-    /// Why.
+    /// Why the refund was made.
     async fn cause(&self) -> PaymentRefundCause {
         self.0.cause.into()
     }
 
-    /// How often the gateway was asked.
+    /// How many times the refund was requested from the gateway.
     async fn attempts(&self) -> i32 {
         clamped(self.0.attempts)
     }
 
-    /// The gateway's last word.
+    /// The gateway's most recent response code.
     async fn last_code(&self) -> Option<&str> {
         self.0.last_code.as_deref()
     }
 
-    /// When the gateway is asked next; null: no more.
+    /// When the gateway will be queried next. Null if no query is scheduled.
     async fn next_try_at(&self) -> Option<DateTime> {
         self.0.next_try_at.map(DateTime)
     }
 
-    /// Its log, the oldest line first.
+    /// The log, oldest entry first.
     async fn log(&self, ctx: &Context<'_>) -> Result<Vec<PaymentLogEntry>> {
         let log = ctx.services().orders.refund_log(self.0.id).await.map_err(|error| orders_fault(&error))?;
         Ok(log.into_iter().map(Into::into).collect())
     }
 }
 
-/// An order's money, for operators.
+/// The payments and refunds of an order, for operators.
 #[derive(SimpleObject)]
 pub struct PaymentLookup {
     /// The order.
     pub order: Order,
-    /// All attempts to pay it, the oldest first.
+    /// All payment attempts, oldest first.
     pub payments: Vec<PaymentRecord>,
-    /// All money that goes or went back, the oldest first.
+    /// All refunds, oldest first.
     pub refunds: Vec<RefundRecord>,
 }
 
-/// What operators should look at.
+/// Payments and refunds that need an operator's attention.
 #[derive(SimpleObject)]
 pub struct StuckPayments {
-    /// Flagged payments, and those whose outcome has been unknown for too long; the oldest first.
+    /// Flagged payments, and payments whose outcome has been unknown for too long, oldest first.
     pub payments: Vec<PaymentRecord>,
-    /// Refunds that have been open for too long, the oldest first.
+    /// Refunds that have been pending for too long, oldest first.
     pub refunds: Vec<RefundRecord>,
 }

@@ -12,89 +12,90 @@ use crate::api::graphql::query::orders::find_order;
 use crate::kernel::{TransferId, UserId};
 use crate::points::{self, EntryKey, EntryPage, TransferKind};
 
-/// What moved points.
+/// The kinds of ledger entry.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "TransferKind")]
 pub enum PointsEntryKind {
-    /// The gift at sign-up.
+    /// The points were granted at sign-up.
     Welcome,
-    /// Given by an operator.
+    /// An operator granted the points.
     Grant,
     /// An order was paid with points.
     Payment,
-    /// A payment was given back.
+    /// A payment with points was refunded.
     Refund,
 }
 
 connection! {
-    /// A page of the lines of a points account, newest first.
+    /// A page of ledger entries of a points account, newest first.
     PointsEntryConnection, PointsEntryEdge, PointsEntry
 }
 
-/// A line of a points account. It is never changed or removed.
+/// A ledger entry of a points account. Entries are never changed or removed.
 #[derive(Clone)]
 pub struct PointsEntry(pub points::Entry);
 
-/// A line of a points account. It is never changed or removed.
+/// A ledger entry of a points account. Entries are never changed or removed.
 #[Object]
 impl PointsEntry {
-    /// The opaque id.
+    /// The opaque ID.
     pub async fn id(&self) -> ID {
         ID(self.0.transfer.to_string())
     }
 
-    /// What moved the points.
+    /// The kind of entry.
     async fn kind(&self) -> PointsEntryKind {
         self.0.kind.into()
     }
 
-    /// What the account gained; below zero when it lost.
+    /// The change to the account. It is negative when points were deducted.
     async fn points(&self) -> i32 {
         clamped(self.0.points)
     }
 
-    /// Why they were granted, in the operator's words; null otherwise.
+    /// The operator's reason for a grant. Null for other kinds of entry.
     async fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }
 
-    /// The order that was paid or given back; null otherwise, and for those who may not see it.
+    /// The order that was paid or refunded. Null for other kinds of entry, and for users who may not see the order.
     async fn order(&self, ctx: &Context<'_>) -> Option<Result<Order>> {
         let id = self.0.subject.as_deref()?.parse().ok()?;
         find_order(ctx, id).await.map(|found| found.map(Order)).transpose()
     }
 
-    /// When they were moved.
+    /// When the entry was recorded.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.at)
     }
 }
 
-/// Somebody's loyalty points.
+/// A user's loyalty points.
 pub struct PointsAccount(pub points::Account);
 
-/// Somebody's loyalty points.
+/// A user's loyalty points.
 #[Object]
 impl PointsAccount {
-    /// Points that can be spent now. 2147483647 stands for that many and more.
+    /// The points that can be spent now. Balances of 2147483647 and above are reported as 2147483647.
     async fn balance(&self) -> i32 {
         clamped(self.0.available())
     }
 
-    /// Points that are set aside for payments under way; not part of `balance`. 2147483647 stands for that many and more.
+    /// The points reserved for payments in progress, which are not part of `balance`. Amounts of 2147483647 and above
+    /// are reported as 2147483647.
     async fn reserved(&self) -> i32 {
         clamped(self.0.reserved)
     }
 
-    /// What moved the points, newest first. The sum of all lines is `balance` and `reserved` together.
+    /// The ledger entries, newest first. They add up to the sum of `balance` and `reserved`.
     #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
     async fn entries(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "This many from the end.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<PointsEntryConnection> {
         list_entries(ctx, self.0.user, &PageArgs { first, after, last, before }).await
     }

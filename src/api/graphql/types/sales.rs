@@ -16,43 +16,43 @@ use crate::api::graphql::loaders::ProductLoader;
 use crate::catalog::Product;
 use crate::sales::{self, Offer, Session};
 
-/// Where a session stands.
+/// The status of a session.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "sales::SessionStatus")]
 pub enum SaleSessionStatus {
-    /// It has not begun.
+    /// The session has not started.
     Upcoming,
-    /// It is now.
+    /// The session is in progress.
     Running,
-    /// It is over.
+    /// It has ended.
     Ended,
 }
 
-/// Where a sale stands.
+/// The status of a sale.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "sales::SaleStatus")]
 pub enum SaleStatus {
-    /// It is being prepared; only operators see it.
+    /// The sale is a draft, visible only to operators.
     Draft,
-    /// Its session has not begun.
+    /// The session of the sale has not started.
     Upcoming,
-    /// It can be bought from now.
+    /// The sale is open.
     Open,
-    /// It was stopped for now.
+    /// The sale is paused.
     Paused,
-    /// Its session is running, but no unit is left at the moment. Cancelled units may come back.
+    /// The session is in progress, but no units are available. Units of cancelled and expired orders may become available again.
     SoldOut,
-    /// It is over.
+    /// It has ended.
     Ended,
 }
 
 connection! {
-    /// A page of a list of sale sessions, by start.
+    /// A page of sale sessions, sorted by start.
     SaleSessionConnection, SaleSessionEdge, SaleSessionObject
 }
 
 connection! {
-    /// A page of a list of sales, by their session's start and their own creation.
+    /// A page of sales, sorted by the start of their session and then by their creation.
     SaleConnection, SaleEdge, SaleObject
 }
 
@@ -78,39 +78,39 @@ impl SaleSessionObject {
 /// A time slot in which sales run.
 #[Object(name = "SaleSession")]
 impl SaleSessionObject {
-    /// The opaque id.
+    /// The opaque ID.
     pub async fn id(&self) -> ID {
         ID(self.session.id.to_string())
     }
 
-    /// What shoppers call it.
+    /// The name that shoppers see.
     async fn name(&self) -> Option<&str> {
         self.session.name.as_deref()
     }
 
-    /// Its first moment.
+    /// When the session starts.
     async fn starts_at(&self) -> DateTime {
         DateTime(self.session.starts_at)
     }
 
-    /// The first moment after it.
+    /// When the session ends, exclusive.
     async fn ends_at(&self) -> DateTime {
         DateTime(self.session.ends_at)
     }
 
-    /// Where it stands now.
+    /// The current status.
     async fn status(&self, ctx: &Context<'_>) -> SaleSessionStatus {
         self.session.status(ctx.services().clock.now()).into()
     }
 
-    /// Its sales, in the order of their creation.
+    /// The sales of the session, in order of creation.
     async fn sales(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "This many from the end.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<SaleConnection> {
         let snapshot = ctx.services().sales.snapshot();
         let args = PageArgs { first, after, last, before };
@@ -118,7 +118,7 @@ impl SaleSessionObject {
     }
 }
 
-/// One product in one session, at a special price and with little stock.
+/// One product in one session, at a special price and with limited stock.
 #[derive(Clone)]
 pub struct SaleObject {
     offer: Offer,
@@ -141,99 +141,99 @@ impl SaleObject {
     }
 }
 
-/// One product in one session, at a special price and with little stock.
+/// One product in one session, at a special price and with limited stock.
 #[Object(name = "Sale")]
 impl SaleObject {
-    /// The opaque id.
+    /// The opaque ID.
     pub async fn id(&self) -> ID {
         ID(self.offer.sale.id.to_string())
     }
 
-    /// When it sells.
+    /// The session in which the sale runs.
     async fn session(&self) -> SaleSessionObject {
         SaleSessionObject::new(self.offer.session.clone(), self.products.clone())
     }
 
-    /// What it sells. Null with an error entry when the catalog can't answer; the rest of the sale still can.
+    /// The product. Null, with an error, if the catalog is unavailable; the other fields are not affected.
     async fn product(&self) -> Option<Result<ProductObject>> {
         self.load_product().await.map(|loaded| loaded.map(ProductObject))
     }
 
-    /// The price of one unit.
+    /// The price per unit.
     async fn price(&self) -> Money {
         Money(self.offer.sale.price)
     }
 
-    /// The product's ordinary price. Null with an error entry when the catalog can't answer.
+    /// The product's regular price. Null, with an error, if the catalog is unavailable.
     async fn original_price(&self) -> Option<Result<Money>> {
         self.load_product().await.map(|loaded| loaded.map(|product| Money(product.price)))
     }
 
-    /// The price of one unit in loyalty points; null when it is not sold for points.
+    /// The price per unit in loyalty points. Null if the sale does not accept points.
     async fn points_price(&self) -> Option<i32> {
         self.offer.sale.points_price.map(clamped)
     }
 
-    /// Units in all.
+    /// The total number of units.
     async fn stock_total(&self, ctx: &Context<'_>) -> i32 {
         clamped(ctx.services().stock(&self.offer).total)
     }
 
-    /// Units free at this moment, as far as this node has heard.
+    /// The number of available units, as far as this node knows.
     async fn stock_remaining(&self, ctx: &Context<'_>) -> i32 {
         clamped(ctx.services().stock(&self.offer).left)
     }
 
-    /// Units in orders that wait for their payment, as far as this node has heard: those that are not paid come back.
+    /// The number of units in unpaid orders, as far as this node knows. If those orders are not paid, the units become available again.
     async fn units_held(&self, ctx: &Context<'_>) -> i32 {
         clamped(ctx.services().stock(&self.offer).held)
     }
 
-    /// Units one buyer may hold.
+    /// The maximum number of units per buyer.
     async fn limit_per_buyer(&self) -> i32 {
         clamped(self.offer.sale.limit_per_buyer)
     }
 
-    /// How long an order waits for its payment.
+    /// How many seconds a buyer has to pay an order.
     async fn pay_within_seconds(&self) -> i32 {
         clamped(self.offer.sale.pay_within.as_secs())
     }
 
-    /// The first moment at which it can be bought from.
+    /// When the sale opens.
     async fn starts_at(&self) -> DateTime {
         DateTime(self.offer.session.starts_at)
     }
 
-    /// The first moment at which it can't any more.
+    /// When the sale ends, exclusive.
     async fn ends_at(&self) -> DateTime {
         DateTime(self.offer.session.ends_at)
     }
 
-    /// Where it stands now.
+    /// The current status.
     async fn status(&self, ctx: &Context<'_>) -> SaleStatus {
         status(ctx.services(), &self.offer).into()
     }
 
-    /// Grows with each operator act on the sale.
+    /// Increases with each change that an operator makes to the sale.
     async fn version(&self) -> i32 {
         clamped(self.offer.sale.version)
     }
 
-    /// For operators: whether purchases are admitted by the sale as it reads here. False while an act on the sale (its end, a pause,
-    /// added units) has not reached the admission gate, because the gate can't be reached or is being rebuilt. The act stands all the
-    /// same and is delivered by itself. Null for everybody else, and where nothing is admitted: a draft, or a sale that was over long
-    /// ago.
+    /// Whether the admission gate has the current terms of the sale. It is false while an operator's change (ending
+    /// or pausing the sale, or adding units) has not reached the gate, because the gate is unreachable or being
+    /// rebuilt. The change is still in effect and is delivered automatically. Null for everyone except operators, for
+    /// drafts, and for sales that ended long ago.
     async fn gate_up_to_date(&self, ctx: &Context<'_>) -> Option<bool> {
         let operator = ctx.viewer().is_some_and(|viewer| viewer.role == Role::Operator);
         if operator { ctx.services().sales.gate_is_up_to_date(&self.offer).await } else { None }
     }
 
-    /// Whether refunded units are sold again.
+    /// Whether refunded units go back on sale.
     async fn returns_on_refund(&self) -> bool {
         self.offer.sale.returns_on_refund
     }
 
-    /// The signed-in buyer's ticket in this sale: the one that counts now, else the latest. Null when there is none.
+    /// The viewer's active ticket in this sale, or else the latest one. Null if there is none.
     async fn viewer_ticket(&self, ctx: &Context<'_>) -> Option<Result<PurchaseTicket>> {
         let viewer = ctx.viewer()?;
         let found = ctx.services().orders.ticket_in_sale(viewer.id, self.offer.sale.id).await;

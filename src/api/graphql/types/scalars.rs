@@ -6,11 +6,11 @@ use async_graphql::{
 
 use crate::kernel::{Currency, Money as Amount, Timestamp};
 
-/// A moment: RFC 3339 in UTC with milliseconds, such as `2026-11-23T10:00:00.000Z`. Any offset is accepted as input.
+/// A timestamp: RFC 3339 in UTC with milliseconds, such as `2026-11-23T10:00:00.000Z`. Input may use any UTC offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateTime(pub Timestamp);
 
-/// A moment: RFC 3339 in UTC with milliseconds, such as `2026-11-23T10:00:00.000Z`. Any offset is accepted as input.
+/// A timestamp: RFC 3339 in UTC with milliseconds, such as `2026-11-23T10:00:00.000Z`. Input may use any UTC offset.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -46,11 +46,11 @@ impl ScalarType for Decimal {
     }
 }
 
-/// A calendar day: RFC 3339 full-date, such as `2026-11-23`.
+/// A calendar date: RFC 3339 full-date, such as `2026-11-23`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Date(pub jiff::civil::Date);
 
-/// A calendar day: RFC 3339 full-date, such as `2026-11-23`.
+/// A calendar date: RFC 3339 full-date, such as `2026-11-23`.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/local-date")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -69,11 +69,11 @@ impl ScalarType for Date {
     }
 }
 
-/// Where something is: an absolute URL, or a path on this server that begins with a slash.
+/// A location: an absolute URL, or a path on this server that begins with a slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url(pub String);
 
-/// Where something is: an absolute URL, or a path on this server that begins with a slash.
+/// A location: an absolute URL, or a path on this server that begins with a slash.
 #[Scalar(name = "URL", specified_by_url = "https://url.spec.whatwg.org/")]
 impl ScalarType for Url {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -88,7 +88,7 @@ impl ScalarType for Url {
     }
 }
 
-/// A currency the shop sells in (ISO 4217).
+/// A currency that the shop sells in (ISO 4217).
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CurrencyCode {
     /// Chinese yuan.
@@ -130,31 +130,32 @@ impl Money {
         Decimal(self.0.amount())
     }
 
-    /// What the amount is of.
+    /// The currency of the amount.
     async fn currency_code(&self) -> CurrencyCode {
         self.0.currency.into()
     }
 }
 
-/// An amount of money given to the shop.
+/// An amount of money, as input.
 #[derive(InputObject, Debug, Clone)]
 pub struct MoneyInput {
-    /// The amount in major units, such as `"19.90"`: no sign, no grouping, no more decimal places than the currency has.
+    /// The amount in major units, such as `"19.90"`, without a sign or digit grouping, and with no more decimal
+    /// places than the currency has.
     pub amount: Decimal,
-    /// What the amount is of.
+    /// The currency of the amount.
     #[graphql(default_with = "CurrencyCode::Cny")]
     pub currency_code: CurrencyCode,
 }
 
-/// Where a page of a list stands in the whole.
+/// Pagination details of a page.
 #[derive(SimpleObject, Debug, Clone, Default)]
 pub struct PageInfo {
-    /// Whether there is more before this page.
+    /// Whether more items precede this page.
     pub has_previous_page: bool,
-    /// Whether there is more after this page.
+    /// Whether more items follow this page.
     pub has_next_page: bool,
-    /// Cursor of the first edge.
+    /// The cursor of the first edge.
     pub start_cursor: Option<String>,
-    /// Cursor of the last edge.
+    /// The cursor of the last edge.
     pub end_cursor: Option<String>,
 }

@@ -7,39 +7,39 @@ use super::payments::PaymentMethod;
 use super::scalars::Url;
 use crate::api::graphql::context::ContextExt as _;
 
-/// The shop as a whole.
+/// Public information about the shop.
 pub struct Shop;
 
-/// The shop as a whole.
+/// Public information about the shop.
 #[Object]
 impl Shop {
-    /// Its name, for titles.
+    /// The shop's name, for page titles.
     async fn name<'a>(&self, ctx: &'a Context<'_>) -> &'a str {
         &ctx.services().config.shop.name
     }
 
-    /// The time zone in which its days and hours are meant: an IANA name such as `Asia/Shanghai`.
+    /// The shop's time zone: an IANA name such as `Asia/Shanghai`.
     async fn time_zone<'a>(&self, ctx: &'a Context<'_>) -> &'a str {
         &ctx.services().config.sales.time_zone
     }
 
-    /// How orders can be paid at all. A sale without a price in points takes no points all the same.
+    /// The payment methods that the shop supports. A sale without a price in points does not accept points.
     async fn payment_methods(&self, ctx: &Context<'_>) -> Vec<PaymentMethod> {
         let alipay = ctx.services().config.payments.has_alipay();
         alipay.then_some(PaymentMethod::Alipay).into_iter().chain([PaymentMethod::Points]).collect()
     }
 
-    /// Whether anybody may sign up.
+    /// Whether new users can sign up.
     async fn sign_up_open(&self, ctx: &Context<'_>) -> bool {
         ctx.services().config.accounts.sign_up_open
     }
 
-    /// Points that a new account begins with; 0: none.
+    /// The number of points granted at sign-up. 0 if there are none.
     async fn welcome_points(&self, ctx: &Context<'_>) -> i32 {
         clamped(u64::try_from(ctx.services().config.points.welcome).unwrap_or_default())
     }
 
-    /// Where shoppers find help; null: nowhere.
+    /// The address of the shop's support. Null if there is none.
     async fn support_url(&self, ctx: &Context<'_>) -> Option<Url> {
         let url = &ctx.services().config.shop.support_url;
         (!url.is_empty()).then(|| Url(url.clone()))

@@ -9,7 +9,7 @@ use crate::api::graphql::context::Services;
 use crate::kernel::{SaleId, Timestamp};
 use crate::sales::{Offer, SessionStatus, StockLevel};
 
-/// How many units of a sale are free.
+/// The availability of a sale.
 pub struct SaleStock {
     level: StockLevel,
     ends_at: Timestamp,
@@ -51,46 +51,46 @@ impl SaleStock {
     }
 }
 
-/// How many units of a sale are free.
+/// The availability of a sale.
 #[Object]
 impl SaleStock {
-    /// The sale's id.
+    /// The ID of the sale.
     async fn sale_id(&self) -> ID {
         ID(self.level.sale.to_string())
     }
 
-    /// Units free.
+    /// The number of available units.
     async fn stock_remaining(&self) -> i32 {
         clamped(self.level.left)
     }
 
-    /// Units in orders that wait for their payment: those that are not paid come back.
+    /// The number of units in unpaid orders. If those orders are not paid, the units become available again.
     async fn units_held(&self) -> i32 {
         clamped(self.level.held)
     }
 
-    /// Whether none is free. Units of orders that are cancelled or not paid come back.
+    /// Whether no units are available. Units of cancelled and expired orders become available again.
     async fn sold_out(&self) -> bool {
         self.level.left == 0
     }
 
-    /// The first moment at which the sale can't be bought from any more. It may be put off.
+    /// When the sale ends, exclusive. This time can be postponed.
     async fn ends_at(&self) -> DateTime {
         DateTime(self.ends_at)
     }
 
-    /// Where the sale stands.
+    /// The current status of the sale.
     async fn status(&self) -> SaleStatus {
         self.status
     }
 
-    /// Grows with each change of any of these.
+    /// Increases with each change to any of these fields.
     #[graphql(name = "version")]
     async fn version_field(&self) -> i32 {
         clamped(self.version)
     }
 
-    /// When the stock became so.
+    /// When the stock last changed.
     async fn as_of(&self) -> DateTime {
         DateTime(self.level.at)
     }

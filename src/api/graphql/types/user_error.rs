@@ -20,12 +20,12 @@ macro_rules! user_error {
         $(#[$doc])*
         #[derive(async_graphql::SimpleObject, Debug, Clone, PartialEq, Eq)]
         pub struct $name {
-            /// The reason. Stable: programs may rely on it.
+            /// The error code. Values are stable, so programs may rely on them.
             pub code: $code,
-            /// The reason as a sentence for people.
+            /// A human-readable explanation.
             pub message: String,
-            /// The path to the part of the input that it is about, such as `["input", "username"]`. Null when it is about the
-            /// whole.
+            /// The path to the input field that caused the error, such as `["input", "username"]`. Null when the
+            /// error concerns the input as a whole.
             pub field: Option<Vec<String>>,
         }
 
@@ -47,14 +47,14 @@ macro_rules! user_error {
 
 pub(crate) use user_error;
 
-/// Why a mutation did nothing. Each mutation has its own type, which adds `code` with its own reasons.
+/// Why a mutation had no effect. Each mutation has its own type, which adds a `code` with the mutation's own values.
 #[derive(async_graphql::Interface)]
 #[graphql(
-    field(name = "message", ty = "&String", desc = "The reason as a sentence for people."),
+    field(name = "message", ty = "&String", desc = "A human-readable explanation."),
     field(
         name = "field",
         ty = "&Option<Vec<String>>",
-        desc = "The path to the part of the input that it is about. Null when it is about the whole."
+        desc = "The path to the input field that caused the error. Null when the error concerns the input as a whole."
     )
 )]
 #[allow(missing_docs, reason = "each variant is the type of its name")]

@@ -35,7 +35,7 @@ const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
 pub struct Ending {
     /// The close code.
     pub code: u16,
-    /// Why.
+    /// The reason, for the client.
     pub reason: Utf8Bytes,
 }
 
