@@ -237,12 +237,12 @@ impl App {
         self.0.supervisor.stop(*self.0.config.server.shutdown_timeout, hard).await;
         // The relay has ended: nothing is added any more.
         if tokio::time::timeout(FAREWELL, self.0.orders.gate_news().flush()).await.is_err() {
-            tracing::warn!("the gate has not learned of all decisions; reconciliation will find them");
+            tracing::warn!("not all decisions were delivered to the gate; reconciliation will deliver them");
         }
         let registry = self.registry();
         let released = async { tokio::join!(self.0.leases.release(), registry.leave()) };
         if let Ok((Err(error), _) | (_, Err(error))) = tokio::time::timeout(FAREWELL, released).await {
-            tracing::warn!(%error, "leases not released; they run out");
+            tracing::warn!(%error, "could not release the leases; they will expire");
         }
         self.close().await;
         tracing::info!("stopped");
@@ -430,7 +430,7 @@ async fn open_gate(
 impl Authenticate for App {
     async fn viewer(&self, token: &str) -> Result<Option<Viewer>, AuthUnavailable> {
         self.0.accounts.viewer(token).await.map_err(|error| {
-            tracing::warn!(%error, "access token not checked");
+            tracing::warn!(%error, "could not verify an access token");
             AuthUnavailable
         })
     }

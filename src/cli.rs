@@ -291,17 +291,16 @@ async fn with_app<T>(config: Config, work: impl AsyncFnOnce(&App) -> anyhow::Res
 fn warn_of_few_files(connections_max: usize) {
     let files = allow_open_files();
     if files.is_some_and(|files| files < connections_max as u64) {
-        tracing::warn!(
-            ?files,
-            connections_max,
-            "the system lets this process open fewer files than server.connections_max"
-        );
+        tracing::warn!(?files, connections_max, "the limit of open files is lower than server.connections_max");
     }
 }
 
 async fn demo(config: Config, options: Demo) -> anyhow::Result<ExitCode> {
     let embedded = config.store.url.scheme() == Some("sqlite");
-    anyhow::ensure!(!embedded || options.nodes == 1, "several nodes can't share an SQLite file: ./justw demo-cluster");
+    anyhow::ensure!(
+        !embedded || options.nodes == 1,
+        "several nodes can't share an SQLite file; use ./justw demo-cluster"
+    );
     let mut addresses = vec![match config.server.listen {
         listen if listen.port() == 0 => demo::server::free_address()?,
         listen => listen,
@@ -375,7 +374,7 @@ async fn failures(config: Config, command: FailuresCommand) -> anyhow::Result<Ex
         FailuresCommand::Replay { id } => {
             Database::must_exist(&config.store)?;
             let replayed = with_app(config, async |app: &App| Ok(app.broker().replay(id).await?)).await?;
-            anyhow::ensure!(replayed, "there is no failure {id}");
+            anyhow::ensure!(replayed, "no dead-letter message has the number {id}");
             print(&format!("replayed {id}\n"))
         }
         FailuresCommand::List => {

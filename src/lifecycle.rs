@@ -25,7 +25,7 @@ pub fn allow_open_files() -> Option<u64> {
     match setrlimit(Resource::Nofile, raised) {
         Ok(()) => limit.maximum,
         Err(error) => {
-            tracing::debug!(%error, "the limit of open files stays as it is");
+            tracing::debug!(%error, "could not raise the limit of open files");
             limit.current
         }
     }
@@ -125,8 +125,8 @@ impl Shutdown {
         self.begin();
         let mut insisting = signals.filter(|signal| ready(INSISTENT.contains(signal)));
         tokio::select! {
-            Some(signal) = insisting.next() => tracing::warn!(signal, "forced to stop at once"),
-            () = tokio::time::sleep(timeout) => tracing::warn!(?timeout, "shutdown took too long, stopping at once"),
+            Some(signal) = insisting.next() => tracing::warn!(signal, "forced to stop immediately"),
+            () = tokio::time::sleep(timeout) => tracing::warn!(?timeout, "shutdown took too long; stopping immediately"),
             () = self.hard.cancelled() => {}
         }
         self.force();

@@ -71,7 +71,7 @@ impl Desk {
                 Ok(false)
             }
             Entry::Vacant(_) if many >= self.capacity => {
-                Err(StoreError::Unavailable("too many access tokens wait to be looked up".into()))
+                Err(StoreError::Unavailable("too many access tokens are waiting to be looked up".into()))
             }
             Entry::Vacant(nobody) => {
                 nobody.insert(vec![answer]);
@@ -126,7 +126,7 @@ impl LookUps {
             // Refused only when the tasks are gone; dropping it answers.
             let _ = self.queue.try_send(asked);
         }
-        let unanswered = |_| StoreError::Unavailable("looking up an access token ended without an answer".into());
+        let unanswered = |_| StoreError::Unavailable("the lookup of an access token ended without a result".into());
         answered.await.map_err(unanswered)?
     }
 }

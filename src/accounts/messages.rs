@@ -121,7 +121,7 @@ impl LoginLog {
         let outcome = event.outcome.as_str();
         if !self.queue.offer(event) {
             self.metrics.login_events_lost.inc();
-            tracing::warn!(outcome, "login event lost: too many wait for the broker");
+            tracing::warn!(outcome, "login event dropped: the broker queue is full");
         }
     }
 
@@ -139,7 +139,7 @@ async fn publish(broker: Arc<dyn Broker>, events: Vec<LoginEvent>, metrics: Metr
         let Err(error) = broker.publish(Topic::LoginEvents, messages.clone()).await else { return };
         if attempt == TRIES || matches!(error, BrokerError::Closed) {
             metrics.login_events_lost.inc_by(events.len() as u64);
-            tracing::error!(%error, events = events.len(), "login events lost: the broker does not take them");
+            tracing::error!(%error, events = events.len(), "login events dropped: the broker rejected them");
             return;
         }
         tokio::time::sleep(pause).await;

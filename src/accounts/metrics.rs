@@ -35,45 +35,45 @@ impl Metrics {
     /// Makes the counters part of `registry`.
     pub fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("accounts");
-        registry.register("attempts", "Attempts to sign in or up by outcome", self.attempts.clone());
+        registry.register("attempts", "Sign-in and sign-up attempts by outcome", self.attempts.clone());
         registry.register(
             "token_lookups",
-            "Access tokens looked up in the database, because no node remembered them",
+            "Access tokens looked up in the database because no node had cached them",
             self.token_lookups.clone(),
         );
         registry.register(
             "token_lookup_calls",
-            "Calls of the database with the tokens to look up that waited at the same moment",
+            "Database calls that looked up a batch of access tokens",
             self.token_lookup_calls.clone(),
         );
         registry.register(
             "tokens_shared",
-            "Access tokens that the node did not remember and another one did, so that the database was not asked",
+            "Access tokens found in the cache that nodes share, so that no database call was needed",
             self.tokens_shared.clone(),
         );
         registry.register(
             "tokens_unshared",
-            "Calls about tokens that Redis did not answer (in time): the database was asked, or the call is made again",
+            "Redis calls about access tokens that failed or timed out and fell back to the database or a retry",
             self.tokens_unshared.clone(),
         );
         registry.register(
             "renewals_put_off",
-            "Token renewals put off to the next use, because their queue was full",
+            "Token renewals deferred to the next use because the queue was full",
             self.renewals_put_off.clone(),
         );
         registry.register(
             "login_events_lost",
-            "Login events that are missing in the log, because the queue was full or the broker did not take them",
+            "Login events dropped because the queue was full or the broker rejected them",
             self.login_events_lost.clone(),
         );
         registry.register(
             "sign_outs_unannounced",
-            "Sign-outs that other nodes were not told of, because the broker did not take them: they find out later",
+            "Sign-outs that could not be broadcast to other nodes, which learn of them later",
             self.sign_outs_unannounced.clone(),
         );
         registry.register(
             "sign_outs_unmarked",
-            "Sign-outs that Redis did not take: a node that was not told of them either finds out later",
+            "Sign-outs that could not be recorded in Redis",
             self.sign_outs_unmarked.clone(),
         );
     }

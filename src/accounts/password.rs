@@ -15,7 +15,7 @@ use crate::kernel::Rng;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum HashError {
     /// As many as may wait do wait.
-    #[error("too many passwords wait to be hashed")]
+    #[error("too many passwords are waiting to be hashed")]
     Busy,
     /// The hash function refused its parameters or ran out of memory.
     #[error("password hashing failed: {0}")]

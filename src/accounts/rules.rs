@@ -36,15 +36,15 @@ impl SignUpRefusal {
     /// A sentence for the person.
     pub const fn message(self) -> &'static str {
         match self {
-            Self::SignUpClosed => "This shop takes no new accounts.",
+            Self::SignUpClosed => "This shop does not accept new accounts.",
             Self::UsernameInvalid => {
-                "A username has 3 to 32 characters of a-z, 0-9, _, - and ., and begins with a letter or digit."
+                "The username must have 3 to 32 characters of a-z, 0-9, _, - and ., and begin with a letter or digit."
             }
-            Self::UsernameTaken => "This username is taken.",
-            Self::PasswordTooShort => "A password has at least 8 characters.",
-            Self::PasswordTooLong => "A password has at most 128 bytes.",
+            Self::UsernameTaken => "This username is already taken.",
+            Self::PasswordTooShort => "The password must have at least 8 characters.",
+            Self::PasswordTooLong => "The password must have at most 128 bytes.",
             Self::DisplayNameInvalid => {
-                "A display name has 1 to 64 characters on one line, and something of it is visible."
+                "The display name must have 1 to 64 characters on one line, with at least one visible character."
             }
         }
     }

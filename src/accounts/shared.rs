@@ -224,7 +224,7 @@ impl Side {
     fn end_soon(&self, token: TokenHash) {
         let until = Instant::now() + self.place.ended_for();
         if !self.ends.offer(Ended { token, until }) {
-            self.place.gave_up(1, "too many wait");
+            self.place.gave_up(1, "the queue is full");
         }
     }
 }
@@ -241,12 +241,16 @@ impl Place {
     /// Not a warning: who fails says so in the log, once and not for each call.
     fn failed(&self, error: &SharedError) {
         self.metrics.tokens_unshared.inc();
-        tracing::debug!(%error, "access tokens not shared");
+        tracing::debug!(%error, "could not share access tokens with other nodes");
     }
 
     fn gave_up(&self, tokens: usize, reason: &str) {
         self.metrics.sign_outs_unmarked.inc_by(tokens as u64);
-        tracing::warn!(reason, tokens, "sign-outs not marked for other nodes: those that hear of none find out later");
+        tracing::warn!(
+            reason,
+            tokens,
+            "could not record sign-outs in Redis; nodes that miss the broadcast learn of them later"
+        );
     }
 }
 

@@ -44,7 +44,7 @@ impl SignOuts {
     pub fn announce(&self, ended: TokenHash) {
         if !self.queue.offer(ended) {
             self.metrics.sign_outs_unannounced.inc();
-            tracing::warn!("sign-out not announced: too many wait for the broker");
+            tracing::warn!("could not broadcast sign-out: the broker queue is full");
         }
     }
 
@@ -64,7 +64,7 @@ async fn publish(broker: Arc<dyn Broker>, ended: Vec<TokenHash>, metrics: Metric
         let message = Message { key: bytes::Bytes::new(), payload, deliver_at: None };
         let Err(error) = broker.publish(Topic::SessionChanges, vec![message]).await else { return };
         if attempt == TRIES || matches!(error, BrokerError::Closed) {
-            tracing::warn!(%error, count, "sign-outs not announced: other nodes find out later");
+            tracing::warn!(%error, count, "could not broadcast sign-outs; other nodes learn of them later");
             break;
         }
         tokio::time::sleep(pause).await;
@@ -87,7 +87,7 @@ pub async fn say_so(accounts: &Accounts, broker: &dyn Broker, every: Duration) -
         let message = Message { key: bytes::Bytes::new(), payload: payload.clone(), deliver_at: None };
         match broker.publish(Topic::SessionChanges, vec![message]).await {
             Err(BrokerError::Closed) => return Err(BrokerError::Closed),
-            Err(error) => tracing::debug!(%error, "other nodes not told that this one is there"),
+            Err(error) => tracing::debug!(%error, "could not send the heartbeat to other nodes"),
             Ok(()) => {}
         }
     }
@@ -110,7 +110,7 @@ pub async fn watch_sign_outs(accounts: &Accounts, consumer: &mut dyn Consumer) -
                 }
             }
             Err(BrokerError::Lagged(missed)) => {
-                tracing::warn!(missed, "sign-outs missed; looking everybody up again");
+                tracing::warn!(missed, "may have missed sign-outs; all access tokens will be looked up again");
                 accounts.tokens().doubt_all();
             }
             Err(error) => return Err(error),
@@ -130,7 +130,7 @@ fn follow(accounts: &Accounts, message: &Received) {
         }
         // A newer node's words. Better to look everybody up than to believe somebody who is gone.
         Err(error) => {
-            tracing::warn!(%error, "session change unreadable; looking everybody up again");
+            tracing::warn!(%error, "could not decode a session change; all access tokens will be looked up again");
             accounts.tokens().doubt_all();
         }
     }

@@ -397,7 +397,7 @@ async fn write_renewals(db: Database, renewals: Vec<(TokenHash, Timestamp)>) {
     let tokens = renewals.len();
     let written = store::write!(&db, |conn| sql::accounts::renew_tokens(conn, &renewals).await);
     if let Err(error) = written {
-        tracing::warn!(%error, tokens, "access tokens not renewed");
+        tracing::warn!(%error, tokens, "could not renew access tokens");
     }
 }
 

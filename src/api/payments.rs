@@ -36,7 +36,7 @@ async fn notify(State(orders): State<Orders>, headers: HeaderMap, body: Bytes) -
         Ok(true) => answer(StatusCode::OK, "success"),
         Ok(false) => answer(StatusCode::OK, "failure"),
         Err(error) => {
-            tracing::warn!(%error, "notification not recorded; it comes again");
+            tracing::warn!(%error, "could not record a notification; the gateway will send it again");
             answer(StatusCode::SERVICE_UNAVAILABLE, "failure")
         }
     }
@@ -50,19 +50,20 @@ fn answer(status: StatusCode, word: &'static str) -> Response {
 async fn come_back(State(orders): State<Orders>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     if query.len() > QUERY_MAX {
-        return page(StatusCode::BAD_REQUEST, "This address is not valid.");
+        return page(StatusCode::BAD_REQUEST, "This URL is invalid.");
     }
     match orders.returned(&query).await {
         Ok(Some(payment)) => onward(&payment),
-        Ok(None) => page(StatusCode::BAD_REQUEST, "This address is not valid."),
+        Ok(None) => page(StatusCode::BAD_REQUEST, "This URL is invalid."),
         Err(error) => {
-            tracing::warn!(%error, "browser came back while payments can't be looked up");
+            tracing::warn!(%error, "could not look up the payment when the browser returned");
             page(StatusCode::SERVICE_UNAVAILABLE, PROCESSING)
         }
     }
 }
 
-const PROCESSING: &str = "Your payment is being processed. You can close this page; your order shows when it is paid.";
+const PROCESSING: &str =
+    "Your payment is being processed. You can close this page; your order will show when it is paid.";
 
 fn onward(payment: &Payment) -> Response {
     if let Some(Ok(url)) = payment.return_url.as_deref().map(HeaderValue::from_str) {
@@ -71,10 +72,8 @@ fn onward(payment: &Payment) -> Response {
     }
     let words = match payment.state {
         PaymentState::Succeeded => "Your order is paid. Thank you!",
-        PaymentState::Surplus => {
-            "Your order could not take this payment any more. The money is on its way back to you."
-        }
-        PaymentState::Closed | PaymentState::Failed => "This payment was not made.",
+        PaymentState::Surplus => "Your payment arrived too late for this order. It is being refunded.",
+        PaymentState::Closed | PaymentState::Failed => "This payment was not completed.",
         PaymentState::Pending => PROCESSING,
     };
     page(StatusCode::OK, words)

@@ -138,7 +138,7 @@ pub async fn serve(listener: TcpListener, routes: Routes, shutdown: Cancellation
                 tokio::spawn(server.clone().connection(stream, peer, connections.watcher()));
             }
             (Err(error), _) => {
-                tracing::warn!(%error, "connection not accepted");
+                tracing::warn!(%error, "could not accept a connection");
                 sleep(ACCEPT_PAUSE).await;
             }
             // Nobody closes the semaphore.
@@ -147,7 +147,7 @@ pub async fn serve(listener: TcpListener, routes: Routes, shutdown: Cancellation
     }
     drop(listener);
     if timeout(*config.shutdown_timeout, connections.shutdown()).await.is_err() {
-        tracing::warn!("requests still running at the end of the shutdown timeout");
+        tracing::warn!("requests were still running when the shutdown timeout expired");
     }
 }
 
@@ -181,7 +181,7 @@ impl Server {
             self.routes.answer(request, peer).await
         } else {
             last = true;
-            (StatusCode::BAD_REQUEST, "A request names its host in one Host header.\n").into_response()
+            (StatusCode::BAD_REQUEST, "A request must have exactly one Host header.\n").into_response()
         };
         // The rest of a body that is too large is never read: told so, a client sends its next request elsewhere.
         last |= self.leaving.load(Ordering::Relaxed) || answer.status() == StatusCode::PAYLOAD_TOO_LARGE;
@@ -238,7 +238,7 @@ impl Server {
             ended = connection => if let Err(error) = ended {
                 tracing::debug!(%peer, %error, "connection failed");
             },
-            () = idle => tracing::debug!(%peer, "connection sent no request, or takes no answer"),
+            () = idle => tracing::debug!(%peer, "closing a connection that sent no request or accepts no response"),
         }
     }
 }

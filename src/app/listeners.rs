@@ -45,12 +45,12 @@ impl Reserved {
         tracing::info!(%address, "listening");
         let Some(admin) = self.admin else {
             if !address.ip().is_loopback() {
-                tracing::warn!(%address, "/metrics and the reasons of /health/ready are public: set server.admin_listen");
+                tracing::warn!(%address, "/metrics and the details of /health/ready are public; set server.admin_listen");
             }
             return Ok(Listeners { public, admin: None });
         };
         let (address, admin) = listen(admin)?;
-        tracing::info!(%address, "admin address listening");
+        tracing::info!(%address, "listening on the admin address");
         Ok(Listeners { public, admin: Some(admin) })
     }
 }

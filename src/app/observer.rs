@@ -28,12 +28,13 @@ impl Observer {
     pub async fn look(config: &Config, clock: &Clock, rng: &Rng) -> anyhow::Result<Self> {
         let db = Database::look(&config.store).await.context("opening the database")?;
         let read = sales::read_snapshot(&db, &config.sales, clock).await;
-        let snapshot = read.context("reading the database (has a node, or `doorbuster migrate`, made its tables?)")?;
+        let snapshot = read
+            .context("reading the database (its tables are created by `doorbuster serve` or `doorbuster migrate`)")?;
         let (clock, rng) = (clock.clone(), rng.clone());
         let broker: Arc<dyn Broker> = if config.broker.url.scheme() == Some("embedded") {
             Arc::new(EmbeddedBroker::look(db.clone(), clock, rng, &config.broker).await?)
         } else {
-            Arc::new(PulsarBroker::look(&config.broker, clock, rng).await.context("asking the brokers")?)
+            Arc::new(PulsarBroker::look(&config.broker, clock, rng).await.context("querying the brokers")?)
         };
         Ok(Self { db, broker, snapshot })
     }

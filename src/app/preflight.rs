@@ -39,7 +39,7 @@ pub fn objections(config: &Config) -> Vec<Objection> {
         match reserve(address) {
             // Whoever listens there now may be gone when the server starts; perhaps it is the server.
             Err(error) if error.kind() != ErrorKind::AddrInUse => {
-                object(&[key], format!("can't be listened on: {error}"));
+                object(&[key], format!("can't be bound: {error}"));
             }
             _ => {}
         }

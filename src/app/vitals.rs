@@ -56,7 +56,7 @@ impl App {
                     Ok(backlog) => {
                         self.0.metrics.broker_backlog.get(topic.name()).set(backlog as i64);
                     }
-                    Err(error) => tracing::debug!(%error, topic = topic.name(), "backlog not measured"),
+                    Err(error) => tracing::debug!(%error, topic = topic.name(), "could not measure the backlog"),
                 }
             }
         }
@@ -73,10 +73,10 @@ impl Vitals for App {
         let fault = self.0.database_fault.lock().clone();
         let mut checks = vec![
             check("database", fault.is_none(), fault.as_deref().unwrap_or_default()),
-            check("gates", self.0.gates_open.load(Ordering::SeqCst), "earlier purchases are still being written down"),
+            check("gates", self.0.gates_open.load(Ordering::SeqCst), "earlier purchases are still being recorded"),
         ];
         if self.0.leaving.get().is_some_and(CancellationToken::is_cancelled) {
-            checks.push(check("node", false, "it is stopping"));
+            checks.push(check("node", false, "the node is shutting down"));
         }
         checks
     }
@@ -97,7 +97,7 @@ impl Vitals for App {
 
     fn metrics(&self) -> String {
         self.0.metrics.encode().unwrap_or_else(|error| {
-            tracing::error!(%error, "metrics not encoded");
+            tracing::error!(%error, "could not encode the metrics");
             String::new()
         })
     }

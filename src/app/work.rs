@@ -28,7 +28,7 @@ impl App {
                 });
             }
         } else {
-            tracing::info!("this node decides no tickets: they wait for one that does");
+            tracing::info!("this node does not have the writer role; tickets wait for a node that does");
         }
         if roles.has(Role::Timeouts) {
             self.work("payment-timeouts", |app| async move {

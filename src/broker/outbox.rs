@@ -157,7 +157,7 @@ impl Relay {
                         backoff.succeeded();
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "outbox not relayed, will try again");
+                        tracing::warn!(%error, "could not relay the outbox; will retry");
                         backoff.failed();
                     }
                 }
@@ -332,7 +332,7 @@ impl Progress {
                     self.sent.remove(&id);
                 }
             }
-            Err(error) => tracing::warn!(%error, "published events not removed from the outbox yet"),
+            Err(error) => tracing::warn!(%error, "could not remove published events from the outbox yet"),
         }
         if !self.sent.is_empty() {
             self.sent_since.get_or_insert_with(Instant::now);

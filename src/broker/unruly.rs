@@ -40,7 +40,7 @@ impl Unruly {
             1 => ("twice", vec![message.clone(), message]),
             _ => ("never", Vec::new()),
         };
-        tracing::warn!(?key, "a delayed message comes {word}");
+        tracing::warn!(?key, "a delayed message arrives {word}");
         messages
     }
 }
@@ -67,7 +67,7 @@ impl Scattered {
             _ => Duration::ZERO,
         };
         if !lag.is_zero() {
-            tracing::warn!(position = message.position, "a message comes {lag:?} late");
+            tracing::warn!(position = message.position, "a message arrives {lag:?} late");
         }
         let again = lag + Duration::from_micros(self.rng.below(BEHIND.as_micros() as u64));
         *self.open.entry(message.position).or_default() += 2;

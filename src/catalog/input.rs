@@ -69,16 +69,15 @@ impl ProductInput {
             problems.push(Problem::new(
                 Reason::NameInvalid,
                 &["input", "name"],
-                "The name must have 1 to 200 characters on one line, and something of it must be visible.",
+                "The name must have 1 to 200 characters on one line, with at least one visible character.",
             ));
         }
         if title.as_deref().is_some_and(|title| !is_line(title)) {
-            let message = "The title must be one line of at most 200 characters, and something of it must be visible.";
+            let message = "The title must be one line of at most 200 characters, with at least one visible character.";
             problems.push(Problem::new(Reason::TitleInvalid, &["input", "title"], message));
         }
         if description.as_ref().is_some_and(|text| !text::is_block(text, DESCRIPTION_MAX)) {
-            let message =
-                "The description must have at most 10000 characters, and no controls besides line breaks and tabs.";
+            let message = "The description must have at most 10000 characters and no control characters except line breaks and tabs.";
             problems.push(Problem::new(Reason::DescriptionInvalid, &["input", "description"], message));
         }
         if image_url.as_deref().is_some_and(|url| !is_image_url(url)) {
@@ -113,7 +112,8 @@ impl ProductChange {
     /// The product after the edit, or everything that is wrong with it.
     pub fn apply(self, old: &Product, now: Timestamp) -> Result<Product, Vec<Problem>> {
         if self.version.is_some_and(|version| version != i64::from(old.version)) {
-            let message = format!("The product is at version {} by now. Please look at it again.", old.version);
+            let message =
+                format!("The product has been updated and is now at version {}. Please reload it.", old.version);
             return Err(vec![Problem::new(Reason::VersionConflict, &["input", "version"], message)]);
         }
         let whole = ProductInput {

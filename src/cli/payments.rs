@@ -81,14 +81,21 @@ pub async fn run(config: Config, command: PaymentsCommand) -> anyhow::Result<Exi
 fn bill(report: &BillReport) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     writeln!(text, "{}: {} lines, {} agree", report.day, report.rows, report.matched)?;
-    writeln!(text, "paid {}, paid back {}", amount_text(report.paid), amount_text(report.refunded))?;
+    writeln!(text, "paid {}, refunded {}", amount_text(report.paid), amount_text(report.refunded))?;
     for item in report.open() {
-        writeln!(text, "{:<14} {}  here {}, in the bill {}", item.kind.as_str(), item.number, item.ours, item.theirs)?;
+        writeln!(
+            text,
+            "{:<14} {}  recorded {}, in the bill {}",
+            item.kind.as_str(),
+            item.number,
+            item.ours,
+            item.theirs
+        )?;
     }
     let count = |matches: fn(&Item) -> bool| report.items.iter().filter(|item| matches(item)).count();
     let (resolved, closed) =
         (count(|item| item.resolved_at.is_some()), count(|item| item.resolved_at.is_none() && item.closure.is_some()));
-    writeln!(text, "{} differences, {resolved} resolved, {closed} closed", report.open().count())?;
+    writeln!(text, "{} discrepancies, {resolved} resolved, {closed} closed", report.open().count())?;
     Ok(text)
 }
 
@@ -105,9 +112,9 @@ fn text(report: &Report) -> Result<String, std::fmt::Error> {
     let waiting = &report.waiting;
     writeln!(
         text,
-        "\nunder way: {} payments, {} refunds, {} transactions, {} events; for a person: {} payments",
+        "\nin progress: {} payments, {} refunds, {} transactions, {} events; flagged: {} payments",
         waiting.payments, waiting.refunds, waiting.transactions, waiting.events, waiting.flagged
     )?;
-    writeln!(text, "{}", if report.ok { "the books are right" } else { "the books are NOT right" })?;
+    writeln!(text, "{}", if report.ok { "the records are consistent" } else { "the records are NOT consistent" })?;
     Ok(text)
 }

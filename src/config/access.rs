@@ -36,7 +36,7 @@ impl Access {
         check.require(
             self.origins.iter().all(|origin| is_origin(origin)),
             &["access.origins"],
-            "origins are a scheme and a host, \"https://shop.example\", without a path; there is no \"*\"",
+            "origins must have a scheme and a host, such as \"https://shop.example\", without a path; \"*\" is not supported",
         );
     }
 }

@@ -66,7 +66,7 @@ impl Accounts {
         check.require(
             self.token_renew_after < self.token_lifetime,
             &["accounts.token_renew_after", "accounts.token_lifetime"],
-            "token_renew_after must be shorter than token_lifetime, or tokens in use expire",
+            "token_renew_after must be shorter than token_lifetime, or tokens expire while in use",
         );
     }
 }

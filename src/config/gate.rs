@@ -52,6 +52,6 @@ impl Gate {
         check.require(known, &["gate.url"], "must be \"memory:\" or \"redis://…\"");
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
         let prefix = (1..=64).contains(&self.prefix.len()) && self.prefix.bytes().all(plain);
-        check.require(prefix, &["gate.prefix"], "must be 1 to 64 of A-Z a-z 0-9 - _ . :");
+        check.require(prefix, &["gate.prefix"], "must be 1 to 64 characters of A-Z a-z 0-9 - _ . :");
     }
 }

@@ -87,7 +87,7 @@ impl Layers {
             let name = path.display().to_string();
             match std::fs::read_to_string(path) {
                 Ok(text) => layers.apply_document(&name, &text),
-                Err(error) => layers.problem(name, None, format!("can not be read: {error}")),
+                Err(error) => layers.problem(name, None, format!("can't be read: {error}")),
             }
         }
         for (name, value) in &sources.environment {

@@ -34,7 +34,7 @@ pub fn colours_are_welcome() -> bool {
 impl Log {
     pub(super) fn validate(&self, check: &mut Check<'_>) {
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.filter) {
-            check.require(false, &["log.filter"], &format!("is not a filter: {error}"));
+            check.require(false, &["log.filter"], &format!("is not a valid filter: {error}"));
         }
         // A bare word would be taken for a module, and a misspelt level would log nothing.
         let levels = ["off", "error", "warn", "info", "debug", "trace"];

@@ -145,17 +145,17 @@ impl Config {
         check.require(
             *self.graphql.document_max <= *self.server.body_max,
             &["graphql.document_max", "server.body_max"],
-            "document_max must not be larger than server.body_max, or such documents never arrive",
+            "document_max must not be larger than server.body_max, which would reject such documents first",
         );
         check.require(
             *self.graphql.execution_timeout > *self.broker.publish_timeout,
             &["graphql.execution_timeout", "broker.publish_timeout"],
-            "execution_timeout must be longer than broker.publish_timeout, or a purchase is cut off before its own answer",
+            "execution_timeout must be longer than broker.publish_timeout, or a purchase times out before it gets its own response",
         );
         check.require(
             *self.orders.pending_after >= *self.broker.publish_timeout,
             &["orders.pending_after", "broker.publish_timeout"],
-            "pending_after must not be shorter than broker.publish_timeout, or tickets on their way are published twice",
+            "pending_after must not be shorter than broker.publish_timeout, or tickets in flight are published twice",
         );
         check.require(
             *self.graphql.socket_write_timeout <= *self.server.write_timeout,
@@ -177,9 +177,7 @@ impl Config {
         let embedded = self.broker.url.scheme() == Some("embedded");
         let reason = match (sqlite, memory, embedded) {
             (true, true, true) | (false, false, false) => return,
-            (false, true, _) => {
-                "several nodes could share the database, and each would admit buyers from a count of its own"
-            }
+            (false, true, _) => "several nodes could share the database, and each would admit buyers by its own count",
             (false, false, true) => {
                 "several nodes could share the database, and the embedded broker serves only the process that it is in"
             }
@@ -187,7 +185,7 @@ impl Config {
                 "an SQLite file belongs to one process, and other nodes could take messages from the broker"
             }
             (true, false, true) => {
-                "an SQLite file belongs to one process, and a gate of its own is faster and as safe there"
+                "an SQLite file belongs to one process, where an in-memory gate is faster and equally safe"
             }
         };
         let message = format!(

@@ -18,7 +18,7 @@ impl Network {
         let network = text.parse().or_else(|_| text.parse().map(|address: IpAddr| address.into()));
         network
             .map(Self)
-            .map_err(|_| format!("`{text}` is no network; write it as \"10.0.0.0/8\" or \"2001:db8::/32\""))
+            .map_err(|_| format!("`{text}` is not a network; write it as \"10.0.0.0/8\" or \"2001:db8::/32\""))
     }
 
     /// Whether the address is in it. An IPv4 address written as IPv6 is an IPv4 address.

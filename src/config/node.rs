@@ -59,7 +59,7 @@ impl Node {
     pub(super) fn validate(&self, check: &mut Check<'_>) {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         let name = self.name.len() <= 60 && self.name.bytes().all(plain);
-        check.require(name, &["node.name"], "must be at most 60 of A-Z a-z 0-9 - _ .");
-        check.require(!self.roles.is_empty(), &["node.roles"], "must name at least one role");
+        check.require(name, &["node.name"], "must be at most 60 characters of A-Z a-z 0-9 - _ .");
+        check.require(!self.roles.is_empty(), &["node.roles"], "must contain at least one role");
     }
 }

@@ -94,7 +94,7 @@ impl Payments {
         check.require(
             self.batch > self.concurrency,
             &["payments.batch", "payments.concurrency"],
-            "batch must be larger than concurrency, or those in work hide the others that are due",
+            "batch must be larger than concurrency, or payments in progress hide others that are due",
         );
         if !self.has_alipay() {
             return;
@@ -119,7 +119,7 @@ impl Payments {
             ),
         ] {
             let one = value.expose().is_empty() != file.is_empty();
-            check.require(one, &keys, "exactly one of the two must be given with payments.alipay_url");
+            check.require(one, &keys, "exactly one of the two must be set with payments.alipay_url");
         }
     }
 }

@@ -55,17 +55,17 @@ impl Server {
         check.require(
             shorter,
             &["server.linger", "server.shutdown_timeout"],
-            "must be shorter than the whole shutdown",
+            "linger must be shorter than shutdown_timeout",
         );
         check.require(
             self.picture_origins.iter().all(|origin| is_origin(origin)),
             &["server.picture_origins"],
-            "picture_origins are a scheme and a host, \"https://img.example\", without a path",
+            "picture_origins must have a scheme and a host, such as \"https://img.example\", without a path",
         );
         check.require(
             self.listen.port() == 0 || self.admin_listen != Some(self.listen),
             &["server.listen", "server.admin_listen"],
-            "must be two addresses",
+            "listen and admin_listen must be different addresses",
         );
     }
 }

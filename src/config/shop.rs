@@ -22,7 +22,11 @@ pub struct Shop {
 impl Shop {
     pub(super) fn validate(&self, check: &mut Check<'_>) {
         let name = is_line(&self.name, NAME_MAX);
-        check.require(name, &["shop.name"], "must be 1 to 64 characters on one line, of which something is visible");
+        check.require(
+            name,
+            &["shop.name"],
+            "must be 1 to 64 characters on one line, with at least one visible character",
+        );
         check.require(
             self.support_url.is_empty() || is_link(&self.support_url),
             &["shop.support_url"],

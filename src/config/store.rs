@@ -83,17 +83,17 @@ impl Store {
         check.require(
             !demands_tls(self.url.expose()),
             &["store.url"],
-            "asks for TLS, which this program does not speak to PostgreSQL: use a private network or a local proxy, and leave sslmode out",
+            "requests TLS, which is not supported for PostgreSQL: use a private network or a local proxy, and leave sslmode out",
         );
         check.require(
             *self.lock_timeout <= *self.statement_timeout,
             &["store.lock_timeout", "store.statement_timeout"],
-            "lock_timeout must not be longer than statement_timeout, or it never ends a wait",
+            "lock_timeout must not be longer than statement_timeout, or it has no effect",
         );
         check.require(
             *self.statement_timeout < *self.work_timeout,
             &["store.statement_timeout", "store.work_timeout"],
-            "work_timeout must be longer than statement_timeout, or a slow statement costs its connection",
+            "work_timeout must be longer than statement_timeout, or a slow statement closes its connection",
         );
     }
 }

@@ -108,7 +108,7 @@ fn parse(text: &str, units: &[(&str, u64)], example: &str) -> Result<u64, String
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     if number.is_empty() {
-        return Err(format!("`{text}` does not begin with a number; {}", hint()));
+        return Err(format!("`{text}` does not start with a number; {}", hint()));
     }
     if unit.is_empty() {
         return Err(format!("`{text}` has no unit; {}", hint()));

@@ -25,7 +25,7 @@ pub enum Fault {
     #[error("cannot connect: {0}")]
     Connect(String),
     /// The answer did not arrive in time. Whether the server acted is unknown.
-    #[error("no answer in time")]
+    #[error("no response in time")]
     TimedOut,
     /// The connection broke. Whether the server acted is unknown.
     #[error("connection lost: {0}")]

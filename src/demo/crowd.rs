@@ -218,7 +218,7 @@ impl Stream {
     pub async fn finish(self) -> u32 {
         self.stop.store(true, Relaxed);
         if let Err(error) = self.task.await {
-            tracing::error!(%error, "the stream of shoppers broke");
+            tracing::error!(%error, "the connection of a shopper broke");
         }
         self.sent.load(Relaxed)
     }

@@ -68,7 +68,7 @@ impl Money {
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { by_alipay, with_points, given_back, .. } = self;
-        write!(f, "{by_alipay} by Alipay, {with_points} with points; {given_back} given back")
+        write!(f, "{by_alipay} with Alipay, {with_points} with points; {given_back} refunded")
     }
 }
 
@@ -155,7 +155,7 @@ async fn play(till: Till, order: OrderId, shopper: u32, deed: Deed, back: bool) 
     let answer: Value = client.call(wire::PAY, &json!({ "input": input })).await?.unwrap_or_default();
     if deed == Deed::Alipay {
         let page = answer["redirectUrl"].as_str().ok_or_else(|| Fault::Malformed(answer.to_string()))?;
-        let said = pay_at_cashier(page).await.ok_or_else(|| Fault::Malformed("the cashier did not answer".into()))?;
+        let said = pay_at_cashier(page).await.ok_or_else(|| Fault::Malformed("the cashier did not respond".into()))?;
         tracing::debug!(said, "back from the cashier");
     }
     if !becomes(&mut client, order, "PAID").await? {

@@ -85,7 +85,7 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     let opens = Instant::now() + opens_at.since(operator.server_time().await?);
     let entrance = entrance(&options, &password, gateway.as_ref()).await;
     print(&format!(
-        "{entrance}The first sale opens in {} s. Sign in and buy beside the crowd!\n\n",
+        "{entrance}The first sale opens in {} s. Sign in and buy along with the crowd!\n\n",
         opens_in.as_secs()
     ))?;
 
@@ -120,7 +120,7 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     verdict.money = Some(money);
     print(&format!("\n{verdict}\n"))?;
     if !options.once {
-        print(&(entrance + "The shop stays open. Ctrl-C closes it.\n"))?;
+        print(&(entrance + "The shop stays open. Press Ctrl-C to close it.\n"))?;
         interrupted().await?;
     }
     for node in nodes {
@@ -231,9 +231,9 @@ async fn entrance(options: &Options, password: &str, gateway: Option<&Gateway>) 
     let pages: String = options.addresses.iter().map(page).collect();
     let paying = match gateway {
         Some(gateway) => {
-            format!("paying    at the cashier of {}, a sandbox that moves no money, or with points\n", gateway.url())
+            format!("payment   with the Alipay sandbox at {}, which moves no money, or with points\n", gateway.url())
         }
-        None => "paying    with points alone: there is no alipay-sandbox beside this program\n".to_owned(),
+        None => "payment   with points only, because alipay-sandbox is not installed beside this program\n".to_owned(),
     };
     format!(
         "\n{shops}{pages}shopper   username {VISITOR}, password {PASSWORD}: has {WELCOME} points\n\

@@ -39,7 +39,7 @@ pub enum LaunchError {
     #[error("cannot start the server: {0}")]
     Start(#[from] std::io::Error),
     /// It ended by itself: its exit status, and the last lines of its log if that is kept.
-    #[error("the server ended by itself: {0}")]
+    #[error("the server exited unexpectedly: {0}")]
     Ended(String),
     /// It did not become ready in time.
     #[error("the server was not ready within {0:?}")]

@@ -465,7 +465,7 @@ async fn press(stage: &Stage, shopper: u32, client: &mut Client, call: u32, key:
         }
         Ok(Some(wire::Purchased { user_errors, .. })) => match user_errors.into_iter().next() {
             Some(error) => (Step::Fail { code: error.code.clone() }, Pressed::Refused(error.code)),
-            None => (Step::Unknown { why: "neither ticket nor refusal".into() }, Pressed::Unknown),
+            None => (Step::Unknown { why: "the response has neither a ticket nor an error".into() }, Pressed::Unknown),
         },
         Ok(None) => (Step::Unknown { why: "no payload".into() }, Pressed::Unknown),
         Err(Fault::Refused(error)) if is_refusal(&error.extensions.code) => {

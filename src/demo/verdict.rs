@@ -61,20 +61,23 @@ impl fmt::Display for Verdict {
             format!("duplicates   {}", count(&[Invariant::BuyerLimit, Invariant::Idempotency])),
             format!("unanswered   {}", counts.unanswered),
             format!("other faults {}", self.other_faults()),
-            format!("shoppers     {} ({} presses, {} repeated)", counts.shoppers, counts.purchases, counts.repeated),
-            format!("answers      p50 {:?}, p99 {:?}", self.answers.p50, self.answers.p99),
+            format!(
+                "shoppers     {} ({} purchase requests, {} repeated)",
+                counts.shoppers, counts.purchases, counts.repeated
+            ),
+            format!("responses    p50 {:?}, p99 {:?}", self.answers.p50, self.answers.p99),
             format!("outcomes     p50 {:?}, p99 {:?} after the ticket", self.pushes.p50, self.pushes.p99),
         ];
         if let Some(money) = &self.money {
             lines.push(format!("paid         {money}"));
             let wrong = money.books.breaches().count() + usize::from(money.bill_agrees == Some(false)) + money.failed;
-            let checked = if money.bill_agrees.is_some() { "the books, and the gateway's bill" } else { "the books" };
-            lines.push(format!("money lost   {wrong} faults ({checked})"));
+            let checked = if money.bill_agrees.is_some() { "the records and the gateway's bill" } else { "the books" };
+            lines.push(format!("money        {wrong} faults ({checked})"));
         }
         if let Some(bytes) = self.server_memory {
-            lines.push(format!("memory       {} MB at most (server)", bytes / 1_000_000));
+            lines.push(format!("memory       {} MB peak (server)", bytes / 1_000_000));
         }
-        lines.push(if self.holds() { "every promise was kept".into() } else { "PROMISES WERE BROKEN".to_owned() });
+        lines.push(if self.holds() { "all guarantees held".into() } else { "GUARANTEES WERE VIOLATED".to_owned() });
         let width = lines.iter().map(String::len).max().unwrap_or(0);
         writeln!(f, "+{}+", "-".repeat(width + 2))?;
         for line in lines {

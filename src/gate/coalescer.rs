@@ -77,7 +77,7 @@ impl Coalescer {
     }
 
     async fn gather(&self, sale: SaleId, known: SaleVersion, attempt: Attempt) -> Result<Decision, AdmitError> {
-        let lost = || GateError("the call ended without an answer".to_owned());
+        let lost = || GateError("the call ended without a response".to_owned());
         let (answer, decision) = oneshot::channel();
         if self.0.enqueue(sale, Waiting { known, attempt, answer })? {
             let mut lead = Box::pin(lead(Lead { shared: Arc::clone(&self.0), sale, over: false }));

@@ -141,7 +141,7 @@ impl RedisGate {
                 return Err(GateError(error.to_string()));
             }
         }
-        Err(GateError("too many sales were opened by another version".to_owned()))
+        Err(GateError("too many sales were opened by another version of the gate library".to_owned()))
     }
 
     /// Another version of the library opened the mark: it says whether it saw all since, and ours takes its word, in one
@@ -155,7 +155,7 @@ impl RedisGate {
         match pool.call_all(&both, deadline).await {
             Ok(()) => Ok(()),
             Err(CallError::Told(error)) => {
-                tracing::warn!(%error, mark, opener, "the other version of the gate library does not vouch");
+                tracing::warn!(%error, mark, opener, "the other version of the gate library does not confirm that it opened the sale");
                 Ok(())
             }
             Err(CallError::Untold(reason)) => Err(GateError(reason)),
@@ -178,7 +178,7 @@ impl RedisGate {
             loop {
                 let seen = wanted.load(Ordering::Acquire);
                 if let Some(Err(error)) = guarded("gate-sweep", gate.sweep()).await {
-                    tracing::warn!(%error, "remains of forgotten sales not swept away");
+                    tracing::warn!(%error, "could not delete the keys of old sales");
                 }
                 // A sale that was forgotten after the last call had answered needs another round.
                 if wanted.compare_exchange(seen, 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
@@ -342,7 +342,7 @@ impl Gate for RedisGate {
 
     async fn sales(&self) -> Result<Vec<SaleId>, GateError> {
         let held: Vec<String> = self.call(&self.function("sales")).await?;
-        held.iter().map(|text| text.parse().map_err(|_| wire::unreadable("a sale's id"))).collect()
+        held.iter().map(|text| text.parse().map_err(|_| wire::unreadable("a sale's ID"))).collect()
     }
 
     async fn forget(&self, sale: SaleId) -> Result<(), GateError> {

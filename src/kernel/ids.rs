@@ -14,7 +14,7 @@ use super::{Clock, Rng};
 
 /// The text is not the canonical form of an id of the wanted type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a valid id")]
+#[error("not a valid ID")]
 pub struct InvalidId;
 
 /// Generation of a sale's gate; grows by one each time the gate is rebuilt.

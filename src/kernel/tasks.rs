@@ -54,7 +54,7 @@ async fn sabotaged<T>(task: &'static str, work: impl Future<Output = T>) -> T {
 
 fn count(task: &'static str) {
     *PANICS.lock().entry(task).or_default() += 1;
-    tracing::error!(task, "a background task panicked and goes on");
+    tracing::error!(task, "a background task panicked and continues");
 }
 
 #[cfg(test)]

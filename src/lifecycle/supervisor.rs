@@ -147,7 +147,7 @@ impl Supervisor {
             task.abort();
             cut.push(worker.lock().name.clone());
         }
-        tracing::warn!(workers = ?cut, "workers did not stop in time and were cut");
+        tracing::warn!(workers = ?cut, "workers did not stop in time and were aborted");
         cut
     }
 
@@ -162,7 +162,7 @@ impl Supervisor {
             let run = AssertUnwindSafe(async { factory(stopping.clone()).await }).catch_unwind().await;
             let error = match run {
                 Ok(Ok(())) if stopping.is_cancelled() => break,
-                Ok(Ok(())) => "ended without being told to".to_owned(),
+                Ok(Ok(())) => "it ended unexpectedly".to_owned(),
                 Ok(Err(error)) => format!("{error:#}"),
                 Err(panic) => format!("panicked: {}", panic_message(&*panic)),
             };
@@ -243,7 +243,7 @@ mod tests {
                 Ok(())
             }
         });
-        let errors = ["panicked: in the factory", "no database", "panicked: run 2", "ended without being told to"];
+        let errors = ["panicked: in the factory", "no database", "panicked: run 2", "it ended unexpectedly"];
         for (failures, error) in errors.iter().enumerate() {
             until(|| supervisor.workers()[0].last_error.as_deref() == Some(error)).await;
             let state = &supervisor.workers()[0];

@@ -107,12 +107,12 @@ impl Leases {
             let asked = Instant::now();
             match timeout_at(sure_until, self.renew(job, token)).await {
                 Ok(Ok(true)) => sure_until = asked + self.0.lifetime * 2 / 3,
-                Ok(Ok(false)) => return "another node has it".into(),
+                Ok(Ok(false)) => return "another node holds it".into(),
                 Ok(Err(error)) if Instant::now() < sure_until => {
-                    tracing::warn!(job, %error, "lease not renewed, will try again");
+                    tracing::warn!(job, %error, "could not renew a lease; will retry");
                 }
                 Ok(Err(error)) => return error.to_string(),
-                Err(_) => return "not renewed in time".into(),
+                Err(_) => return "the lease was not renewed in time".into(),
             }
         }
     }

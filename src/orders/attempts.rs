@@ -34,7 +34,7 @@ impl Orders {
         let (due, unreadable) = store::read!(&self.0.db, |conn| sql::payments::due(conn, now, max).await)?;
         if !unreadable.is_empty() {
             self.0.metrics.payments.add("error", unreadable.len() as u64);
-            tracing::error!(?unreadable, "payments can't be read; they are put off");
+            tracing::error!(?unreadable, "could not read payments; they are deferred");
             let until = now.plus(*self.0.payments.check_max);
             store::write!(&self.0.db, |conn| sql::payments::put_off(conn, &unreadable, until).await)?;
         }
@@ -44,7 +44,7 @@ impl Orders {
     async fn check_or_put_back(&self, payment: &Payment) -> Result<(), OrdersError> {
         let Err(error) = self.check(payment).await else { return Ok(()) };
         self.0.metrics.payments.count("error");
-        tracing::error!(number = payment.number(), %error, "payment not looked at; it is tried again");
+        tracing::error!(number = payment.number(), %error, "could not process a payment; will retry");
         self.ask_later(payment, self.0.clock.now()).await
     }
 
@@ -81,7 +81,11 @@ impl Orders {
         let given_up = self.0.clock.now() >= payment.expires_at.plus(*self.0.payments.close_within);
         if given_up {
             let (number, flag) = (payment.number(), payment.flag.map(Flag::as_str));
-            tracing::error!(number, flag, "no clear answer from the gateway: the order ends, later money goes back");
+            tracing::error!(
+                number,
+                flag,
+                "the gateway gave no definite response; the order expires and late payments are refunded"
+            );
         }
         given_up
     }
@@ -146,9 +150,9 @@ impl Orders {
         self.0.metrics.payments.count("unknown");
         let number = payment.number();
         if matches!(outcome, Outcome::Misconfigured { .. }) {
-            tracing::error!(number, ?outcome, "the gateway does not accept this shop");
+            tracing::error!(number, ?outcome, "the gateway rejects this shop's credentials");
         } else {
-            tracing::warn!(number, ?outcome, "the gateway gave no clear answer");
+            tracing::warn!(number, ?outcome, "the gateway gave no definite response");
         }
         Asked::Unknown
     }

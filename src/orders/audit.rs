@@ -15,18 +15,21 @@ const PAGE: usize = 500;
 
 /// The invariants by number.
 pub const INVARIANTS: [(u8, &str); 12] = [
-    (1, "the entries of each points transfer sum up to zero"),
-    (2, "an account is the sum of its entries, and reserves the sum of its pending debits"),
+    (1, "the entries of each points transfer sum to zero"),
+    (
+        2,
+        "each account balance equals the sum of its entries, and its reserved points equal the sum of its pending debits",
+    ),
     (3, "no account is overdrawn"),
-    (4, "at most one payment of an order is kept"),
-    (5, "what goes back is written down once, and is never more than what came in"),
-    (6, "numbers are unique: one trade, one payment; one notification, one row"),
-    (7, "an order is paid by one payment of its price, and only such an order"),
-    (8, "money for an order that is closed, or paid otherwise, goes back"),
-    (9, "a reservation is resolved once, as its transaction and its payment were decided"),
-    (10, "units of closed orders are given back exactly once"),
-    (11, "logs and entries tell everything and are never changed"),
-    (12, "the gateway's bills and the books agree, for the days that were compared"),
+    (4, "each order has at most one successful payment"),
+    (5, "each refund is recorded once, and refunds never exceed the amount received"),
+    (6, "numbers are unique: each transaction has one payment, and each notification has one row"),
+    (7, "an order is paid if and only if one payment of its price succeeded"),
+    (8, "late and duplicate payments are refunded"),
+    (9, "each reservation is resolved once, in accordance with its transaction and its payment"),
+    (10, "units of closed orders are returned exactly once"),
+    (11, "logs and entries are complete and never changed"),
+    (12, "the gateway's bills agree with the records, for the days that were compared"),
 ];
 
 /// One invariant, looked at.
@@ -112,7 +115,7 @@ async fn given_back(shop: &Database, points: &Database, settled: bool) -> Result
         let again = store::read!(shop, |conn| sql::books::paid_with_points(conn, before, PAGE).await)?;
         findings.extend(differ.into_iter().filter(|(row, _)| again.contains(row)).map(
             |((id, refunded, _), returned)| {
-                let detail = format!("paid back; what credits have taken of its debit: {refunded}; {returned}");
+                let detail = format!("refunded; what credits have taken of its debit: {refunded}; {returned}");
                 Finding { invariant: 5, subject: id.to_string(), detail }
             },
         ));

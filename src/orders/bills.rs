@@ -55,7 +55,7 @@ pub enum BillTrouble {
     #[error("no payment gateway is configured")]
     NoGateway,
     /// There is no bill (yet), or it can't be had or read.
-    #[error("no bill of {day}: {why}")]
+    #[error("no bill for {day}: {why}")]
     NoBill {
         /// Of this day.
         day: String,
@@ -93,11 +93,13 @@ impl Orders {
             sql::bills::record(conn, &name, &compared, &found, now).await?;
             sql::bills::report(conn, &name).await
         })?;
-        let report = report.ok_or_else(|| store::StoreError::Internal("a comparison is gone".into()))?;
+        let report = report.ok_or_else(|| store::StoreError::Internal("a bill comparison is missing".into()))?;
         self.count_differences().await?;
         match report.open().count() {
-            0 => tracing::info!(%day, "the bill and the books agree, as far as nobody has closed it"),
-            open => tracing::error!(%day, differences = open, "the bill and the books differ: somebody must look"),
+            0 => tracing::info!(%day, "the bill agrees with the records, except for closed discrepancies"),
+            open => {
+                tracing::error!(%day, differences = open, "the bill differs from the records; an operator must review it")
+            }
         }
         Ok(report)
     }
@@ -122,7 +124,7 @@ impl Orders {
         let mut failed = None;
         for day in &due {
             if let Err(error) = self.reconcile_bill(*day).await {
-                tracing::warn!(%day, %error, "the bill was not compared");
+                tracing::warn!(%day, %error, "could not compare the bill");
                 failed = Some(error);
             }
         }
@@ -162,7 +164,7 @@ impl Orders {
                 continue;
             }
             if let Some(payment) = self.payment(payment).await? {
-                tracing::warn!(number = row.number, "the bill has a payment that was not heard of");
+                tracing::warn!(number = row.number, "the bill has a payment that is not recorded");
                 self.ask(&payment).await?;
             }
         }

@@ -61,7 +61,7 @@ impl Orders {
         if found.as_ref().is_some_and(|order| order.state == OrderState::Cancelled)
             && let Err(error) = self.drop_point_payments(order).await
         {
-            tracing::warn!(%order, %error, "points of a cancelled order are set aside until recovery frees them");
+            tracing::warn!(%order, %error, "points of a cancelled order stay reserved until recovery releases them");
         }
         Ok(match found {
             Some(order) if order.state == OrderState::Cancelled => Cancelled::Done(order),
@@ -76,7 +76,7 @@ impl Orders {
         let closing = Closing::Expiry { due_by: self.due_by() };
         match self.close(orders.clone(), closing).await {
             Err(OrdersError::Store(error)) if !error.is_transient() => {
-                tracing::error!(%error, orders = orders.len(), "orders not expired together; each is tried by itself");
+                tracing::error!(%error, orders = orders.len(), "could not expire a batch of orders; retrying them one by one");
             }
             closed => return Ok(closed?.len()),
         }
@@ -84,7 +84,7 @@ impl Orders {
         for order in orders {
             match self.close(vec![order], closing).await {
                 Err(OrdersError::Store(error)) if !error.is_transient() => {
-                    tracing::error!(order = %order.order(), %error, "order can't be expired: somebody must look");
+                    tracing::error!(order = %order.order(), %error, "an order can't be expired; an operator must review it");
                 }
                 closed => expired += closed?.len(),
             }
@@ -161,7 +161,7 @@ impl Orders {
                 sql::orders::lock(conn, &tickets).await?;
                 let pay_before = sql::orders::find(conn, *ticket).await?.map_or(now, |order| order.pay_before);
                 let check_at = Some(now.plus(wait.0).max(pay_before.plus(wait.1)));
-                let detail = "the gateway takes no money for it";
+                let detail = "the gateway does not accept money for it";
                 sql::settle::close_attempts(conn, &ended.attempts, ended.actor, detail, check_at, now).await?;
             }
             let closed = sql::orders::close(conn, &tickets, closing, now).await?;

@@ -109,7 +109,7 @@ impl GateNews {
                 }
                 Ok(false) => Duration::MAX,
                 Err(error) => {
-                    tracing::warn!(%error, waiting = self.waiting(), "the gate has not learned of decisions yet");
+                    tracing::warn!(%error, waiting = self.waiting(), "decisions are not delivered to the gate yet");
                     backoff.next_wait()
                 }
             };
@@ -127,7 +127,7 @@ impl GateNews {
         while matches!(self.tell_next().await, Ok(true)) {}
         let waiting = self.waiting();
         if waiting > 0 {
-            tracing::warn!(waiting, "the gate has not learned of decisions; reconciliation will find them");
+            tracing::warn!(waiting, "could not deliver decisions to the gate; reconciliation will deliver them");
         }
     }
 
@@ -201,7 +201,7 @@ impl GateNews {
         self.metrics.gate_untold.set((waited + news.len() - lost) as i64);
         if lost > 0 {
             self.metrics.gate_untold_lost.inc_by(lost as u64);
-            tracing::warn!(lost, "too many decisions wait for the gate; reconciliation will find these");
+            tracing::warn!(lost, "the queue of decisions for the gate is full; reconciliation will deliver these");
         }
         (waited == 0).then_some(wanted)
     }
@@ -229,7 +229,7 @@ fn news_of(payload: &[u8]) -> Vec<News> {
     let results: Results = match envelope::decode(RESULTS, RESULTS_VERSION, payload) {
         Ok(results) => results,
         Err(error) => {
-            tracing::error!(%error, "result message not understood: the gate learns nothing of it");
+            tracing::error!(%error, "could not decode a result message; it is not delivered to the gate");
             return Vec::new();
         }
     };

@@ -85,7 +85,7 @@ impl Orders {
     async fn take_up(&self, payment: Payment) -> Answer<Begun> {
         let xid = debit_of(payment.id).xid;
         let found = self.0.tcc.find(xid).await?;
-        let transaction = found.ok_or_else(|| StoreError::Internal("a payment without a transaction".into()))?;
+        let transaction = found.ok_or_else(|| StoreError::Internal("a payment has no transaction".into()))?;
         match transaction.state {
             GlobalState::Trying => self.finish_with_points(payment, transaction).await,
             // Decided since the payment was read.
@@ -136,7 +136,7 @@ impl Orders {
         };
         match (order, payment) {
             (Some(order), Some(payment)) => Ok(Ok(Begun { order, payment, redirect_url: None })),
-            _ => Err(StoreError::Internal("a payment is gone".into()).into()),
+            _ => Err(StoreError::Internal("a payment is missing".into()).into()),
         }
     }
 
@@ -202,7 +202,7 @@ impl Orders {
             Attempt::Ready => {}
             Attempt::Rejected(reason) => {
                 // An earlier try that died holds them until its deadline.
-                tracing::warn!(refund = %refund.id, reason, "points can't be given back yet");
+                tracing::warn!(refund = %refund.id, reason, "could not refund points yet");
                 return Ok(());
             }
             Attempt::TooLate => return Ok(()),
@@ -268,7 +268,7 @@ impl Orders {
         }
         // It is written down: what does not work now, the worker does.
         if let Err(error) = self.return_points(&refund).await {
-            tracing::warn!(refund = %refund.id, %error, "points not given back yet");
+            tracing::warn!(refund = %refund.id, %error, "points are not refunded yet");
         }
         let id = refund.id;
         let now = store::read!(&self.0.db, |conn| sql::refunds::find(conn, id).await)?.unwrap_or(refund);
@@ -287,7 +287,7 @@ impl Initiator for Orders {
         let args: serde_json::Value =
             serde_json::from_str(&transaction.args).map_err(|error| StoreError::Internal(error.to_string()))?;
         let id: Option<PaymentId> = args["payment"].as_str().and_then(|id| id.parse().ok());
-        let id = id.ok_or_else(|| StoreError::Internal("a transaction without a payment".into()))?;
+        let id = id.ok_or_else(|| StoreError::Internal("a transaction has no payment".into()))?;
         let rejected = transaction.reason.as_deref() == Some(INSUFFICIENT);
         let (now, reason) = (self.0.clock.now(), transaction.reason.clone());
         store::write!(&self.0.db, |conn| {

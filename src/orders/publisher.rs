@@ -90,7 +90,7 @@ impl Publisher {
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(BrokerError::Closed),
             Err(mpsc::error::TrySendError::Full(waiting)) => {
                 let queued = timeout(self.0.bounds.publish_timeout, queue.send(waiting)).await;
-                let full = |_| BrokerError::Unavailable("too many tickets of the partition wait".into());
+                let full = |_| BrokerError::Unavailable("the publish queue of the partition is full".into());
                 queued.map_err(full)?.map_err(|_| BrokerError::Closed)?;
             }
         }
@@ -170,7 +170,7 @@ impl Driver {
                 () = sleep_until(moved + self.bounds.refuse_after), if !in_flight.is_empty() && !stuck => {
                     stuck = true;
                     self.breaker.fails_since(moved);
-                    tracing::warn!(partition = self.partition, "a partition stores nothing: its sales are refused");
+                    tracing::warn!(partition = self.partition, "a partition stores no messages; purchases of its sales are rejected");
                 }
             }
         }
@@ -190,14 +190,14 @@ impl Driver {
 
     fn works(&self) {
         if self.breaker.is_open() {
-            tracing::info!(partition = self.partition, "a partition stores again");
+            tracing::info!(partition = self.partition, "a partition stores messages again");
         }
         self.breaker.works();
     }
 }
 
 fn refused() -> BrokerError {
-    BrokerError::Unavailable("the sale's partition stores nothing at present".into())
+    BrokerError::Unavailable("the sale's partition is not storing messages at present".into())
 }
 
 fn partition_of(broker: &dyn Broker, sale: SaleId) -> usize {
@@ -238,14 +238,14 @@ async fn store(broker: &dyn Broker, batch: Batch) -> bool {
             let publish = AssertUnwindSafe(async move { broker.publish(Topic::OrderRequests, messages).await });
             publish.catch_unwind().await.unwrap_or_else(|panic| {
                 let reason = panic_message(&*panic);
-                tracing::error!(reason, "publishing tickets panicked");
+                tracing::error!(reason, "the publisher of tickets panicked");
                 Err(BrokerError::Unavailable("publishing failed unexpectedly".into()))
             })
         }
         Err(error) => Err(BrokerError::Refused(error.to_string())),
     };
     if let Err(error) = &receipt {
-        tracing::warn!(%error, tickets = batch.receipts.len(), "tickets not published");
+        tracing::warn!(%error, tickets = batch.receipts.len(), "could not publish tickets");
     }
     // A message that can never be published says nothing about its partition.
     let works = !matches!(receipt, Err(BrokerError::Unavailable(_) | BrokerError::Lagged(_) | BrokerError::Closed));

@@ -122,12 +122,12 @@ impl Orders {
                 Rebuilt { opened: 1, failed: 0 }
             }
             Ok(None) => {
-                tracing::info!(%sale, "another node rebuilds the gate of this sale");
+                tracing::info!(%sale, "another node is rebuilding the gate of this sale");
                 rebuilds.count("left");
                 Rebuilt::default()
             }
             Err(error) => {
-                tracing::warn!(%sale, %error, "gate not rebuilt: the sale stays closed until the next attempt");
+                tracing::warn!(%sale, %error, "could not rebuild the gate; the sale stays closed until the next attempt");
                 rebuilds.count("failed");
                 Rebuilt { opened: 0, failed: 1 }
             }
@@ -155,7 +155,7 @@ impl Orders {
     /// Counts and opens a sale that is closed and drained. How many tickets it has; `None` when another node has taken over.
     async fn open_drained(&self, drained: u32, id: SaleId, from: Epoch) -> Result<Option<usize>, OrdersError> {
         if self.partition_of(id) != drained {
-            return Err(BrokerError::Unavailable("the number of partitions was raised meanwhile".into()).into());
+            return Err(BrokerError::Unavailable("the number of partitions was raised in the meantime".into()).into());
         }
         if !self.raise_epoch(id, from).await? {
             return Ok(None);

@@ -70,7 +70,7 @@ impl Reconciler {
             match self.republisher.round(orders, sale, pending_after).await {
                 Ok(republished) => result.republished += republished,
                 Err(error @ OrdersError::Broker(_)) => {
-                    tracing::warn!(%sale, %error, "pending tickets not published again yet");
+                    tracing::warn!(%sale, %error, "could not republish pending tickets yet");
                 }
                 Err(error) => return Err(error),
             }
@@ -79,7 +79,7 @@ impl Reconciler {
             let units = units.unwrap_or(0);
             *(if units > 0 { &mut result.surplus } else { &mut result.deficit }) += units.unsigned_abs();
             if self.must_rebuild(sale, drift) {
-                tracing::warn!(%sale, ?drift, "gate differs from the database");
+                tracing::warn!(%sale, ?drift, "the gate differs from the database");
                 rebuild.push(sale);
             }
         }

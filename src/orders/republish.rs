@@ -40,9 +40,11 @@ impl Republisher {
     /// While the broker can't be asked nothing is published.
     pub async fn round(&mut self, orders: &Orders, sale: SaleId, after: Duration) -> Result<usize, OrdersError> {
         match timeout(BROKER_WAIT, self.publish_lost(orders, sale, after)).await {
-            Ok(Err(OrdersError::Broker(error))) => tracing::warn!(%error, %sale, "pending tickets not published yet"),
+            Ok(Err(OrdersError::Broker(error))) => {
+                tracing::warn!(%error, %sale, "could not publish pending tickets yet")
+            }
             Ok(result) => return result,
-            Err(_) => tracing::warn!(%sale, "pending tickets not published yet: it takes too long"),
+            Err(_) => tracing::warn!(%sale, "timed out publishing pending tickets"),
         }
         Ok(0)
     }
@@ -101,7 +103,7 @@ impl Orders {
                 })
                 .collect();
             if !requests.is_empty() {
-                tracing::info!(%sale, tickets = requests.len(), "pending tickets published again");
+                tracing::info!(%sale, tickets = requests.len(), "republished pending tickets");
             }
             republished += requests.len();
             // Together they fill few messages.

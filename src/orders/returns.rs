@@ -50,7 +50,7 @@ impl Orders {
             let (due, unreadable) = store::read!(&self.0.db, |conn| sql::refunds::due(conn, method, now, max).await)?;
             if !unreadable.is_empty() {
                 self.0.metrics.refunds.add("error", unreadable.len() as u64);
-                tracing::error!(?unreadable, "refunds can't be read; they are put off");
+                tracing::error!(?unreadable, "could not read refunds; they are deferred");
                 let until = now.plus(*self.0.payments.refund_retry_max);
                 store::write!(&self.0.db, |conn| sql::refunds::put_off(conn, &unreadable, until).await)?;
             }
@@ -67,7 +67,7 @@ impl Orders {
         };
         let Err(error) = driven else { return Ok(()) };
         self.0.metrics.refunds.count("error");
-        tracing::error!(number = refund.number(), %error, "refund not brought further; it is tried again");
+        tracing::error!(number = refund.number(), %error, "could not process a refund; will retry");
         // As long again as it has been open: so the waits double, however it fails.
         let (now, config) = (self.0.clock.now(), &self.0.payments);
         let wait = now.since(refund.created_at).clamp(*config.refund_check_after, *config.refund_retry_max);
@@ -129,10 +129,10 @@ impl Orders {
         let config = &self.0.payments;
         let (number, max) = (refund.number(), *config.refund_retry_max);
         if let Outcome::Misconfigured { reason } = outcome {
-            tracing::error!(number, reason, "the gateway does not accept this shop");
+            tracing::error!(number, reason, "the gateway rejects this shop's credentials");
             return Tried::Later(max, reason.clone());
         }
-        tracing::warn!(number, ?outcome, "the gateway gave no clear answer about a refund");
+        tracing::warn!(number, ?outcome, "the gateway gave no definite response about a refund");
         let first = *config.refund_check_after;
         let ceiling = first.saturating_mul(1 << refund.attempts.min(16)).min(max.max(first));
         let wait = Backoff::new(self.0.rng.clone(), ceiling, ceiling).next_wait();
@@ -177,7 +177,7 @@ impl Orders {
             Tried::Back => self.end_refund(refund, RefundState::Succeeded, None, "worker").await,
             Tried::Refused(code) => {
                 let number = refund.number();
-                tracing::error!(number, code, "the gateway refused a refund: somebody must look");
+                tracing::error!(number, code, "the gateway rejected a refund; an operator must review it");
                 self.end_refund(refund, RefundState::Failed, Some(code), "worker").await
             }
             Tried::Later(wait, code) => {
@@ -207,7 +207,7 @@ impl Orders {
     async fn mismatch(&self, refund: &Refund, detail: String) -> Result<(), OrdersError> {
         self.0.metrics.refunds.count("mismatch");
         let number = refund.number();
-        tracing::error!(number, detail, "the gateway has another refund under this number");
+        tracing::error!(number, detail, "the gateway has a different refund with this number");
         let (refund, now) = (refund.clone(), self.0.clock.now());
         let next = now.plus(*self.0.payments.refund_retry_max);
         store::write!(&self.0.db, |conn| {

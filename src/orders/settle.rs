@@ -195,7 +195,7 @@ impl Orders {
         };
         if let Some(flag) = flag {
             let (number, said) = (&message.snapshot.number, message.detail());
-            tracing::error!(number, flag = flag.as_str(), said, "payment flagged: somebody must look");
+            tracing::error!(number, flag = flag.as_str(), said, "a payment was flagged; an operator must review it");
         }
         if order_changed {
             self.0.metrics.orders.count("paid");
@@ -228,7 +228,7 @@ impl Orders {
     /// Forged messages are counted, not kept: whoever sends them must not fill anything.
     pub(super) fn refuse(&self, error: BadMessage) {
         self.0.metrics.notifications.count(error.as_str());
-        tracing::debug!(%error, "message of a gateway refused");
+        tracing::debug!(%error, "rejected a message from the gateway");
     }
 }
 

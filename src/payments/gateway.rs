@@ -112,10 +112,10 @@ pub struct PageRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
     /// The gateway takes only CNY.
-    #[error("the gateway does not take this currency")]
+    #[error("the gateway does not support this currency")]
     Currency,
     /// Below 0.01 or above 100000000.00.
-    #[error("the gateway does not take this amount")]
+    #[error("the gateway does not support this amount")]
     Amount,
 }
 

@@ -71,7 +71,7 @@ impl Participant for Points {
         match found.state {
             ReservationState::Cancelled | ReservationState::Suspended => return Ok(Tried::AlreadyCancelled),
             _ if (found.user, found.points, found.direction) != (hold.user, hold.points, hold.direction) => {
-                return Err(Failure::Arguments(format!("branch {} of {} is another one", key.branch, key.xid)));
+                return Err(Failure::Arguments(format!("branch {} of {} has different contents", key.branch, key.xid)));
             }
             ReservationState::Tried | ReservationState::Confirmed => Ok(Tried::Tried),
             ReservationState::Rejected => Ok(Tried::Rejected(match found.direction {

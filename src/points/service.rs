@@ -91,7 +91,7 @@ impl Points {
             return Ok(account);
         }
         self.open(user).await?;
-        self.find(user).await?.ok_or_else(|| StoreError::Internal(format!("the points account of {user} is gone")))
+        self.find(user).await?.ok_or_else(|| StoreError::Internal(format!("the points account of {user} is missing")))
     }
 
     async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError> {
@@ -152,7 +152,7 @@ impl Points {
         }
         match self.granted(&reference).await? {
             Some(before) => self.repeat(&grant, user, before).await,
-            None => Err(StoreError::Internal("a grant is gone".into())),
+            None => Err(StoreError::Internal("a grant is missing".into())),
         }
     }
 

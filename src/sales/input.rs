@@ -91,7 +91,7 @@ impl SessionInput {
         let mut problems = Vec::new();
         let name = absent_if_blank(self.name);
         if name.as_deref().is_some_and(|name| !is_line(name)) {
-            let message = "The name must be one line of at most 200 characters, and something of it must be visible.";
+            let message = "The name must be one line of at most 200 characters, with at least one visible character.";
             problems.push(Problem::new(Reason::NameInvalid, &["input", "name"], message));
         }
         let ends_at = self.ends_at.unwrap_or_else(|| self.starts_at.plus(SESSION_DEFAULT));
@@ -122,10 +122,18 @@ impl SaleInput {
     ) -> Result<Sale, Vec<Problem>> {
         let mut problems = Vec::new();
         if !session_known {
-            problems.push(Problem::new(Reason::SessionNotFound, &["input", "sessionId"], "There is no such session."));
+            problems.push(Problem::new(
+                Reason::SessionNotFound,
+                &["input", "sessionId"],
+                "This session does not exist.",
+            ));
         }
         if !product_known {
-            problems.push(Problem::new(Reason::ProductNotFound, &["input", "productId"], "There is no such product."));
+            problems.push(Problem::new(
+                Reason::ProductNotFound,
+                &["input", "productId"],
+                "This product does not exist.",
+            ));
         }
         let price = price(&self.price).map_err(|problem| problems.push(problem));
         let mut bounded = |value: i64, max: i64, reason, field, what: &str| {
@@ -144,7 +152,7 @@ impl SaleInput {
         let limit_per_buyer =
             bounded(self.limit_per_buyer, LIMIT_PER_BUYER_MAX, Reason::LimitPerBuyerInvalid, field, what);
         let field = &["input", "payWithinSeconds"];
-        let what = "The seconds to pay";
+        let what = "The payment period in seconds";
         let pay_within = bounded(self.pay_within_seconds, PAY_WITHIN_MAX, Reason::PayWithinInvalid, field, what);
         if let Some(points) = points_price.filter(|_| problems.is_empty())
             && u64::from(points) * u64::from(limit_per_buyer) > INT_MAX
@@ -201,7 +209,7 @@ impl StockAdd {
         let key = self.idempotency_key.as_bytes();
         if !(8..=64).contains(&key.len()) || !key.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
         {
-            let message = "The idempotency key must be 8 to 64 of A-Z, a-z, 0-9, _ and -.";
+            let message = "The idempotency key must be 8 to 64 characters of A-Z a-z 0-9 _ -.";
             problems.push(Problem::new(Reason::IdempotencyKeyInvalid, &["input", "idempotencyKey"], message));
         }
         if problems.is_empty() { Ok(self.units as u32) } else { Err(problems) }
@@ -216,7 +224,7 @@ fn order_too_dear() -> Problem {
 
 /// The units, or the sum with those there already, are outside their limits.
 pub fn units_invalid() -> Problem {
-    let message = format!("The units must be at least 1, and with the present stock at most {STOCK_MAX}.");
+    let message = format!("The number of units must be at least 1, and the resulting total at most {STOCK_MAX}.");
     Problem::new(Reason::UnitsInvalid, &["input", "units"], message)
 }
 

@@ -283,13 +283,13 @@ impl Sales {
             _ => self.parts().gate.update(terms).await,
         };
         if let Err(error) = told {
-            tracing::warn!(%error, sale = %offer.sale.id, act = act.name(), "gate not told of an operator act yet");
+            tracing::warn!(%error, sale = %offer.sale.id, act = act.name(), "an operator's change is not delivered to the gate yet");
         }
     }
 
     async fn announce(&self, subject: &impl ToString, revision: u64) {
         if let Err(error) = self.refresh().await {
-            tracing::warn!(%error, "sale snapshot not refreshed");
+            tracing::warn!(%error, "could not refresh the sale snapshot");
         }
         let subject = subject.to_string();
         let key = Bytes::from(subject.clone());
@@ -306,7 +306,7 @@ impl Sales {
             Err(error) => Err(error.to_string()),
         };
         if let Err(error) = published {
-            tracing::warn!(%error, subject = %change.subject, "catalog change not announced");
+            tracing::warn!(%error, subject = %change.subject, "could not broadcast a catalog change");
         }
     }
 }
@@ -329,8 +329,8 @@ fn gate_event(sale: &Sale) -> Result<NewEvent, StoreError> {
 
 fn not_found(reason: Reason) -> Problem {
     match reason {
-        Reason::ProductNotFound => Problem::new(reason, &["input", "productId"], "There is no such product."),
-        _ => Problem::new(reason, &["input", "saleId"], "There is no such sale."),
+        Reason::ProductNotFound => Problem::new(reason, &["input", "productId"], "This product does not exist."),
+        _ => Problem::new(reason, &["input", "saleId"], "This sale does not exist."),
     }
 }
 
@@ -339,12 +339,12 @@ fn illegal(reason: Reason) -> Problem {
 }
 
 fn stale(version: u32) -> Problem {
-    let message = format!("The sale is at version {version} by now. Please look at it again.");
+    let message = format!("The sale has been changed and is now at version {version}. Please reload it.");
     Problem::new(Reason::VersionConflict, &["input", "version"], message)
 }
 
 fn key_reused() -> Problem {
-    let message = "This idempotency key was used with another number of units.";
+    let message = "This idempotency key was already used with another number of units.";
     Problem::new(Reason::IdempotencyKeyReused, &["input", "idempotencyKey"], message)
 }
 

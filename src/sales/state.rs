@@ -60,13 +60,13 @@ pub const fn after(act: Act, state: SaleState, session_over: bool) -> Result<Sal
 /// What to tell the operator.
 pub const fn message(reason: Reason) -> &'static str {
     match reason {
-        Reason::SaleNotPublished => "The sale is a draft; publish it first.",
-        Reason::SaleAlreadyPublished => "The sale is published; only drafts can be changed or published.",
-        Reason::SaleAlreadyPaused => "The sale is paused already.",
+        Reason::SaleNotPublished => "The sale is a draft. Publish it first.",
+        Reason::SaleAlreadyPublished => "The sale is already published. Only drafts can be changed or published.",
+        Reason::SaleAlreadyPaused => "The sale is already paused.",
         Reason::SaleNotPaused => "The sale is not paused.",
-        Reason::SaleEnded => "The sale was ended for good.",
-        Reason::SessionEnded => "The sale's session is over.",
-        _ => "This can't be done to the sale now.",
+        Reason::SaleEnded => "The sale has been ended.",
+        Reason::SessionEnded => "The session of the sale is over.",
+        _ => "This is not possible in the current state of the sale.",
     }
 }
 

@@ -64,7 +64,7 @@ impl Sales {
         if held.epoch != terms.epoch || held.version > terms.version {
             return Ok(GateCopy::Foreign);
         }
-        tracing::info!(sale = %terms.sale, ?held, ?terms, "terms in the gate replaced");
+        tracing::info!(sale = %terms.sale, ?held, ?terms, "replaced the terms of a sale in the gate");
         gate.update(terms).await?;
         Ok(GateCopy::Replaced)
     }
@@ -86,13 +86,13 @@ impl Sales {
         let mut failures = 0_u64;
         while let Err(error) = self.update_gate_from_store(sale).await {
             if failures == 0 {
-                tracing::warn!(%error, %sale, "terms not delivered to the gate yet");
+                tracing::warn!(%error, %sale, "the terms of a sale are not delivered to the gate yet");
             }
             failures += 1;
             tokio::time::sleep(backoff.next_wait()).await;
         }
         if failures > 0 {
-            tracing::info!(%sale, failures, "terms delivered to the gate");
+            tracing::info!(%sale, failures, "delivered the terms of a sale to the gate");
         }
     }
 
@@ -122,7 +122,7 @@ impl Sales {
             return Ok(());
         }
         let Some(offer) = edited(offers, &self.snapshot()) else { return Ok(()) };
-        tracing::info!(sale = %offer.sale.id, "a sale was edited without an act; every node reads the catalog again");
+        tracing::info!(sale = %offer.sale.id, "a sale was edited directly in the database; every node reloads the catalog");
         store::write!(&self.parts().db, |conn| sql::catalog::raise_revision(conn).await.map(drop))?;
         self.refresh().await.map(drop)
     }

@@ -28,7 +28,7 @@ pub async fn watch_changes(sales: &Sales, consumer: &mut dyn Consumer) -> Result
                     refreshed
                 }
                 Err(BrokerError::Lagged(missed)) => {
-                    tracing::warn!(missed, "catalog changes missed");
+                    tracing::warn!(missed, "may have missed catalog changes");
                     sales.poll().await.map(drop)
                 }
                 Err(error) => return Err(error),
@@ -37,7 +37,7 @@ pub async fn watch_changes(sales: &Sales, consumer: &mut dyn Consumer) -> Result
         };
         // The old picture stays; the next tick tries again.
         if let Err(error) = refreshed {
-            tracing::warn!(%error, "sale snapshot not refreshed");
+            tracing::warn!(%error, "could not refresh the sale snapshot");
         }
     }
 }
@@ -51,7 +51,7 @@ async fn follow(sales: &Sales, messages: &[Received]) -> Result<(), crate::store
     let news = messages.iter().any(|message| {
         revision(message).map_or_else(
             |error| {
-                tracing::warn!(%error, "catalog change unreadable");
+                tracing::warn!(%error, "could not decode a catalog change");
                 true
             },
             |revision| revision > known,

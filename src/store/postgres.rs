@@ -138,7 +138,7 @@ impl Store {
         let run = async move {
             let Ok(result) = timeout(deadline, work).await else {
                 breaker.fails();
-                return Err(StoreError::Unavailable(format!("the database did not answer within {deadline:?}")));
+                return Err(StoreError::Unavailable(format!("the database did not respond within {deadline:?}")));
             };
             // What the server refuses, it has answered; a lost connection says nothing yet.
             if !matches!(result, Err(StoreError::Unavailable(_))) {
@@ -149,13 +149,13 @@ impl Store {
         match tokio::spawn(run).await {
             Ok(result) => result,
             Err(error) if error.is_panic() => Err(StoreError::Internal("work on the database panicked".into())),
-            Err(_) => Err(StoreError::Unavailable("the process is ending".into())),
+            Err(_) => Err(StoreError::Unavailable("the process is shutting down".into())),
         }
     }
 
     async fn acquire(&self) -> Result<Pooled, StoreError> {
         if !self.breaker.lets_through() {
-            return Err(StoreError::Unavailable("the server has not answered for a while".into()));
+            return Err(StoreError::Unavailable("the server is not responding".into()));
         }
         self.pool.get_owned().await.map_err(|error| match error {
             RunError::User(error) => error,
@@ -235,7 +235,7 @@ where
         }
         (Ok(_), Err(error)) => Err(match StoreError::from(error) {
             StoreError::Unavailable(why) => {
-                StoreError::Unavailable(format!("whether the transaction was committed is not known: {why}"))
+                StoreError::Unavailable(format!("whether the transaction was committed is unknown: {why}"))
             }
             error => error,
         }),

@@ -155,13 +155,13 @@ impl Store {
         let Inner { idle_readers, readers, reader_permits, writer, lock, .. } = &*self.0;
         let all_read = tokio::time::timeout(CLOSE_WITHIN, reader_permits.acquire_many(*readers)).await;
         if all_read.is_err() {
-            tracing::warn!(waited = ?CLOSE_WITHIN, "the database is closed while it is still being read");
+            tracing::warn!(waited = ?CLOSE_WITHIN, "the database is being closed during a read");
         }
         reader_permits.close();
         idle_readers.lock().clear();
         // Emptying the log makes other processes wait, and only the server may do that to them.
         if let Err(error) = writer.end(lock.is_some()).await {
-            tracing::warn!(%error, file = %self.0.file.path().display(), "the database file lacks what is in its -wal file: keep both");
+            tracing::warn!(%error, file = %self.0.file.path().display(), "the database file is incomplete without its -wal file; keep both");
         }
     }
 
@@ -185,7 +185,7 @@ impl Store {
             let _permit = permit;
             let mut reader = inner.reader()?;
             let result = futures_util::FutureExt::now_or_never(work(&mut reader.conn))
-                .unwrap_or_else(|| Err(StoreError::Internal("a read waited for something else than SQLite".into())));
+                .unwrap_or_else(|| Err(StoreError::Internal("a read waited for something other than SQLite".into())));
             // A connection that saw trouble is not reused: the file behind it may have been replaced.
             if !matches!(result, Err(StoreError::Unavailable(_))) && !inner.reader_permits.is_closed() {
                 inner.idle_readers.lock().push(reader);

@@ -178,11 +178,11 @@ impl Coordinator {
         let reason = failure.to_string();
         if !matches!(failure, Failure::Store(_)) {
             self.count("breach");
-            tracing::error!(%xid, %reason, "branch of a global transaction can't be tried");
+            tracing::error!(%xid, %reason, "could not try a branch of a global transaction");
         }
         // If this fails too, the deadline will do it.
         if let Err(error) = self.abort(xid, &reason, initiator).await {
-            tracing::warn!(%xid, %error, "global transaction not cancelled yet");
+            tracing::warn!(%xid, %error, "a global transaction is not cancelled yet");
         }
         match failure {
             Failure::Store(error) => error,
@@ -212,11 +212,11 @@ impl Coordinator {
             Ok(true) => {
                 let transaction = Transaction { state: GlobalState::Confirming, ..transaction };
                 if let Err(error) = self.drive(transaction, initiator).await {
-                    tracing::warn!(%xid, %error, "global transaction is left to recovery");
+                    tracing::warn!(%xid, %error, "a global transaction is left to recovery");
                 }
                 Ok(true)
             }
-            Ok(false) => self.abort(xid, "something else was faster", initiator).await.map(is_yes),
+            Ok(false) => self.abort(xid, "it was decided concurrently", initiator).await.map(is_yes),
             Err(StoreError::Conflict { constraint }) if constraint == NOT_DECIDED => {
                 self.abort(xid, "not decided in time", initiator).await.map(is_yes)
             }
@@ -231,7 +231,7 @@ impl Coordinator {
     /// Drives a decided transaction towards its end (step d) and says how far it is. Trouble is noted and left to recovery.
     pub async fn finish(&self, xid: Xid, initiator: &dyn Initiator) -> Result<GlobalState, StoreError> {
         let Some(transaction) = self.find(xid).await? else {
-            return Err(StoreError::Internal(format!("there is no global transaction {xid}")));
+            return Err(StoreError::Internal(format!("global transaction {xid} does not exist")));
         };
         match transaction.state {
             GlobalState::Confirming | GlobalState::Cancelling => self.drive(transaction, initiator).await,
@@ -285,12 +285,12 @@ impl Coordinator {
         let wait = self.wait_after(attempts);
         if !matches!(failure, Failure::Store(_)) {
             self.count("breach");
-            tracing::error!(%xid, kind = transaction.kind, %reason, "global transaction needs a person");
+            tracing::error!(%xid, kind = transaction.kind, %reason, "a global transaction needs an operator");
         } else if attempts >= self.0.config.alert_after {
             self.count("overdue");
-            tracing::error!(%xid, kind = transaction.kind, attempts, %reason, "global transaction does not come to its end");
+            tracing::error!(%xid, kind = transaction.kind, attempts, %reason, "a global transaction repeatedly fails to complete");
         } else {
-            tracing::warn!(%xid, kind = transaction.kind, attempts, %reason, "global transaction will be tried again");
+            tracing::warn!(%xid, kind = transaction.kind, attempts, %reason, "a global transaction will be retried");
         }
         self.count("postponed");
         let next_run_at = self.0.clock.now().plus(wait);
@@ -305,7 +305,7 @@ impl Coordinator {
 
     fn participant(&self, branch: &Branch) -> Result<&Arc<dyn Participant>, Failure> {
         let found = self.0.participants.get(branch.participant.as_str());
-        found.ok_or_else(|| Failure::Arguments(format!("there is no participant {}", branch.participant)))
+        found.ok_or_else(|| Failure::Arguments(format!("participant {} does not exist", branch.participant)))
     }
 
     /// When recovery may look at a transaction that is decided now: later than this process needs for it.

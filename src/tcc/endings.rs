@@ -48,7 +48,7 @@ impl Endings {
             // Whoever asked may have gone away.
             let _ = told.send(written.as_ref().map(|ended| ended.contains(&xid)).map_err(Clone::clone));
         }
-        outcome.try_recv().unwrap_or_else(|_| Err(StoreError::Internal("an end was lost".into())))
+        outcome.try_recv().unwrap_or_else(|_| Err(StoreError::Internal("the end of a transaction was lost".into())))
     }
 }
 

@@ -33,7 +33,7 @@ impl Coordinator {
     async fn resume(&self, transaction: Transaction, initiator: &dyn Initiator) -> Result<GlobalState, StoreError> {
         match transaction.state {
             GlobalState::Trying => {
-                tracing::info!(xid = %transaction.xid, kind = transaction.kind, "global transaction was left undecided");
+                tracing::info!(xid = %transaction.xid, kind = transaction.kind, "a global transaction was left undecided");
                 self.abort(transaction.xid, "not decided in time", initiator).await
             }
             _ => self.drive(transaction, initiator).await,

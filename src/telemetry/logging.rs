@@ -29,7 +29,7 @@ pub fn init_logging(config: &Log) -> anyhow::Result<()> {
         };
         std::panic::set_hook(Box::new(log_panic));
     });
-    started.context("another logger is at work in this process")
+    started.context("another logger is already installed in this process")
 }
 
 /// One line like all others, so that a panic is not lost on whoever reads JSON.
@@ -50,5 +50,5 @@ pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> &str {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("not a text")
+        .unwrap_or("not text")
 }

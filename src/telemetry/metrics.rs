@@ -142,62 +142,89 @@ impl Metrics {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Process));
         let mut add = Instruments(registry.sub_registry_with_prefix("doorbuster"));
-        add.0.register("build", "The program that is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
-        add.0.register("log_lines_lost", "Log lines of the process that could not be written", super::output::lost());
+        add.0.register(
+            "build",
+            "Information about the running program",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        add.0.register("log_lines_lost", "Log lines that could not be written", super::output::lost());
         let tickets = Histogram::new(exponential_buckets(1.0, 2.0, 14));
         Self(Arc::new(Inner {
-            purchase_answers: add.counters("purchase_answers", "Answers of salePurchase", "outcome", &PURCHASE_ANSWERS),
-            purchase: add.seconds("purchase_seconds", "From the request of an accepted purchase to its receipt"),
-            ticket_decision: add.seconds("ticket_decision_seconds", "From admission to decision"),
+            purchase_answers: add.counters("purchase_answers", "Results of salePurchase", "outcome", &PURCHASE_ANSWERS),
+            purchase: add.seconds(
+                "purchase_seconds",
+                "Seconds from the request of an accepted purchase to the broker's receipt",
+            ),
+            ticket_decision: add
+                .seconds("ticket_decision_seconds", "Seconds from the admission of a ticket to its decision"),
             tickets_decided: add.counters("tickets_decided", "Tickets decided", "outcome", &TICKET_OUTCOMES),
-            orders: add.counters("orders", "What happened to orders", "event", &ORDER_EVENTS),
-            payments: add.counters("payments", "What happened to payments", "event", &PAYMENT_EVENTS),
-            refunds: add.counters("refunds", "What happened to refunds", "event", &REFUND_EVENTS),
+            orders: add.counters("orders", "Order events", "event", &ORDER_EVENTS),
+            payments: add.counters("payments", "Payment events", "event", &PAYMENT_EVENTS),
+            refunds: add.counters("refunds", "Refund events", "event", &REFUND_EVENTS),
             bill_differences: add.gauges(
                 "bill_differences",
-                "Differences between the gateway's bills and the books",
+                "Discrepancies between the gateway's bills and the records",
                 "kind",
                 &["MISSING_HERE", "MISSING_THERE", "AMOUNT", "STATUS"],
             ),
-            notifications: add.counters("notifications", "Notifications of gateways", "verdict", &NOTIFICATIONS),
+            notifications: add.counters(
+                "notifications",
+                "Notifications from payment gateways",
+                "verdict",
+                &NOTIFICATIONS,
+            ),
             global_transactions: add.counters(
                 "global_transactions",
-                "What happened to global transactions",
+                "Global transaction events",
                 "event",
                 &GLOBAL_TRANSACTION_EVENTS,
             ),
-            gate: add.seconds("gate_seconds", "One call of the gate"),
+            gate: add.seconds("gate_seconds", "Duration of a call to the gate"),
             gate_drift: add.gauges(
                 "gate_drift_units",
-                "Units by which the gate and the orders differ",
+                "Units by which the gate differs from the orders",
                 "direction",
                 &["positive", "negative"],
             ),
-            gate_rebuilds: add.counters("gate_rebuilds", "Rebuilds of the gate of a sale", "outcome", &REBUILDS),
-            gate_untold: add.gauge("gate_untold_tickets", "Tickets whose decision the gate has not learned yet"),
-            gate_untold_lost: add.counter("gate_untold_lost", "Tickets whose decision is left to reconciliation"),
+            gate_rebuilds: add.counters("gate_rebuilds", "Rebuilds of a sale's gate", "outcome", &REBUILDS),
+            gate_untold: add.gauge("gate_untold_tickets", "Decided tickets not yet delivered to the gate"),
+            gate_untold_lost: add.counter("gate_untold_lost", "Decided tickets left to reconciliation"),
             gate_terms_replaced: add.counter(
                 "gate_terms_replaced",
                 "Sales whose terms in the gate differed from the database and were replaced",
             ),
-            broker_publish: add.seconds_by("broker_publish_seconds", "One publish until its receipt", "topic", &TOPICS),
-            broker_backlog: add.gauges("broker_backlog", "Messages that wait", "topic", &TOPICS),
-            failures_parked: add.counters("failures_parked", "Messages that could not be handled", "topic", &TOPICS),
-            writer_batch: add.seconds("writer_batch_seconds", "One transaction of the order writer"),
-            writer_batch_tickets: add.histogram("writer_batch_tickets", "Tickets in one transaction", tickets),
+            broker_publish: add.seconds_by(
+                "broker_publish_seconds",
+                "Duration of a publish until the broker's receipt",
+                "topic",
+                &TOPICS,
+            ),
+            broker_backlog: add.gauges("broker_backlog", "Messages waiting to be consumed", "topic", &TOPICS),
+            failures_parked: add.counters(
+                "failures_parked",
+                "Messages moved to the dead-letter queue",
+                "topic",
+                &TOPICS,
+            ),
+            writer_batch: add.seconds("writer_batch_seconds", "Duration of a transaction of the order writer"),
+            writer_batch_tickets: add.histogram(
+                "writer_batch_tickets",
+                "Tickets per transaction of the order writer",
+                tickets,
+            ),
             writer_failures: add.counters(
                 "writer_failures",
-                "Transactions of the order writer that failed",
+                "Failed transactions of the order writer",
                 "reason",
                 &WRITER_FAILURES,
             ),
             refused: add.gauges(
                 "dependency_refused",
-                "1 while who needs it is told at once to try later",
+                "1 while the circuit breaker of the dependency is open and calls fail fast",
                 "dependency",
                 &["database", "gate", "broker", "payments"],
             ),
-            sockets: add.gauge("sockets", "Open sockets of subscriptions"),
+            sockets: add.gauge("sockets", "Open subscription sockets"),
             hub_lagged: add.counter("hub_lagged", "Times that a subscriber was too slow"),
             worker_restarts: add.add("worker_restarts", "Restarts of workers that failed", Family::default()),
             worker_healthy: add.add(

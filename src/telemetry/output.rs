@@ -158,7 +158,7 @@ fn work(orders: &Receiver<Order>, mut out: impl Write, waiting: &AtomicUsize, lo
                         lost.inc();
                     }
                     Ok(()) if lost.get() > told => {
-                        tracing::warn!(lines = lost.get() - told, "log lines were lost: they could not be written");
+                        tracing::warn!(lines = lost.get() - told, "log lines could not be written and were lost");
                         told = lost.get();
                     }
                     Ok(()) => {}

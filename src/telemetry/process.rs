@@ -23,7 +23,7 @@ impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let gauges = [
-            ("process_resident_memory_bytes", "Memory in use", field(&status, "VmRSS:").map(|kib| kib * 1024)),
+            ("process_resident_memory_bytes", "Resident memory", field(&status, "VmRSS:").map(|kib| kib * 1024)),
             ("process_threads", "Threads", field(&status, "Threads:")),
             ("process_open_fds", "Open files and sockets", open_files()),
         ];
@@ -36,7 +36,7 @@ impl Collector for Process {
                 encoder.encode_descriptor("process_cpu_seconds", "Processor time", None, MetricType::Counter)?;
             ConstCounter::new(seconds).encode(encoder)?;
         }
-        let (name, help) = ("doorbuster_task_panics", "Panics that a background task of the process survived");
+        let (name, help) = ("doorbuster_task_panics", "Panics that background tasks recovered from");
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (task, panics) in tasks::panics() {
             ConstCounter::new(panics).encode(family.encode_family(&[("task", task)])?)?;

@@ -36,7 +36,7 @@ pub async fn reconcile(orders: &Orders, config: &Config, metrics: &Metrics) -> a
         let found = match round {
             Ok(found) => found,
             Err(error) => {
-                tracing::warn!(%error, "gate and database not compared");
+                tracing::warn!(%error, "could not compare the gate with the database");
                 continue;
             }
         };

@@ -111,7 +111,7 @@ impl OrderWriter {
                 continue;
             }
             self.metrics.writer_failures.count(if transient { "unavailable" } else { "refused" });
-            tracing::warn!(%error, tickets = batch.len(), refusals, "tickets not recorded yet");
+            tracing::warn!(%error, tickets = batch.len(), refusals, "tickets are not recorded yet");
             if transient || alone {
                 tokio::time::sleep(backoff.next_wait()).await;
             }
@@ -145,7 +145,7 @@ impl OrderWriter {
         self.park(key, payload, error.to_string()).await?;
         if let Err(error) = self.insist(|| self.orders.void(request.clone())).await {
             self.metrics.writer_failures.count("no_outcome");
-            tracing::error!(%ticket, %error, "parked ticket has no recorded outcome: not even a refusal can be stored");
+            tracing::error!(%ticket, %error, "a dead-letter ticket has no recorded outcome: its refusal could not be stored");
         }
         Ok(())
     }
@@ -160,7 +160,7 @@ impl OrderWriter {
             match ask().await {
                 Err(error) if is_transient(&error) => {
                     self.metrics.writer_failures.count("unavailable");
-                    tracing::warn!(%error, "ticket that can't be recorded has no outcome yet");
+                    tracing::warn!(%error, "a ticket that can't be recorded has no outcome yet");
                     tokio::time::sleep(backoff.next_wait()).await;
                 }
                 answer => return answer,

@@ -10,7 +10,7 @@ pub async fn reconcile(orders: &Orders, config: &Config) -> anyhow::Result<()> {
     loop {
         tick.tick().await;
         if let Err(error) = orders.reconcile_due(*config.payments.bill_after, config.payments.bill_days).await {
-            tracing::warn!(%error, "bills not compared; they are looked for again");
+            tracing::warn!(%error, "could not compare bills; will retry");
         }
     }
 }

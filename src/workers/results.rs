@@ -35,7 +35,7 @@ pub async fn run(orders: &Orders, broker: &dyn Broker, node: &str, rng: &Rng, me
         let messages = match received {
             Ok(messages) => messages,
             Err(BrokerError::Lagged(missed)) => {
-                tracing::warn!(missed, "results missed; reading the state afresh");
+                tracing::warn!(missed, "may have missed results; reading the current state again");
                 metrics.hub_lagged.inc_by(missed);
                 catching_up = Some(catch_up(orders, rng));
                 continue;
@@ -56,7 +56,7 @@ fn catch_up<'a>(orders: &'a Orders, rng: &Rng) -> BoxFuture<'a, ()> {
     let mut backoff = Backoff::new(rng.clone(), FIRST_WAIT, LONGEST_WAIT);
     async move {
         while let Err(error) = orders.resync().await {
-            tracing::warn!(%error, "the state of what is waited for was not read yet");
+            tracing::warn!(%error, "could not read the current state of watched orders yet");
             tokio::time::sleep(backoff.next_wait()).await;
         }
     }
@@ -67,7 +67,7 @@ fn pass_on(orders: &Orders, message: &Received) {
     match envelope::decode::<ResultBatch>(RESULTS, RESULTS_VERSION, &message.payload) {
         Ok(batch) => orders.hub().apply(batch.events),
         // A newer node's words: the state itself is in the database, and is read when somebody asks.
-        Err(error) => tracing::error!(%error, "result message not understood"),
+        Err(error) => tracing::error!(%error, "could not decode a result message"),
     }
     #[cfg(feature = "sabotage")]
     pass_on_again(orders, message);

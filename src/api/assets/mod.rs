@@ -27,7 +27,7 @@ struct Pictures;
 
 const ONE_DAY: &str = "public, max-age=86400";
 
-const NOT_BUILT: &str = "GraphiQL is not part of this build. `./justw setup` builds it; compile again afterwards.\n";
+const NOT_BUILT: &str = "GraphiQL is not part of this build. Run `./justw setup` and compile again.\n";
 
 /// GraphiQL alone, for servers where it can be turned off.
 pub fn graphiql<S: Clone + Send + Sync + 'static>() -> Router<S> {

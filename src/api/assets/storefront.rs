@@ -18,8 +18,7 @@ struct Storefront;
 const PAGE: &str = "index.html";
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
-const NOT_BUILT: &str =
-    "The storefront is not part of this build. `./justw setup` builds it; compile again afterwards.\n";
+const NOT_BUILT: &str = "The storefront is not part of this build. Run `./justw setup` and compile again.\n";
 
 struct Shop {
     files: Files,

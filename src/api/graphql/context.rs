@@ -114,7 +114,7 @@ impl ContextExt for Context<'_> {
         let viewer = self.require_viewer()?;
         match viewer.role {
             Role::Operator => Ok(viewer),
-            Role::Buyer => Err(Code::Forbidden.error("Only operators may do this.")),
+            Role::Buyer => Err(Code::Forbidden.error("This requires the operator role.")),
         }
     }
 }

@@ -89,7 +89,7 @@ impl Code {
 pub fn store_fault(error: &StoreError) -> Error {
     if error.is_transient() {
         tracing::warn!(%error, "database unavailable");
-        Code::Unavailable.retry("The service is not available right now. Please try again shortly.", 2)
+        Code::Unavailable.retry("The service is temporarily unavailable. Please try again shortly.", 2)
     } else {
         tracing::error!(%error, "database error");
         Code::InternalServerError.error("Something went wrong on our side.")
@@ -101,7 +101,7 @@ pub fn accounts_fault(error: &AccountsError) -> Error {
     match error {
         AccountsError::Throttled { retry_after } | AccountsError::Busy { retry_after } => {
             let seconds = retry_after.as_millis().div_ceil(1000).clamp(1, u128::from(u32::MAX)) as u32;
-            Code::RateLimited.retry("Too many attempts. Please wait a little and try again.", seconds)
+            Code::RateLimited.retry("Too many attempts. Please wait a moment and try again.", seconds)
         }
         AccountsError::Store(error) => store_fault(error),
         AccountsError::Hashing(reason) => {
@@ -116,8 +116,8 @@ pub fn orders_fault(error: &OrdersError) -> Error {
     match error {
         OrdersError::Store(error) => store_fault(error),
         OrdersError::Gate(_) | OrdersError::Broker(_) => {
-            tracing::warn!(%error, "purchase path unavailable");
-            Code::Unavailable.retry("The service is not available right now. Please try again shortly.", 2)
+            tracing::warn!(%error, "the purchase path is unavailable");
+            Code::Unavailable.retry("The service is temporarily unavailable. Please try again shortly.", 2)
         }
     }
 }

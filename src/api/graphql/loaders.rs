@@ -43,7 +43,7 @@ impl ProductLoader {
             ids.dedup();
             let found = self.catalog.find_many(&ids).await;
             if let Err(error) = &found {
-                tracing::warn!(%error, products = ids.len(), "products not read");
+                tracing::warn!(%error, products = ids.len(), "could not load products");
             }
             for id in ids {
                 let answer = found.as_ref().map(|found| found.get(&id).cloned()).map_err(Clone::clone);
@@ -52,7 +52,7 @@ impl ProductLoader {
         }
         match known.get(&id) {
             Some(Ok(product)) => Ok(product.clone()),
-            _ => Err(Code::Unavailable.retry("The product can't be shown right now.", 2)),
+            _ => Err(Code::Unavailable.retry("The product is temporarily unavailable.", 2)),
         }
     }
 }

@@ -108,7 +108,7 @@ impl Sandbox {
             std::fs::rename(&beside, path)
         });
         if let Err(error) = written {
-            say(&format!("alipay-sandbox: the state could not be written: {error}"));
+            say(&format!("alipay-sandbox: could not write the state: {error}"));
         }
     }
 }

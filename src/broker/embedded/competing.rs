@@ -79,7 +79,10 @@ impl Queue {
         let mut state = self.state.lock();
         let present = state.group.get_or_insert_with(|| group.to_owned());
         if present != group {
-            return Err(BrokerError::Refused(format!("{} belongs to the group {present}", self.topic.name())));
+            return Err(BrokerError::Refused(format!(
+                "{} is already consumed by the group {present}",
+                self.topic.name()
+            )));
         }
         state.consumers += 1;
         Ok(state.consumers)

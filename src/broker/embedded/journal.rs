@@ -92,7 +92,7 @@ impl Journal {
         self.wake.notify_one();
         // No answer: the task that owed it panicked, or is gone.
         answered.await.unwrap_or_else(|_| {
-            let lost = || BrokerError::Unavailable("it is unknown whether the messages were stored".into());
+            let lost = || BrokerError::Unavailable("whether the messages were stored is unknown".into());
             Err(if self.pending.lock().closed { BrokerError::Closed } else { lost() })
         })
     }
@@ -244,7 +244,7 @@ fn settle(shared: &Shared, last: &mut u64, ended: Ended) {
             batch.waiters.into_iter().for_each(|waiter| waiter.tell(Ok(())));
         }
         (Some(batch), Err(error)) => {
-            tracing::warn!(%error, messages = batch.messages.len(), "broker could not store messages");
+            tracing::warn!(%error, messages = batch.messages.len(), "the broker could not store messages");
             put_back(shared, &batch);
             let error = unavailable(error);
             batch.waiters.into_iter().for_each(|waiter| waiter.tell(Err(error.clone())));
@@ -314,6 +314,6 @@ async fn look_around(shared: &Shared, last: &mut u64) {
             look_through(shared, found);
         }
         Ok(_) => {}
-        Err(error) => tracing::debug!(%error, "broker could not look for messages of others"),
+        Err(error) => tracing::debug!(%error, "the broker could not look for messages of other processes"),
     }
 }

@@ -74,7 +74,7 @@ fn unavailable(error: StoreError) -> BrokerError {
     match error {
         StoreError::Unavailable(reason) => BrokerError::Unavailable(reason),
         other => {
-            tracing::error!(error = %other, "broker statement refused");
+            tracing::error!(error = %other, "the database rejected a statement of the broker");
             BrokerError::Unavailable(other.to_string())
         }
     }
@@ -145,7 +145,7 @@ impl EmbeddedBroker {
     /// Stores messages of a durable topic, at most for `publish_timeout`.
     async fn append(&self, messages: Vec<NewMessage>) -> Result<(), BrokerError> {
         let stored = tokio::time::timeout(self.publish_timeout, self.shared.journal.append(messages)).await;
-        stored.unwrap_or_else(|_| Err(BrokerError::Unavailable("the database did not answer in time".into())))
+        stored.unwrap_or_else(|_| Err(BrokerError::Unavailable("the database did not respond in time".into())))
     }
 
     fn rows(&self, topic: Topic, messages: Vec<Message>) -> Result<Vec<NewMessage>, BrokerError> {
@@ -154,7 +154,7 @@ impl EmbeddedBroker {
             // A failure wraps a message that may itself be as large as allowed.
             if payload.len() > self.message_max && topic != Topic::Failures {
                 let size = payload.len();
-                return Err(BrokerError::Refused(format!("a message of {size} bytes is larger than allowed")));
+                return Err(BrokerError::Refused(format!("a message of {size} bytes exceeds broker.message_max")));
             }
             let (partition, deliver_at) = match topic.delivery() {
                 Delivery::Ordered => (partition_for(&key, self.partitions), None),
@@ -296,7 +296,9 @@ impl Broker for EmbeddedBroker {
             }
             match Failure::decode(&message.payload) {
                 Ok(failure) => failures.push((message.position, failure)),
-                Err(error) => tracing::error!(position = message.position, %error, "parked message unreadable"),
+                Err(error) => {
+                    tracing::error!(position = message.position, %error, "could not decode a dead-letter message")
+                }
             }
         }
         Ok(failures)
@@ -333,7 +335,7 @@ impl Broker for EmbeddedBroker {
         if let Some(task) = task
             && let Err(error) = task.await
         {
-            tracing::error!(%error, "broker task failed");
+            tracing::error!(%error, "a broker task failed");
         }
     }
 }
@@ -387,7 +389,7 @@ async fn rearrange(
                 deliver_at: None,
             })
             .collect();
-        tracing::info!(topic = name, messages = rows.len(), "messages moved to their new partitions");
+        tracing::info!(topic = name, messages = rows.len(), "moved messages to their new partitions");
         store::write!(db, |conn| {
             sql::broker::delete(conn, &ids).await?;
             sql::broker::append(conn, rows, now).await?;

@@ -96,7 +96,7 @@ pub(super) struct Dispatch {
 pub(super) fn check_service(config: &config::Broker) -> Result<(), BrokerError> {
     let refused = |why: String| BrokerError::Refused(format!("broker.url {:?}: {why}", config.url.redacted()));
     let url: Url = config.url.expose().parse().map_err(|error| refused(format!("{error}")))?;
-    if url.host_str().is_none_or(str::is_empty) { Err(refused("it names no host".to_owned())) } else { Ok(()) }
+    if url.host_str().is_none_or(str::is_empty) { Err(refused("it has no host".to_owned())) } else { Ok(()) }
 }
 
 fn unavailable(error: &reqwest::Error) -> BrokerError {
@@ -153,7 +153,7 @@ impl Admin {
                 None => return Ok(response),
             }
         }
-        Err(BrokerError::Unavailable("admin API: sent on for ever".into()))
+        Err(BrokerError::Unavailable("the admin API redirects too many times".into()))
     }
 
     /// Creates something; `false` when it exists already.

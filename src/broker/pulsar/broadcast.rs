@@ -35,7 +35,10 @@ impl Listener {
     pub(super) async fn open(shared: Arc<Shared>, topic: Topic, name: &str) -> Result<Self, BrokerError> {
         let place = shared.names.broadcast(topic);
         if !shared.admin.unsubscribe(&place, name).await? {
-            return Err(BrokerError::Unavailable(format!("another process hears {} as {name}", topic.name())));
+            return Err(BrokerError::Unavailable(format!(
+                "another process already consumes {} as {name}",
+                topic.name()
+            )));
         }
         let plan = Plan {
             place,

@@ -103,7 +103,7 @@ impl Clients {
     pub(super) async fn abandon(&self, of: Use, generation: u64) {
         let mut slot = self.slot(of).lock().await;
         if slot.generation == generation && slot.client.take().is_some() {
-            tracing::warn!(purpose = ?of, generation, "connection to the brokers replaced");
+            tracing::warn!(purpose = ?of, generation, "replaced the connection to the brokers");
         }
     }
 }
@@ -118,7 +118,7 @@ impl Failed {
     fn told(self) -> BrokerError {
         BrokerError::Unavailable(match self {
             Self::Soon(reason) => reason,
-            Self::Late => "the brokers did not answer in time".into(),
+            Self::Late => "the brokers did not respond in time".into(),
         })
     }
 }

@@ -47,7 +47,7 @@ pub(super) async fn list(shared: &Shared, after: u64, max: usize) -> Result<Vec<
         number += 1;
         match Failure::decode(&payload) {
             Ok(failure) => failures.push((position, failure)),
-            Err(error) => tracing::error!(position, %error, "parked message unreadable"),
+            Err(error) => tracing::error!(position, %error, "could not decode a dead-letter message"),
         }
     }
     Ok(failures)

@@ -126,7 +126,7 @@ impl Feed {
                                         self.last = entry.message.position;
                                         return Event::Message(Box::new(entry));
                                     }
-                                    Err(error) => tracing::error!(%error, "message without a usable position"),
+                                    Err(error) => tracing::error!(%error, "a message has no usable position"),
                                 }
                             }
                             ended => {
@@ -150,7 +150,7 @@ impl Feed {
             topic = self.plan.place.url(),
             subscription = self.plan.subscription,
             reason,
-            "consumer built again"
+            "recreated the consumer"
         );
         let delay = self.backoff.delay();
         self.state = State::Attaching(attaching(self.shared.clone(), self.plan.clone(), delay));
@@ -163,11 +163,11 @@ impl Feed {
         match (stalled, &self.state) {
             (Ok(true), State::Attached { generation, .. }) => {
                 let generation = *generation;
-                self.again("messages wait and none comes");
+                self.again("messages are waiting but none are delivered");
                 self.shared.clients.abandon(self.plan.purpose, generation).await;
             }
             (Ok(_), _) => {}
-            (Err(error), _) => tracing::debug!(%error, "not known whether messages wait"),
+            (Err(error), _) => tracing::debug!(%error, "could not check whether messages are waiting"),
         }
     }
 
@@ -194,7 +194,7 @@ impl Feed {
             consumer.ack_with_id(&url, id).await
         };
         if let Err(error) = acked {
-            tracing::debug!(%error, "acknowledgement not sent");
+            tracing::debug!(%error, "could not send an acknowledgement");
         }
     }
 
@@ -203,7 +203,7 @@ impl Feed {
         let State::Attached { mut consumer, .. } = self.state else { return };
         let left = if forget { Box::pin(consumer.unsubscribe()).await } else { Box::pin(consumer.close()).await };
         if let Err(error) = left {
-            tracing::debug!(topic = self.plan.place.url(), %error, "consumer not closed");
+            tracing::debug!(topic = self.plan.place.url(), %error, "could not close the consumer");
         }
     }
 }
@@ -220,7 +220,7 @@ fn attaching(
         // Without the admin API an existing subscription will do.
         let begun = shared.admin.subscribe(&plan.place, &plan.subscription, plan.begin).await;
         if let Err(error) = &begun {
-            tracing::debug!(%error, "subscription not checked");
+            tracing::debug!(%error, "could not check the subscription");
         }
         let (purpose, name, queue) = (plan.purpose, plan.name(&shared.process), shared.config.receive_queue);
         let made = shared.clients.attach(purpose, move |client| build(client, plan, name, queue)).await;

@@ -91,7 +91,7 @@ impl Lane {
     pub(super) fn check(&self) -> Result<(), BrokerError> {
         // The lane itself finds out when it works again: nobody is let through to try.
         if self.waited_for && self.breaker.is_open() {
-            return Err(BrokerError::Unavailable("the brokers do not store anything at present".into()));
+            return Err(BrokerError::Unavailable("the brokers are not storing messages at present".into()));
         }
         Ok(())
     }
@@ -181,7 +181,7 @@ impl Driver {
                 End::Empty => return Turn::Ended,
                 End::Failed(reason) => self.failed(&reason),
                 End::Stuck => {
-                    self.failed("no receipt and no error in time");
+                    self.failed("the brokers sent neither a receipt nor an error in time");
                     self.shared.clients.abandon(Use::Produce, generation).await;
                 }
             },
@@ -193,7 +193,7 @@ impl Driver {
     fn failed(&mut self, reason: &str) {
         self.breaker.fails();
         self.backoff.failed();
-        tracing::warn!(topic = self.place.url(), reason, "messages not stored yet");
+        tracing::warn!(topic = self.place.url(), reason, "messages are not stored yet");
     }
 
     fn take(&mut self, job: Job) {
@@ -287,7 +287,7 @@ impl Driver {
     async fn is_sealed(&self) -> bool {
         let Some(layout) = self.layout else { return false };
         if let Err(error) = setup::refresh(&self.shared).await {
-            tracing::debug!(%error, "layouts not read");
+            tracing::debug!(%error, "could not read the partition layouts");
         }
         self.shared.newest() > layout
     }

@@ -288,7 +288,7 @@ impl Broker for PulsarBroker {
         self.check_open()?;
         let limit = if topic == Topic::Failures { PAYLOAD_MAX } else { *self.shared.config.message_max };
         if let Some(large) = messages.iter().map(|message| message.payload.len()).find(|size| *size > limit) {
-            return Err(BrokerError::Refused(format!("a message of {large} bytes is larger than allowed")));
+            return Err(BrokerError::Refused(format!("a message of {large} bytes exceeds broker.message_max")));
         }
         let deadline = Instant::now() + *self.shared.config.publish_timeout;
         let late = |_| Err(BrokerError::Unavailable("the brokers did not confirm in time".into()));
@@ -320,7 +320,7 @@ impl Broker for PulsarBroker {
             Delivery::Competing => {
                 let group = self.groups.lock().entry(topic).or_insert_with(|| subscription.to_owned()).clone();
                 if group != subscription {
-                    return Err(BrokerError::Refused(format!("{} is read by {group:?} already", topic.name())));
+                    return Err(BrokerError::Refused(format!("{} is already consumed by {group:?}", topic.name())));
                 }
                 let lent = self.lent.get(&topic).cloned().unwrap_or_default();
                 Ok(Box::new(Worker::open(shared, topic, lent).await?))
@@ -332,7 +332,7 @@ impl Broker for PulsarBroker {
         self.check_open()?;
         self.check_ordered(topic, partition)?;
         let deadline = Instant::now() + *self.shared.config.publish_timeout;
-        let late = || BrokerError::Unavailable("messages are still on their way".into());
+        let late = || BrokerError::Unavailable("messages are still in flight".into());
         loop {
             let layout = self.shared.newest();
             let place = self.shared.names.layout(topic, layout).partition(partition);

@@ -85,7 +85,12 @@ impl Reader {
             let layouts = self.layouts.borrow_and_update().clone();
             let Some(next) = layouts.into_iter().find(|layout| *layout > self.layout) else { return Ok(()) };
             if self.layout > 0 {
-                tracing::info!(partition = self.partition, from = self.layout, to = next, "layout read to its end");
+                tracing::info!(
+                    partition = self.partition,
+                    from = self.layout,
+                    to = next,
+                    "consumed a partition layout to its end"
+                );
             }
             self.leave();
             self.layout = next;
@@ -159,7 +164,7 @@ impl Reader {
         if self.is_old()
             && let Err(error) = self.advance().await
         {
-            tracing::debug!(%error, "not known whether the layout is done");
+            tracing::debug!(%error, "could not check whether the partition layout is finished");
         }
         Ok(true)
     }

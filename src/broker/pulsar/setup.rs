@@ -25,7 +25,7 @@ pub(super) async fn prepare(shared: &Shared) -> Result<(), BrokerError> {
     loop {
         match everything(shared).await {
             Err(BrokerError::Unavailable(reason)) if Instant::now() < deadline => {
-                tracing::warn!(reason, "topics not ready yet");
+                tracing::warn!(reason, "the topics are not ready yet");
                 backoff.failed();
                 backoff.pause().await;
             }
@@ -95,7 +95,7 @@ async fn layout(shared: &Shared) -> Result<(), BrokerError> {
         if newest > wanted {
             let name = topic.name();
             return Err(BrokerError::Refused(format!(
-                "{name} has {newest} partitions and broker.partitions is {wanted}: it can be raised, not lowered"
+                "{name} has {newest} partitions and broker.partitions is {wanted}: it can be raised but not lowered"
             )));
         }
         if newest > 0 && newest < wanted {
@@ -130,7 +130,7 @@ pub(super) async fn look(shared: &Shared) -> Result<(), BrokerError> {
         let layouts = existing(shared, topic).await?;
         if layouts.is_empty() {
             let tenant = &shared.names.tenant;
-            return Err(BrokerError::Refused(format!("no node has used the tenant {tenant} of these brokers yet")));
+            return Err(BrokerError::Refused(format!("no node has used the tenant {tenant} on these brokers yet")));
         }
         shared.layouts.send_replace(layouts);
     }

@@ -210,7 +210,7 @@ fn unanswered(index: &Index<'_>, findings: &mut Findings) {
         *last = format!("{}: {:?}", call.place(), call.answer.map(|answer| answer.it));
     }
     for (_, last) in answered.into_values().filter(|(done, _)| !done) {
-        findings.add(Invariant::Answered, format!("no answer, last {last}"));
+        findings.add(Invariant::Answered, format!("no response, last {last}"));
     }
 }
 

@@ -194,7 +194,7 @@ fn lost_and_invented_tickets() {
     facts.orders.push(row(2, OrderState::AwaitingPayment));
     assert_eq!(broken(&story, &facts), [Invariant::AcceptedIsRecorded]);
     // The same, if a later try with the key stayed without an answer, is right.
-    story.buy(2, 2, 1).add(2, 2, Step::Unknown { why: "no answer in time".into() });
+    story.buy(2, 2, 1).add(2, 2, Step::Unknown { why: "no response in time".into() });
     assert_eq!(broken(&story, &facts), []);
 }
 
@@ -371,7 +371,7 @@ fn stock_epochs_and_input() {
 #[test]
 fn answers_and_the_gate() {
     let mut silent = good_story();
-    silent.begin(2).buy(2, 1, 1).add(2, 1, Step::Unknown { why: "no answer in time".into() });
+    silent.begin(2).buy(2, 1, 1).add(2, 1, Step::Unknown { why: "no response in time".into() });
     assert_eq!(broken(&silent, &good_facts()), [Invariant::Answered]);
     silent.buy(2, 2, 1).fail(2, 2, "TRY_LATER");
     assert_eq!(broken(&silent, &good_facts()), [Invariant::Answered]);

@@ -143,7 +143,7 @@ impl Pool {
             return lent(connection);
         }
         if self.breaker.is_open() {
-            return Err(CallError::Untold("Redis has not answered for a while".to_owned()));
+            return Err(CallError::Untold("Redis is not responding".to_owned()));
         }
         let mut state = self.state.clone();
         let settled = async {
@@ -156,7 +156,7 @@ impl Pool {
                 },
             }
         };
-        let late = |_| Err(CallError::Untold("no connection to Redis in time".to_owned()));
+        let late = |_| Err(CallError::Untold("timed out waiting for a connection to Redis".to_owned()));
         timeout_at(deadline, settled).await.unwrap_or_else(late)
     }
 
@@ -242,7 +242,7 @@ impl Health {
 
     fn breaks(&self, reason: &str) {
         if !self.broken.swap(true, Ordering::AcqRel) {
-            tracing::warn!(reason, "connection to Redis dropped");
+            tracing::warn!(reason, "dropped a connection to Redis");
         }
     }
 
@@ -285,7 +285,7 @@ impl Manager {
                 }
                 Err(error) => {
                     self.breaker.fails();
-                    tracing::warn!(%error, server = %self.server, "no connection to Redis");
+                    tracing::warn!(%error, server = %self.server, "could not connect to Redis");
                     self.state.send_replace(State::Down(Arc::new(error)));
                 }
             }
@@ -321,7 +321,7 @@ impl ManageConnection for Manager {
                 }
             }
         }
-        if health.is_broken() { Err(ConnectError::Unreachable("the connection is dead".to_owned())) } else { Ok(()) }
+        if health.is_broken() { Err(ConnectError::Unreachable("the connection is closed".to_owned())) } else { Ok(()) }
     }
 
     fn has_broken(&self, lent: &mut Lent) -> bool {
@@ -343,5 +343,5 @@ fn closed_error() -> GateError {
 }
 
 fn no_answer() -> String {
-    "Redis did not answer in time".to_owned()
+    "Redis did not respond in time".to_owned()
 }

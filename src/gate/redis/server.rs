@@ -88,7 +88,7 @@ pub(super) struct Server {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
     /// Nobody answers, or not in time; may pass.
-    #[error("no connection to Redis: {0}")]
+    #[error("could not connect to Redis: {0}")]
     Unreachable(String),
     /// The server answers and can't be used as it is.
     #[error("this Redis can't be used: {0}")]
@@ -167,7 +167,7 @@ fn unusable(info: &str) -> Option<String> {
     };
     let major: u32 = value("redis_version").split('.').next().and_then(|text| text.parse().ok()).unwrap_or(0);
     if major < 7 {
-        return Some(format!("it is version {}, and functions came with 7.0", value("redis_version")));
+        return Some(format!("it is version {}, and 7.0 or newer is required", value("redis_version")));
     }
     if value("cluster_enabled") == "1" {
         return Some(
@@ -177,11 +177,11 @@ fn unusable(info: &str) -> Option<String> {
         );
     }
     if value("role") == "slave" {
-        return Some("it is a replica; give the address of the primary".to_owned());
+        return Some("it is a replica; use the address of the primary".to_owned());
     }
     let policy = value("maxmemory_policy");
     if policy.starts_with("allkeys") && value("maxmemory") != "0" {
-        return Some(format!("its maxmemory-policy {policy} may evict what was promised: set it to noeviction"));
+        return Some(format!("its maxmemory-policy {policy} may evict admissions; set it to noeviction"));
     }
     None
 }
@@ -207,7 +207,7 @@ async fn load(connection: &mut MultiplexedConnection, library: &Library) -> Resu
     let held = listed(connection, name).await?;
     let same = held.is_some_and(|held| contains(&held, code.as_bytes()));
     let other = || {
-        let reason = format!("its function library {name} is another one; a changed library needs a new name");
+        let reason = format!("its function library {name} has different contents; a changed library needs a new name");
         ConnectError::Unusable(reason)
     };
     same.then_some(()).ok_or_else(other)

@@ -56,7 +56,7 @@ impl RedisTally {
     }
 
     fn enter(&self, act: Act) -> Result<(), GateError> {
-        self.queue.try_send(act).map_err(|_| GateError("too much waits to be counted".to_owned()))
+        self.queue.try_send(act).map_err(|_| GateError("the queue of the shared counters is full".to_owned()))
     }
 }
 
@@ -68,7 +68,7 @@ impl Tally for RedisTally {
         }
         let (answer, receiver) = oneshot::channel();
         self.enter(Act { uses, answer: Some(answer) })?;
-        receiver.await.map_err(|_| GateError("there was no answer".to_owned()))?
+        receiver.await.map_err(|_| GateError("there was no response".to_owned()))?
     }
 
     fn note(&self, uses: Vec<Use>) -> Result<Result<(), Over>, GateError> {

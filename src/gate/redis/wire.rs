@@ -134,7 +134,7 @@ pub(super) fn counts((total, held, gone, pending, seq): (u64, u64, u64, u64, u64
 
 /// Somebody else writes to these keys, or another library has this one's name.
 pub(super) fn unreadable(what: &str) -> GateError {
-    GateError(format!("Redis holds what the gate did not write: {what}"))
+    GateError(format!("Redis contains data that the gate did not write: {what}"))
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ fn classify<T>(
     let (opened, fields) = match open(method, body, keys).and_then(|opened| fields(&opened).map(|f| (opened, f))) {
         Ok(both) => both,
         Err(error @ EnvelopeError::BadSignature) => {
-            tracing::error!(method, "an answer of the payment gateway has a wrong signature");
+            tracing::error!(method, "a response of the payment gateway has an invalid signature");
             return unknown(error);
         }
         Err(error) => return unknown(error),
@@ -119,7 +119,7 @@ pub fn query(body: &[u8], keys: &[VerifyingKey], number: &str) -> Outcome<TradeS
                     refund: None,
                 })
             }
-            _ => unknown("the answer is about something else or lacks a field"),
+            _ => unknown("the response concerns something else or lacks a field"),
         }
     });
     match outcome {
@@ -137,7 +137,7 @@ pub fn query(body: &[u8], keys: &[VerifyingKey], number: &str) -> Outcome<TradeS
 /// The answer to `alipay.trade.close`.
 pub fn close(body: &[u8], keys: &[VerifyingKey], number: &str) -> Outcome<Closed> {
     let outcome = classify("alipay.trade.close", body, keys, |fields| match fields.out_trade_no.as_deref() {
-        Some(answered) if answered != number => unknown("the answer is about another trade"),
+        Some(answered) if answered != number => unknown("the response concerns another transaction"),
         _ => Outcome::Succeeded(Closed::Closed),
     });
     match outcome {
@@ -155,7 +155,7 @@ pub fn close(body: &[u8], keys: &[VerifyingKey], number: &str) -> Outcome<Closed
 /// The answer to `alipay.trade.refund`. Its `refund_fee` is the sum over all refunds of the trade, so it says nothing here.
 pub fn refund(body: &[u8], keys: &[VerifyingKey], number: &str) -> Outcome<()> {
     classify("alipay.trade.refund", body, keys, |fields| match fields.fund_change.as_deref() {
-        _ if fields.out_trade_no.as_deref() != Some(number) => unknown("the answer is about another trade"),
+        _ if fields.out_trade_no.as_deref() != Some(number) => unknown("the response concerns another transaction"),
         Some("Y") => Outcome::Succeeded(()),
         other => Outcome::Pending { code: format!("fund_change={}", word(other.unwrap_or("absent"))) },
     })
@@ -171,7 +171,7 @@ pub fn query_refund(body: &[u8], keys: &[VerifyingKey], number: &str, refund_num
             fields.out_trade_no.as_deref() == Some(number) && fields.out_request_no.as_deref() == Some(refund_number);
         match money(fields.refund_amount.as_deref()) {
             Some(amount) if about_it => Outcome::Succeeded(RefundFound::Done(amount)),
-            _ => unknown("the answer is about another refund or lacks its amount"),
+            _ => unknown("the response concerns another refund or lacks its amount"),
         }
     })
 }
@@ -181,7 +181,7 @@ pub fn bill_url(body: &[u8], keys: &[VerifyingKey]) -> Outcome<Option<String>> {
     let outcome = classify("alipay.data.dataservice.bill.downloadurl.query", body, keys, |fields| {
         match &fields.bill_download_url {
             Some(url) => Outcome::Succeeded(Some(url.clone())),
-            None => unknown("the answer has no URL"),
+            None => unknown("the response has no URL"),
         }
     });
     match outcome {

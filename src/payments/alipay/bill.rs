@@ -37,10 +37,10 @@ pub enum BillError {
     #[error("the bill is not text in GBK")]
     Encoding,
     /// A heading that is read is not there.
-    #[error("the bill has other columns")]
+    #[error("the bill has unexpected columns")]
     Columns,
     /// A line that makes no sense; counted from 1.
-    #[error("line {0} of the bill makes no sense")]
+    #[error("line {0} of the bill is invalid")]
     Line(usize),
 }
 

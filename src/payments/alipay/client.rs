@@ -37,19 +37,19 @@ pub struct Alipay {
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum CallError {
-    #[error("no connection")]
+    #[error("could not connect to the gateway")]
     Connect,
-    #[error("no answer in time")]
+    #[error("no response in time")]
     Timeout,
-    #[error("the connection broke")]
+    #[error("the connection was lost")]
     Broken,
     #[error("HTTP status {0}")]
     Status(u16),
-    #[error("the answer is too large")]
+    #[error("the response is too large")]
     TooLarge,
     #[error("the request could not be signed")]
     Sign,
-    #[error("not asked, because the gateway has not answered for a while")]
+    #[error("the circuit breaker is open because the gateway has not responded")]
     Refused,
 }
 
@@ -83,7 +83,7 @@ impl Alipay {
             Ok(_) => self.breaker.works(),
             Err(error) => {
                 self.breaker.fails();
-                tracing::warn!(method, %error, "the payment gateway did not answer");
+                tracing::warn!(method, %error, "the payment gateway did not respond");
             }
         }
         answer

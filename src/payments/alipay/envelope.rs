@@ -19,19 +19,19 @@ const ERROR_KEY: &str = "error_response";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     /// Not a JSON object in UTF-8: an HTML page, an empty body.
-    #[error("the answer is not a JSON object")]
+    #[error("the response is not a JSON object")]
     NotJson,
     /// The same key twice at the top.
-    #[error("a key of the answer stands twice")]
+    #[error("the response contains a key twice")]
     Duplicate,
     /// Neither the method's key nor the error's.
-    #[error("the answer is not one to this method")]
+    #[error("the response does not belong to this method")]
     WrongKey,
     /// Signed, but not by a key that we know.
-    #[error("the signature of the answer is wrong")]
+    #[error("the signature of the response is invalid")]
     BadSignature,
     /// The inner object lacks something, or has it in another type.
-    #[error("the answer has another form")]
+    #[error("the response has an unexpected structure")]
     Form,
 }
 

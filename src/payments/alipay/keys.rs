@@ -25,7 +25,7 @@ pub enum KeyError {
     Encoding,
     /// Decoded, but not an RSA key of the wanted half.
     #[error(
-        "not an RSA key of the wanted kind (a private key is PKCS#1 or PKCS#8, a public key is a SubjectPublicKeyInfo)"
+        "not an RSA key of the required kind (PKCS#1 or PKCS#8 for a private key, SubjectPublicKeyInfo for a public key)"
     )]
     Kind,
     /// Fewer than 2048 bits.

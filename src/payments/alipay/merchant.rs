@@ -26,12 +26,10 @@ pub enum MerchantError {
     #[error("alipay's public key: {0}")]
     PublicKey(KeyError),
     /// The commonest mistake.
-    #[error(
-        "alipay's public key is the public half of the application's own key: take the one that Alipay's console shows"
-    )]
+    #[error("alipay's public key belongs to the application's own key; use the one shown in Alipay's console")]
     SwappedKeys,
     /// Anybody can sign with these.
-    #[error("keys or application of a sandbox with the URL of the production gateway")]
+    #[error("sandbox keys or a sandbox application can't be used with the production gateway")]
     SandboxInProduction,
     /// Not a URL of HTTP.
     #[error("the gateway's URL must be \"https://…\"")]

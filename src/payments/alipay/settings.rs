@@ -39,7 +39,7 @@ pub enum SettingsError {
     #[error(transparent)]
     Merchant(#[from] MerchantError),
     /// The HTTP client could not be made.
-    #[error("the HTTP client could not be made")]
+    #[error("could not create the HTTP client")]
     Http,
 }
 

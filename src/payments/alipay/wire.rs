@@ -17,13 +17,13 @@ const WIRE_TIME: &str = "%Y-%m-%d %H:%M:%S";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParametersError {
     /// The same name twice: two readers could see two messages.
-    #[error("a parameter stands twice")]
+    #[error("a parameter is given twice")]
     Duplicate,
     /// More than any genuine message has.
     #[error("too many parameters")]
     TooMany,
     /// A value that is not in the message's own charset once its escapes are undone, or a charset that is not the vendor's.
-    #[error("a parameter is not in the charset")]
+    #[error("a parameter is not encoded in the charset")]
     Encoding,
 }
 

@@ -127,7 +127,8 @@ pub async fn clear_outbox(url: &str) -> Result<(), StoreError> {
 
 /// Makes an empty database on the server at `url`, and returns its URL.
 pub async fn create_database(url: &str, name: &str) -> Result<String, StoreError> {
-    let (server, _) = url.rsplit_once('/').ok_or_else(|| StoreError::Internal(format!("{url} names no database")))?;
+    let (server, _) =
+        url.rsplit_once('/').ok_or_else(|| StoreError::Internal(format!("{url} has no database name")))?;
     connect(url).await?.batch_execute(&format!("CREATE DATABASE {name}")).await.map_err(failed)?;
     Ok(format!("{server}/{name}"))
 }

@@ -26,9 +26,13 @@ impl Collector for PoolMetrics {
         let told = &state.statistics;
         let gauges = [
             ("store_connections", "Open connections to the database", u64::from(state.connections)),
-            ("store_connections_idle", "Connections that nobody uses", u64::from(state.idle_connections)),
-            ("store_connections_max", "Connections at most", u64::from(self.0.config().max_size)),
-            ("store_waiting", "Reads and transactions that wait for a connection", told.pending_gets()),
+            ("store_connections_idle", "Idle connections to the database", u64::from(state.idle_connections)),
+            (
+                "store_connections_max",
+                "Maximum number of connections to the database",
+                u64::from(self.0.config().max_size),
+            ),
+            ("store_waiting", "Reads and transactions waiting for a connection", told.pending_gets()),
         ];
         for (name, help, value) in gauges {
             let gauge = ConstGauge::new(value as i64);
@@ -41,7 +45,7 @@ impl Collector for PoolMetrics {
                 "Connections closed after a failure",
                 told.connections_closed_broken + told.connections_closed_invalid,
             ),
-            ("store_acquire_timeouts", "Times that no connection was free within the limit", told.get_timed_out),
+            ("store_acquire_timeouts", "Timeouts while waiting for a connection", told.get_timed_out),
         ];
         for (name, help, value) in counters {
             let counter = ConstCounter::new(value);

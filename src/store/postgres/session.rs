@@ -64,7 +64,7 @@ impl Manager {
         let mut server: tokio_postgres::Config =
             url.parse().map_err(|error| StoreError::Internal(format!("store.url: {error}")))?;
         if server.get_hosts().is_empty() && server.get_hostaddrs().is_empty() {
-            return Err(StoreError::Internal("store.url names no host".to_owned()));
+            return Err(StoreError::Internal("store.url has no host".to_owned()));
         }
         server
             .application_name(origin(config))
@@ -136,7 +136,7 @@ impl LastError {
 
 impl ErrorSink<StoreError> for LastError {
     fn sink(&self, error: StoreError) {
-        tracing::warn!(%error, "database connection failed");
+        tracing::warn!(%error, "a database connection failed");
         *self.0.lock() = Some(error);
     }
 

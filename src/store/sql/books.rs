@@ -59,14 +59,14 @@ const QUERIES: [(u8, Subject, &str, &str); 21] = [
     (
         4,
         Subject::Order,
-        "payments that may be kept; that are",
+        "payments that may be kept; payments that are kept",
         "SELECT order_id AS id, '1' AS stored, CAST(COUNT(*) AS TEXT) AS found FROM payments
          WHERE status = 'SUCCEEDED' GROUP BY order_id HAVING COUNT(*) > 1",
     ),
     (
         5,
         Subject::Payment,
-        "paid in; set aside and paid back",
+        "received; reserved and refunded",
         "SELECT id, status || ' ' || CAST(captured AS TEXT) AS stored,
                 CAST(refund_pending AS TEXT) || ' and ' || CAST(refunded AS TEXT) AS found FROM payments
          WHERE refund_pending < 0 OR refunded < 0 OR refund_pending + refunded > captured
@@ -75,7 +75,7 @@ const QUERIES: [(u8, Subject, &str, &str); 21] = [
     (
         5,
         Subject::Payment,
-        "set aside and paid back; sums of open and of done refunds",
+        "reserved and refunded; sums of pending and of completed refunds",
         "SELECT p.id, CAST(p.refund_pending AS TEXT) || ' and ' || CAST(p.refunded AS TEXT) AS stored,
                 CAST(COALESCE(r.under_way, 0) AS TEXT) || ' and ' || CAST(COALESCE(r.done, 0) AS TEXT) AS found
          FROM payments p LEFT JOIN (
@@ -96,7 +96,7 @@ const QUERIES: [(u8, Subject, &str, &str); 21] = [
     (
         6,
         Subject::Word,
-        "a trade of the gateway; payments that claim it",
+        "a transaction of the gateway; payments that refer to it",
         "SELECT gateway_trade_no AS id, method AS stored, CAST(COUNT(*) AS TEXT) AS found FROM payments
          WHERE gateway_trade_no IS NOT NULL GROUP BY method, gateway_trade_no HAVING COUNT(*) > 1",
     ),
@@ -136,7 +136,7 @@ const QUERIES: [(u8, Subject, &str, &str); 21] = [
     (
         7,
         Subject::Order,
-        "the order; of its payment set aside and paid back",
+        "the order; what is reserved and refunded of its payment",
         "SELECT o.id, o.status AS stored, CAST(p.refund_pending AS TEXT) || ' and ' || CAST(p.refunded AS TEXT)
                 || ' of ' || CAST(p.amount AS TEXT) AS found
          FROM orders o JOIN payments p ON p.order_id = o.id AND p.status = 'SUCCEEDED'
@@ -154,7 +154,7 @@ const QUERIES: [(u8, Subject, &str, &str); 21] = [
     (
         8,
         Subject::Payment,
-        "money that pays nothing; what goes back of it",
+        "surplus money; what is refunded of it",
         "SELECT p.id, CAST(p.captured AS TEXT) AS stored, CAST(p.refund_pending + p.refunded AS TEXT) AS found
          FROM payments p WHERE p.status = 'SURPLUS' AND p.refund_pending + p.refunded <> p.captured
             -- Another amount than was asked for waits for a person.
@@ -194,7 +194,7 @@ const QUERIES: [(u8, Subject, &str, &str); 21] = [
     (
         10,
         Subject::Sale,
-        "units held; units of its unpaid orders, and of those paid since it was brought up to date",
+        "units held; units of its unpaid orders, and of those paid since the last update",
         "SELECT s.id, CAST(s.units_held AS TEXT) AS stored, CAST(COALESCE(u.held, 0) + COALESCE(p.paid, 0) AS TEXT) AS found
          FROM sales s LEFT JOIN (
              SELECT sale_id, SUM(quantity) AS held FROM orders WHERE status = 'AWAITING_PAYMENT' GROUP BY sale_id
@@ -206,7 +206,7 @@ const QUERIES: [(u8, Subject, &str, &str); 21] = [
     (
         11,
         Subject::Payment,
-        "the payment; the last line of its log",
+        "the payment; the last entry of its log",
         "SELECT p.id, p.status AS stored, COALESCE((SELECT l.to_state FROM payment_log l WHERE l.payment_id = p.id
                 ORDER BY l.id DESC LIMIT 1), 'none') AS found FROM payments p
          WHERE p.status <> COALESCE((SELECT l.to_state FROM payment_log l WHERE l.payment_id = p.id
@@ -215,7 +215,7 @@ const QUERIES: [(u8, Subject, &str, &str); 21] = [
     (
         11,
         Subject::Payment,
-        "a line of the log; the line before",
+        "an entry of the log; the entry before it",
         "SELECT l.payment_id AS id, 'from ' || COALESCE(l.from_state, 'none') AS stored,
                 'to ' || COALESCE(l.before, 'none') AS found
          FROM (SELECT payment_id, from_state, LAG(to_state) OVER (PARTITION BY payment_id ORDER BY id) AS before
@@ -224,14 +224,14 @@ const QUERIES: [(u8, Subject, &str, &str); 21] = [
     (
         11,
         Subject::Refund,
-        "the refund; lines of its log that say so",
+        "the refund; log entries that record it",
         "SELECT r.id, r.status AS stored, '0' AS found FROM refunds r
          WHERE NOT EXISTS (SELECT 1 FROM refund_log l WHERE l.refund_id = r.id AND l.to_state = r.status)",
     ),
     (
         11,
         Subject::Refund,
-        "the refund; first lines of its log",
+        "the refund; first entries of its log",
         "SELECT r.id, '1' AS stored, CAST((SELECT COUNT(*) FROM refund_log l
                 WHERE l.refund_id = r.id AND l.from_state IS NULL) AS TEXT) AS found FROM refunds r
          WHERE 1 <> (SELECT COUNT(*) FROM refund_log l WHERE l.refund_id = r.id AND l.from_state IS NULL)",
@@ -239,7 +239,7 @@ const QUERIES: [(u8, Subject, &str, &str); 21] = [
     (
         12,
         Subject::Word,
-        "what we have; what the bill has",
+        "recorded; in the bill",
         "SELECT number AS id, kind || ' on ' || day || ': ' || ours AS stored, theirs AS found FROM reconciliation_items
          WHERE resolved_at IS NULL AND closed_at IS NULL",
     ),
@@ -290,7 +290,7 @@ pub async fn missing_guards(conn: &mut Conn) -> Result<Vec<Finding>, StoreError>
     let finding = |(invariant, name): &(u8, &str)| Finding {
         invariant: *invariant,
         subject: (*name).to_owned(),
-        detail: "the schema's own guard is not in force".to_owned(),
+        detail: "the guard in the schema is not active".to_owned(),
     };
     Ok(missing.map(finding).collect())
 }

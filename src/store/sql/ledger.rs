@@ -49,7 +49,7 @@ const QUERIES: [(u8, Subject, &str, &str); 8] = [
     (
         2,
         Subject::Account,
-        "an account that is not there; its entries",
+        "a missing account; its entries",
         "SELECT e.account_id AS id, CAST(0 AS BIGINT) AS stored, COUNT(*) AS found FROM points_entries e
          LEFT JOIN points_accounts a ON a.user_id = e.account_id
          WHERE a.user_id IS NULL GROUP BY e.account_id",
@@ -73,7 +73,7 @@ const QUERIES: [(u8, Subject, &str, &str); 8] = [
     (
         9,
         Subject::Transaction,
-        "points of a confirmed reservation; what was moved",
+        "points of a confirmed reservation; points transferred",
         "SELECT r.xid AS id, r.amount AS stored, CAST(COALESCE(e.amount, 0) AS BIGINT) AS found
          FROM points_reservations r
          LEFT JOIN points_transfers t ON t.xid = r.xid AND t.branch = r.branch
@@ -92,7 +92,7 @@ const QUERIES: [(u8, Subject, &str, &str); 8] = [
     (
         9,
         Subject::Transaction,
-        "points of a debit that are returned; the sum of its credits",
+        "refunded points of a debit; the sum of its credits",
         "SELECT d.xid AS id, d.returned AS stored, COALESCE(c.total, 0) AS found FROM points_reservations d
          LEFT JOIN (SELECT of_xid, of_branch, CAST(SUM(amount) AS BIGINT) AS total FROM points_reservations
                     WHERE state IN ('TRIED', 'CONFIRMED') AND of_xid IS NOT NULL GROUP BY of_xid, of_branch) c

@@ -131,7 +131,7 @@ pub(super) async fn unreserve(conn: &mut Conn, user: UserId, points: i64, spent:
 }
 
 fn one(rows: usize, user: UserId) -> Result<(), StoreError> {
-    if rows == 1 { Ok(()) } else { Err(StoreError::Internal(format!("there is no points account of {user}"))) }
+    if rows == 1 { Ok(()) } else { Err(StoreError::Internal(format!("{user} has no points account"))) }
 }
 
 /// Writes a transfer with its two entries. The account's sum is the caller's to change.

@@ -100,7 +100,7 @@ pub async fn of_transactions(conn: &mut Conn, xids: &[Xid]) -> Result<Vec<Reserv
 }
 
 async fn existing(conn: &mut Conn, key: BranchKey) -> Result<Reservation, StoreError> {
-    find(conn, key).await?.ok_or_else(|| StoreError::Internal(format!("reservation {} is gone", key.xid)))
+    find(conn, key).await?.ok_or_else(|| StoreError::Internal(format!("reservation {} is missing", key.xid)))
 }
 
 /// Try: sets the points aside, or marks the reservation as rejected, which then stands. Returns the reservation as it now is; it may be

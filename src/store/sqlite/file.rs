@@ -56,7 +56,7 @@ impl DatabaseFile {
     /// Finds the file, and makes nothing.
     pub fn find(path: &Path) -> Result<Self, StoreError> {
         let real = fs::canonicalize(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => StoreError::Unavailable(format!("there is no database at {}", path.display())),
+            ErrorKind::NotFound => StoreError::Unavailable(format!("no database exists at {}", path.display())),
             _ => unavailable(path, error),
         })?;
         let found = fs::metadata(&real).map_err(|error| unavailable(&real, error))?;
@@ -233,11 +233,11 @@ impl Lock {
         }
         let file = open_lock(&self.path)?;
         let taken =
-            |_| StoreError::Unavailable(format!("{} was removed, and another process has it", self.path.display()));
+            |_| StoreError::Unavailable(format!("{} was removed, and another process holds it", self.path.display()));
         file.try_lock().map_err(taken)?;
         let renewed = Self::new(self.path.clone(), file, self.holds.clone())?;
         *held = renewed.file.into_inner();
-        tracing::warn!(path = %self.path.display(), "the lock file had been removed and was made again");
+        tracing::warn!(path = %self.path.display(), "recreated the lock file, which had been removed");
         Ok(())
     }
 }

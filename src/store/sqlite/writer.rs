@@ -146,7 +146,7 @@ fn run(
         if !matches!(healthy, Ok(Some(true))) {
             match reopen() {
                 Ok(fresh) => conn = fresh,
-                Err(error) => tracing::warn!(%error, "database file cannot be reopened yet"),
+                Err(error) => tracing::warn!(%error, "the database file can't be reopened yet"),
             }
         }
         if let Some((empty_log, answer)) = end {
@@ -174,7 +174,7 @@ fn optimize(conn: &mut Conn, file: &DatabaseFile, pragma: &str) {
     }
     match conn.batch_execute(pragma).now_or_never() {
         Some(Ok(())) => {}
-        failed => tracing::warn!(?failed, "the database's statistics are not up to date"),
+        failed => tracing::warn!(?failed, "could not update the statistics of the database"),
     }
 }
 
@@ -220,7 +220,7 @@ async fn commit_together(conn: &mut Conn, file: &DatabaseFile, batch: Vec<Box<dy
         Some(error) => Err(error),
     };
     if let Err(error) = &commit {
-        tracing::warn!(%error, jobs = finished.len(), "database commit failed");
+        tracing::warn!(%error, jobs = finished.len(), "a database commit failed");
         // SQLite may have rolled back by itself already; then this says so and changes nothing.
         let _ = conn.batch_execute("ROLLBACK").await;
     }
@@ -241,6 +241,6 @@ async fn in_savepoint(conn: &mut Conn, job: Box<dyn Job>, finished: &mut Vec<Fin
     let done = job.run(conn).await;
     let close = if done.failed { "ROLLBACK TO job; RELEASE job" } else { "RELEASE job" };
     finished.push(done);
-    let given_up = |error| StoreError::Unavailable(format!("the transaction was given up: {error}"));
+    let given_up = |error| StoreError::Unavailable(format!("the transaction was abandoned: {error}"));
     conn.batch_execute(close).await.map_err(given_up)
 }

@@ -148,7 +148,7 @@ fn commands_that_look_make_nothing() {
         let refused = run(&launch, arguments);
         let said = text(&refused.stderr);
         assert_eq!(refused.status.code(), Some(1), "{arguments:?}: {said}");
-        assert!(said.contains("there is no database at") && said.contains("wrong/path.db"), "{arguments:?}: {said}");
+        assert!(said.contains("no database exists at") && said.contains("wrong/path.db"), "{arguments:?}: {said}");
     }
     for arguments in [&["config", "check"][..], &["config", "print"], &["config", "schema"], &["schema"]] {
         assert!(run(&launch, arguments).status.success(), "{arguments:?}");

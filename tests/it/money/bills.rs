@@ -156,7 +156,7 @@ async fn case_41_a_command_compares_the_bill_of_a_day(profile: Profile) {
     let audited = till.launch().command().args(["payments", "audit"]).output().unwrap();
     let text = String::from_utf8(audited.stdout).unwrap();
     assert!(
-        !audited.status.success() && text.contains("12  FAILED") && text.contains("the books are NOT right"),
+        !audited.status.success() && text.contains("12  FAILED") && text.contains("the records are NOT consistent"),
         "{text}"
     );
     assert_eq!(text.matches("FAILED").count(), 1, "{text}");

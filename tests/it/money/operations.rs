@@ -218,7 +218,7 @@ async fn quiet(till: &Till, private: &str) {
     }
     let file = till.file(&attempt).await.to_string() + &till.file(&other).await.to_string();
     let log = till.log();
-    assert!(log.contains("message of a gateway refused") && log.contains("DEBUG"), "it tells what it can");
+    assert!(log.contains("rejected a message from the gateway") && log.contains("DEBUG"), "it tells what it can");
     for (what, text) in [("log", &log), ("answers", &said), ("operators' files", &file)] {
         for secret in chunks(private).iter().map(String::as_str).chain(["2088000000000002"]) {
             assert!(!text.contains(secret), "{what}: {secret}");

@@ -155,12 +155,12 @@ fn wants_cookie(headers: &HeaderMap) -> bool {
 /// The answer to a page of another site.
 pub fn foreign() -> Refusal {
     let message =
-        "Pages of this origin may not call this server in somebody's name (access.origins lists those that may).";
+        "This origin is not allowed to send requests with cookies. Allowed origins are listed in access.origins.";
     Refusal::new(Cause::Forbidden, Code::Forbidden, message)
 }
 
 fn unasked() -> Refusal {
-    let message = "Another site's page could have sent this. Add the header GraphQL-Require-Preflight with any value.";
+    let message = "This request was blocked as a possible cross-site request forgery. Add the header GraphQL-Require-Preflight with any value.";
     Refusal::new(Cause::Forbidden, Code::Forbidden, message)
 }
 

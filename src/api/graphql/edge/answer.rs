@@ -118,7 +118,7 @@ impl Refusal {
 fn json(value: &impl Serialize) -> Bytes {
     let mut bytes = Vec::with_capacity(CAPACITY);
     if let Err(error) = serde_json::to_writer(&mut bytes, value) {
-        tracing::error!(%error, "answer can't be serialised");
+        tracing::error!(%error, "could not serialise the response");
     }
     bytes.into()
 }

@@ -10,7 +10,7 @@ use crate::api::graphql::error::Code;
 
 /// Tokens can't be checked at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("tokens can't be checked at the moment")]
+#[error("access tokens can't be verified at the moment")]
 pub struct AuthUnavailable;
 
 /// Knows whose a token is.
@@ -38,13 +38,18 @@ pub fn not_signed_in() -> Refusal {
     Refusal::new(
         Cause::Unauthenticated,
         Code::Unauthenticated,
-        "The access token is not valid or has expired. Sign in again, or send no token.",
+        "The access token is invalid or has expired. Sign in again, or send the request without a token.",
     )
 }
 
 /// The answer while tokens can't be checked.
 pub fn unavailable() -> Refusal {
-    Refusal::retry(Cause::Unavailable, Code::Unavailable, "Sign-in can't be checked right now. Please try again.", 2)
+    Refusal::retry(
+        Cause::Unavailable,
+        Code::Unavailable,
+        "The access token can't be verified at the moment. Please try again.",
+        2,
+    )
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ impl Documents {
         for (id, text) in trusted {
             match documents.check(text) {
                 Ok(document) => documents.trusted.insert(id, text, document),
-                Err(refusal) => tracing::error!(id, error = refusal.message(), "trusted document left out"),
+                Err(refusal) => tracing::error!(id, error = refusal.message(), "skipping a trusted document"),
             }
         }
         documents
@@ -118,7 +118,7 @@ impl Documents {
             Source::Text(text) => self.load(text, may_send_any),
             Source::Registered(text, hash) => {
                 if Hash::from(Sha256::digest(text)) != *hash {
-                    let message = "`extensions.persistedQuery.sha256Hash` is not the hash of `query`.";
+                    let message = "`extensions.persistedQuery.sha256Hash` does not match the hash of `query`.";
                     return Err(Refusal::new(Cause::IllFormed, Code::BadUserInput, message));
                 }
                 let document = self.load(text, may_send_any)?;
@@ -205,7 +205,7 @@ impl Documents {
         for operation in guard::operations(parsed) {
             let measure = measurer.measure(operation)?;
             if measure.introspects && !self.introspection {
-                let message = "Introspection is switched off on this server.";
+                let message = "Introspection is disabled on this server.";
                 return Err(Refusal::new(Cause::Document, Code::GraphqlValidationFailed, message));
             }
             measures.push(measure);
@@ -251,7 +251,7 @@ impl Document {
         };
         found.ok_or_else(|| {
             let message = match name {
-                None => "The document has several operations: say which one with `operationName`.".into(),
+                None => "The document has several operations. Select one with `operationName`.".into(),
                 Some(name) => format!("The document has no operation named \"{name}\"."),
             };
             Refusal::new(Cause::Document, Code::OperationResolutionFailure, message)
@@ -270,7 +270,7 @@ impl Document {
         let collected = collect(&self.language, document, definition, Some(variables), &Places::new(&self.text));
         collected.map(Arc::new).map_err(|open| match open {
             Open::Null(name) => {
-                let message = format!("Variable \"${name}\" decides what is selected, and can't be null.");
+                let message = format!("Variable \"${name}\" is used by a directive and can't be null.");
                 Refusal::new(Cause::Document, Code::BadUserInput, message)
             }
             Open::Undecided => unreachable!("variables are known"),
@@ -292,7 +292,7 @@ fn not_persisted() -> Refusal {
 }
 
 fn untrusted() -> Refusal {
-    let message = "This server executes trusted documents only. Send the `documentId` of one.";
+    let message = "This server executes trusted documents only. Send a `documentId`.";
     Refusal::new(Cause::Forbidden, Code::Forbidden, message)
 }
 

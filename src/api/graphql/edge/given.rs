@@ -32,7 +32,7 @@ impl<'de> Visitor<'de> for Named {
         let mut variables = Variables::default();
         while let Some((name, Strict(value))) = entries.next_entry::<Name, Strict>()? {
             if variables.insert(name, value).is_some() {
-                return Err(A::Error::custom("a variable has two values"));
+                return Err(A::Error::custom("a variable is given twice"));
             }
         }
         Ok(variables)

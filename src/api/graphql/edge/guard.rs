@@ -42,13 +42,13 @@ pub enum Exceeded {
     #[error("The operation is nested deeper than {0} fields.")]
     Depth(usize),
     /// Too many lists in each other once fragments are expanded.
-    #[error("The operation has lists deeper in each other than {0}.")]
+    #[error("The operation nests lists deeper than {0}.")]
     Lists(usize),
     /// Too expensive: fields times the sizes of the pages they are on.
-    #[error("The operation costs more than {0}. Ask for fewer fields or smaller pages.")]
+    #[error("The operation costs more than {0}. Request fewer fields or smaller pages.")]
     Cost(usize),
     /// More than one root field of those of which a request may have one.
-    #[error("A request may have one of these fields, once: {}.", .0.join(", "))]
+    #[error("A request may contain only one of these fields, and only once: {}.", .0.join(", "))]
     Once(&'static [&'static str]),
 }
 

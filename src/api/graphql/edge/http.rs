@@ -157,7 +157,7 @@ impl Edge {
         B::Error: Into<BoxError>,
     {
         let too_large = || {
-            let message = format!("The body has more than {} bytes.", self.0.body_max);
+            let message = format!("The request body is larger than {} bytes.", self.0.body_max);
             Refusal::new(Cause::BodySize, Code::DocumentTooLarge, message)
         };
         let announced = headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -168,8 +168,14 @@ impl Edge {
         match in_time(self.0.read_timeout, collected).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-            Ok(Err(_)) => Err(Refusal::new(Cause::Malformed, Code::BadUserInput, "The body broke off.")),
-            Err(_) => Err(Refusal::new(Cause::SlowBody, Code::BadUserInput, "The body took too long to arrive.")),
+            Ok(Err(_)) => Err(Refusal::new(
+                Cause::Malformed,
+                Code::BadUserInput,
+                "The connection closed before the whole request body arrived.",
+            )),
+            Err(_) => {
+                Err(Refusal::new(Cause::SlowBody, Code::BadUserInput, "The request body took too long to arrive."))
+            }
         }
     }
 }
@@ -204,7 +210,7 @@ fn content_type() -> Refusal {
 }
 
 fn content_encoding() -> Refusal {
-    Refusal::new(Cause::ContentType, Code::BadUserInput, "Send the body as it is: compressed ones are not taken.")
+    Refusal::new(Cause::ContentType, Code::BadUserInput, "Compressed request bodies are not supported.")
 }
 
 pub(super) fn mutation_by_get() -> Refusal {
@@ -212,7 +218,7 @@ pub(super) fn mutation_by_get() -> Refusal {
 }
 
 fn subscription() -> Refusal {
-    let message = "Subscriptions need a streaming transport at this address: a WebSocket (graphql-transport-ws) or \
+    let message = "Subscriptions need a streaming transport: a WebSocket (graphql-transport-ws) or \
                    Server-Sent Events (Accept: text/event-stream).";
     Refusal::new(Cause::Document, Code::OperationResolutionFailure, message)
 }

@@ -41,7 +41,7 @@ impl Language {
     /// If the definition is none. It is written by the executor from its own types.
     pub fn new(sdl: &str) -> Self {
         let schema = Schema::parse_and_validate(sdl, "schema")
-            .unwrap_or_else(|refused| panic!("the schema's definition is wrong: {}", refused.errors));
+            .unwrap_or_else(|refused| panic!("the schema is invalid: {}", refused.errors));
         let possible = possible(&schema);
         Self { schema, possible }
     }

@@ -62,11 +62,15 @@ impl Meters {
     /// Adds the counters to what `/metrics` shows.
     pub fn register(&self, registry: &mut Registry) {
         let edge = registry.sub_registry_with_prefix("graphql");
-        edge.register("operations", "Operations by transport and error code (OK: none)", self.operations.clone());
+        edge.register(
+            "operations",
+            "Operations by transport and error code (OK if there was no error)",
+            self.operations.clone(),
+        );
         edge.register("sockets_closed", "Sockets closed by the server, by close code", self.closed.clone());
         edge.register("delivered", "Payloads sent to sockets and event streams", self.delivered.clone());
-        edge.register("shed", "Operations turned away because of overload, by class", self.shed.clone());
-        let alone = "Operations that only this node counted, because the counters of all nodes did not answer";
+        edge.register("shed", "Operations rejected because of overload, by class", self.shed.clone());
+        let alone = "Operations counted by this node alone because the shared counters did not respond";
         edge.register("counted_alone", alone, self.counted_alone.clone());
     }
 

@@ -291,7 +291,7 @@ impl Edge {
         self.meters().shed(class.as_str());
         // Spread out, so that those who were turned away do not come back together.
         let seconds = 1 + u32::from(self.0.rng.bytes::<1>()[0] % 3);
-        let message = "The server has more to do than it can do in time. Please try again shortly.";
+        let message = "The server is overloaded. Please try again shortly.";
         Refusal::retry(Cause::Unavailable, Code::Unavailable, message, seconds)
     }
 
@@ -301,7 +301,7 @@ impl Edge {
         self.0.wheel.join(counted).map_err(|no_place| match no_place {
             NoPlace::Full => busy(),
             NoPlace::Address => {
-                let message = "Too many open connections from your address. Close one first.";
+                let message = "Too many open connections from your address. Close one and try again.";
                 Refusal::retry(Cause::RateLimited, Code::RateLimited, message, 2)
             }
         })
@@ -373,8 +373,8 @@ async fn in_time<F: Future>(limit: Duration, future: F) -> Result<F::Output, Lat
 
 /// The answer to who asked for more than an answer can be.
 fn too_large(most: usize, kind: OperationType) -> Refusal {
-    let done = if kind == OperationType::Mutation { " What was asked for is done all the same." } else { "" };
-    let message = format!("The answer has more than {most} bytes. Ask for fewer fields or smaller pages.{done}");
+    let done = if kind == OperationType::Mutation { " The mutation was executed nevertheless." } else { "" };
+    let message = format!("The response is larger than {most} bytes. Request fewer fields or smaller pages.{done}");
     Refusal::new(Cause::Document, Code::DocumentTooComplex, message)
 }
 
@@ -387,8 +387,10 @@ fn panicked(request_id: &str) -> Refusal {
 fn late(request_id: &str, kind: OperationType) -> Refusal {
     tracing::warn!(request_id, %kind, "operation timed out");
     let message = match kind {
-        OperationType::Mutation => "The answer takes too long. What was asked for may still happen: ask for its state.",
-        OperationType::Query | OperationType::Subscription => "The answer takes too long. Please try again shortly.",
+        OperationType::Mutation => {
+            "The request timed out. The mutation may still take effect; query the current state."
+        }
+        OperationType::Query | OperationType::Subscription => "The request timed out. Please try again shortly.",
     };
     Refusal::retry(Cause::Unavailable, Code::Unavailable, message, 2)
 }

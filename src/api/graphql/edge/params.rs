@@ -85,7 +85,7 @@ impl Params {
         // A derived struct would also read an array.
         match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(b'{') => {}
-            Some(b'[') => return Err(malformed("A request is one JSON object; batches are not taken.")),
+            Some(b'[') => return Err(malformed("Batches are not supported. Send one JSON object per request.")),
             _ => return Err(malformed("The body must be a JSON object with `query`.")),
         }
         let body: Body = serde_json::from_slice(body).map_err(|error| wrong("The body is", &error))?;
@@ -96,7 +96,7 @@ impl Params {
     /// From the query string of a GET.
     pub fn from_uri(uri: &Uri) -> Result<Self, Refusal> {
         let Query(search) = Query::<Search>::try_from_uri(uri)
-            .map_err(|error| ill_formed(format!("The query string is wrong: {}.", error.body_text())))?;
+            .map_err(|error| ill_formed(format!("The query string is invalid: {}.", error.body_text())))?;
         let variables = search.variables.map(|text| parameter("variables", &text)).transpose()?.flatten();
         let extensions = match &search.extensions {
             Some(text) => parameter::<Extensions>("extensions", text)?.unwrap_or_default(),
@@ -142,7 +142,7 @@ fn source(text: Option<String>, id: Option<String>, extensions: &Extensions) -> 
         (None, Some(id), None) => Ok(Source::Id(id)),
         (None, None, Some(hash)) => Ok(Source::Hash(hash)),
         (None, None, None) => Err(ill_formed("The parameter `query` is missing.")),
-        _ => Err(ill_formed("Send `documentId` alone, not with `query` or `extensions.persistedQuery`.")),
+        _ => Err(ill_formed("Send `documentId` without `query` and `extensions.persistedQuery`.")),
     }
 }
 
@@ -151,7 +151,7 @@ impl PersistedQuery {
         let hash = HEXLOWER_PERMISSIVE.decode(self.sha256_hash.as_bytes()).ok();
         let hash = hash.and_then(|bytes| bytes.try_into().ok()).filter(|_| self.version == 1);
         hash.ok_or_else(|| {
-            ill_formed("`extensions.persistedQuery` is {version: 1, sha256Hash: 64 hexadecimal digits}.")
+            ill_formed("`extensions.persistedQuery` must be {version: 1, sha256Hash: 64 hexadecimal digits}.")
         })
     }
 }
@@ -159,11 +159,11 @@ impl PersistedQuery {
 /// One of our extensions, if the request has it; others are the client's business.
 fn extension<'a, T: Deserialize<'a>>(extensions: &Extensions<'a>, name: &str) -> Result<Option<T>, Refusal> {
     let Some(value) = extensions.get(name) else { return Ok(None) };
-    serde_json::from_str(value.get()).map_err(|error| ill_formed(format!("`extensions.{name}` is wrong: {error}.")))
+    serde_json::from_str(value.get()).map_err(|error| ill_formed(format!("`extensions.{name}` is invalid: {error}.")))
 }
 
 fn parameter<'a, T: Deserialize<'a>>(name: &str, text: &'a str) -> Result<Option<T>, Refusal> {
-    serde_json::from_str(text).map_err(|error| ill_formed(format!("The parameter `{name}` is wrong: {error}.")))
+    serde_json::from_str(text).map_err(|error| ill_formed(format!("The parameter `{name}` is invalid: {error}.")))
 }
 
 fn wrong(what: &str, error: &serde_json::Error) -> Refusal {

@@ -109,7 +109,8 @@ impl<C: Clock + Clone> Rates<C> {
         let counted = match class {
             Class::List | Class::Query => tally.note(uses),
             Class::Change | Class::Purchase => {
-                let late = |_| Err(GateError(format!("not counted within {:?}", self.shared_wait)));
+                let late =
+                    |_| Err(GateError(format!("the shared counters did not respond within {:?}", self.shared_wait)));
                 timeout(self.shared_wait, tally.count(uses)).await.unwrap_or_else(late)
             }
         };
@@ -117,7 +118,7 @@ impl<C: Clock + Clone> Rates<C> {
             Ok(Ok(())) => Ok(()),
             Ok(Err(over)) => Err(rates.get(over.index).unwrap_or(&&self.address).refusal(over.wait)),
             Err(error) => {
-                tracing::debug!(%error, "operation counted by this node alone");
+                tracing::debug!(%error, "this node counted an operation alone");
                 meters.counted_alone();
                 Ok(())
             }
@@ -153,7 +154,7 @@ impl<C: Clock + Clone> Rate<C> {
     fn refusal(&self, wait: Duration) -> Refusal {
         let wait_seconds = wait.as_millis().div_ceil(1000).clamp(1, u128::from(u32::MAX)) as u32;
         let Self { name, quota, window_seconds, .. } = *self;
-        let message = "Too many requests. Please wait a little and try again.";
+        let message = "Too many requests. Please wait a moment and try again.";
         let refusal = Refusal::retry(Cause::RateLimited, Code::RateLimited, message, wait_seconds);
         Refusal { exhausted: Some(Exhausted { name, quota, window_seconds, wait_seconds }), ..refusal }
     }

@@ -19,7 +19,7 @@ const PREFIX: &str = "sha256:";
 pub fn compiled_in() -> Manifest {
     let text = include_str!("../../../../frontend/persisted-documents.json");
     serde_json::from_str(text).unwrap_or_else(|error| {
-        tracing::error!(%error, "frontend/persisted-documents.json can't be read");
+        tracing::error!(%error, "could not read frontend/persisted-documents.json");
         Manifest::new()
     })
 }

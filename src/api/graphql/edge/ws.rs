@@ -92,7 +92,7 @@ fn check(parts: &Parts) -> Result<(), Box<Response>> {
     let mut keys = parts.headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
     let key = keys.next().and_then(|key| BASE64.decode(key.as_bytes()).ok());
     if key.is_none_or(|key| key.len() != 16) || keys.next().is_some() {
-        let message = "Sec-WebSocket-Key must be the base64 text of 16 bytes\n";
+        let message = "Sec-WebSocket-Key must be 16 bytes in base64\n";
         return Err(Box::new((StatusCode::BAD_REQUEST, message).into_response()));
     }
     Ok(())

@@ -217,7 +217,7 @@ impl AccountsMutation {
             Ok(SignedIn { user, access_token, device }) => {
                 // Whoever has no account yet gets it, with the same points, when it is first looked at.
                 if let Err(error) = ctx.services().points.open(user.id).await {
-                    tracing::warn!(%error, user = %user.id, "points account not opened at sign-up");
+                    tracing::warn!(%error, user = %user.id, "could not open the points account at sign-up");
                 }
                 tell_edge(ctx, &access_token, &device);
                 UserSignUpPayload {
@@ -271,7 +271,7 @@ impl AccountsMutation {
             ctx.insert_http_header(SESSION, "");
             UserSignOutPayload { user: user.map(User), user_errors: Vec::new() }
         } else {
-            let message = "This sign-in has ended already.";
+            let message = "You are already signed out.";
             let error = UserSignOutUserError::whole(UserSignOutErrorCode::AlreadySignedOut, message);
             UserSignOutPayload { user: None, user_errors: vec![error] }
         })
@@ -305,7 +305,7 @@ impl AccountsMutation {
         let (user, ended) = result.map_err(|error| accounts_fault(&error))?.ok_or_else(nobody)?;
         if ended == 0 {
             let code = UserSignOutEverywhereErrorCode::AlreadySignedOut;
-            let error = UserSignOutEverywhereUserError::whole(code, "All of your sign-ins have ended already.");
+            let error = UserSignOutEverywhereUserError::whole(code, "You are already signed out everywhere.");
             return Ok(UserSignOutEverywherePayload { user_errors: vec![error], ..Default::default() });
         }
         ctx.insert_http_header(SESSION, "");
@@ -325,7 +325,7 @@ fn can_get_a_token(ctx: &Context<'_>) -> Result<()> {
         return Ok(());
     }
     let message =
-        "A cookie can't be set over this transport. Send the sign-in as a plain POST, or do not ask for a cookie.";
+        "A cookie can't be set over this transport. Sign in with a plain POST, or without requesting a cookie.";
     Err(Code::BadUserInput.error(message))
 }
 

@@ -56,6 +56,6 @@ pub(crate) use operator_act;
 
 /// A refusal that the mutation declares no code for. The act did not happen.
 pub(crate) fn unforeseen(problem: &Problem) -> Error {
-    tracing::error!(?problem, "refusal without a code");
+    tracing::error!(?problem, "a rejection has no error code");
     Code::InternalServerError.error("Something went wrong on our side.")
 }

@@ -89,10 +89,10 @@ fn close_error(refusal: LookRefusal) -> Result<BillDifferenceCloseUserError> {
     type Told = BillDifferenceCloseUserError;
     Ok(match refusal {
         LookRefusal::NotFound => {
-            Told::about(Code::DifferenceNotFound, "There is no such difference, or not any more.", "differenceId")
+            Told::about(Code::DifferenceNotFound, "This discrepancy does not exist or has changed.", "differenceId")
         }
         LookRefusal::NotOpen => {
-            Told::about(Code::DifferenceNotOpen, "This difference is resolved or closed already.", "differenceId")
+            Told::about(Code::DifferenceNotOpen, "This discrepancy is already resolved or closed.", "differenceId")
         }
         LookRefusal::ReasonInvalid => Told::about(Code::ReasonInvalid, REASON, "reason"),
         LookRefusal::MoneyWaits => return Err(unforeseen(refusal)),
@@ -103,18 +103,20 @@ fn clear_error(refusal: LookRefusal) -> PaymentFlagClearUserError {
     use PaymentFlagClearErrorCode as Code;
     type Told = PaymentFlagClearUserError;
     match refusal {
-        LookRefusal::NotFound => Told::about(Code::PaymentNotFound, "There is no such payment.", "paymentId"),
-        LookRefusal::NotOpen => Told::about(Code::FlagNotSet, "The payment has no such mark.", "flag"),
-        LookRefusal::MoneyWaits => {
-            Told::about(Code::MoneyWaits, "The money pays nothing and has to be sent back first.", "flag")
-        }
+        LookRefusal::NotFound => Told::about(Code::PaymentNotFound, "This payment does not exist.", "paymentId"),
+        LookRefusal::NotOpen => Told::about(Code::FlagNotSet, "The payment does not have this flag.", "flag"),
+        LookRefusal::MoneyWaits => Told::about(
+            Code::MoneyWaits,
+            "The amount received does not match the payment and must be refunded first.",
+            "flag",
+        ),
         LookRefusal::ReasonInvalid => Told::about(Code::ReasonInvalid, REASON, "reason"),
     }
 }
 
 /// The act did not happen.
 fn unforeseen(refusal: LookRefusal) -> async_graphql::Error {
-    tracing::error!(?refusal, "refusal without a code");
+    tracing::error!(?refusal, "a rejection has no error code");
     Code::InternalServerError.error("Something went wrong on our side.")
 }
 

@@ -97,23 +97,23 @@ impl SalePurchaseUserError {
     fn of(refusal: PurchaseRefusal, clock: &Clock) -> Self {
         use SalePurchaseErrorCode as Code;
         let (code, message, field) = match refusal {
-            PurchaseRefusal::SaleNotFound => (Code::SaleNotFound, "There is no such sale.".into(), Some("saleId")),
-            PurchaseRefusal::NotStarted { .. } => (Code::SaleNotStarted, "The sale has not begun yet.".into(), None),
-            PurchaseRefusal::Ended => (Code::SaleEnded, "The sale is over.".into(), None),
+            PurchaseRefusal::SaleNotFound => (Code::SaleNotFound, "This sale does not exist.".into(), Some("saleId")),
+            PurchaseRefusal::NotStarted { .. } => (Code::SaleNotStarted, "The sale has not started yet.".into(), None),
+            PurchaseRefusal::Ended => (Code::SaleEnded, "The sale has ended.".into(), None),
             PurchaseRefusal::Paused => (Code::SalePaused, "The sale is paused.".into(), None),
             PurchaseRefusal::SoldOut => (Code::SoldOut, "Sold out.".into(), None),
             PurchaseRefusal::AlreadyBought => {
-                (Code::AlreadyBought, "You have an order in this sale already.".into(), None)
+                (Code::AlreadyBought, "You already have an order in this sale.".into(), None)
             }
             PurchaseRefusal::QuantityInvalid { limit } => {
                 (Code::QuantityInvalid, format!("The quantity must be from 1 to {limit}."), Some("quantity"))
             }
             PurchaseRefusal::KeyInvalid => {
-                let message = "The key must be 8 to 64 characters of A-Z a-z 0-9 _ -.".into();
+                let message = "The idempotency key must be 8 to 64 characters of A-Z a-z 0-9 _ -.".into();
                 (Code::IdempotencyKeyInvalid, message, Some("idempotencyKey"))
             }
             PurchaseRefusal::KeyReused => {
-                let message = "This key was used before for another purchase.".into();
+                let message = "This idempotency key was already used for another purchase.".into();
                 (Code::IdempotencyKeyReused, message, Some("idempotencyKey"))
             }
             PurchaseRefusal::TryLater => (Code::TryLater, "Please try again in a moment.".into(), None),
@@ -199,16 +199,20 @@ impl OrdersMutation {
             Cancelled::Done(order) => OrderCancelPayload { order: Some(Order(order)), user_errors: Vec::new() },
             Cancelled::Refused(order) => {
                 let error =
-                    OrderCancelUserError::whole(Code::OrderNotCancellable, "This order can't be cancelled any more.");
+                    OrderCancelUserError::whole(Code::OrderNotCancellable, "This order can no longer be cancelled.");
                 OrderCancelPayload { order: Some(Order(order)), user_errors: vec![error] }
             }
             Cancelled::TryLater(order) => {
-                let message = "A payment of this order is under way. Please try again in a moment.";
+                let message = "A payment for this order is in progress. Please try again in a moment.";
                 let error = OrderCancelUserError::whole(Code::TryLater, message);
                 OrderCancelPayload { order: Some(Order(order)), user_errors: vec![error] }
             }
             Cancelled::NotFound => {
-                let error = OrderCancelUserError::about(Code::OrderNotFound, "You have no such order.", "orderId");
+                let error = OrderCancelUserError::about(
+                    Code::OrderNotFound,
+                    "This order does not exist or is not yours.",
+                    "orderId",
+                );
                 OrderCancelPayload { order: None, user_errors: vec![error] }
             }
         })

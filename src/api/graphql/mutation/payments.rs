@@ -79,35 +79,40 @@ impl From<PayRefusal> for OrderPayUserError {
     fn from(refusal: PayRefusal) -> Self {
         use OrderPayErrorCode as Code;
         match refusal {
-            PayRefusal::OrderNotFound => Self::about(Code::OrderNotFound, "You have no such order.", "orderId"),
-            PayRefusal::NotPayable => Self::whole(Code::OrderNotPayable, "This order does not wait for a payment."),
-            PayRefusal::TooLate => Self::whole(Code::PaymentTooLate, "The time to pay this order is over."),
+            PayRefusal::OrderNotFound => {
+                Self::about(Code::OrderNotFound, "This order does not exist or is not yours.", "orderId")
+            }
+            PayRefusal::NotPayable => Self::whole(Code::OrderNotPayable, "This order is not awaiting payment."),
+            PayRefusal::TooLate => Self::whole(Code::PaymentTooLate, "The payment deadline of this order has passed."),
             PayRefusal::MethodUnavailable => {
-                Self::about(Code::MethodUnavailable, "This order can't be paid in this way.", "method")
+                Self::about(Code::MethodUnavailable, "This payment method is not available for this order.", "method")
             }
-            PayRefusal::AmountNotTaken => {
-                Self::about(Code::AmountNotTaken, "This method does not take the order's currency or amount.", "method")
-            }
+            PayRefusal::AmountNotTaken => Self::about(
+                Code::AmountNotTaken,
+                "This payment method does not support the order's currency or amount.",
+                "method",
+            ),
             PayRefusal::NotForPoints => {
                 Self::about(Code::NotForPoints, "This order can't be paid with points.", "method")
             }
-            PayRefusal::PointsInsufficient => Self::whole(Code::InsufficientPoints, "You have too few points."),
+            PayRefusal::PointsInsufficient => Self::whole(Code::InsufficientPoints, "You do not have enough points."),
             PayRefusal::KeyInvalid => {
-                let message = "The key must be 8 to 64 characters of A-Z a-z 0-9 _ -.";
+                let message = "The idempotency key must be 8 to 64 characters of A-Z a-z 0-9 _ -.";
                 Self::about(Code::IdempotencyKeyInvalid, message, "idempotencyKey")
             }
             PayRefusal::KeyReused => {
-                let message = "This key was used before for another payment.";
+                let message = "This idempotency key was already used for another payment.";
                 Self::about(Code::IdempotencyKeyReused, message, "idempotencyKey")
             }
             PayRefusal::ReturnUrlInvalid => {
-                Self::about(Code::ReturnUrlInvalid, "This is not an address of the shop.", "returnUrl")
+                Self::about(Code::ReturnUrlInvalid, "This return URL is not allowed.", "returnUrl")
             }
             PayRefusal::TooManyAttempts => {
-                Self::whole(Code::TooManyAttempts, "Too many attempts to pay this order were begun.")
+                Self::whole(Code::TooManyAttempts, "This order has reached the maximum number of payment attempts.")
             }
             PayRefusal::AttemptEnded => {
-                let message = "This attempt has ended without payment. Please pay again with a new key.";
+                let message =
+                    "This payment attempt ended without a payment. Please try again with a new idempotency key.";
                 Self::about(Code::AttemptEnded, message, "idempotencyKey")
             }
         }
@@ -162,10 +167,10 @@ impl From<RefundRefusal> for OrderRefundUserError {
         use OrderRefundErrorCode as Code;
         match refusal {
             RefundRefusal::OrderNotFound | RefundRefusal::PaymentNotFound => {
-                Self::about(Code::OrderNotFound, "You have no such order.", "orderId")
+                Self::about(Code::OrderNotFound, "This order does not exist or is not yours.", "orderId")
             }
             RefundRefusal::NotRefundable | RefundRefusal::AmountInvalid => {
-                Self::whole(Code::OrderNotRefundable, "There is nothing of this order to be paid back.")
+                Self::whole(Code::OrderNotRefundable, "This order has nothing to refund.")
             }
             RefundRefusal::ReasonInvalid => Self::about(Code::ReasonInvalid, REASON, "reason"),
             RefundRefusal::KeyInvalid => Self::about(Code::IdempotencyKeyInvalid, KEY, "idempotencyKey"),
@@ -174,9 +179,9 @@ impl From<RefundRefusal> for OrderRefundUserError {
     }
 }
 
-const REASON: &str = "The reason must be at most 500 characters on one line, and must not be missing for operators.";
-const KEY: &str = "The key must be 8 to 64 characters of A-Z a-z 0-9 _ -.";
-const REUSED: &str = "This key was used before for another refund.";
+const REASON: &str = "The reason must be at most 500 characters on one line. Operators must give one.";
+const KEY: &str = "The idempotency key must be 8 to 64 characters of A-Z a-z 0-9 _ -.";
+const REUSED: &str = "This idempotency key was already used for another refund.";
 
 /// The payment to refund.
 #[derive(InputObject)]
@@ -230,14 +235,16 @@ impl From<RefundRefusal> for PaymentRefundUserError {
         use PaymentRefundErrorCode as Code;
         match refusal {
             RefundRefusal::OrderNotFound | RefundRefusal::PaymentNotFound => {
-                Self::about(Code::PaymentNotFound, "There is no such payment.", "paymentId")
+                Self::about(Code::PaymentNotFound, "This payment does not exist.", "paymentId")
             }
             RefundRefusal::NotRefundable => {
-                Self::whole(Code::PaymentNotRefundable, "There is nothing of this payment to be paid back.")
+                Self::whole(Code::PaymentNotRefundable, "This payment has nothing to refund.")
             }
-            RefundRefusal::AmountInvalid => {
-                Self::about(Code::AmountInvalid, "The amount must be above zero and at most what is left.", "amount")
-            }
+            RefundRefusal::AmountInvalid => Self::about(
+                Code::AmountInvalid,
+                "The amount must be above zero and at most what is left to refund.",
+                "amount",
+            ),
             RefundRefusal::ReasonInvalid => Self::about(Code::ReasonInvalid, REASON, "reason"),
             RefundRefusal::KeyInvalid => Self::about(Code::IdempotencyKeyInvalid, KEY, "idempotencyKey"),
             RefundRefusal::KeyReused => Self::about(Code::IdempotencyKeyReused, REUSED, "idempotencyKey"),

@@ -51,18 +51,20 @@ user_error! {
 impl From<GrantRefusal> for PointsGrantUserError {
     fn from(refusal: GrantRefusal) -> Self {
         let (field, message) = match refusal {
-            GrantRefusal::UserNotFound => ("username", "There is no such user."),
-            GrantRefusal::PointsInvalid => ("points", "The points are fewer than 1 or more than one grant may give."),
+            GrantRefusal::UserNotFound => ("username", "This user does not exist."),
+            GrantRefusal::PointsInvalid => {
+                ("points", "The number of points is below 1 or above the maximum of one grant.")
+            }
             GrantRefusal::ReasonInvalid => {
-                ("reason", "The reason must have 1 to 200 characters on one line, and something of it must be visible.")
+                ("reason", "The reason must have 1 to 200 characters on one line, with at least one visible character.")
             }
             GrantRefusal::IdempotencyKeyInvalid => {
-                ("idempotencyKey", "The idempotency key must be 8 to 64 of A-Z, a-z, 0-9, _ and -.")
+                ("idempotencyKey", "The idempotency key must be 8 to 64 characters of A-Z a-z 0-9 _ -.")
             }
             GrantRefusal::IdempotencyKeyReused => {
-                ("idempotencyKey", "The idempotency key was used before for another grant.")
+                ("idempotencyKey", "This idempotency key was already used for another grant.")
             }
-            GrantRefusal::BalanceTooLarge => ("points", "The account would hold more points than an account may."),
+            GrantRefusal::BalanceTooLarge => ("points", "The account would exceed the maximum number of points."),
         };
         Self::about(refusal.into(), message, field)
     }

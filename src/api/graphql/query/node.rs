@@ -63,7 +63,7 @@ impl NodeQuery {
     ) -> Result<Vec<Option<Node>>> {
         let max = ctx.services().config.graphql.page_max;
         if ids.len() > max {
-            return Err(Code::BadUserInput.error(format!("At most {max} ids can be asked for at once.")));
+            return Err(Code::BadUserInput.error(format!("At most {max} IDs can be requested at once.")));
         }
         let mut nodes = Vec::with_capacity(ids.len());
         for id in &ids {

@@ -95,7 +95,7 @@ fn bounds(services: &Services, first: jiff::civil::Date, last: jiff::civil::Date
     }
     let (begin, end) = (services.sales.bounds_of(first), services.sales.bounds_of(last));
     let bounds = begin.zip(end).map(|((begin, _), (_, end))| (begin, end));
-    bounds.ok_or_else(|| Code::BadUserInput.error("The days are beyond the calendar."))
+    bounds.ok_or_else(|| Code::BadUserInput.error("The days are outside the supported calendar."))
 }
 
 #[cfg(test)]

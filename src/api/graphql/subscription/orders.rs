@@ -119,10 +119,10 @@ fn first_then<T>(first: Option<T>, then: impl Future<Output = Option<T>>) -> imp
 }
 
 fn changes_missed() -> async_graphql::Error {
-    Code::Unavailable.retry("Some changes may have been missed. Subscribe again and read the orders afresh.", 1)
+    Code::Unavailable.retry("Some changes may have been missed. Subscribe again and reload the orders.", 1)
 }
 
 /// Malformed, wrong-type, unknown and another's are all the same.
 fn no_such(what: &str) -> async_graphql::Error {
-    Code::BadUserInput.error(format!("There is no such {what}."))
+    Code::BadUserInput.error(format!("This {what} does not exist."))
 }

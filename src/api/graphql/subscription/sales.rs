@@ -40,7 +40,7 @@ impl SalesSubscription {
             }
         }
         if sales.is_empty() {
-            return Err(Code::BadUserInput.error("There is no such sale."));
+            return Err(Code::BadUserInput.error("This sale does not exist."));
         }
         let slots = ctx.data_opt::<SlotReporter>().cloned();
         let stock = services.orders.hub().stock_changes();

@@ -64,7 +64,7 @@ impl PageArgs {
     /// The request, or `BAD_USER_INPUT`.
     pub fn check<const N: usize>(&self, config: &config::Graphql) -> Result<PageRequest<N>> {
         let (name, count) = match (self.first, self.last) {
-            (Some(_), Some(_)) => return Err(Code::BadUserInput.error("Give either `first` or `last`, not both.")),
+            (Some(_), Some(_)) => return Err(Code::BadUserInput.error("Use either `first` or `last`, not both.")),
             (None, Some(last)) => ("last", Some(last)),
             (first, None) => ("first", first),
         };

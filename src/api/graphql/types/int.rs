@@ -14,7 +14,7 @@ pub fn clamped(number: impl Into<i128>) -> i32 {
 pub fn exact(number: impl Into<i128>) -> Result<i32> {
     let number = number.into();
     i32::try_from(number).map_err(|_| {
-        tracing::error!(number, "a stored number does not fit the field's type");
+        tracing::error!(number, "a stored number is out of range for the field's type");
         Code::InternalServerError.error(format!("The number {number} is too large for this field's type, Int."))
     })
 }

@@ -52,10 +52,10 @@ pub struct PurchaseRefusal {
 impl From<Refusal> for PurchaseRefusal {
     fn from(refusal: Refusal) -> Self {
         let message = match refusal {
-            Refusal::SoldOut => "Sold out: the last unit went to somebody before you.",
-            Refusal::AlreadyBought => "You have an order in this sale already.",
-            Refusal::SaleEnded => "The sale was over.",
-            Refusal::Voided => "This purchase could not be completed. You may try again.",
+            Refusal::SoldOut => "This sale sold out before your purchase was decided.",
+            Refusal::AlreadyBought => "You already have an order in this sale.",
+            Refusal::SaleEnded => "The sale had ended.",
+            Refusal::Voided => "This purchase could not be completed. Please try again.",
         };
         Self { code: refusal.into(), message }
     }

@@ -180,8 +180,8 @@ impl Refund {
     /// The reason given by whoever requested the refund, or by the shop if it was automatic.
     async fn reason(&self) -> Option<String> {
         self.0.reason.clone().or_else(|| match self.0.cause {
-            RefundCause::LatePayment => Some("The payment came when the order was closed already.".to_owned()),
-            RefundCause::Surplus => Some("The order was paid already.".to_owned()),
+            RefundCause::LatePayment => Some("The payment arrived after the order was closed.".to_owned()),
+            RefundCause::Surplus => Some("The order had already been paid.".to_owned()),
             RefundCause::Buyer | RefundCause::Operator => None,
         })
     }

@@ -154,7 +154,7 @@ async fn failing(place: &Place, guards: usize) -> Vec<u8> {
     let report = audit::check(place.db(), place.db(), true).await.unwrap();
     assert!(!report.ok);
     let (missing, rows): (Vec<_>, Vec<_>) =
-        report.breaches().partition(|finding| finding.detail.ends_with("is not in force"));
+        report.breaches().partition(|finding| finding.detail.ends_with("is not active"));
     assert_eq!(missing.len(), guards, "{missing:?}");
     let mut numbers: Vec<u8> = rows.iter().map(|finding| finding.invariant).collect();
     numbers.dedup();

@@ -55,7 +55,7 @@ impl<'a> Incoming<'a> {
     pub fn parse(text: &'a str) -> Result<Self, String> {
         // A derived struct would also read an array.
         if !text.trim_start().starts_with('{') {
-            return Err("Messages are JSON objects".into());
+            return Err("Messages must be JSON objects".into());
         }
         let envelope: Envelope = serde_json::from_str(text).map_err(|error| format!("Invalid message: {error}"))?;
         let id = || envelope.id.clone().filter(|id| !id.is_empty()).ok_or("Invalid message: `id` is missing");
@@ -139,7 +139,7 @@ pub fn complete(quoted_id: &str) -> Utf8Bytes {
 pub fn failure(error: axum::Error) -> Option<(u16, &'static str)> {
     match error.into_inner().downcast_ref()? {
         tungstenite::Error::Capacity(_) => Some((TOO_BIG, "Message too big")),
-        tungstenite::Error::Utf8(_) => Some((INVALID_TEXT, "Messages are UTF-8")),
+        tungstenite::Error::Utf8(_) => Some((INVALID_TEXT, "Messages must be UTF-8")),
         tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
         tungstenite::Error::Protocol(_) => Some((PROTOCOL_ERROR, "Protocol error")),
         _ => None,

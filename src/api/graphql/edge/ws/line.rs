@@ -99,7 +99,7 @@ impl Line {
     fn tick(&mut self) {
         let Some(info) = self.common.info.get() else { return };
         if !self.heard {
-            tracing::debug!(request_id = info.request_id, "socket is silent, hanging up");
+            tracing::debug!(request_id = info.request_id, "closing a socket that does not respond to pings");
             self.gone = true;
         }
         (self.heard, self.ping) = (false, true);
@@ -127,7 +127,7 @@ impl Line {
         self.place.seat().register(cx.waker());
         let raised = self.place.seat().take();
         if raised & CLOSE != 0 {
-            self.common.end(frames::GOING_AWAY, "Server is shutting down, please connect again");
+            self.common.end(frames::GOING_AWAY, "Server is shutting down, please reconnect");
         }
         if raised & TICK != 0 {
             self.tick();
@@ -153,7 +153,7 @@ impl Line {
         }
         let patience = *self.edge.0.config.socket_write_timeout;
         ready!(self.stalled.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(cx));
-        tracing::debug!("socket takes nothing, hanging up");
+        tracing::debug!("closing a socket that accepts no data");
         self.gone = true;
         Poll::Ready(Err(Error::new(io::Error::from(io::ErrorKind::TimedOut))))
     }
@@ -180,7 +180,7 @@ impl Stream for Line {
             match message {
                 None | Some(Ok(Message::Close(_))) => return Poll::Ready(None),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(Message::Binary(_))) => this.common.end(frames::BAD_MESSAGE, "Messages are text"),
+                Some(Ok(Message::Binary(_))) => this.common.end(frames::BAD_MESSAGE, "Messages must be text"),
                 Some(Ok(message @ Message::Text(_))) => return Poll::Ready(Some(Ok(message))),
                 Some(Err(error)) => match frames::failure(error) {
                     Some((code, reason)) => {

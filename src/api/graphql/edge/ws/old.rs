@@ -88,7 +88,8 @@ async fn begin(edge: Edge, mut info: RequestInfo, common: Arc<Common>, payload: 
     }
     if let Some(token) = &info.token {
         let checked = edge.0.auth.viewer(token).await;
-        let viewer = checked.map_err(|_| refused(frames::TRY_AGAIN_LATER, "Sign-in can't be checked right now"))?;
+        let viewer = checked
+            .map_err(|_| refused(frames::TRY_AGAIN_LATER, "The access token can't be verified at the moment"))?;
         info.viewer = Some(viewer.ok_or_else(|| refused(frames::FORBIDDEN, "Forbidden"))?);
     }
     // The adapter begins once.
@@ -201,7 +202,7 @@ impl Stream for Answers {
 /// The adapter wants a value; what comes from the edge is written already.
 fn response(json: &[u8]) -> Response {
     serde_json::from_slice(json).unwrap_or_else(|error| {
-        tracing::error!(%error, "answer not readable");
+        tracing::error!(%error, "could not read the response");
         Response::default()
     })
 }

@@ -135,7 +135,7 @@ impl Session {
         }
         let patience = *self.edge.0.config.socket_write_timeout;
         ready!(self.stalled.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(cx));
-        tracing::debug!(request_id = self.info.request_id, "socket takes nothing, hanging up");
+        tracing::debug!(request_id = self.info.request_id, "closing a socket that accepts no data");
         Poll::Ready(Err(()))
     }
 
@@ -145,7 +145,7 @@ impl Session {
         Poll::Ready(match message {
             None => Flow::Gone,
             Some(Ok(Message::Text(text))) => self.receive(&text),
-            Some(Ok(Message::Binary(_))) => self.close(frames::BAD_MESSAGE, "Messages are text"),
+            Some(Ok(Message::Binary(_))) => self.close(frames::BAD_MESSAGE, "Messages must be text"),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Flow::More,
             // The next read sends the reply.
             Some(Ok(Message::Close(_))) => self.end(None),
@@ -207,7 +207,7 @@ impl Session {
                 self.acknowledge()
             }
             (Err(_), Phase::Waiting { .. }) => {
-                self.close(frames::TRY_AGAIN_LATER, "Sign-in can't be checked right now")
+                self.close(frames::TRY_AGAIN_LATER, "The access token can't be verified at the moment")
             }
             // Still signed in, or to be asked again at the next ping.
             (Ok(_) | Err(_), _) => Flow::More,
@@ -324,7 +324,7 @@ impl Session {
     fn tick(&mut self) -> Flow {
         if let Phase::Ready = self.phase {
             if !self.heard {
-                tracing::debug!(request_id = self.info.request_id, "socket is silent, hanging up");
+                tracing::debug!(request_id = self.info.request_id, "closing a socket that does not respond to pings");
                 return Flow::Gone;
             }
             self.heard = false;
@@ -343,7 +343,7 @@ impl Future for Session {
         this.place.seat().register(cx.waker());
         let raised = this.place.seat().take();
         if raised & CLOSE != 0 {
-            this.close(frames::GOING_AWAY, "Server is shutting down, please connect again");
+            this.close(frames::GOING_AWAY, "Server is shutting down, please reconnect");
         }
         if raised & TICK != 0
             && let Flow::Gone = this.tick()
@@ -362,12 +362,12 @@ impl Future for Session {
 
 /// The answer to one operation too many.
 pub fn too_many() -> Refusal {
-    let message = "Too many operations on this socket. Complete one first.";
+    let message = "Too many operations on this socket. Complete one and try again.";
     Refusal::retry(Cause::Document, Code::RateLimited, message, 1)
 }
 
 /// The answer in place of one that is too large for a socket.
 pub fn too_large() -> Refusal {
-    let message = "The answer is too large for a socket. Ask for less, or ask over HTTP.";
+    let message = "The response is too large for a socket. Request less data, or use HTTP.";
     Refusal::new(Cause::Document, Code::DocumentTooComplex, message)
 }
