@@ -107,7 +107,7 @@ impl Readable {
 /// Puts a message that can't be handled aside, durably. Acknowledge the original only after `Ok`.
 pub async fn park(broker: &dyn Broker, failure: &Failure) -> Result<(), BrokerError> {
     let payload = failure.encode().map_err(|error| BrokerError::Refused(error.to_string()))?;
-    tracing::error!(topic = failure.topic, reason = failure.reason, bytes = failure.payload.len(), "message parked");
+    tracing::error!(topic = failure.topic, reason = failure.reason, bytes = failure.payload.len(), "moved a message to the dead-letter queue");
     let message = Message { key: failure.key.clone(), payload, deliver_at: None };
     broker.publish(Topic::Failures, vec![message]).await
 }

@@ -106,7 +106,7 @@ pub enum BrokerError {
     #[error("broker refused: {0}")]
     Refused(String),
     /// The broker is shutting down.
-    #[error("broker closed")]
+    #[error("the broker is closed")]
     Closed,
 }
 

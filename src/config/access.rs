@@ -1,11 +1,11 @@
-//! `[access]`: browsers, proxies, and where requests come from.
+//! `[access]`: browser origins, cookies and trusted proxies.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Check, Network};
 
-/// Where a proxy says for whom it asks.
+/// The forwarding header that proxies set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AddressHeader {
@@ -15,19 +15,25 @@ pub enum AddressHeader {
     Forwarded,
 }
 
-/// Browsers, proxies, and where requests come from.
+/// Browser origins, cookies and trusted proxies.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Access {
-    /// Origins of other sites whose pages may call.
+    /// Other origins whose pages may call this server from a browser, such as `"https://shop.example"` (as sent in the `Origin`
+    /// header). This server's own origin need not be listed. If empty, browsers block all other origins.
     pub origins: Vec<String>,
-    /// Cookies only over TLS.
+    /// Whether the sign-in cookie is limited to TLS (`Secure`, named `__Host-doorbuster`). Browsers also accept it on
+    /// `http://localhost`. If false, the cookie has another name and works over plain HTTP.
     pub cookie_secure: bool,
-    /// Requests by GET need a header that makes browsers ask first, without cookies too.
+    /// Whether every GET request needs one of the headers GraphQL-Require-Preflight, Apollo-Require-Preflight and
+    /// X-Apollo-Operation-Name, which pages of other origins can't send without a preflight. A GET request with cookies always needs
+    /// one, unless the browser reports that the page has the same origin.
     pub require_preflight: bool,
-    /// Networks of proxies that are believed.
+    /// Networks of the trusted proxies in front of the server. Only their forwarding headers are used: the client is the right-most
+    /// address in the header that is not in one of these networks. If empty, forwarding headers are ignored.
     pub trusted_proxies: Vec<Network>,
-    /// The header in which they tell.
+    /// The forwarding header that the proxies set: "x-forwarded-for" or "forwarded". The other one is ignored, because a client could
+    /// have set it.
     pub address_header: AddressHeader,
 }
 

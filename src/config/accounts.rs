@@ -1,62 +1,75 @@
-//! `[accounts]`: passwords, access tokens, throttling.
+//! `[accounts]`: passwords, access tokens and throttling.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Check, Size, Span};
 
-/// Passwords, access tokens, throttling.
+/// Passwords, access tokens and throttling.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Accounts {
-    /// Whether anybody may sign up.
+    /// Whether new users can sign up. If false, only existing users can sign in.
     pub sign_up_open: bool,
-    /// argon2id memory of one hash.
+    /// argon2id: memory per password hash. OWASP's minimum is 19 MiB with 2 passes. More memory makes stolen hashes more expensive to
+    /// crack and sign-ins more expensive to serve; existing hashes stay valid.
     #[schemars(extend("x-min" = "8KiB", "x-max" = "4GiB"))]
     pub hash_memory: Size,
-    /// argon2id passes.
+    /// argon2id: passes over that memory.
     #[schemars(range(min = 1, max = 100))]
     pub hash_passes: u32,
-    /// Hashes computed at the same time.
+    /// The maximum number of passwords hashed at the same time: about one per core. The memory in use is this number times
+    /// `hash_memory`.
     #[schemars(range(min = 1, max = 256))]
     pub hash_concurrency: usize,
-    /// Sign-ins that may wait for a hash.
+    /// The maximum number of sign-ins waiting to be hashed. When the queue is full, further ones fail with `RATE_LIMITED`.
     #[schemars(range(min = 1, max = 10_000))]
     pub hash_queue: usize,
-    /// How long an unused token lives.
+    /// How long an unused access token stays valid. Each use extends it.
     #[schemars(extend("x-min" = "1s", "x-max" = "366d"))]
     pub token_lifetime: Span,
-    /// How stale `expires_at` may get before use renews it.
+    /// How old the stored expiry of a token must be before its use renews it, which limits the renewals to one write per token and
+    /// period. It must be shorter than `token_lifetime`.
     #[schemars(extend("x-min" = "1ms", "x-max" = "366d"))]
     pub token_renew_after: Span,
-    /// Tokens remembered by the node.
+    /// The maximum number of access tokens cached by this node (about 200 bytes each), which saves a query per request. With Redis,
+    /// nodes also share this cache.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub token_cache: u64,
-    /// Tokens found to be nobody's that are remembered by the node.
+    /// The maximum number of invalid access tokens cached by this node (about 100 bytes each), so that a repeated invalid token is
+    /// looked up only once. This cache is separate from `token_cache`, so invented tokens never evict valid ones.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub nobodys_tokens: u64,
-    /// Different tokens that may wait to be looked up.
+    /// The maximum number of different access tokens waiting to be looked up in Redis and in the database. Tokens that wait at the
+    /// same moment are looked up with one statement. When the queue is full, requests fail with UNAVAILABLE.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub token_lookups: usize,
-    /// How long a remembered token is trusted without asking the database.
+    /// How long a cached token is trusted without asking the database again, on any node. It is also the longest time that a node
+    /// which misses a sign-out may still accept the token.
     #[schemars(extend("x-min" = "1ms", "x-max" = "1h"))]
     pub token_cache_ttl: Span,
-    /// How often each node says on the topic of sign-outs that it is there.
+    /// How often each node sends a heartbeat on the topic of sign-outs. A node that has received no heartbeat, not even its own, for
+    /// twice this time may be missing sign-outs, and trusts cached tokens for only that long until it receives one again.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
     pub sign_out_heartbeat: Span,
-    /// Login events, token renewals, and what nodes share of tokens, that may wait in memory to be written.
+    /// The maximum number of pending background writes of each kind: login events, token renewals and, with Redis, shared token data.
+    /// When the queue is full, a login event is dropped and counted, a renewal is deferred to the token's next use, and shared data
+    /// is looked up by each node itself (a sign-out that is not recorded in Redis is counted).
     #[schemars(range(min = 1, max = 1_000_000))]
     pub background_queue: usize,
-    /// Wrong passwords per minute for one account from one network, or from one device that is known to it; 0 lifts the limit.
+    /// Rate limit for wrong passwords per account, whether or not the account exists, from one network (IPv4: a /24, IPv6: a /64). 0
+    /// disables the limit (for load tests). A device that has signed in to the account before, which it proves with a cookie, has a
+    /// limit of its own.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub sign_ins_per_account_per_minute: u32,
-    /// Wrong passwords per minute for one account from all devices that are not known to it; 0 lifts the limit.
+    /// Rate limit for wrong passwords per account from all networks together. Known devices are not counted and are not affected. 0
+    /// disables the limit.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub wrong_passwords_of_strangers_per_minute: u32,
-    /// Sign-in and sign-up attempts per address per minute; 0 lifts the limit.
+    /// Rate limit for sign-in and sign-up attempts per address (IPv6: per /64). 0 disables the limit (for load tests).
     #[schemars(range(min = 0, max = 1_000_000))]
     pub attempts_per_address_per_minute: u32,
-    /// How often expired access tokens are removed.
+    /// How often expired access tokens are deleted from the database.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1d"))]
     pub purge_every: Span,
 }

@@ -1,4 +1,4 @@
-//! `[broker]`: what carries messages.
+//! `[broker]`: the message broker.
 
 use std::time::Duration;
 
@@ -7,93 +7,100 @@ use serde::Deserialize;
 
 use super::{Check, Secret, Size, Span};
 
-/// The largest message that can still be parked in a broker's default limit of 5 MiB.
+/// The largest message whose dead-letter copy still fits the default limit of a broker, 5 MiB.
 const PULSAR_MESSAGE_MAX: usize = 3 << 20;
 
-/// What carries messages.
+/// The message broker.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Broker {
-    /// `embedded:` or `pulsar://…`.
+    /// What carries messages: `"embedded:"` (a durable queue in the same database) or `"pulsar://…"`.
     pub url: Secret,
-    /// Partitions of `order-requests`.
+    /// The number of partitions of order requests, which is the maximum number of order writers working in parallel. Sales are
+    /// assigned to partitions by ID. Embedded: only lower it while no order requests are waiting. Pulsar: it can be raised at any
+    /// time by restarting the nodes with the writer role first, but never lowered.
     #[schemars(range(min = 1, max = 1_024))]
     pub partitions: u32,
-    /// Tickets in one message at most.
+    /// The maximum number of accepted purchases in one message.
     #[schemars(range(min = 1, max = 10_000))]
     pub envelope_items: usize,
-    /// Messages on their way to the broker at the same time, per partition.
+    /// The maximum number of messages being published at the same time, per partition.
     #[schemars(range(min = 1, max = 64))]
     pub in_flight: usize,
-    /// Tickets that may wait to be published, per partition.
+    /// The maximum number of accepted purchases of one partition waiting to be published. When the queue is full, further ones wait
+    /// for at most `publish_timeout`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub envelope_queue: usize,
-    /// How long a publish may take before the answer is "unknown".
+    /// The timeout for a publish. After that the purchase fails with UNAVAILABLE; a retry with the same key finds the same ticket.
     #[schemars(extend("x-min" = "1ms", "x-max" = "5m"))]
     pub publish_timeout: Span,
-    /// How long until an unacknowledged message is delivered again (competing consumers).
+    /// How long until an unacknowledged message is redelivered to a consumer.
     #[schemars(extend("x-min" = "1ms", "x-max" = "1d"))]
     pub redelivery_after: Span,
-    /// Messages buffered for one broadcast consumer before it is told that it lagged.
+    /// The maximum number of messages buffered for one broadcast consumer. A slower consumer is notified that it lagged and reads the
+    /// current state again.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub broadcast_buffer: usize,
-    /// The largest message; what is larger is refused.
+    /// The maximum size of a message. Larger messages are rejected.
     #[schemars(extend("x-min" = "1KiB", "x-max" = "4MiB"))]
     pub message_max: Size,
-    /// Bytes of messages that may wait to be stored; publishers of more wait (embedded).
+    /// The maximum number of bytes of messages waiting to be stored (embedded). When the queue is full, publishers wait.
     #[schemars(extend("x-min" = "64KiB", "x-max" = "1GiB"))]
     pub publish_queue: Size,
-    /// Bytes of each partition's newest messages kept for its consumer, so that it need not read them back (embedded).
+    /// How many bytes of each partition's newest messages are kept in memory for its consumer, so that it need not read them back
+    /// (embedded).
     #[schemars(extend("x-min" = "0B", "x-max" = "1GiB"))]
     pub tail: Size,
-    /// How long an acknowledgement may wait for a publish whose commit it shares (embedded).
+    /// How long an acknowledgement may wait for a publish whose commit it can share (embedded).
     #[schemars(extend("x-min" = "1ms", "x-max" = "10s"))]
     pub ack_flush: Span,
-    /// How often due times are compared with the clock, and messages of other processes looked for (embedded).
+    /// How often delayed messages are checked for being due, and messages from other processes are looked for (embedded).
     #[schemars(extend("x-min" = "1ms", "x-max" = "10s"))]
     pub poll_every: Span,
-    /// Outbox rows relayed at once at most.
+    /// The maximum number of outbox rows relayed at once.
     #[schemars(range(min = 1, max = 10_000))]
     pub relay_batch: usize,
-    /// How long an event may wait for the relay of the node that wrote it before another node relays it.
+    /// How long an event waits for the relay of the node that wrote it before another node relays it.
     #[schemars(extend("x-min" = "1ms", "x-max" = "10m"))]
     pub orphaned_after: Span,
-    /// How often the whole outbox is looked through, should a wake-up be lost.
+    /// How often the whole outbox is scanned, in case a wake-up was lost.
     #[schemars(extend("x-min" = "1ms", "x-max" = "10m"))]
     pub relay_sweep: Span,
-    /// Where the brokers answer over HTTP: `http://host:8080` (Pulsar).
+    /// The HTTP address of the brokers' admin API, which doorbuster uses to create topics, subscriptions and their policies.
     pub admin_url: Secret,
-    /// A token that may do everything in the tenant; empty: none is shown (Pulsar).
+    /// A token with full permissions in the tenant. If empty, no token is sent.
     pub token: Secret,
-    /// The tenant whose namespaces `trade` and `results` hold the topics; created where it is missing (Pulsar).
+    /// The tenant whose namespaces `trade` and `results` hold the topics. It is created if it does not exist.
     pub tenant: String,
-    /// Messages without a receipt at the same time, per topic and partition (Pulsar).
+    /// The maximum number of messages awaiting a receipt, per topic and partition. Their bytes are limited by `publish_queue`, also
+    /// per topic and partition.
     #[schemars(range(min = 1, max = 1_000))]
     pub send_window: usize,
-    /// Messages that a consumer fetches ahead (Pulsar).
+    /// The number of messages that a consumer prefetches.
     #[schemars(range(min = 1, max = 10_000))]
     pub receive_queue: u32,
-    /// How long one request to the brokers may take; a message waits for its receipt for three quarters of that, and is
-    /// then sent again over a new connection (Pulsar).
+    /// The timeout for one request to the brokers. A message waits for its receipt for three quarters of this time and is then sent
+    /// again over a new connection. Buyers wait for at most `publish_timeout`.
     #[schemars(extend("x-min" = "100ms", "x-max" = "5m"))]
     pub operation_timeout: Span,
-    /// The longest wait between two tries to connect (Pulsar).
+    /// The maximum delay between two connection attempts.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
     pub reconnect_max: Span,
-    /// How long a partition may store nothing while tickets wait for it; after that, until something is stored, purchases of
-    /// its sales are answered "try later" at once (Pulsar; embedded: `publish_timeout`).
+    /// How long a partition may fail to store anything while tickets wait for it before its circuit breaker opens (Pulsar; for
+    /// embedded, `publish_timeout` applies). While it is open, purchases of the sales in this partition fail immediately with
+    /// UNAVAILABLE; other partitions are not affected.
     #[schemars(extend("x-min" = "1ms", "x-max" = "1h"))]
     pub refuse_after: Span,
-    /// How often each connection is asked for a sign of life (Pulsar).
+    /// How often each connection sends a keepalive ping.
     #[schemars(extend("x-min" = "100ms", "x-max" = "5m"))]
     pub keep_alive: Span,
-    /// How long a consumer may hear nothing before it asks whether messages wait for it (Pulsar).
+    /// How long a consumer may receive nothing before it checks whether messages are waiting, and reconnects if they are.
     #[schemars(extend("x-min" = "1s", "x-max" = "1h"))]
     pub stall_after: Span,
-    /// How long a start waits for the brokers to come up (Pulsar).
+    /// How long a start waits for the brokers to become available.
     #[schemars(extend("x-min" = "1s", "x-max" = "1h"))]
     pub start_timeout: Span,
-    /// How long broadcast messages, and the subscriptions of nodes that vanished, are kept (Pulsar).
+    /// How long results, catalog changes and the subscriptions of vanished nodes are retained. Whole minutes only.
     #[schemars(extend("x-min" = "1m", "x-max" = "1d"))]
     pub results_kept: Span,
 }

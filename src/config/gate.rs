@@ -1,47 +1,51 @@
-//! `[gate]`: where purchases are admitted.
+//! `[gate]`: the admission gate.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Check, Secret, Span};
 
-/// Where purchases are admitted.
+/// The admission gate.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
-    /// `memory:` or `redis://…`.
+    /// Where purchases are admitted: `"memory:"` (in this process, rebuilt from the database at start) or `"redis://…"`.
     pub url: Secret,
-    /// Purchases that share one gate call at most.
+    /// The maximum number of purchases of one sale in one call to the gate.
     #[schemars(range(min = 1, max = 1_024))]
     pub batch: usize,
-    /// Purchases of one sale that may wait for the gate.
+    /// The maximum number of purchases of one sale waiting for the gate. When the queue is full, buyers get `TRY_LATER`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub queue: usize,
-    /// Sales that may have purchases waiting at the same time.
+    /// The maximum number of sales with purchases waiting for the gate at the same time.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub sales: usize,
-    /// How long after its end a sale stays in the gate.
+    /// How long a sale stays in the gate after its end, so that late retries with an old key still get their original response.
     #[schemars(extend("x-min" = "1s", "x-max" = "90d"))]
     pub retention: Span,
-    /// What the names of all keys begin with (Redis).
+    /// The prefix of all keys (Redis). Shops that share a server need different prefixes.
     #[schemars(length(min = 1, max = 64))]
     pub prefix: String,
-    /// Connections of this node for admissions, each shared by many calls (Redis).
+    /// The number of this node's connections for admissions (Redis). Each one multiplexes many calls; with a second one, the
+    /// processor core that writes to the first does not limit the throughput.
     #[schemars(range(min = 1, max = 64))]
     pub connections: usize,
-    /// Connections of this node for everything else, each shared by many calls (Redis).
+    /// The number of this node's connections for everything else (Redis): rate limits, access tokens, rebuilds and settling. They are
+    /// separate so that this work can't delay admissions.
     #[schemars(range(min = 1, max = 64))]
     pub other_connections: usize,
-    /// How long connecting may take (Redis).
+    /// The timeout for connecting (Redis), including the handshake and the check of the server.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
     pub connect_timeout: Span,
-    /// How long a call may take before the answer is "unknown" (Redis).
+    /// The timeout for a call (Redis). After that the request fails with UNAVAILABLE, and the connection is dropped.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
     pub call_timeout: Span,
-    /// The longest wait before a lost connection is tried again (Redis).
+    /// The maximum delay before a lost connection is retried (Redis). The first delay is 50 ms and each further one doubles; up to
+    /// half of it is removed at random so that many nodes do not reconnect at the same time.
     #[schemars(extend("x-min" = "1ms", "x-max" = "1m"))]
     pub reconnect_wait: Span,
-    /// How long Redis may not answer before callers are told at once (Redis).
+    /// How long Redis may be unresponsive before the circuit breaker opens. While it is open, purchases fail immediately with
+    /// UNAVAILABLE; a new connection closes it.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
     pub refuse_after: Span,
 }

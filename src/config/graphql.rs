@@ -5,13 +5,13 @@ use serde::Deserialize;
 
 use super::{Check, Size, Span};
 
-/// Which HTTP statuses answers have.
+/// The HTTP status codes of responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum Statuses {
-    /// What the audits of `graphql-http` 1.23 check.
+    /// The status codes that the audits of `graphql-http` 1.23 check.
     #[serde(rename = "audit-1.23")]
     Audit,
-    /// The draft of GraphQL over HTTP of August 2026: 422, 294, and the same for both media types.
+    /// The status codes of the GraphQL over HTTP draft of August 2026: 422, 294, and the same codes for both media types.
     #[serde(rename = "draft-2026-08")]
     Draft,
 }
@@ -20,76 +20,80 @@ pub enum Statuses {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Graphql {
-    /// Bytes of a document.
+    /// The maximum size of a document. It must not be larger than `server.body_max`.
     #[schemars(extend("x-min" = "256B", "x-max" = "16MiB"))]
     pub document_max: Size,
-    /// Tokens of a document.
+    /// The maximum number of tokens in a document, counted before it is parsed.
     #[schemars(range(min = 10, max = 100_000))]
     pub tokens_max: usize,
-    /// Nested brackets.
+    /// The maximum nesting depth of brackets, counted before the document is parsed.
     #[schemars(range(min = 1, max = 200))]
     pub nesting_max: usize,
-    /// Aliases in a document.
+    /// The maximum number of aliases in a document.
     #[schemars(range(min = 0, max = 10_000))]
     pub aliases_max: usize,
-    /// Root fields of an operation.
+    /// The maximum number of root fields of an operation.
     #[schemars(range(min = 1, max = 1_000))]
     pub root_fields_max: usize,
-    /// Fields after expansion of fragments.
+    /// The maximum number of fields of an operation, with fragments expanded.
     #[schemars(range(min = 1, max = 100_000))]
     pub fields_max: usize,
-    /// Depth after expansion of fragments.
+    /// The maximum depth of an operation, with fragments expanded.
     #[schemars(range(min = 1, max = 200))]
     pub depth_max: usize,
-    /// Lists within lists, after expansion of fragments.
+    /// The maximum number of nested lists in an operation, such as a page of items that each have a page of items.
     #[schemars(range(min = 1, max = 200))]
     pub lists_max: usize,
-    /// Cost of an operation (fields times `first`).
+    /// The maximum cost of an operation: the number of its fields, with those inside a list multiplied by its `first`.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub cost_max: usize,
-    /// Parsed documents remembered; 0 remembers none.
+    /// The number of parsed and validated documents cached by this node. 0 disables the cache.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub document_cache: u64,
-    /// Documents that clients registered by their hash, remembered; 0 remembers none.
+    /// The number of documents registered by clients under their SHA-256 (automatic persisted queries) that this node caches. 0
+    /// disables the cache. Frequently used documents are kept, so a client that registers many does not evict the ones in use.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub persisted_cache: u64,
-    /// Only documents that were compiled in are executed, but for operators.
+    /// Whether to execute only the documents of `frontend/persisted-documents.json`, which are compiled in. Clients can send them by
+    /// `documentId`, by hash or in full. Signed-in operators may still send any document.
     pub trusted_only: bool,
-    /// HTTP statuses.
+    /// The HTTP status codes: "audit-1.23" follows the audits of graphql-http (400 and 200); "draft-2026-08" follows the newer draft
+    /// of GraphQL over HTTP (422 for invalid requests, 294 for partial responses, and the same codes for application/json).
     pub statuses: Statuses,
-    /// Bytes of an answer to a query or mutation.
+    /// The maximum size of a response to a query or mutation. Larger ones are replaced with an error.
     #[schemars(extend("x-min" = "1KiB", "x-max" = "256MiB"))]
     pub answer_max: Size,
-    /// How long a query or mutation may run.
+    /// The timeout for a query or mutation. It must be longer than `broker.publish_timeout`, so that a purchase gets its own
+    /// response.
     #[schemars(extend("x-min" = "10ms", "x-max" = "10m"))]
     pub execution_timeout: Span,
-    /// Page size when `first` is absent.
+    /// The page size when `first` and `last` are absent.
     #[schemars(range(min = 1, max = 1_000))]
     pub page_default: usize,
-    /// Largest page.
+    /// The maximum page size.
     #[schemars(range(min = 1, max = 1_000))]
     pub page_max: usize,
-    /// Introspection allowed.
+    /// Whether introspection is enabled. GraphiQL requires it.
     pub introspection: bool,
-    /// Time a socket has to send `connection_init`.
+    /// How long a new socket may take to send `connection_init`.
     #[schemars(extend("x-min" = "10ms", "x-max" = "5m"))]
     pub init_timeout: Span,
-    /// Time between two pings of the server on a socket.
+    /// How often the server pings a socket. A client that does not respond before the next ping is disconnected.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
     pub ping_every: Span,
-    /// Operations on one socket.
+    /// The maximum number of concurrent operations per socket.
     #[schemars(range(min = 1, max = 1_000))]
     pub operations_per_socket: usize,
-    /// Bytes queued for one socket.
+    /// The maximum number of bytes queued for one slow socket. Beyond that, newer values replace older ones or the socket is closed.
     #[schemars(extend("x-min" = "1KiB", "x-max" = "16MiB"))]
     pub socket_queue: Size,
-    /// How long one write to a socket may take.
+    /// The timeout for one write to a socket, after which it is closed.
     #[schemars(extend("x-min" = "10ms", "x-max" = "5m"))]
     pub socket_write_timeout: Span,
-    /// Largest incoming message.
+    /// The maximum size of a message from a client.
     #[schemars(extend("x-min" = "1KiB", "x-max" = "16MiB"))]
     pub socket_message_max: Size,
-    /// Sockets at most.
+    /// The maximum number of sockets. Further ones get status 503. It must not be larger than `server.connections_max`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub sockets_max: usize,
 }

@@ -1,38 +1,44 @@
-//! `[limits]`: how often, and how much at once.
+//! `[limits]`: rate limits and concurrency limits.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Check, Network, Span};
 
-/// How often, and how much at once.
+/// Rate limits and concurrency limits.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Networks whose requests are not counted.
+    /// Networks exempt from the rate limits per address and user. The default is this machine, for load tests. Behind a proxy on the
+    /// same machine, also set `access.trusted_proxies`; otherwise nobody is limited.
     pub unlimited: Vec<Network>,
-    /// Requests, and operations on sockets, per address and second; 0 lifts the limit.
+    /// Rate limit for requests, and operations on sockets, per address (IPv6: per /64). 0 disables the limit. Many customers of one
+    /// mobile network can share an address. With Redis, all nodes count together. Without it, while it is unavailable, and for
+    /// subscriptions, each node counts separately.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub requests_per_address_per_second: u32,
-    /// Operations per user and second; 0 lifts the limit.
+    /// Rate limit for operations per user. 0 disables the limit.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub requests_per_user_per_second: u32,
-    /// Purchases per user and minute; 0 lifts the limit.
+    /// Rate limit for purchase attempts per user. 0 disables the limit. The limits of sign-ins are in `[accounts]`.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub purchases_per_user_per_minute: u32,
-    /// How long a change waits for the count that nodes share; without an answer the node's own decides (Redis).
+    /// How long a mutation waits for the counters shared in Redis. After that the node's own count decides. Queries do not wait: they
+    /// are counted afterwards, and clients over a limit are rejected from then on.
     #[schemars(extend("x-min" = "1ms", "x-max" = "1s"))]
     pub shared_wait: Span,
-    /// Sockets and event streams per address at the same time; 0 lifts the limit.
+    /// The maximum number of concurrent sockets and event streams per address. 0 disables the limit.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub streams_per_address: usize,
-    /// Operations executed at the same time, when answers are slow.
+    /// The lower bound of the concurrency limit, which adapts to the latency of purchases and other mutations. Operations beyond the
+    /// limit fail immediately with UNAVAILABLE: lists first, then other queries, then mutations, and purchases last.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub concurrency_min: usize,
-    /// Operations executed at the same time at most.
+    /// The upper bound of the concurrency limit. Each operation in progress uses memory.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub concurrency_max: usize,
-    /// Slower than this is overload.
+    /// The latency that counts as overload. When even the fastest mutation within a tenth of a second takes longer, the concurrency
+    /// limit is lowered; when tasks wait this long for a processor, lists are rejected.
     #[schemars(extend("x-min" = "1ms", "x-max" = "1m"))]
     pub latency_target: Span,
 }

@@ -1,31 +1,31 @@
-//! `[log]`: what is logged, and how.
+//! `[log]`: logging.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Check;
 
-/// What is logged, and how.
+/// Logging.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
-    /// For people or for machines.
+    /// The format: "text" for people or "json" with one object per line. Both are written to standard error.
     pub format: LogFormat,
-    /// A level, or levels per module: `info,doorbuster::orders=debug`.
+    /// What is logged: a level (error, warn, info, debug, trace), or levels per module such as `"info,doorbuster::orders=debug"`.
     pub filter: String,
 }
 
-/// How a log line is written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// One line for people.
+    /// One line of text per event.
     Text,
     /// One JSON object per line.
     Json,
 }
 
-/// Whether the user of a terminal has not said that they want none (<https://no-color.org>, and terminals that can't).
+/// Whether the terminal supports colours and the user has not disabled them (<https://no-color.org>, and terminals that can't).
 pub fn colours_are_welcome() -> bool {
     let set = |name| std::env::var_os(name).unwrap_or_default();
     set("NO_COLOR").is_empty() && set("TERM") != "dumb"

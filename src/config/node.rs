@@ -1,23 +1,23 @@
-//! `[node]`: this process among the others.
+//! `[node]`: the identity and roles of this node.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Check, Span};
 
-/// What a node can do.
+/// The roles of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Answers shoppers and operators.
+    /// Serves shoppers and operators.
     Api,
     /// Decides tickets.
     Writer,
-    /// Announces events that their own node did not.
+    /// Publishes events that their own node could not publish.
     Relay,
-    /// Expires orders when their message is due.
+    /// Expires orders when their timeout message is due.
     Timeouts,
-    /// Sweeps, reconciles, cleans up.
+    /// Sweeps, reconciles and cleans up.
     Jobs,
 }
 
@@ -34,18 +34,21 @@ impl Role {
     }
 }
 
-/// This process among the others.
+/// The identity and roles of this node.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Node {
-    /// Unique among the nodes; made up when empty.
+    /// The name of this node, unique among the nodes of a shop. If empty, the host name plus a random suffix, which changes at each
+    /// start.
     pub name: String,
-    /// What this node does.
+    /// What this node does. "api" serves shoppers and operators; "writer" decides tickets; "relay" publishes events that their own
+    /// node could not publish; "timeouts" expires orders when their timeout message is due; "jobs" sweeps, reconciles and cleans up.
+    /// Work without a node that has its role waits: without a writer, tickets stay queued.
     pub roles: Vec<Role>,
-    /// How long a node may be silent before another takes over its jobs.
+    /// How long the lease on a singleton job lasts without renewal. After that, another node takes over the job.
     #[schemars(extend("x-min" = "500ms", "x-max" = "5m"))]
     pub lease: Span,
-    /// How often the node says that it runs.
+    /// How often the node records a heartbeat for `doorbuster status`.
     #[schemars(extend("x-min" = "100ms", "x-max" = "5m"))]
     pub heartbeat: Span,
 }

@@ -1,81 +1,89 @@
-//! `[payments]`: the gateway, and how long money may be under way.
+//! `[payments]`: the payment gateway, refunds and reconciliation.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Check, Secret, Span};
 
-/// The gateway, and how long money may be under way.
+/// The payment gateway, refunds and reconciliation.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Payments {
-    /// Alipay's gateway, `https://openapi.alipay.com/gateway.do`; empty: orders can't be paid with Alipay.
+    /// The URL of Alipay's gateway: `"https://openapi.alipay.com/gateway.do"`. If empty, Alipay is disabled. The URL, the IDs and the
+    /// keys belong together and must be changed together.
     pub alipay_url: String,
-    /// The application's id at Alipay.
+    /// The ID of the application at Alipay.
     pub alipay_app_id: String,
-    /// The payee's id at Alipay.
+    /// The ID of the payee at Alipay. Notifications for another payee are rejected.
     pub alipay_seller_id: String,
-    /// The application's private key: PEM, or its base64 text on one line.
+    /// The application's private key, which signs requests: PEM (PKCS#1 or PKCS#8), or the base64 text on one line. In PEM on one
+    /// line, write line breaks as \n. Set either this or the file.
     pub alipay_private_key: Secret,
     /// A file with the application's private key.
     pub alipay_private_key_file: String,
-    /// Alipay's public key: PEM, or its base64 text on one line.
+    /// Alipay's public key (not the application's), which verifies responses and notifications. Set either this or the file.
     pub alipay_public_key: Secret,
     /// A file with Alipay's public key.
     pub alipay_public_key_file: String,
-    /// Where the gateway and browsers reach this shop, `https://shop.example`.
+    /// The public URL of this shop. The gateway sends notifications to `/payments/alipay/notify` under it, and browsers return to
+    /// `/payments/alipay/return`.
     pub public_url: String,
-    /// Origins that a browser may be sent to after paying, `https://shop.example`.
+    /// Origins that a browser may be redirected to after paying (`returnUrl` of `orderPay`). The origin of `public_url` is always
+    /// allowed.
     pub return_origins: Vec<String>,
-    /// How long one call of the gateway may take.
+    /// The timeout for one call to the gateway. After that its outcome is unknown and is queried later.
     #[schemars(extend("x-min" = "100ms", "x-max" = "1m"))]
     pub request_timeout: Span,
-    /// How long the gateway may have given no answer before calls are put off at once, but for a few that look whether it is back.
+    /// How long the gateway may be unresponsive before the circuit breaker opens. While it is open, one call per 200 ms is let
+    /// through and all others are deferred; the first success closes it.
     #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
     pub refuse_after: Span,
-    /// Attempts to pay one order at most.
+    /// The maximum number of payment attempts per order.
     #[schemars(range(min = 1, max = 1_000))]
     pub attempts_max: usize,
-    /// How long a payment may be pending before the gateway is asked.
+    /// How long a payment may be pending before the gateway is queried, in case its notification was lost.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
     pub check_after: Span,
-    /// The longest wait between two such questions.
+    /// The maximum delay between two such queries. The delay starts at `check_after` and doubles.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1d"))]
     pub check_max: Span,
-    /// How long after its page's end a payment that never began is asked for once more.
+    /// How long after the expiry of its payment page a payment that never started is queried once more.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1d"))]
     pub late_check_after: Span,
-    /// How long an overdue order waits for a gateway that does not answer before it expires all the same.
+    /// How long an overdue order waits for an unresponsive gateway before it expires anyway. Money that arrives later is refunded
+    /// automatically.
     #[schemars(extend("x-min" = "0ms", "x-max" = "7d"))]
     pub close_within: Span,
-    /// How long to wait before asking what became of a refund.
+    /// How long to wait before querying the outcome of a refund. Alipay requires 10 s.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
     pub refund_check_after: Span,
-    /// The least time between two refunds of one payment.
+    /// The minimum time between two refunds of one payment. Alipay requires 3 s.
     #[schemars(extend("x-min" = "0ms", "x-max" = "1h"))]
     pub refund_spacing: Span,
-    /// The longest wait between two tries of a refund.
+    /// The maximum delay between two attempts of a refund. The delay starts at `refund_check_after` and doubles. Refunds are retried
+    /// until their outcome is definite.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1d"))]
     pub refund_retry_max: Span,
-    /// How often payments and refunds that are due are looked for.
+    /// How often due payments and refunds are looked for.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
     pub poll_every: Span,
-    /// Payments or refunds brought further at the same time.
+    /// The maximum number of payments, and of refunds, processed at the same time, which is also the maximum number of concurrent
+    /// gateway calls of each kind.
     #[schemars(range(min = 1, max = 256))]
     pub concurrency: usize,
-    /// Payments or refunds that are looked up at once.
+    /// The maximum number of due payments or refunds read at once, longest waiting first. It must be larger than concurrency.
     #[schemars(range(min = 2, max = 10_000))]
     pub batch: usize,
-    /// How long after a day's end (UTC+8) its bill is compared with the books.
+    /// How long after the end of a day (UTC+8) its bill is compared with the records. Alipay provides it from about 9 o'clock.
     #[schemars(extend("x-min" = "0ms", "x-max" = "7d"))]
     pub bill_after: Span,
-    /// How often days that were not compared yet, or whose bill differs, are looked for.
+    /// How often to look for days that were not compared yet or whose bill has discrepancies.
     #[schemars(extend("x-min" = "100ms", "x-max" = "1d"))]
     pub bill_every: Span,
-    /// Days back for which bills are compared by themselves.
+    /// The number of past days whose bills are compared automatically.
     #[schemars(range(min = 1, max = 90))]
     pub bill_days: u32,
-    /// How long a payment or refund may be open before operators find it among the stuck ones.
+    /// How long a payment or refund may be pending before it is listed in `stuckPayments`.
     #[schemars(extend("x-min" = "10ms", "x-max" = "30d"))]
     pub stuck_after: Span,
 }

@@ -7,13 +7,13 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Points {
-    /// Points that a new account begins with.
+    /// The number of points granted at sign-up.
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub welcome: i64,
-    /// Points that one grant may give.
+    /// The maximum number of points per grant.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub grant_max: i64,
-    /// Points up to which an account may be raised by grants.
+    /// The maximum balance that grants may raise an account to.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub balance_max: i64,
 }

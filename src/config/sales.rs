@@ -9,12 +9,13 @@ use super::{Check, Span};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sales {
-    /// IANA name of the shop's time zone.
+    /// The shop's time zone, an IANA name. It determines which sessions are "today's".
     pub time_zone: String,
-    /// How often the snapshot is checked against the database, should a change event be lost.
+    /// How often the catalog in memory is compared with the database, in case a change event was lost. Each comparison is one small
+    /// query.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
     pub poll_every: Span,
-    /// How long after its end a session stays in the lists.
+    /// How long a session stays in the lists after its end, which limits their memory. Orders of older sales still show them.
     #[schemars(extend("x-min" = "1h", "x-max" = "3650d"))]
     pub history: Span,
 }

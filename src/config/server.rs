@@ -13,38 +13,42 @@ use super::{Check, Size, Span};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
-    /// Address and port to listen on; port 0 takes any free one.
+    /// The address and port to listen on. Port 0 picks any free port. Terminate TLS in a proxy in front of the server.
     #[schemars(extend("format" = "socket-address"))]
     pub listen: SocketAddr,
-    /// Address and port for `/metrics` and the reasons of `/health/ready`, which are then on no other; empty: they are on `listen`.
+    /// The address and port of the operator endpoints: `/metrics`, and `/health/ready` with details. If set, `/health/ready` on
+    /// `listen` only reports whether the node is ready. If empty, all of this is public on `listen`.
     #[serde(deserialize_with = "address_or_none")]
     #[schemars(with = "String")]
     pub admin_listen: Option<SocketAddr>,
-    /// Largest request body.
+    /// The maximum size of a request body. Larger ones get status 413.
     #[schemars(extend("x-min" = "1KiB", "x-max" = "16MiB"))]
     pub body_max: Size,
-    /// How long a request's head or body may take to arrive.
+    /// How long the head or the body of a request may take to arrive before the connection is closed.
     #[schemars(extend("x-min" = "10ms", "x-max" = "5m"))]
     pub read_timeout: Span,
-    /// How long a connection may take nothing of what is written to it.
+    /// How long a client may accept no data before its connection is closed. It must not be shorter than
+    /// `graphql.socket_write_timeout`.
     #[schemars(extend("x-min" = "10ms", "x-max" = "5m"))]
     pub write_timeout: Span,
-    /// Open connections at most.
+    /// The maximum number of open connections, including subscription sockets. Further ones wait in the kernel's queue.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub connections_max: usize,
-    /// How long a graceful shutdown may take.
+    /// How long a graceful shutdown may take. Requests and messages in progress are finished; what still runs after that is aborted.
     #[schemars(extend("x-min" = "0ms", "x-max" = "1h"))]
     pub shutdown_timeout: Span,
-    /// How long, of that time, requests are still taken, each as the last of its connection.
+    /// How long, within `shutdown_timeout`, new requests are still accepted (each closes its connection) while readiness already
+    /// fails, so that clients and load balancers can move away without losing a request.
     #[schemars(extend("x-min" = "0ms", "x-max" = "5m"))]
     pub linger: Span,
-    /// Serve the storefront.
+    /// Whether the storefront is served at / and at every address that is not used otherwise. If false, / returns 404.
     pub storefront: bool,
-    /// Origins of other hosts whose pictures the storefront may show.
+    /// Additional origins from which the storefront may load images, such as `"https://img.example"`. This server itself need not be
+    /// listed. Images from other origins are replaced with a placeholder.
     pub picture_origins: Vec<String>,
-    /// Serve GraphiQL.
+    /// Whether GraphiQL is served at `/graphiql`, to try queries in the browser.
     pub graphiql: bool,
-    /// How often readiness and the gauges are brought up to date.
+    /// How often readiness and the gauges of `/metrics` are updated.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
     pub measure_every: Span,
 }

@@ -1,4 +1,4 @@
-//! `[shop]`: what shoppers are told of the shop as a whole.
+//! `[shop]`: public information about the shop.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,16 +6,16 @@ use serde::Deserialize;
 use super::Check;
 use crate::kernel::text::is_line;
 
-/// Characters of the shop's name at most.
+/// Maximum length of the shop's name, in characters.
 const NAME_MAX: usize = 64;
 
-/// What shoppers are told of the shop as a whole.
+/// Public information about the shop.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shop {
-    /// The shop's name.
+    /// The name of the shop, for page titles.
     pub name: String,
-    /// Where shoppers find help; empty: nowhere.
+    /// Where shoppers find support: `"https://…"`, `"mailto:…"`, or a path on this server. If empty, the storefront shows no link.
     pub support_url: String,
 }
 

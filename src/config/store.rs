@@ -1,62 +1,72 @@
-//! `[store]`: where the data lives.
+//! `[store]`: the database.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Check, Secret, Size, Span};
 
-/// Where the data lives.
+/// The database.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
-    /// `sqlite://PATH` or `postgres://…`.
+    /// The database: `"sqlite://PATH"` (a file, relative to the working directory; its folder must be writable) or
+    /// `"postgres://USER:PASSWORD@HOST/DATABASE"`. The three URLs of `[store]`, `[gate]` and `[broker]` must belong to the same
+    /// profile.
     pub url: Secret,
-    /// Read connections (SQLite).
+    /// The number of read connections (SQLite). More connections allow more concurrent queries; each uses about 2 MiB of cache.
     #[schemars(range(min = 1, max = 64))]
     pub readers: usize,
-    /// Writes that may wait for the writer (SQLite).
+    /// The maximum number of writes waiting for the single writer (SQLite). When the queue is full, further writes fail immediately
+    /// with UNAVAILABLE.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub writer_queue: usize,
-    /// Writes that share one commit at most (SQLite).
+    /// The maximum number of writes that share one commit and therefore one flush to disk (SQLite).
     #[schemars(range(min = 1, max = 10_000))]
     pub writer_batch: usize,
-    /// Cache of the writer's connection (SQLite).
+    /// The page cache of the writer's connection (SQLite), allocated as needed. Index pages that do not fit are read again for each
+    /// order.
     #[schemars(extend("x-min" = "1MiB", "x-max" = "4GiB"))]
     pub writer_cache: Size,
-    /// Size of the write-ahead log from which on it is copied into the file (SQLite).
+    /// The size of the write-ahead log at which commits start to copy it into the database file (SQLite). A larger log copies
+    /// frequently changed pages less often, but takes longer to read when starting after a crash.
     #[schemars(extend("x-min" = "64KiB", "x-max" = "1GiB"))]
     pub checkpoint: Size,
-    /// How long to wait for a lock that another process holds (SQLite).
+    /// How long to wait for a lock on the file held by another process (SQLite) before failing with UNAVAILABLE.
     #[schemars(extend("x-min" = "0ms", "x-max" = "5m"))]
     pub busy_timeout: Span,
-    /// Connections in the pool (PostgreSQL).
+    /// The maximum number of connections in this node's pool (PostgreSQL). The total of all nodes must stay below the server's
+    /// `max_connections`.
     #[schemars(range(min = 1, max = 1_000))]
     pub connections: u32,
-    /// How long to wait for a pooled connection (PostgreSQL).
+    /// How long to wait for a pooled connection (PostgreSQL) before failing with UNAVAILABLE.
     #[schemars(extend("x-min" = "1ms", "x-max" = "5m"))]
     pub acquire_timeout: Span,
-    /// How long opening a connection may take (PostgreSQL).
+    /// The timeout for opening a connection (PostgreSQL).
     #[schemars(extend("x-min" = "10ms", "x-max" = "5m"))]
     pub connect_timeout: Span,
-    /// How long the database may not answer before callers are told at once (PostgreSQL).
+    /// How long the database may be unreachable or unresponsive before the circuit breaker opens (PostgreSQL). While it is open, one
+    /// call per 200 ms is let through and all others fail immediately with UNAVAILABLE; the first success closes it.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
     pub refuse_after: Span,
-    /// How long one statement may take on the server (PostgreSQL).
+    /// The timeout after which the server cancels a statement (PostgreSQL). The request fails with UNAVAILABLE.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
     pub statement_timeout: Span,
-    /// How long a statement may wait for a lock on the server (PostgreSQL).
+    /// The timeout after which the server cancels a statement that waits for a lock (PostgreSQL). It must not be longer than
+    /// `statement_timeout`.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
     pub lock_timeout: Span,
-    /// How long a transaction may do nothing before the server ends it (PostgreSQL).
+    /// How long a transaction may be idle before the server aborts it and releases its locks (PostgreSQL). This limits what a frozen
+    /// node costs the others.
     #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
     pub idle_in_transaction_timeout: Span,
-    /// How long one read or transaction may take before its connection is given up (PostgreSQL).
+    /// The timeout for a whole read or transaction, after which its connection is closed (PostgreSQL). It also detects a server that
+    /// hangs or is cut off. It must be longer than `statement_timeout`.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
     pub work_timeout: Span,
-    /// How long a connection may be silent before the network is asked whether it still is one (PostgreSQL).
+    /// How long a connection may be idle before TCP keepalive probes it (PostgreSQL).
     #[schemars(extend("x-min" = "3s", "x-max" = "2h"))]
     pub keepalive: Span,
-    /// How long a migration may wait for a lock, another migration included (PostgreSQL).
+    /// How long a migration may wait for a lock, including the lock of another migration (PostgreSQL).
     #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
     pub migration_wait: Span,
     /// The node's name, by which the server knows its connections; set by the program.

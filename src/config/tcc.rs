@@ -1,33 +1,33 @@
-//! `[tcc]`: global transactions.
+//! `[tcc]`: global transactions (Try, Confirm, Cancel).
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Check, Span};
 
-/// Global transactions.
+/// Global transactions (Try, Confirm, Cancel).
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tcc {
     /// How long a transaction may be undecided before it is cancelled.
     #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
     pub deadline: Span,
-    /// How often transactions that were left behind are looked for.
+    /// How often abandoned transactions are looked for.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
     pub poll_every: Span,
-    /// How long one instance keeps a transaction before others may work on it.
+    /// How long a recovery worker holds a transaction before others may take it over.
     #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
     pub lease: Span,
-    /// Transactions that are taken at once.
+    /// The maximum number of transactions taken over at once.
     #[schemars(range(min = 1, max = 1_000))]
     pub batch: usize,
-    /// How long to wait after the first trouble; each further wait is twice as long.
+    /// The delay before the first retry. Each further delay doubles.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
     pub retry_first: Span,
-    /// How long to wait at most.
+    /// The maximum delay between retries. Transactions are retried until they complete.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
     pub retry_max: Span,
-    /// Failed tries of one transaction after which each is logged as an error.
+    /// The number of failed attempts of a transaction after which each further failure is logged as an error.
     #[schemars(range(min = 1, max = 1_000))]
     pub alert_after: u32,
 }

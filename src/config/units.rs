@@ -14,7 +14,7 @@ const SPAN_UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h
 /// Units of [`Size`], in bytes.
 const SIZE_UNITS: [(&str, u64); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
-/// A length of time, written `"250ms"`, `"30s"`, `"15m"`, `"2h"`, `"7d"`.
+/// A duration, written `"250ms"`, `"30s"`, `"15m"`, `"2h"`, `"7d"`.
 // Not `Ord`: its `max` would hide that of the value inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub struct Span(pub Duration);
@@ -48,7 +48,7 @@ impl JsonSchema for Span {
     }
 }
 
-/// A number of bytes, written `"512B"`, `"64KiB"`, `"2MiB"`, `"1GiB"`.
+/// A size in bytes, written `"512B"`, `"64KiB"`, `"2MiB"`, `"1GiB"`.
 // Not `Ord`: its `max` would hide that of the value inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub struct Size(pub usize);

@@ -53,11 +53,11 @@ impl Leases {
             return work().await;
         }
         let token = self.acquire(job).await?;
-        tracing::info!(job, token, "lease taken");
+        tracing::info!(job, token, "acquired a lease");
         tokio::select! {
             ended = work() => ended,
             lost = self.keep(job, token) => {
-                tracing::warn!(job, token, reason = %lost, "lease lost");
+                tracing::warn!(job, token, reason = %lost, "lost a lease");
                 Ok(())
             }
         }

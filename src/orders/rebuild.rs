@@ -117,7 +117,7 @@ impl Orders {
         let rebuilds = &self.0.metrics.gate_rebuilds;
         match outcome {
             Ok(Some(tickets)) => {
-                tracing::info!(%sale, tickets, "gate rebuilt");
+                tracing::info!(%sale, tickets, "rebuilt the gate of a sale");
                 rebuilds.count("opened");
                 Rebuilt { opened: 1, failed: 0 }
             }

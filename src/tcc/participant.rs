@@ -36,7 +36,7 @@ pub enum Failure {
     #[error("invariant breach: {0}")]
     Breach(String),
     /// The branch is known with other arguments, or they make no sense. Nothing was changed.
-    #[error("arguments: {0}")]
+    #[error("invalid arguments: {0}")]
     Arguments(String),
 }
 

@@ -138,7 +138,7 @@ impl OrderWriter {
         if self.insist(|| self.orders.is_decided(ticket)).await? {
             return Ok(());
         }
-        tracing::error!(%ticket, %error, "ticket parked");
+        tracing::error!(%ticket, %error, "moved a ticket to the dead-letter queue");
         let tickets = OrderRequests { tickets: vec![request.clone()] };
         let payload = envelope::encode(REQUESTS, REQUESTS_VERSION, &tickets)?;
         let key = Bytes::copy_from_slice(&ticket.sale.to_bytes());

@@ -99,7 +99,7 @@ async fn layout(shared: &Shared) -> Result<(), BrokerError> {
             )));
         }
         if newest > 0 && newest < wanted {
-            tracing::info!(topic = topic.name(), from = newest, to = wanted, "partitions raised");
+            tracing::info!(topic = topic.name(), from = newest, to = wanted, "raised the number of partitions");
         }
         let place = shared.names.layout(topic, wanted);
         let path = [&place.path()[..], &["partitions"]].concat();
