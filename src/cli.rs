@@ -38,10 +38,10 @@ pub struct Cli {
 /// Where the configuration comes from.
 #[derive(Debug, Args)]
 pub struct Settings {
-    /// Configuration file (TOML); it needs only the keys that differ from the defaults.
+    /// Configuration file (TOML). It only needs the keys that differ from the defaults.
     #[arg(long, value_name = "FILE", env = "DOORBUSTER_CONFIG", global = true)]
     config: Option<PathBuf>,
-    /// Set one key, over the file and the environment; can be repeated.
+    /// Set one key, overriding the file and the environment. Can be repeated.
     #[arg(long, value_name = "SECTION.KEY=VALUE", global = true)]
     set: Vec<String>,
 }
@@ -51,34 +51,34 @@ pub struct Settings {
 pub enum Command {
     /// Run the server.
     Serve(Serve),
-    /// Run a sale with a crowd of shoppers, and keep it running to play with.
+    /// Run a sale with a simulated crowd of shoppers, and keep the shop open to try it out.
     Demo(Demo),
-    /// Bring the database's schema up to date.
+    /// Migrate the database schema to the latest version.
     Migrate,
-    /// Show the nodes, who does what, and what waits.
+    /// Show the nodes, their jobs and the backlog.
     Status,
     /// Print the GraphQL schema.
     Schema,
-    /// Print the manifest of the documents in these folders.
+    /// Print a manifest of the GraphQL documents in the given folders.
     #[command(hide = true)]
     Documents {
-        /// Folders of `.graphql` files.
+        /// Folders with `.graphql` files.
         #[arg(required = true)]
         folders: Vec<PathBuf>,
     },
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Manage the accounts of operators.
+    /// Manage operator accounts.
     #[command(subcommand)]
     Operator(OperatorCommand),
-    /// Check the books of payments, refunds and points.
+    /// Verify the records of payments, refunds and points.
     #[command(subcommand)]
     Payments(payments::PaymentsCommand),
-    /// Show or replay messages that could not be handled.
+    /// List or replay dead-letter messages.
     #[command(subcommand)]
     Failures(FailuresCommand),
-    /// Measure ratios on this machine.
+    /// Run benchmarks on this machine.
     #[command(hide = true)]
     Bench(Bench),
 }
@@ -86,10 +86,10 @@ pub enum Command {
 /// Options of `serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Address and port to listen on, as `--set server.listen=…`.
+    /// Address and port to listen on (short for `--set server.listen=…`).
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
-    /// What this node does (api, writer, relay, timeouts, jobs), separated by commas; everything if absent.
+    /// Comma-separated roles of this node (api, writer, relay, timeouts, jobs). Defaults to node.roles.
     #[arg(long, value_name = "ROLES", value_delimiter = ',')]
     pub roles: Vec<String>,
 }
@@ -100,28 +100,28 @@ pub struct Demo {
     /// Number of shoppers.
     #[arg(long, value_name = "N", default_value_t = 2000)]
     pub crowd: u32,
-    /// Units for sale.
+    /// Number of units for sale.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub stock: u32,
-    /// Port to listen on; 0 takes any free one.
+    /// Port to listen on; 0 picks a free one.
     #[arg(long)]
     pub port: Option<u16>,
-    /// End with the verdict: 0 if every promise was kept.
+    /// Exit after the sale, with status 0 if all guarantees held.
     #[arg(long)]
     pub once: bool,
-    /// Seconds until the sale opens; longer if the shoppers need it to sign up. 60, with --once 5.
+    /// Seconds until the sale opens, or longer if the shoppers need more time to sign up [default: 60, or 5 with --once].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub opens_in: Option<u64>,
-    /// Kill the server (SIGKILL) this many times while they buy, and start it again.
+    /// How many times to kill the server (SIGKILL) and restart it during the sale.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub kills: u32,
-    /// Nodes. Several need PostgreSQL, Redis and Pulsar: `./justw demo-cluster` brings them.
+    /// Number of nodes. More than one requires PostgreSQL, Redis and Pulsar; `./justw demo-cluster` starts them.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=9))]
     pub nodes: u16,
-    /// Chooses what the shoppers do.
+    /// Random seed for the behaviour of the shoppers.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Folder for the demo's data; what a demo left there before is removed.
+    /// Folder for the demo's data. Data from an earlier demo is removed.
     #[arg(long, value_name = "FOLDER", default_value = "data/demo")]
     pub data: PathBuf,
 }
@@ -129,9 +129,9 @@ pub struct Demo {
 /// Commands about the configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Print the configuration in force, with the place that each value comes from.
+    /// Print the effective configuration and the source of each value.
     Print,
-    /// List everything that is wrong with the configuration.
+    /// Check the configuration and list all problems.
     Check,
     /// Print the JSON Schema of the configuration file.
     Schema,
@@ -140,32 +140,32 @@ pub enum ConfigCommand {
 /// Commands about operators.
 #[derive(Debug, Subcommand)]
 pub enum OperatorCommand {
-    /// Create an operator; the password is asked for.
+    /// Create an operator. Prompts for the password.
     Create(OperatorCreate),
 }
 
 /// Options of `operator create`.
 #[derive(Debug, Args)]
 pub struct OperatorCreate {
-    /// The name to sign in with.
+    /// The username to sign in with.
     #[arg(long)]
     pub username: String,
-    /// The name to show.
+    /// The display name.
     #[arg(long)]
     pub display_name: String,
-    /// Read the password from standard input instead of asking.
+    /// Read the password from standard input without a prompt.
     #[arg(long)]
     pub password_stdin: bool,
 }
 
-/// Commands about parked messages.
+/// Commands about dead-letter messages.
 #[derive(Debug, Subcommand)]
 pub enum FailuresCommand {
-    /// List them, oldest first.
+    /// List the messages, oldest first.
     List,
-    /// Put one back where it came from.
+    /// Return a message to the topic that it came from.
     Replay {
-        /// Its number in the list.
+        /// The number of the message in the list.
         id: u64,
     },
 }
@@ -173,12 +173,12 @@ pub enum FailuresCommand {
 /// Options of `bench`.
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Which benchmarks to run (`purchase`, `durable`, `points`, …); all of them if none is named, but those of `cluster`, which need
+    /// The benchmarks to run (`purchase`, `durable`, `points`, …). Defaults to all except those of `cluster`, which need
     /// servers.
     pub names: Vec<String>,
     #[command(flatten)]
     servers: bench::Servers,
-    /// Be the server that others are compared with.
+    /// Run the baseline server for comparison.
     #[arg(long, value_name = "ADDRESS:PORT", hide = true)]
     pub baseline: Option<SocketAddr>,
 }
@@ -362,7 +362,7 @@ async fn create_operator(config: Config, options: OperatorCreate) -> anyhow::Res
 /// The first line of standard input; asked for unless `quiet`.
 fn read_password(quiet: bool) -> anyhow::Result<String> {
     if !quiet {
-        telemetry::prompt("Password (will be shown): ");
+        telemetry::prompt("Password (input is visible): ");
     }
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;

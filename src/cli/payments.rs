@@ -1,4 +1,4 @@
-//! `doorbuster payments`: whether the books are right.
+//! `doorbuster payments`: verifies the records of payments.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -19,19 +19,19 @@ use crate::store::Database;
 /// Commands about payments.
 #[derive(Debug, Subcommand)]
 pub enum PaymentsCommand {
-    /// Check the invariants of payments, refunds, points and units, and show the rows at fault; the shop may run meanwhile.
+    /// Check the invariants of payments, refunds, points and units, and list the rows that violate them. The shop can keep running.
     Audit(AuditOptions),
-    /// Compare the gateway's bill of a day with the books.
+    /// Compare the gateway's bill of a day with the records.
     Reconcile(ReconcileOptions),
 }
 
 /// Options of `payments reconcile`.
 #[derive(Debug, Args)]
 pub struct ReconcileOptions {
-    /// The day in the gateway's zone (UTC+8), `2026-11-23`; yesterday if absent.
+    /// The day in the gateway's time zone (UTC+8), such as 2026-11-23. Defaults to yesterday.
     #[arg(long, value_name = "DAY")]
     pub day: Option<jiff::civil::Date>,
-    /// Print JSON, for programs.
+    /// Print JSON instead of text.
     #[arg(long)]
     pub json: bool,
 }
@@ -39,10 +39,10 @@ pub struct ReconcileOptions {
 /// Options of `payments audit`.
 #[derive(Debug, Args)]
 pub struct AuditOptions {
-    /// Fail also if anything is still under way, or waits for a person.
+    /// Also fail if anything is still in progress or flagged for an operator.
     #[arg(long)]
     pub settled: bool,
-    /// Print JSON, for programs.
+    /// Print JSON instead of text.
     #[arg(long)]
     pub json: bool,
 }

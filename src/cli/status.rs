@@ -1,4 +1,4 @@
-//! `doorbuster status`: the nodes, who does what, and what waits.
+//! `doorbuster status`: the nodes, their jobs and the backlog.
 
 use std::fmt::Write as _;
 
@@ -26,9 +26,9 @@ pub async fn report(seen: &Observer, clock: &Clock) -> anyhow::Result<String> {
         let (started, seen) = (ago(now, node.started_at), ago(now, node.seen_at));
         writeln!(text, "{:<40} {:<34} {:<22} {started:>10} {seen:>8}", node.name, node.roles, node.address)?;
     }
-    writeln!(text, "\n{:<20} {:<40} {:>6}", "job", "done by", "token")?;
+    writeln!(text, "\n{:<20} {:<40} {:>6}", "job", "held by", "token")?;
     for lease in Leases::list(db).await? {
-        let holder = if lease.holder.is_empty() { "nobody" } else { &lease.holder };
+        let holder = if lease.holder.is_empty() { "none" } else { &lease.holder };
         writeln!(text, "{:<20} {holder:<40} {:>6}", lease.job, lease.token)?;
     }
     writeln!(text, "\n{:<20} {:>10} {:>10}", "topic", "partitions", "waiting")?;
@@ -37,7 +37,7 @@ pub async fn report(seen: &Observer, clock: &Clock) -> anyhow::Result<String> {
         writeln!(text, "{:<20} {partitions:>10} {waiting:>10}", topic.name())?;
     }
     writeln!(text, "{:<20} {:>10} {:>10}", Topic::Failures.name(), "", broker.failures(0, 1_000).await?.len())?;
-    writeln!(text, "\n{:<34} {:<60} {:>10}", "partition", "read by", "waiting")?;
+    writeln!(text, "\n{:<34} {:<60} {:>10}", "partition", "consumer", "waiting")?;
     for share in broker.shares(Topic::OrderRequests, WRITER).await? {
         let reader = share.reader.as_deref().unwrap_or("-");
         writeln!(text, "{:<34} {reader:<60} {:>10}", share.partition, share.waiting)?;

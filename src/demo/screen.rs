@@ -71,7 +71,7 @@ fn table(tally: &Tally, crowd: u32, stock: u32, opens: Instant) -> String {
     row("response p50 / p99", format!("{} / {}", ms(answers.p50), ms(answers.p99)));
     row("outcome p50 / p99", format!("{} / {}", ms(pushes.p50), ms(pushes.p99)));
     for (code, count) in tally.refused() {
-        row(&format!("refused {code}"), count.to_string());
+        row(&format!("rejected {code}"), count.to_string());
     }
     text
 }
@@ -80,7 +80,7 @@ fn line(tally: &Tally, opens: Instant) -> String {
     let (answers, refused) = (tally.answers(), tally.refused());
     let refused: Vec<String> = refused.iter().map(|(code, count)| format!("{code} {count}")).collect();
     format!(
-        "{}: {} signed in, {} arrived, {} admitted, {} orders, stock {}, sockets {}, response p50 {} p99 {}, refused {}\n",
+        "{}: {} signed in, {} arrived, {} admitted, {} orders, stock {}, sockets {}, response p50 {} p99 {}, rejected {}\n",
         clock(opens),
         tally.signed_in.load(Relaxed),
         tally.arrived.load(Relaxed),

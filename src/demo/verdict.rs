@@ -59,7 +59,7 @@ impl fmt::Display for Verdict {
             format!("oversold     {}", count(&[Invariant::NoOversell, Invariant::Conservation])),
             format!("lost         {}", count(&[Invariant::AcceptedIsRecorded, Invariant::Delivery])),
             format!("duplicates   {}", count(&[Invariant::BuyerLimit, Invariant::Idempotency])),
-            format!("unanswered   {}", counts.unanswered),
+            format!("no response  {}", counts.unanswered),
             format!("other faults {}", self.other_faults()),
             format!(
                 "shoppers     {} ({} purchase requests, {} repeated)",
@@ -71,7 +71,7 @@ impl fmt::Display for Verdict {
         if let Some(money) = &self.money {
             lines.push(format!("paid         {money}"));
             let wrong = money.books.breaches().count() + usize::from(money.bill_agrees == Some(false)) + money.failed;
-            let checked = if money.bill_agrees.is_some() { "the records and the gateway's bill" } else { "the books" };
+            let checked = if money.bill_agrees.is_some() { "the records and the gateway's bill" } else { "the records" };
             lines.push(format!("money        {wrong} faults ({checked})"));
         }
         if let Some(bytes) = self.server_memory {
