@@ -1,4 +1,4 @@
-//! `/health/live`, `/health/ready` and `/metrics`: all of it for who runs the shop, and for everybody whether the node is ready.
+//! `/health/live`, `/health/ready` and `/metrics`: all details for operators, and only the readiness for everybody else.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
 
-/// One thing that requests need.
+/// A condition that every request needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Its name, `database`.
+    /// Its name, such as `database`.
     pub name: String,
     /// Whether it works.
     pub ready: bool,
@@ -22,11 +22,11 @@ pub struct Check {
     pub reason: Option<String>,
 }
 
-/// One thing that operators should know of, and that does not keep requests away: lists, orders and payments are served
-/// without it, and whoever needs it is answered at once.
+/// A condition that operators should know about but that does not affect readiness: lists, orders and payments are served
+/// without it, and requests that need it fail fast.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Note {
-    /// Its name, `reconcile`.
+    /// Its name, such as `reconcile`.
     pub name: String,
     /// Whether it works.
     pub healthy: bool,
@@ -35,12 +35,12 @@ pub struct Note {
     pub reason: Option<String>,
 }
 
-/// What the process knows about itself.
+/// The health of this process.
 pub trait Vitals: Send + Sync + 'static {
-    /// All that must work before requests are sent here. Must be quick: load balancers ask often.
+    /// The conditions of readiness. Must be fast: load balancers query it often.
     fn checks(&self) -> Vec<Check>;
 
-    /// Everything else that may not work.
+    /// The conditions that do not affect readiness.
     fn notes(&self) -> Vec<Note>;
 
     /// The metrics in the OpenMetrics text format.

@@ -88,8 +88,8 @@ impl Vitals for App {
             reason: reason.filter(|_| !healthy),
         };
         let refused = self.refused().into_iter().map(|(dependency, open)| {
-            let reason = "no answers for some time: whoever needs it is told at once to try later";
-            note(format!("answers-of-{dependency}"), !open, Some(reason.to_owned()))
+            let reason = "circuit breaker open, failing fast until it responds";
+            note(dependency.to_owned(), !open, Some(reason.to_owned()))
         });
         let workers = self.0.supervisor.workers();
         refused.chain(workers.into_iter().map(|worker| note(worker.name, worker.healthy, worker.last_error))).collect()

@@ -56,7 +56,7 @@ async fn without_redis_nodes_stay_ready_buyers_hear_and_the_gate_learns_of_it_la
     }
     proxy.set(Network::Cut);
     // Until whoever needs the gate has failed: before that nothing could be wrong.
-    until("told", async || shop.app.notes().iter().any(|note| note.name == "answers-of-gate" && !note.healthy)).await;
+    until("told", async || shop.app.notes().iter().any(|note| note.name == "gate" && !note.healthy)).await;
     for (buyer, order, socket) in &mut orders {
         let query = "mutation($o: ID!) { orderCancel(input: { orderId: $o }) { order { status } } }";
         let answer = shop.data(Some(buyer), query, json!({ "o": order })).await;
