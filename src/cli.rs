@@ -402,7 +402,7 @@ async fn list_failures(broker: &dyn Broker) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The configuration, if a server could run on it as far as that can be told beforehand.
+/// The configuration, if a server could run on it as far as can be checked in advance.
 fn checked(layers: &Layers) -> Result<Config, ConfigErrors> {
     let config = layers.config()?;
     let objections = app::objections(&config);
@@ -423,13 +423,13 @@ fn config_command(command: &ConfigCommand, layers: &Layers) -> anyhow::Result<Ex
     }
 }
 
-/// Tells what is wrong as the program's answer, without a log line around it.
+/// Prints the problems as the program's output, without a log line around them.
 fn refuse(errors: &ConfigErrors) -> ExitCode {
     say(&errors.to_string());
     ExitCode::FAILURE
 }
 
-/// The command's answer, on standard output.
+/// Prints the command's output to standard output.
 fn print(text: &str) -> anyhow::Result<ExitCode> {
     telemetry::print(text).context("writing to standard output")?;
     Ok(ExitCode::SUCCESS)

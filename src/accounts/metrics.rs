@@ -20,7 +20,7 @@ pub struct Metrics {
     pub renewals_put_off: Counter,
     /// Login events that never reached the broker.
     pub login_events_lost: Counter,
-    /// Sign-outs that other nodes were not told of.
+    /// Sign-outs that could not be broadcast to other nodes.
     pub sign_outs_unannounced: Counter,
     /// Sign-outs that the place that nodes share did not take.
     pub sign_outs_unmarked: Counter,

@@ -239,7 +239,7 @@ impl Accounts {
         Ok(self.0.tokens.viewer(token).await?)
     }
 
-    /// When the sign-in with this token ends unless it is used; `None` when it is nobody's.
+    /// When this token expires unless it is used; `None` when it is invalid.
     pub async fn signed_in_until(&self, token: &str) -> Result<Option<Timestamp>, AccountsError> {
         Ok(self.0.tokens.expires_at(token).await?)
     }

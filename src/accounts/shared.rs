@@ -99,7 +99,7 @@ struct Place {
     port: Arc<dyn SharedTokens>,
     clock: Clock,
     rng: Rng,
-    /// The latest life that this node was told of.
+    /// The latest incarnation of the server that this node knows.
     life: AtomicU64,
     trust: Duration,
     metrics: Metrics,
@@ -169,7 +169,7 @@ impl Shared {
         }
     }
 
-    /// The latest life that this node was told of.
+    /// The latest incarnation of the server that this node knows.
     pub(super) fn life(&self) -> Life {
         Life(self.0.as_ref().map_or(0, |side| side.place.life.load(Ordering::Acquire)))
     }

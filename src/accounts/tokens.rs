@@ -166,7 +166,7 @@ impl Tokens {
         seen.shared.keep(token.hash, viewer, token.created_at, token.expires_at, life);
     }
 
-    /// Whose token it is; `None` when it is nobody's. No I/O while the node remembers the token; those that it does not are
+    /// The owner of the token; `None` when it is invalid. No I/O while the node remembers the token; those that it does not are
     /// looked up together.
     pub async fn viewer(&self, token: &str) -> Result<Option<Viewer>, StoreError> {
         let Some(hash) = hash_of(token) else { return Ok(None) };
@@ -176,7 +176,7 @@ impl Tokens {
         }
     }
 
-    /// Ends a token, for this node at once, and says which; `None` when it was none. Others are to be told.
+    /// Revokes a token on this node immediately and returns it; `None` when it was invalid. The caller notifies other nodes.
     pub async fn end(&self, token: &str) -> Result<Option<TokenHash>, StoreError> {
         let Some(hash) = hash_of(token) else { return Ok(None) };
         let existed = store::write!(&self.seen.db, |conn| sql::accounts::delete_token(conn, &hash).await)?;
@@ -246,7 +246,7 @@ impl Tokens {
 }
 
 impl Seen {
-    /// What the node remembers of a token, if it is fresh enough: whose it is, or that it is nobody's.
+    /// The cached result for a token, if it is fresh enough: its owner, or that it is invalid.
     fn remembered(&self, hash: &TokenHash) -> Option<Answer> {
         let now = self.clock.now();
         // The ended ones first: a look-up that was under way may have put a token back for the moment until it notices.

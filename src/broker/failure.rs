@@ -1,4 +1,4 @@
-//! Messages that could not be handled: parked on [`Topic::Failures`] with the reason, bytes kept as they were.
+//! The dead-letter queue: messages that could not be handled are moved to [`Topic::Failures`] with the reason and unchanged bytes.
 
 use bytes::Bytes;
 use data_encoding::BASE64;
@@ -24,7 +24,7 @@ pub struct Failure {
     pub key: Bytes,
     /// Why it could not be handled.
     pub reason: String,
-    /// When it was parked.
+    /// When it was moved to the dead-letter queue.
     pub at: Timestamp,
     /// The message, byte by byte.
     pub payload: Bytes,
@@ -107,7 +107,12 @@ impl Readable {
 /// Puts a message that can't be handled aside, durably. Acknowledge the original only after `Ok`.
 pub async fn park(broker: &dyn Broker, failure: &Failure) -> Result<(), BrokerError> {
     let payload = failure.encode().map_err(|error| BrokerError::Refused(error.to_string()))?;
-    tracing::error!(topic = failure.topic, reason = failure.reason, bytes = failure.payload.len(), "moved a message to the dead-letter queue");
+    tracing::error!(
+        topic = failure.topic,
+        reason = failure.reason,
+        bytes = failure.payload.len(),
+        "moved a message to the dead-letter queue"
+    );
     let message = Message { key: failure.key.clone(), payload, deliver_at: None };
     broker.publish(Topic::Failures, vec![message]).await
 }

@@ -157,11 +157,11 @@ pub trait Broker: Send + Sync + 'static {
     /// Parked messages, oldest first, after `after`.
     async fn failures(&self, after: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError>;
 
-    /// Publishes a parked message to its topic again and removes it from the failures. Returns whether it was there.
+    /// Publishes a dead-letter message to its topic again and removes it from the queue. Returns whether it existed.
     /// A crash in between leaves it in both.
     async fn replay(&self, position: u64) -> Result<bool, BrokerError>;
 
-    /// Removes a parked message for good. Returns whether it was there.
+    /// Deletes a dead-letter message. Returns whether it existed.
     async fn discard(&self, position: u64) -> Result<bool, BrokerError>;
 
     /// Writes down what is still to be written (publishes that wait, acknowledgements) and ends: consumers and later

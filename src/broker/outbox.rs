@@ -244,7 +244,7 @@ impl Inner {
         Ok(whole)
     }
 
-    /// Publishes events of one topic, in order. What the broker will never take is parked.
+    /// Publishes events of one topic, in order. An event that the broker will never accept goes to the dead-letter queue.
     async fn publish(&self, topic: &str, events: &[StoredEvent]) -> Result<(), BrokerError> {
         let Some(known) = Topic::parse(topic) else {
             return self.park(events, "unknown topic").await;

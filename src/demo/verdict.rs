@@ -71,7 +71,8 @@ impl fmt::Display for Verdict {
         if let Some(money) = &self.money {
             lines.push(format!("paid         {money}"));
             let wrong = money.books.breaches().count() + usize::from(money.bill_agrees == Some(false)) + money.failed;
-            let checked = if money.bill_agrees.is_some() { "the records and the gateway's bill" } else { "the records" };
+            let checked =
+                if money.bill_agrees.is_some() { "the records and the gateway's bill" } else { "the records" };
             lines.push(format!("money        {wrong} faults ({checked})"));
         }
         if let Some(bytes) = self.server_memory {

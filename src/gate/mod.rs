@@ -189,7 +189,7 @@ pub trait Loading: Send {
     /// Adds tickets of the sale, each ticket once.
     async fn add(&mut self, tickets: Vec<KnownTicket>) -> Result<(), GateError>;
 
-    /// Opens the sale under the newest terms that the gate was told meanwhile. Fails when the sale was forgotten since, or
+    /// Opens the sale under the newest terms that the gate has received in the meantime. Fails when the sale was forgotten since, or
     /// another rebuild of it has begun.
     async fn open(self: Box<Self>) -> Result<(), GateError>;
 }

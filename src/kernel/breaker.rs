@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// While a breaker is open, one caller in this time is let through, to see whether it works again.
 const PROBE_EVERY: Duration = Duration::from_millis(200);
 
-/// A circuit breaker: what has not worked for longer than its patience is asked only now and then, and everybody else is told
+/// A circuit breaker: a dependency that has failed for longer than its patience is called only now and then, and other calls fail
 /// at once. Cheap to clone; clones are the same breaker.
 #[derive(Debug, Clone)]
 pub struct Breaker(Arc<Inner>);

@@ -48,7 +48,7 @@ pub enum WorkerStatus {
     Running,
     /// It failed and is about to be started again.
     BackingOff,
-    /// It was told to stop and has.
+    /// It has stopped as requested.
     Stopped,
 }
 
@@ -67,7 +67,7 @@ pub struct WorkerState {
     pub restarts: u64,
 }
 
-/// Keeps workers running until it is told to stop. Cheap to clone; clones share the workers.
+/// Keeps workers running until it is stopped. Cheap to clone; clones share the workers.
 #[derive(Debug, Clone)]
 pub struct Supervisor(Arc<Inner>);
 
@@ -127,7 +127,7 @@ impl Supervisor {
         self.0.workers.lock().iter().map(|(worker, _)| worker.lock().state(&self.0.backoff)).collect()
     }
 
-    /// Cancelled when the workers are told to stop.
+    /// Cancelled when the workers must stop.
     pub fn stopping(&self) -> &CancellationToken {
         &self.0.stopping
     }

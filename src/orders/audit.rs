@@ -8,7 +8,7 @@ use crate::kernel::{PaymentId, Xid};
 use crate::points::{self, Finding};
 use crate::store::{self, Database, StoreError};
 
-/// Rows at fault that are told of each query at most.
+/// The maximum number of violating rows reported per query.
 const ROWS_MAX: usize = 100;
 /// Payments with points that are compared with their reservations at once.
 const PAGE: usize = 500;

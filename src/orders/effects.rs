@@ -1,4 +1,4 @@
-//! What decisions mean for those who wait on this node. They arrive as events, perhaps twice. The gate is told elsewhere
+//! The effects of decisions on this node. They arrive as events, possibly more than once. The gate is updated elsewhere
 //! (`gate_news.rs`): whatever happens to it, buyers hear.
 
 use super::{Orders, OrdersError};

@@ -1,6 +1,6 @@
 //! What the gate has to learn from decisions: which tickets are decided, and which buyers and units are free again.
 //!
-//! The relay that publishes an event tells the gate first. So each event is told by one node, and a buyer who hears that an
+//! The relay that publishes an event delivers it to the gate first. So one node delivers each event, and a buyer who learns that an
 //! order was cancelled can buy again at once. A gate that does not answer delays nobody: after [`HEAD_START`] the event is
 //! published all the same, and what the gate has not learned waits here until it answers. What is lost on the way, because
 //! too much waits or the process dies meanwhile, is found by reconciliation: tickets that stay pending are looked up, and

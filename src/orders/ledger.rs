@@ -18,7 +18,7 @@ pub struct PaymentFile {
     pub payment: Payment,
     /// Its log, the oldest line first.
     pub log: Vec<LogEntry>,
-    /// What the gateway told of it by itself.
+    /// The notifications that the gateway sent about it.
     pub notifications: Vec<StoredNotification>,
 }
 

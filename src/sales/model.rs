@@ -74,7 +74,7 @@ impl SaleState {
     }
 }
 
-/// What shoppers are told.
+/// The status that shoppers see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SaleStatus {
     /// Not published.
@@ -148,7 +148,7 @@ pub struct StockLevel {
 }
 
 impl Sale {
-    /// What shoppers are told at `now` when `left` units are free.
+    /// The status that shoppers see at `now` when `left` units are available.
     pub fn status(&self, session: &Session, left: u32, now: Timestamp) -> SaleStatus {
         match self.state {
             SaleState::Draft => SaleStatus::Draft,

@@ -74,7 +74,7 @@ impl Sales {
         &self.0.parts
     }
 
-    /// The node's picture at this moment.
+    /// The node's current snapshot.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.0.snapshot.load_full()
     }
@@ -152,7 +152,7 @@ impl Sales {
     }
 }
 
-/// The picture as the database has it now.
+/// A snapshot of the current state of the database.
 pub async fn read_snapshot(db: &Database, config: &config::Sales, clock: &Clock) -> Result<Snapshot, StoreError> {
     let now = clock.now();
     let since = now.minus(*config.history);

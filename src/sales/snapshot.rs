@@ -1,4 +1,4 @@
-//! The node's picture of products, sessions and sales: lists and details are answered from it without any I/O.
+//! The node's snapshot of products, sessions and sales. Lists and details are served from it without any I/O.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -263,7 +263,7 @@ fn stopped(_: impl std::error::Error) -> StoreError {
     StoreError::Unavailable("the database is closed".into())
 }
 
-/// What a connection is told, in SQLite's units.
+/// The settings of a connection, in SQLite's units.
 #[derive(Debug, Clone, Copy)]
 struct Pragmas {
     busy_timeout_ms: u128,

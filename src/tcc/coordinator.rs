@@ -17,7 +17,7 @@ use crate::telemetry::Metrics;
 /// The "constraint" that the commit point's transaction fails with when the decision is taken already, or is too late.
 pub const NOT_DECIDED: &str = "global_transactions.decision";
 
-/// Who began a transaction and is told of its end.
+/// The initiator of a transaction, which is notified of its end.
 #[async_trait]
 pub trait Initiator: Send + Sync {
     /// All branches are cancelled: takes back what stands in the initiator's own tables. It may be called more than once.

@@ -111,7 +111,7 @@ pub struct Inner {
     pub gate_rebuilds: Counters,
     /// Tickets whose decision or end the gate has not learned yet.
     pub gate_untold: Gauge,
-    /// Tickets whose decision or end the gate was not told because too many waited; reconciliation finds them.
+    /// Decided tickets that were not delivered to the gate because the queue was full; reconciliation finds them.
     pub gate_untold_lost: Counter,
     /// Sales whose terms in the gate differed from the database and were replaced by reconciliation.
     pub gate_terms_replaced: Counter,
@@ -119,16 +119,16 @@ pub struct Inner {
     pub broker_publish: PerLabel<Seconds>,
     /// Messages that wait, by topic.
     pub broker_backlog: Gauges,
-    /// Messages that were parked, by the topic they came from.
+    /// Messages moved to the dead-letter queue, by the topic they came from.
     pub failures_parked: Counters,
     /// One transaction of the order writer.
     pub writer_batch: Seconds,
     /// Tickets in one transaction of the order writer.
     pub writer_batch_tickets: Histogram,
-    /// Transactions of the order writer that failed: `unavailable` (tried again), `refused` (split, tried again, and in the end parked);
+    /// Transactions of the order writer that failed: `unavailable` (tried again), `refused` (split, retried, and finally moved to the dead-letter queue);
     /// and `no_outcome`, tickets for which not even a refusal could be stored.
     pub writer_failures: Counters,
-    /// 1 while who needs this dependency is told at once to try later, because it has not answered for some time.
+    /// 1 while the circuit breaker of this dependency is open and calls fail fast.
     pub refused: Gauges,
     /// Open sockets of subscriptions.
     pub sockets: Gauge,

@@ -28,7 +28,7 @@ pub enum LoginLogError {
 }
 
 /// Writes events until something fails, or the broker closes (then `Ok`). A message is acknowledged after the commit and written
-/// once however often it comes; one that can't be read is parked in [`Topic::Failures`]. Dropping the future loses nothing.
+/// once however often it comes; one that can't be read is moved to [`Topic::Failures`]. Dropping the future loses nothing.
 pub async fn run(
     mut consumer: Box<dyn Consumer>,
     broker: Arc<dyn Broker>,

@@ -73,7 +73,7 @@ impl OrderWriter {
         }
     }
 
-    /// Returns `Ok` only when each ticket has an outcome or is parked: then the messages may be acknowledged.
+    /// Returns `Ok` only when each ticket has an outcome or is in the dead-letter queue: then the messages may be acknowledged.
     async fn handle(&self, received: Vec<Received>, size: &mut BatchSize) -> anyhow::Result<()> {
         let mut requests = Vec::new();
         for message in received {
@@ -132,7 +132,7 @@ impl OrderWriter {
     }
 
     /// An operator gets the ticket, and its buyer an end; it is not acknowledged before both are stored. The operator first: a ticket with
-    /// an outcome that comes again, as after a crash, has been parked.
+    /// an outcome that comes again, as after a crash, is already in the dead-letter queue.
     async fn give_up(&self, request: &OrderRequest, error: &OrdersError) -> anyhow::Result<()> {
         let ticket = request.ticket;
         if self.insist(|| self.orders.is_decided(ticket)).await? {

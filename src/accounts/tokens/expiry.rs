@@ -7,7 +7,7 @@ use crate::kernel::Timestamp;
 use crate::store::StoreError;
 
 impl Tokens {
-    /// When the token stops working unless it is used; `None` when it is nobody's. Asking is a use.
+    /// When the token expires unless it is used; `None` when it is invalid. This call counts as a use.
     pub async fn expires_at(&self, token: &str) -> Result<Option<Timestamp>, StoreError> {
         let Some(hash) = hash_of(token) else { return Ok(None) };
         if self.viewer(token).await?.is_none() {

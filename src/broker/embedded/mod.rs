@@ -186,7 +186,7 @@ impl EmbeddedBroker {
         Ok(Reader::new(self.shared.clone(), log.clone(), group.to_owned()))
     }
 
-    /// Removes a parked message from the table.
+    /// Removes a dead-letter message from the table.
     async fn remove_failure(&self, position: u64) -> Result<bool, BrokerError> {
         let ids = [position];
         let removed = store::write!(&self.shared.db, |conn| sql::broker::delete(conn, &ids).await);

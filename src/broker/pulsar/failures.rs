@@ -25,7 +25,7 @@ async fn peek(shared: &Shared, number: u64) -> Result<Option<Peeked>, BrokerErro
     shared.admin.peek(&place(shared)?, COMPETING, number).await
 }
 
-/// The number of the first parked message at or behind `position`: they are numbered from 1 in their order.
+/// The number of the first dead-letter message at or after `position`. They are numbered from 1 in their order.
 async fn first_at(shared: &Shared, position: u64) -> Result<u64, BrokerError> {
     let (mut low, mut high) = (1, shared.admin.internal(&place(shared)?).await?.backlog(COMPETING) + 1);
     while low < high {
@@ -53,13 +53,13 @@ pub(super) async fn list(shared: &Shared, after: u64, max: usize) -> Result<Vec<
     Ok(failures)
 }
 
-/// The parked message at this position.
+/// The dead-letter message at this position.
 pub(super) async fn find(shared: &Shared, position: u64) -> Result<Option<Peeked>, BrokerError> {
     let number = first_at(shared, position).await?;
     Ok(peek(shared, number).await?.filter(|found| found.position == position))
 }
 
-/// Removes a parked message, and is sure of it.
+/// Removes a dead-letter message and confirms that it is gone.
 pub(super) async fn remove(shared: &Arc<Shared>, position: u64) -> Result<(), BrokerError> {
     let Some((ledger_id, entry_id)) = position::unpack(position) else { return Ok(()) };
     let plan = Plan {

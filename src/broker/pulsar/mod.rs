@@ -55,7 +55,7 @@ use super::{Broker, BrokerError, Consumer, Delivery, Failure, Message, Share, To
 use crate::config;
 use crate::kernel::{Clock, Rng};
 
-/// Brokers take 5 MiB, the message's metadata included. Only a parked message can come near.
+/// Brokers take 5 MiB, the message's metadata included. Only a dead-letter message can come near.
 const PAYLOAD_MAX: usize = (5 << 20) - (64 << 10);
 
 /// A client of Pulsar brokers. Dropping it is a crash: what waits is not sent. Close it instead.

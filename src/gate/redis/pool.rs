@@ -49,7 +49,7 @@ pub(super) struct Settings {
     pub(super) longest_wait: Duration,
     /// How long a sign of life may take.
     pub(super) call_timeout: Duration,
-    /// Is told whether the server answers.
+    /// Records whether the server responds.
     pub(super) breaker: Breaker,
 }
 
@@ -68,7 +68,7 @@ enum State {
     Connecting,
     /// The last try succeeded. Who finds no connection waits for the next one.
     Up,
-    /// The last try failed. Who finds no connection is told so at once, with this reason.
+    /// The last try failed. Calls without a connection fail immediately with this reason.
     Down(Arc<ConnectError>),
 }
 

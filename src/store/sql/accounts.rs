@@ -92,7 +92,7 @@ pub async fn insert_token(
     Ok(())
 }
 
-/// Whose tokens these are and until when, expired or not; what is missing in the answer is nobody's.
+/// Whose tokens these are and until when, expired or not; a token that is missing in the result is invalid.
 pub async fn find_tokens(
     conn: &mut Conn,
     hashes: &[TokenHash],

@@ -161,7 +161,7 @@ async fn refuse(conn: &mut Conn, mut order: Order) -> Result<Option<Order>, Stor
     Err(StoreError::Conflict { constraint: format!("orders of ticket {}", order.ticket) })
 }
 
-/// Global transactions that are due and under nobody's lease, the longest due first.
+/// Global transactions that are due and under no lease, the longest due first.
 pub async fn lock_due_transactions(conn: &mut Conn, now: Timestamp, max: usize) -> Result<Vec<Xid>, StoreError> {
     let due = global_transactions::table
         .filter(open_transaction())

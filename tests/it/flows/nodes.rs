@@ -402,8 +402,7 @@ async fn a_partition_that_stores_nothing_stops_its_own_sales_only() {
         tokio::spawn(async move { front.ask(Some(&buyer), query, input).await })
     };
     let waiting = try_buying(&buyers[1], &broken);
-    until("refused", async || one.app.notes().iter().any(|note| note.name == "broker" && !note.healthy))
-        .await;
+    until("refused", async || one.app.notes().iter().any(|note| note.name == "broker" && !note.healthy)).await;
     let refused = try_buying(&buyers[2], &broken).await.unwrap();
     assert_eq!(refused["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{refused}");
     assert!(!waiting.is_finished(), "it was not refused at once, but with the others");

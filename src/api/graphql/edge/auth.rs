@@ -33,7 +33,7 @@ pub fn token_of(value: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-/// The answer to a token that is nobody's.
+/// The response to an invalid token.
 pub fn not_signed_in() -> Refusal {
     Refusal::new(
         Cause::Unauthenticated,

@@ -90,7 +90,7 @@ fn possible(schema: &Schema) -> HashMap<String, Vec<String>> {
     abstracts.map(|(name, _)| (name.to_string(), objects(name))).collect()
 }
 
-/// What clients are told: sentences with a place in the document.
+/// The errors that clients get: sentences with a location in the document.
 fn told(errors: &DiagnosticList, code: Code) -> impl Iterator<Item = ServerError> + '_ {
     errors.iter().map(move |diagnostic| {
         let place = diagnostic.error.location().and_then(|span| span.line_column(diagnostic.sources));

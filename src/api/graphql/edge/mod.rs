@@ -101,7 +101,7 @@ pub struct Parts {
     pub body_max: usize,
     /// How long a body may take to arrive.
     pub read_timeout: Duration,
-    /// The time that sockets are told.
+    /// The clock for the time sent to sockets.
     pub clock: Clock,
     /// For request ids.
     pub rng: Rng,

@@ -29,7 +29,7 @@ pub enum Cause {
     BodySize,
     /// The body took too long to arrive.
     SlowBody,
-    /// The token is nobody's.
+    /// The token is invalid.
     Unauthenticated,
     /// Who asks may not, or another site's page asked in their name.
     Forbidden,
@@ -102,7 +102,7 @@ impl Cause {
 pub struct Refusal {
     /// The cause, which decides the status and the code.
     pub cause: Cause,
-    /// What the client is told, at least one.
+    /// The errors that the client gets, at least one.
     pub errors: Vec<ServerError>,
     /// When to come again, in seconds.
     pub retry_after: Option<u32>,

@@ -128,7 +128,7 @@ impl<T> Page<T> {
         Page { edges, has_previous, has_next, total }
     }
 
-    /// What is told about the page.
+    /// The pagination details of the page.
     pub fn info(&self) -> PageInfo {
         PageInfo {
             has_previous_page: self.has_previous,

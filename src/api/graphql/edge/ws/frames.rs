@@ -120,7 +120,7 @@ fn asks_for_time(payload: &RawValue) -> bool {
     serde_json::from_str::<Question>(payload.get()).is_ok_and(|question| question.time)
 }
 
-/// An id as JSON, quotes included: how operations are told apart and how frames name them.
+/// An ID as JSON, including the quotes: it identifies an operation in the frames.
 pub fn quoted(id: &str) -> Box<str> {
     serde_json::Value::from(id).to_string().into()
 }
