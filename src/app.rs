@@ -1,4 +1,4 @@
-//! The composition root: the only place that names implementations, and the order in which things start and stop.
+//! The composition root: the only place that names implementations, and the order of start and shutdown.
 
 mod listeners;
 mod observer;

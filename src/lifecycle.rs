@@ -1,4 +1,4 @@
-//! Starting, watching and stopping what runs beside the requests.
+//! Starting, monitoring and stopping background work.
 //!
 //! Stopping has two steps. *Soft*: no new work comes in, what is in work is finished. *Hard*: what still runs is cut.
 //! The order is intake first, then workers: the server leaves on [`Shutdown::soft`], and when it has drained, the app calls

@@ -1,4 +1,4 @@
-//! The `doorbuster` program: parse, run, exit code.
+//! The `doorbuster` program: it parses the command line, runs the command and sets the exit code.
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the program tells its operators: log lines and metrics.
+//! Logs and metrics.
 
 mod instruments;
 mod logging;

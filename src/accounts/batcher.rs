@@ -1,4 +1,4 @@
-//! Work that nobody waits for: queued in memory, bounded, handled in batches by a task of its own.
+//! Background work: a bounded queue in memory, processed in batches by a task.
 
 use tokio::sync::{mpsc, oneshot};
 

@@ -1,4 +1,4 @@
-//! Devices on which somebody signed in before. Wrong passwords that come from elsewhere keep nobody out there.
+//! Devices with an earlier sign-in, which are not affected by wrong passwords from elsewhere.
 //!
 //! A device is known by a token that only the server can have made for this account: a random number, and its HMAC under the stored
 //! hash of the account's password. So nothing is stored for it, all nodes know it, and a new password ends it. It signs nobody in.

@@ -1,4 +1,4 @@
-//! The login log on its way: attempts to sign in or up, published without making anybody wait.
+//! Login events: sign-in and sign-up attempts, published without delaying the request.
 
 use std::net::IpAddr;
 use std::sync::Arc;

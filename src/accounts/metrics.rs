@@ -1,4 +1,4 @@
-//! What the slice counts.
+//! The metrics of the accounts slice.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

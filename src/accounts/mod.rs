@@ -1,4 +1,4 @@
-//! Who is who: users, roles, passwords, access tokens, and the log of who signed in.
+//! Accounts: users, roles, passwords, access tokens and the login log.
 
 mod batcher;
 mod device;

@@ -1,4 +1,4 @@
-//! Users and what they may do.
+//! Users and their roles.
 
 use crate::kernel::{Timestamp, UserId};
 

@@ -1,4 +1,4 @@
-//! Passwords: argon2id, off the async threads, so many at a time and so many waiting.
+//! Password hashing with argon2id, outside the async threads, with limits on concurrency and queueing.
 
 use std::sync::Arc;
 

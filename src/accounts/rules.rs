@@ -1,4 +1,4 @@
-//! What a name and a password must be like.
+//! Rules for names and passwords.
 
 use std::borrow::Cow;
 

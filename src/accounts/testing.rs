@@ -1,4 +1,4 @@
-//! A small shop for tests: accounts on a fresh database, a clock that stands still, a broker that only takes notes.
+//! Test fixtures: accounts on a fresh database, a manual clock, and a broker that records calls.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! How often one account, one user or one address may try.
+//! Rate limits per account, user and address.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hash};

@@ -1,4 +1,4 @@
-//! Access tokens: 256 random bits, stored as a hash, remembered by the node, renewed by use.
+//! Access tokens: 256 random bits, stored as a hash, cached by the node, extended by use.
 
 mod expiry;
 

@@ -1,4 +1,4 @@
-//! What the benchmarks compare with: the least that an axum server can do. Nothing of the product runs here.
+//! Minimal axum servers as baselines for benchmarks. They run no product code.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Where the payment gateway and returning browsers come: `POST /payments/alipay/notify` and `GET /payments/alipay/return`.
+//! Callbacks of the payment gateway and returning browsers: `POST /payments/alipay/notify` and `GET /payments/alipay/return`.
 
 use axum::Router;
 use axum::body::Bytes;

@@ -1,4 +1,4 @@
-//! Routes, and the server that listens for them.
+//! Routes, and the server that accepts connections.
 
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};

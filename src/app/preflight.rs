@@ -1,4 +1,4 @@
-//! What can be said against serving from a configuration without asking another server, and before anything is made or changed.
+//! Checks of a configuration before serving that need no other server and change nothing.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};

@@ -1,4 +1,4 @@
-//! What a node says of itself: whether it is ready, what does not work at present, and its gauges.
+//! The node's readiness, current problems, and gauges.
 
 use std::sync::atomic::Ordering;
 

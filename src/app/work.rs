@@ -1,4 +1,4 @@
-//! What runs beside the API: which worker belongs to which role, and which of them only one node runs at a time.
+//! The background workers of each role, and which of them are singletons across nodes.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

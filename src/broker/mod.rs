@@ -1,4 +1,4 @@
-//! Messages between the parts: durable, partitioned, at least once.
+//! Messaging between components: durable, partitioned, at least once.
 //!
 //! [`Broker`] is the contract; [`embedded`] keeps it inside the database of one process, [`pulsar`] among many nodes.
 //! [`envelope`] is the outer form of every payload, [`failure`] the form of what could not be handled, [`outbox`] the way of

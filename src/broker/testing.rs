@@ -1,4 +1,4 @@
-//! What the tests of this module share, and a broker for the tests of those that use one.
+//! Shared test helpers of this module, and a broker for the tests of its users.
 
 use std::collections::BTreeSet;
 use std::future::Future;

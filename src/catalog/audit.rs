@@ -1,4 +1,4 @@
-//! Who did what: one row per operator act.
+//! The audit log of operators' actions: one row per action.
 
 use crate::kernel::{AuditId, Timestamp, UserId};
 

@@ -1,4 +1,4 @@
-//! What operators say about products, and whether it can be used.
+//! Input for products, and its validation.
 
 use super::model::Product;
 use super::problem::{Problem, Reason};

@@ -1,4 +1,4 @@
-//! What is sold: products, how they are read, and why an operator's input is refused.
+//! The catalog: products, reading them, and why an operator's input is rejected.
 
 mod audit;
 mod input;

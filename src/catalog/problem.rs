@@ -1,4 +1,4 @@
-//! Why an operator's act is refused.
+//! Why an operator's change is rejected.
 
 use crate::store::StoreError;
 

@@ -1,4 +1,4 @@
-//! What is checked beyond the type of a single value.
+//! Checks that involve more than the type of a single value.
 
 use super::layers::Layers;
 use super::{Problem, Size, Span};

@@ -1,4 +1,4 @@
-//! A TOML document as sections and keys, each with the place where it stands.
+//! A TOML document as sections and keys with their locations.
 
 use toml::de::DeTable;
 use toml::{Table, Value};

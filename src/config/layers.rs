@@ -1,4 +1,4 @@
-//! Where values come from: `default.toml` < file < environment < flags, and which of them is in force.
+//! The sources of values (`default.toml` < file < environment < flags) and the effective value of each key.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;

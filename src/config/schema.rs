@@ -1,4 +1,4 @@
-//! The JSON Schema of a configuration file, for editors, and for our own bounds.
+//! The JSON Schema of a configuration file, for editors and for our own range checks.
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};

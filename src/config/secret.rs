@@ -1,4 +1,4 @@
-//! Texts that do not print.
+//! Strings that are never printed.
 
 use std::borrow::Cow;
 use std::fmt;

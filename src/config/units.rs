@@ -1,4 +1,4 @@
-//! Values with their unit in them: `"30s"`, `"64KiB"`.
+//! Values with a unit: `"30s"`, `"64KiB"`.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The crowd: shoppers of one sale, each a task of its own.
+//! The crowd: the shoppers of one sale, each in its own task.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A crowd of shoppers that speaks only the public API, what it saw, and whether that was right.
+//! A simulated crowd that uses only the public API, and a check of what it observed.
 //!
 //! [`plan`] decides what each [`shopper`] will do; the [`crowd`] plays it against a [`server`] in a process of its own and
 //! writes the [`history`]; the [`checker`] joins that with the [`facts`] of the database. Then the winners are [`payers`], at a

@@ -1,4 +1,4 @@
-//! Accounts that need no sign-up: written straight into the database before the server starts.
+//! Accounts without a sign-up, written directly to the database before the server starts.
 
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};

@@ -1,4 +1,4 @@
-//! `doorbuster demo`: a shop, a crowd, a verdict.
+//! `doorbuster demo`: a shop, a crowd and a result.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

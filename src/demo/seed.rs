@@ -1,4 +1,4 @@
-//! The demo's shop, set up over the API as an operator would.
+//! Sets up the demo's shop over the API, as an operator would.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! One shopper: what it does is its [`Part`]; what it sees goes into the history.
+//! One shopper: its behaviour is its [`Part`], and everything it observes goes into the history.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

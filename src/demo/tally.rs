@@ -1,4 +1,4 @@
-//! Counts that are watched while the crowd is at work. The verdict does not come from here but from the history.
+//! Live counters of the crowd. The results are computed from the history, not from these.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};

@@ -1,4 +1,4 @@
-//! What a process used so far, from `/proc`.
+//! The resource usage of a process, from `/proc`.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The verdict: the shoppers' own histories joined with the database.
+//! The result of a demo: the shoppers' histories joined with the database.
 
 use std::fmt;
 use std::time::Duration;

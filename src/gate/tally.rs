@@ -1,4 +1,4 @@
-//! The contract of counters that all nodes share: how often somebody may do something.
+//! The contract of the counters that all nodes share for rate limits.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What every node hears of decisions: the messages of `purchase-results`.
+//! The messages of `purchase-results`, which inform every node of decisions.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Workers that are started again when they fail.
+//! Restarts workers when they fail.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

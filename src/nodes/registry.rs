@@ -1,4 +1,4 @@
-//! A row per running node, for people: `doorbuster status`. Nothing is decided by it.
+//! A row per running node, shown by `doorbuster status`. No decision depends on it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The decision on a ticket, as a pure function: who gets stock, in the order of admission.
+//! The decision on tickets, as a pure function: stock is assigned in the order of admission.
 
 use std::time::Duration;
 

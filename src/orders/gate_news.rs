@@ -1,4 +1,4 @@
-//! What the gate has to learn from decisions: which tickets are decided, and which buyers and units are free again.
+//! Delivers decisions to the gate: which tickets are decided, and which buyers and units are free again.
 //!
 //! The relay that publishes an event delivers it to the gate first. So one node delivers each event, and a buyer who learns that an
 //! order was cancelled can buy again at once. A gate that does not answer delays nobody: after [`HEAD_START`] the event is

@@ -1,4 +1,4 @@
-//! Looking up payments and refunds: buyers their own, operators all with their logs.
+//! Looking up payments and refunds: buyers see their own, operators see all with their logs.
 
 use super::model::number_parts;
 use super::{Order, Orders, OrdersError};

@@ -1,4 +1,4 @@
-//! What the orders slice puts on the broker. Samples of each version are in `schema/messages/`.
+//! The messages that the orders slice publishes. Samples of each version are in `schema/messages/`.
 
 use serde::{Deserialize, Serialize};
 

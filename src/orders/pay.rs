@@ -1,4 +1,4 @@
-//! Beginning to pay. The attempt's row, with its number, is committed before anybody hears the number.
+//! Starting a payment. The row of the attempt, with its number, is committed before the number is sent to anyone.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Buying: sale, gate, broker, ticket. Everything a buyer can be refused for on the way is a [`PurchaseRefusal`].
+//! Purchases: sale, gate, broker, ticket. All reasons for a rejection are in [`PurchaseRefusal`].
 
 use tokio::time::Instant;
 

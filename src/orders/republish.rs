@@ -1,4 +1,4 @@
-//! Tickets that stay pending in the gate: they are published again, unless they wait for the order writer already.
+//! Republishes tickets that stay pending in the gate, unless they are already waiting for the order writer.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The orders service: what it is made of, and what buyers can look up.
+//! The orders service: its parts, and lookups for buyers.
 
 use std::sync::Arc;
 

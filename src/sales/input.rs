@@ -1,4 +1,4 @@
-//! What operators say about sessions and sales, and whether it can be used.
+//! Input for sessions and sales, and its validation.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What nodes tell each other when an operator changed something: the messages of `catalog-changes` and `gate-changes`.
+//! Broadcasts about operators' changes: the messages of `catalog-changes` and `gate-changes`.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Sale sessions and sales: what is sold when, at which price, how often.
+//! Sale sessions and sales: products with their time slot, price and stock.
 
 mod input;
 pub mod messages;

@@ -1,4 +1,4 @@
-//! Sessions and sales, and what their status is at a moment.
+//! Sessions and sales, and their status at a given time.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The `Sales` service: the snapshot and how it is kept fresh. What operators do to it is in `operate.rs`.
+//! The `Sales` service: the snapshot and its updates. Operators' changes are in `operate.rs`.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What may be done to a sale in which state: DRAFT -> PUBLISHED <-> PAUSED -> ENDED.
+//! The changes allowed in each state of a sale: DRAFT -> PUBLISHED <-> PAUSED -> ENDED.
 
 use super::model::SaleState;
 use crate::catalog::Reason;

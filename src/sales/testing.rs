@@ -1,4 +1,4 @@
-//! A stall for tests: sales on a fresh SQLite file, a clock that stands still, a broker and a gate that only take notes.
+//! Test fixtures: sales on a fresh SQLite file, a manual clock, and a broker and a gate that record calls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

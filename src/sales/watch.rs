@@ -1,4 +1,4 @@
-//! Keeps the node's snapshot fresh.
+//! Keeps the node's snapshot up to date.
 
 use std::time::Duration;
 

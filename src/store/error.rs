@@ -1,4 +1,4 @@
-//! What can go wrong in the database, as its callers need to tell it apart.
+//! Errors of the database, as far as callers need to distinguish them.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 

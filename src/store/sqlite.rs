@@ -161,7 +161,8 @@ impl Store {
         idle_readers.lock().clear();
         // Emptying the log makes other processes wait, and only the server may do that to them.
         if let Err(error) = writer.end(lock.is_some()).await {
-            tracing::warn!(%error, file = %self.0.file.path().display(), "the database file is incomplete without its -wal file; keep both");
+            let file = self.0.file.path().display();
+            tracing::warn!(%error, %file, "the database file is incomplete without its -wal file; keep both");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The coordinator: begins global transactions, tries their branches, and drives what is decided to its end.
+//! The coordinator: starts global transactions, tries their branches, and drives decided ones to completion.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Named places where a test can let the process, or one call, come to its end: before and after each commit.
+//! Named places where a test can abort the process or one call: before and after each commit.
 
 #[cfg(feature = "sabotage")]
 mod armed {

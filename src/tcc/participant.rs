@@ -1,4 +1,4 @@
-//! What takes part in a global transaction.
+//! The participants of a global transaction.
 
 use async_trait::async_trait;
 

@@ -1,4 +1,4 @@
-//! What a crash, or trouble, left undone.
+//! Recovery of transactions after a crash or a failure.
 
 use futures_util::future::join_all;
 

@@ -1,4 +1,4 @@
-//! Log lines on standard error, and panics among them.
+//! Log lines on standard error, including panics.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;

@@ -125,8 +125,8 @@ pub struct Inner {
     pub writer_batch: Seconds,
     /// Tickets in one transaction of the order writer.
     pub writer_batch_tickets: Histogram,
-    /// Transactions of the order writer that failed: `unavailable` (tried again), `refused` (split, retried, and finally moved to the dead-letter queue);
-    /// and `no_outcome`, tickets for which not even a refusal could be stored.
+    /// Failed transactions of the order writer: `unavailable` (retried), `refused` (split, retried, and finally moved to the
+    /// dead-letter queue), and `no_outcome`, tickets whose refusal could not be stored.
     pub writer_failures: Counters,
     /// 1 while the circuit breaker of this dependency is open and calls fail fast.
     pub refused: Gauges,

@@ -1,4 +1,4 @@
-//! What the program writes to standard error and standard output.
+//! The program's output to standard error and standard output.
 //!
 //! Nothing that is said on standard error may stop the program: its disk may be full, its reader gone, or the reader may be there and
 //! read nothing. So lines wait in memory, up to a bound, for a thread of their own; what can't be written is counted.

@@ -1,4 +1,4 @@
-//! Takes what operators changed of sales to the gate, however long the gate is away.
+//! Delivers operators' changes of sales to the gate, retrying while the gate is unavailable.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Periodic jobs: what a lost message would have left undone.
+//! Periodic jobs, which do the work that a lost message would have left undone.
 
 use crate::accounts::Accounts;
 use crate::config::Config;

@@ -1,4 +1,4 @@
-//! What runs beside the API. Each worker is a future that ends only with an error; the supervisor starts it again.
+//! Background workers. Each is a future that ends only with an error; the supervisor restarts it.
 //!
 //! | worker | reads | does |
 //! | --- | --- | --- |

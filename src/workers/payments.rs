@@ -1,4 +1,4 @@
-//! Compares the payment gateway's bills with the books. One node does it at a time; doing it twice would be safe.
+//! Compares the payment gateway's bills with the records. It is a singleton job; running it twice would be safe.
 
 use crate::config::Config;
 use crate::orders::Orders;

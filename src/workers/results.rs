@@ -1,4 +1,4 @@
-//! Tells those who wait on this node what was decided anywhere.
+//! Notifies subscriptions on this node of decisions made on any node.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! One's own password, and all of one's own sign-ins.
+//! Changing one's password and revoking one's own tokens.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! When a sign-in ends.
+//! The expiry of a sign-in.
 
 use std::sync::atomic::Ordering;
 

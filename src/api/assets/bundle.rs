@@ -1,4 +1,4 @@
-//! A folder of built files: which stored variant a client gets, and the headers it comes with.
+//! A folder of built files: selecting the stored variant for a client, and its headers.
 
 use std::borrow::Cow;
 

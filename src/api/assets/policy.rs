@@ -1,4 +1,4 @@
-//! What pages may load, run and be part of.
+//! The content security policies of pages.
 
 use axum::http::HeaderValue;
 

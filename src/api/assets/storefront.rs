@@ -1,4 +1,4 @@
-//! The storefront: one page under all of its addresses, and the files that belong to it.
+//! The storefront: one page at all of its addresses, and its files.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The JSON face, for tests and for whoever wants to look behind the page.
+//! The JSON API for tests and inspection.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The page where a person pays: three buttons, a plain form.
+//! The cashier's page: a plain form with three buttons.
 
 use std::sync::Arc;
 

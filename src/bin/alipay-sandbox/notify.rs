@@ -1,4 +1,4 @@
-//! Messages to the shop: notifications on the vendor's schedule, and the address a browser goes back to.
+//! Messages to the shop: notifications on the vendor's schedule, and the return URL of the browser.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The brokers' admin API (`/admin/v2`, JSON over HTTP): topics, subscriptions, policies, and how far everyone has come.
+//! The brokers' admin API (`/admin/v2`, JSON over HTTP): topics, subscriptions, policies and backlogs.
 
 use std::collections::HashMap;
 use std::time::Duration;

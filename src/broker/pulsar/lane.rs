@@ -1,4 +1,4 @@
-//! The way of messages to one topic: one task, one producer, one order.
+//! Publishing to one topic: one task and one producer, in order.
 //!
 //! What has entered the lane is stored sooner or later, whatever its publisher was told meanwhile: a message without a
 //! receipt is sent again, before all that came after it. The producer's name is unique to this process and the broker lets

@@ -1,4 +1,4 @@
-//! What stands where on the brokers.
+//! The names of topics and subscriptions on the brokers.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What purchases were answered, against what was recorded.
+//! Compares the responses to purchases with the records.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

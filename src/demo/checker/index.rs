@@ -1,4 +1,4 @@
-//! The history, arranged by call.
+//! The history, indexed by call.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 

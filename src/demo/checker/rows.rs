@@ -1,4 +1,4 @@
-//! What the rows alone must satisfy.
+//! Checks the invariants of the rows alone.
 
 use std::collections::{BTreeMap, HashMap};
 

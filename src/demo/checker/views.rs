@@ -1,4 +1,4 @@
-//! What shoppers saw of tickets, orders and stock over time.
+//! Checks what shoppers saw of tickets, orders and stock over time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The server: connecting, whether it can be used, and its copy of the library.
+//! The Redis server: connecting, checking that it can be used, and loading the function library.
 
 use std::fmt;
 use std::sync::OnceLock;

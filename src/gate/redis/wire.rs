@@ -1,4 +1,4 @@
-//! What goes to the library and comes back, in the forms that `library.lua` says.
+//! The encoding of calls to the function library and their results, as `library.lua` defines it.
 
 use redis::{Cmd, cmd};
 

@@ -1,4 +1,4 @@
-//! What the history checker reads, and accounts made in bulk for load tests.
+//! Reads for the history checker, and bulk creation of accounts for load tests.
 
 use diesel::{ExpressionMethods as _, JoinOnDsl as _, QueryDsl as _};
 use diesel_async::{AsyncConnection as _, RunQueryDsl};

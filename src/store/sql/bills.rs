@@ -1,4 +1,4 @@
-//! What is compared with the gateway's bills, and what came of it.
+//! Bill comparisons and their results.
 
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension as _, QueryDsl, Queryable, Selectable,

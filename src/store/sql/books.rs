@@ -1,4 +1,4 @@
-//! The audit of orders, payments and refunds: each query finds what must not be. See [`super::ledger`] for points.
+//! The audit of orders, payments and refunds: each query finds rows that violate an invariant. See [`super::ledger`] for points.
 
 use diesel::sql_types::Text;
 use diesel::{ExpressionMethods, QueryDsl, QueryableByName};

@@ -1,4 +1,4 @@
-//! Products, the catalog's revision, and the audit log of operator acts.
+//! Products, the catalog's revision, and the audit log of operators' actions.
 
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, Queryable};
 use diesel_async::RunQueryDsl;

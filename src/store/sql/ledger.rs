@@ -1,4 +1,4 @@
-//! The audit of the points ledger: each query finds what must not be.
+//! The audit of the points ledger: each query finds rows that violate an invariant.
 
 use diesel::QueryableByName;
 use diesel_async::RunQueryDsl;

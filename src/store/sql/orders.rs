@@ -1,4 +1,4 @@
-//! Orders: the order writer's batch, closing, and look-ups.
+//! Orders: the order writer's batch, closing, and lookups.
 
 use diesel::dsl::{case_when, sql};
 use diesel::expression::SqlLiteral;

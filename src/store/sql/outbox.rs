@@ -1,4 +1,4 @@
-//! Events that wait to be published.
+//! Events waiting to be published.
 
 use bytes::Bytes;
 use diesel::{ExpressionMethods, QueryDsl};

@@ -1,4 +1,4 @@
-//! The writes that belong together when money's state changes. Callers hold the locks: the order's, then the payment's.
+//! The writes of one change of a payment's state. Callers hold the locks: the order's, then the payment's.
 
 use super::super::Conn;
 use super::{orders, payments, refunds};

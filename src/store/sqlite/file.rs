@@ -1,4 +1,4 @@
-//! The file that holds the database: found under its own name, used by one server, and watched while it is in use.
+//! The database file: used by one server, and monitored while it is in use.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};

@@ -1,4 +1,4 @@
-//! Where a request really came from, when it came through proxies.
+//! The address of the client, also behind proxies.
 //!
 //! Anybody can write a header, so it is read from the right, where our own proxies wrote, and only as far as they did: the
 //! first address that is none of theirs is the client. What stands to the left of it is the client's word.

@@ -1,4 +1,4 @@
-//! Who is asking.
+//! Authentication of requests.
 
 use async_trait::async_trait;
 use http::HeaderMap;

@@ -1,4 +1,4 @@
-//! The plain adapter of async-graphql on the same schema: what audits and benchmarks compare the edge with.
+//! The plain adapter of async-graphql on the same schema, as a baseline for audits and benchmarks.
 
 use async_graphql::{Executor, ObjectType, Schema, SubscriptionType};
 use async_graphql_axum::{GraphQL, GraphQLSubscription};

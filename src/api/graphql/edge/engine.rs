@@ -1,4 +1,4 @@
-//! What the transports need of a GraphQL executor, so that they know no schema type.
+//! The interface between the transports and the GraphQL executor, so that they do not depend on schema types.
 
 use std::any::Any;
 use std::collections::HashMap;

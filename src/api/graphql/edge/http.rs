@@ -1,4 +1,4 @@
-//! GraphQL over HTTP: one request, one answer.
+//! GraphQL over HTTP: one request, one response.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! What the edge counts.
+//! The metrics of the edge.
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;

@@ -1,4 +1,4 @@
-//! An operation on its way: what the streaming transports (sockets, SSE) poll.
+//! An operation in progress, which the streaming transports (sockets, SSE) poll.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

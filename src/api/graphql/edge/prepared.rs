@@ -1,4 +1,4 @@
-//! An operation of a good document, with variables: what a request comes to.
+//! A validated document's operation with its variables.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Answers to requests that are not executed.
+//! Responses to requests that are rejected before execution.
 
 use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value};
 use http::StatusCode;

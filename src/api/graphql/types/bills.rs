@@ -1,4 +1,4 @@
-//! Differences between the payment gateway's bills and the books, for operators.
+//! Discrepancies between the payment gateway's bills and the records, for operators.
 
 use async_graphql::{Context, Enum, ID, Object, Result};
 

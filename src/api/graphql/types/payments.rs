@@ -1,4 +1,4 @@
-//! Payments and refunds: as buyers see them, and with their logs as operators do.
+//! Payments and refunds, as seen by buyers, and with logs for operators.
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 

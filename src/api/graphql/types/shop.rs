@@ -1,4 +1,4 @@
-//! The shop as a whole.
+//! Public information about the shop.
 
 use async_graphql::{Context, Object};
 

@@ -1,4 +1,4 @@
-//! Business refusals: each mutation has its own type with its own codes; all of them have the same three fields.
+//! Business errors: each mutation has its own type with its own codes, and all have the same three fields.
 
 use crate::api::graphql::mutation::accounts::{
     UserPasswordChangeUserError, UserSignInUserError, UserSignOutEverywhereUserError, UserSignOutUserError,
