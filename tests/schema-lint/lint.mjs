@@ -7,6 +7,7 @@ import { ESLint } from 'eslint'
 import { buildSchema, validateSchema } from 'graphql'
 import { compare } from './compare.mjs'
 import { coverage, undated } from './coverage.mjs'
+import { wording } from './words.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -105,6 +106,21 @@ function undocumentedCodes() {
   return codes.map((code) => code.slice(4, -1)).filter((code) => !page.includes('`' + code + '`'))
 }
 
+// What shoppers' developers and operators read first.
+const texts = [
+  'schema/schema.graphql',
+  'schema/config.schema.json',
+  'src/config/default.toml',
+  'README.md',
+  'schema/README.md',
+  'deploy/README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+]
+const worded = () =>
+  texts.flatMap((path) => wording(readFileSync(root + path, 'utf8')).map((finding) => `${path}:${finding}`))
+
 report('valid (graphql-js validateSchema)', validateSchema(schema).map(String))
 for (const { kind, described, all, missing } of coverage(schema)) {
   report(`descriptions: ${kind}`, missing, `${described} of ${all} (${((100 * described) / all).toFixed(1)} %)`)
@@ -113,5 +129,6 @@ report('deprecations have a reason and a date', undated(schema))
 report('@graphql-eslint', await eslint())
 report('error codes that schema/README.md omits', undocumentedCodes())
 report(`graphql-schema-linter (${rules.length} rules)`, schemaLinter())
+report(`wording (${texts.length} files)`, worded())
 report('breaking changes that CHANGELOG.md omits', unannounced())
 process.exit(failed ? 1 : 0)

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { buildSchema } from 'graphql'
 import { compare } from './compare.mjs'
 import { coverage, undated } from './coverage.mjs'
+import { wording } from './words.mjs'
 
 const before = '"What can be asked for." type Query { "A." a(x: Int): Int "B." b: E } "E." enum E { "One." ONE "Two." TWO }'
 
@@ -31,4 +32,11 @@ test('a deprecation says what to use and when it goes', () => {
   assert.equal(undated(schema('(reason: "Use `a`.")')).length, 1)
   assert.equal(undated(schema('(reason: "Removed after 2027-06-30.")')).length, 1)
   assert.equal(undated(schema('(reason: "Use `a`. Removed after 2027-06-30.")')).length, 0)
+})
+
+test('private terms are found with their line, and code is not prose', () => {
+  assert.deepEqual(wording('Fine.\nThe buyer is told.').map((finding) => finding.split(':')[0]), ['2'])
+  assert.equal(wording('Of two pictures of an order the newer one.').length, 1)
+  assert.equal(wording('Where it stands.\nThe token is nobody\'s.\nWho asks gets it.\nIt is answered at once.').length, 4)
+  assert.equal(wording('The status.\n`for ever`\n```sh\nthe books\n```\nEach request gets a response.').length, 0)
 })
