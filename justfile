@@ -1,4 +1,4 @@
-# One entry for people and CI. `./justw` runs these recipes and fetches `just` where it is missing.
+# The recipes for developers and CI. `./justw` runs them and downloads `just` if it is missing.
 
 set positional-arguments
 set shell := ["bash", "-euo", "pipefail", "-c"]
@@ -12,7 +12,7 @@ features := "--features sabotage"
 default:
     @"{{ just_executable() }}" --justfile "{{ justfile() }}" --list --unsorted
 
-# Fetch and build what the build and the tests need
+# Download and build the prerequisites of the build and the tests
 [group('start')]
 setup: _cc _protoc _frontend
 
@@ -23,27 +23,27 @@ demo *ARGS: setup
     cargo build --profile demo --bins
     cargo run --profile demo -- demo "$@"
 
-# A payment gateway that moves no money: ./justw sandbox --speed 100
+# Run a payment gateway that moves no money: ./justw sandbox --speed 100
 [group('start')]
 sandbox *ARGS: setup
     cargo run --profile demo --bin alipay-sandbox -- "$@"
 
-# PostgreSQL, Redis and Pulsar for development: ./justw services up|down|status|env, kill|restart|pause|resume|wipe NAME
+# Manage PostgreSQL, Redis and Pulsar for development: ./justw services up|down|status|env, kill|restart|pause|resume|wipe NAME
 [group('start')]
 services *ARGS:
     @scripts/services "$@"
 
-# The same on three nodes with PostgreSQL, Redis and Pulsar, one of them killed on the way
+# Run the demo on three nodes with PostgreSQL, Redis and Pulsar, and kill one node during the sale
 [group('start')]
 demo-cluster *ARGS: setup
     @scripts/demo-cluster "$@"
 
-# Everything CI runs, in its order
+# Run everything that CI runs, in the same order
 [group('start')]
 test:
     @scripts/stages
 
-# The developer's loop: everything that needs no server and no other process, in a few minutes after the first build
+# Quick checks for development, without servers: a few minutes after the first build
 [group('check')]
 check: lint-fmt lint-clippy lint-schema check-gen
     cargo test {{ features }} --lib --bins --test tidy
@@ -69,42 +69,42 @@ lint-clippy: setup
     @scripts/component clippy
     cargo clippy --locked --all-targets {{ features }} -- -D warnings
 
-# Build the documentation of the code
+# Build the code documentation
 [group('check')]
 lint-doc: setup
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items {{ features }}
 
-# Judge schema/schema.graphql: descriptions, conventions, breaking changes
+# Lint schema/schema.graphql (descriptions, conventions, breaking changes) and the wording of documentation
 [group('check')]
 lint-schema:
     @scripts/graphql lint
 
-# Unit, property and integration tests: ./justw test-rust gate::
+# Run unit, property and integration tests: ./justw test-rust gate::
 [group('check')]
 test-rust *ARGS: setup
     scripts/with-services scripts/test-rust {{ features }} -- "$@"
 
-# Examples in the documentation
+# Run the examples in the code documentation
 [group('check')]
 test-doc: setup
     cargo test {{ features }} --doc
 
-# Types and unit tests of the front ends
+# Run the type checks and unit tests of the front ends
 [group('check')]
 test-frontend: _frontend
     @scripts/frontend test
 
-# GraphQL clients that others wrote, and the examples of schema/README.md, against the real server
+# Test third-party GraphQL clients and the examples of schema/README.md against the real server
 [group('check')]
 test-clients: setup
     @scripts/graphql clients {{ features }}
 
-# GraphiQL in Chromium against a running demo (DOORBUSTER_URL tests another server)
+# Test GraphiQL in Chromium against a running demo (or the server at DOORBUSTER_URL)
 [group('check')]
 test-browser: setup
     @scripts/browser-test {{ features }}
 
-# Shoppers in Chromium on the storefront: ./justw test-storefront S1 S5
+# Test the storefront in Chromium: ./justw test-storefront S1 S5
 [group('check')]
 test-storefront *ARGS: setup
     @scripts/storefront-test {{ features }} -- "$@"
@@ -114,33 +114,33 @@ test-storefront *ARGS: setup
 kill-storm N="100": setup
     DOORBUSTER_KILLS="{{ N }}" cargo test {{ features }} --test it kill_storm -- --nocapture
 
-# Pay N orders in every way at once, over a gateway of which everything goes wrong, and compare all books; on one PROFILE or both
+# Pay N orders concurrently over a faulty gateway, and verify all records, with one PROFILE or both
 [group('check')]
 payments-storm N="10000" PROFILE="": setup
     DOORBUSTER_STORM_ORDERS="{{ N }}" scripts/with-services cargo test {{ features }} --test it money::storm::{{ PROFILE }} -- --nocapture
 
-# Write the generated files again: the SDL and the configuration's schema
+# Regenerate the SDL and the configuration's schema
 [group('files')]
 gen: setup
     @scripts/gen {{ features }}
 
-# Fail when a generated file is out of date
+# Fail if a generated file is out of date
 [group('files')]
 check-gen: setup
     @scripts/gen --check {{ features }}
 
-# Measure on this machine, as ratios: ./justw bench [cluster|NAME…]; `cluster` starts and stops the servers that it needs
+# Run benchmarks: ./justw bench [cluster|NAME…]; `cluster` starts and stops the servers that it needs
 [group('measure')]
 bench *ARGS: setup
     @scripts/bench "$@"
 
-# Measure the processor time that each hostile document takes to be refused
+# Measure the CPU time of rejecting each hostile document
 [group('measure')]
 bench-guard: setup
     cargo build --release --bin doorbuster
     @scripts/graphql guard "${CARGO_TARGET_DIR:-target}/release/doorbuster"
 
-# Remove what was fetched into .tools/
+# Remove the downloads in .tools/
 [group('files')]
 clean-tools:
     rm -rf .tools
