@@ -17,13 +17,13 @@ pub struct Metrics {
     /// Calls of the place that nodes share which had no answer.
     pub tokens_unshared: Counter,
     /// Renewals that found their queue full.
-    pub renewals_put_off: Counter,
+    pub token_renewals_deferred: Counter,
     /// Login events that never reached the broker.
     pub login_events_lost: Counter,
     /// Sign-outs that could not be broadcast to other nodes.
-    pub sign_outs_unannounced: Counter,
+    pub sign_outs_not_broadcast: Counter,
     /// Sign-outs that the place that nodes share did not take.
-    pub sign_outs_unmarked: Counter,
+    pub sign_outs_not_recorded: Counter,
 }
 
 impl Metrics {
@@ -57,9 +57,9 @@ impl Metrics {
             self.tokens_unshared.clone(),
         );
         registry.register(
-            "renewals_put_off",
+            "token_renewals_deferred",
             "Token renewals deferred to the next use because the queue was full",
-            self.renewals_put_off.clone(),
+            self.token_renewals_deferred.clone(),
         );
         registry.register(
             "login_events_lost",
@@ -67,14 +67,14 @@ impl Metrics {
             self.login_events_lost.clone(),
         );
         registry.register(
-            "sign_outs_unannounced",
+            "sign_outs_not_broadcast",
             "Sign-outs that could not be broadcast to other nodes, which learn of them later",
-            self.sign_outs_unannounced.clone(),
+            self.sign_outs_not_broadcast.clone(),
         );
         registry.register(
-            "sign_outs_unmarked",
+            "sign_outs_not_recorded",
             "Sign-outs that could not be recorded in Redis",
-            self.sign_outs_unmarked.clone(),
+            self.sign_outs_not_recorded.clone(),
         );
     }
 }

@@ -462,7 +462,7 @@ impl Guesses {
         let per_minute = |limit| Failures::new(limit, DefaultClock::default());
         Self {
             near: per_minute(config.sign_ins_per_account_per_minute),
-            strangers: per_minute(config.wrong_passwords_of_strangers_per_minute),
+            strangers: per_minute(config.wrong_passwords_per_account_per_minute),
             devices: per_minute(config.sign_ins_per_account_per_minute),
         }
     }

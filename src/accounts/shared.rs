@@ -245,7 +245,7 @@ impl Place {
     }
 
     fn gave_up(&self, tokens: usize, reason: &str) {
-        self.metrics.sign_outs_unmarked.inc_by(tokens as u64);
+        self.metrics.sign_outs_not_recorded.inc_by(tokens as u64);
         tracing::warn!(
             reason,
             tokens,

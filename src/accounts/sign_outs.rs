@@ -43,7 +43,7 @@ impl SignOuts {
     /// Tells all nodes that this token ended.
     pub fn announce(&self, ended: TokenHash) {
         if !self.queue.offer(ended) {
-            self.metrics.sign_outs_unannounced.inc();
+            self.metrics.sign_outs_not_broadcast.inc();
             tracing::warn!("could not broadcast sign-out: the broker queue is full");
         }
     }
@@ -70,7 +70,7 @@ async fn publish(broker: Arc<dyn Broker>, ended: Vec<TokenHash>, metrics: Metric
         tokio::time::sleep(pause).await;
         pause *= 2;
     }
-    metrics.sign_outs_unannounced.inc_by(count);
+    metrics.sign_outs_not_broadcast.inc_by(count);
 }
 
 /// Says again and again that this node is there, so that each knows whether it would hear of a sign-out. Where nobody

@@ -46,7 +46,7 @@ impl Shop {
         config.accounts.hash_passes = 1;
         config.accounts.hash_queue = 10_000;
         config.accounts.sign_ins_per_account_per_minute = 0;
-        config.accounts.wrong_passwords_of_strangers_per_minute = 0;
+        config.accounts.wrong_passwords_per_account_per_minute = 0;
         config.accounts.attempts_per_address_per_minute = 0;
         change(&mut config.accounts);
         let db = Database::open(&config.store).await.unwrap();

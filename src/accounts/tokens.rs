@@ -132,7 +132,7 @@ impl Tokens {
             doubt: Doubt::new(*config.sign_out_heartbeat * 2),
             known: kernel::recent(config.token_cache),
             ended: kernel::recent(config.token_cache),
-            nobodys: kernel::recent(config.nobodys_tokens),
+            nobodys: kernel::recent(config.invalid_token_cache),
             renewals,
             metrics,
         });
@@ -385,7 +385,7 @@ impl Seen {
         {
             // The queue is full: the next use tries again.
             expires_at.store(current, Ordering::Release);
-            self.metrics.renewals_put_off.inc();
+            self.metrics.token_renewals_deferred.inc();
         }
         true
     }

@@ -39,7 +39,7 @@ pub struct Accounts {
     /// The maximum number of invalid access tokens cached by this node (about 100 bytes each), so that a repeated invalid token is
     /// looked up only once. This cache is separate from `token_cache`, so invented tokens never evict valid ones.
     #[schemars(range(min = 1, max = 100_000_000))]
-    pub nobodys_tokens: u64,
+    pub invalid_token_cache: u64,
     /// The maximum number of different access tokens waiting to be looked up in Redis and in the database. Tokens that wait at the
     /// same moment are looked up with one statement. When the queue is full, requests fail with UNAVAILABLE.
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -65,7 +65,7 @@ pub struct Accounts {
     /// Rate limit for wrong passwords per account from all networks together. Known devices are not counted and are not affected. 0
     /// disables the limit.
     #[schemars(range(min = 0, max = 1_000_000))]
-    pub wrong_passwords_of_strangers_per_minute: u32,
+    pub wrong_passwords_per_account_per_minute: u32,
     /// Rate limit for sign-in and sign-up attempts per address (IPv6: per /64). 0 disables the limit (for load tests).
     #[schemars(range(min = 0, max = 1_000_000))]
     pub attempts_per_address_per_minute: u32,

@@ -62,7 +62,7 @@ pub struct Graphql {
     pub statuses: Statuses,
     /// The maximum size of a response to a query or mutation. Larger ones are replaced with an error.
     #[schemars(extend("x-min" = "1KiB", "x-max" = "256MiB"))]
-    pub answer_max: Size,
+    pub response_max: Size,
     /// The timeout for a query or mutation. It must be longer than `broker.publish_timeout`, so that a purchase gets its own
     /// response.
     #[schemars(extend("x-min" = "10ms", "x-max" = "10m"))]

@@ -144,7 +144,7 @@ impl GateNews {
             queue.waiting.drain(..piece.len());
             queue.waiting.len()
         };
-        self.metrics.gate_untold.set(waiting as i64);
+        self.metrics.gate_undelivered.set(waiting as i64);
         self.told.send_modify(|told| *told += piece.len() as u64);
         Ok(true)
     }
@@ -198,9 +198,9 @@ impl GateNews {
             (waited, queue.taken_in, news.len() - taken)
         };
         self.arrived.notify_one();
-        self.metrics.gate_untold.set((waited + news.len() - lost) as i64);
+        self.metrics.gate_undelivered.set((waited + news.len() - lost) as i64);
         if lost > 0 {
-            self.metrics.gate_untold_lost.inc_by(lost as u64);
+            self.metrics.gate_undelivered_lost.inc_by(lost as u64);
             tracing::warn!(lost, "the queue of decisions for the gate is full; reconciliation will deliver these");
         }
         (waited == 0).then_some(wanted)

@@ -88,10 +88,10 @@ impl Orders {
         match &result {
             Ok(Ok(ticket)) => {
                 metrics.purchase.record(started.elapsed());
-                metrics.purchase_answers.count(if ticket.decision.is_some() { "replayed" } else { "admitted" });
+                metrics.purchase_results.count(if ticket.decision.is_some() { "replayed" } else { "admitted" });
             }
-            Ok(Err(refusal)) => metrics.purchase_answers.count(refusal.name()),
-            Err(_) => metrics.purchase_answers.count("unavailable"),
+            Ok(Err(refusal)) => metrics.purchase_results.count(refusal.name()),
+            Err(_) => metrics.purchase_results.count("unavailable"),
         }
         result
     }

@@ -21,7 +21,7 @@ use crate::broker::Topic;
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Outcomes of `salePurchase`: the two kinds of acceptance, then the refusals of the schema, then faults.
-const PURCHASE_ANSWERS: [&str; 15] = [
+const PURCHASE_RESULTS: [&str; 15] = [
     "admitted",
     "replayed",
     "sold_out",
@@ -81,7 +81,7 @@ pub struct Inner {
     worker_restarts: Family<[(&'static str, String); 1], Counter>,
     worker_healthy: Family<[(&'static str, String); 1], Gauge>,
     /// Answers of `salePurchase` by outcome: `admitted`, `replayed`, or the code in lower case.
-    pub purchase_answers: Counters,
+    pub purchase_results: Counters,
     /// From the request of an accepted purchase to its receipt by the broker.
     pub purchase: Seconds,
     /// From a ticket's admission to its decision.
@@ -110,9 +110,9 @@ pub struct Inner {
     /// Attempts to rebuild the gate of a sale: `opened`, `failed` (tried again), `left` (to another node).
     pub gate_rebuilds: Counters,
     /// Tickets whose decision or end the gate has not learned yet.
-    pub gate_untold: Gauge,
+    pub gate_undelivered: Gauge,
     /// Decided tickets that were not delivered to the gate because the queue was full; reconciliation finds them.
-    pub gate_untold_lost: Counter,
+    pub gate_undelivered_lost: Counter,
     /// Sales whose terms in the gate differed from the database and were replaced by reconciliation.
     pub gate_terms_replaced: Counter,
     /// One publish until its receipt, by topic.
@@ -120,7 +120,7 @@ pub struct Inner {
     /// Messages that wait, by topic.
     pub broker_backlog: Gauges,
     /// Messages moved to the dead-letter queue, by the topic they came from.
-    pub failures_parked: Counters,
+    pub dead_letters: Counters,
     /// One transaction of the order writer.
     pub writer_batch: Seconds,
     /// Tickets in one transaction of the order writer.
@@ -150,7 +150,7 @@ impl Metrics {
         add.0.register("log_lines_lost", "Log lines that could not be written", super::output::lost());
         let tickets = Histogram::new(exponential_buckets(1.0, 2.0, 14));
         Self(Arc::new(Inner {
-            purchase_answers: add.counters("purchase_answers", "Results of salePurchase", "outcome", &PURCHASE_ANSWERS),
+            purchase_results: add.counters("purchase_results", "Results of salePurchase", "outcome", &PURCHASE_RESULTS),
             purchase: add.seconds(
                 "purchase_seconds",
                 "Seconds from the request of an accepted purchase to the broker's receipt",
@@ -187,8 +187,8 @@ impl Metrics {
                 &["positive", "negative"],
             ),
             gate_rebuilds: add.counters("gate_rebuilds", "Rebuilds of a sale's gate", "outcome", &REBUILDS),
-            gate_untold: add.gauge("gate_untold_tickets", "Decided tickets not yet delivered to the gate"),
-            gate_untold_lost: add.counter("gate_untold_lost", "Decided tickets left to reconciliation"),
+            gate_undelivered: add.gauge("gate_undelivered_tickets", "Decided tickets not yet delivered to the gate"),
+            gate_undelivered_lost: add.counter("gate_undelivered_lost", "Decided tickets left to reconciliation"),
             gate_terms_replaced: add.counter(
                 "gate_terms_replaced",
                 "Sales whose terms in the gate differed from the database and were replaced",
@@ -200,12 +200,7 @@ impl Metrics {
                 &TOPICS,
             ),
             broker_backlog: add.gauges("broker_backlog", "Messages waiting to be consumed", "topic", &TOPICS),
-            failures_parked: add.counters(
-                "failures_parked",
-                "Messages moved to the dead-letter queue",
-                "topic",
-                &TOPICS,
-            ),
+            dead_letters: add.counters("dead_letters", "Messages moved to the dead-letter queue", "topic", &TOPICS),
             writer_batch: add.seconds("writer_batch_seconds", "Duration of a transaction of the order writer"),
             writer_batch_tickets: add.histogram(
                 "writer_batch_tickets",
@@ -219,7 +214,7 @@ impl Metrics {
                 &WRITER_FAILURES,
             ),
             refused: add.gauges(
-                "dependency_refused",
+                "circuit_breaker_open",
                 "1 while the circuit breaker of the dependency is open and calls fail fast",
                 "dependency",
                 &["database", "gate", "broker", "payments"],
@@ -287,8 +282,8 @@ mod tests {
     #[test]
     fn what_is_counted_is_encoded_and_apps_do_not_share() {
         let (metrics, another) = (Metrics::new(), Metrics::new());
-        metrics.purchase_answers.count("admitted");
-        metrics.purchase_answers.add("SOLD_OUT", 3);
+        metrics.purchase_results.count("admitted");
+        metrics.purchase_results.add("SOLD_OUT", 3);
         metrics.broker_publish.get("order-requests").record(Duration::from_millis(3));
         metrics.worker_restarts("order-writer-0").inc();
         metrics.gate_drift.get("positive").set(2);
@@ -300,9 +295,9 @@ mod tests {
         slice.inc_by(7);
         let text = metrics.encode().unwrap();
         for line in [
-            "doorbuster_purchase_answers_total{outcome=\"admitted\"} 1",
-            "doorbuster_purchase_answers_total{outcome=\"sold_out\"} 3",
-            "doorbuster_purchase_answers_total{outcome=\"replayed\"} 0",
+            "doorbuster_purchase_results_total{outcome=\"admitted\"} 1",
+            "doorbuster_purchase_results_total{outcome=\"sold_out\"} 3",
+            "doorbuster_purchase_results_total{outcome=\"replayed\"} 0",
             "doorbuster_broker_publish_seconds_count{topic=\"order-requests\"} 1",
             "doorbuster_worker_restarts_total{worker=\"order-writer-0\"} 1",
             "doorbuster_gate_drift_units{direction=\"positive\"} 2",
@@ -314,7 +309,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "no line {line} in\n{text}");
         }
-        assert!(another.encode().unwrap().contains("doorbuster_purchase_answers_total{outcome=\"admitted\"} 0"));
+        assert!(another.encode().unwrap().contains("doorbuster_purchase_results_total{outcome=\"admitted\"} 0"));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub async fn run(
                     changed.insert(change.sale);
                 }
                 Err(error) => {
-                    metrics.failures_parked.count(Topic::GateChanges.name());
+                    metrics.dead_letters.count(Topic::GateChanges.name());
                     let (topic, reason) = (Topic::GateChanges.name().to_owned(), error.to_string());
                     let (key, at, payload) = (message.key.clone(), clock.now(), message.payload.clone());
                     broker::park(broker, &Failure { topic, key, reason, at, payload }).await?;

@@ -47,7 +47,7 @@ pub async fn run(
             match LoginEvent::from_message(&message.payload) {
                 Ok(event) => events.push(event),
                 Err(error) => {
-                    metrics.failures_parked.count(Topic::LoginEvents.name());
+                    metrics.dead_letters.count(Topic::LoginEvents.name());
                     let (topic, reason) = (Topic::LoginEvents.name().to_owned(), error.to_string());
                     let (key, at, payload) = (message.key.clone(), clock.now(), message.payload.clone());
                     broker::park(broker.as_ref(), &Failure { topic, key, reason, at, payload }).await?;

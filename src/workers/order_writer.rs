@@ -172,7 +172,7 @@ impl OrderWriter {
         let topic = Topic::OrderRequests.name().to_owned();
         let failure = Failure { topic, key, reason, at: self.clock.now(), payload };
         broker::park(&*self.broker, &failure).await?;
-        self.metrics.failures_parked.count(Topic::OrderRequests.name());
+        self.metrics.dead_letters.count(Topic::OrderRequests.name());
         Ok(())
     }
 }

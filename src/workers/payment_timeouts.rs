@@ -27,7 +27,7 @@ pub async fn run(orders: &Orders, broker: &dyn Broker, clock: &Clock, metrics: &
                     orders.expire(timeouts.orders).await?;
                 }
                 Err(error) => {
-                    metrics.failures_parked.count(Topic::PaymentTimeouts.name());
+                    metrics.dead_letters.count(Topic::PaymentTimeouts.name());
                     let topic = Topic::PaymentTimeouts.name().to_owned();
                     let (reason, payload) = (error.to_string(), message.payload);
                     let failure = Failure { topic, key: Bytes::new(), reason, at: clock.now(), payload };

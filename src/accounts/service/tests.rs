@@ -154,7 +154,7 @@ async fn an_account_is_throttled_whether_it_exists_or_not() {
 async fn strangers_who_guess_do_not_keep_the_owner_out() {
     let shop = Shop::with(|config| {
         config.sign_ins_per_account_per_minute = 3;
-        config.wrong_passwords_of_strangers_per_minute = 7;
+        config.wrong_passwords_per_account_per_minute = 7;
     })
     .await;
     shop.sign_up("alice").await;
@@ -300,7 +300,7 @@ async fn a_remembered_token_costs_no_query() {
 
 #[tokio::test]
 async fn garbage_tokens_are_nobody_and_cost_a_query_at_most_once() {
-    let shop = Shop::with(|config| (config.token_cache, config.nobodys_tokens) = (100, 100)).await;
+    let shop = Shop::with(|config| (config.token_cache, config.invalid_token_cache) = (100, 100)).await;
     let token = shop.sign_up("alice").await.access_token.token;
     let shapes = [
         String::new(),
@@ -468,7 +468,7 @@ async fn a_renewal_that_finds_no_place_is_made_by_the_next_use() {
         assert!(shop.accounts.viewer(&token.token).await.unwrap().is_some());
     }
     shop.accounts.flush().await;
-    assert_eq!(shop.accounts.0.metrics.renewals_put_off.get(), 1);
+    assert_eq!(shop.accounts.0.metrics.token_renewals_deferred.get(), 1);
     assert_eq!(shop.stored_expiry(&tokens[0]).await, renewed);
     assert_ne!(shop.stored_expiry(&tokens[1]).await, renewed);
     assert!(shop.accounts.viewer(&tokens[1].token).await.unwrap().is_some());

@@ -264,7 +264,7 @@ async fn a_sign_out_that_was_not_marked_is_marked_as_soon_as_it_can_be() {
     two.place.away.store(false, SeqCst);
     eventually(|| two.place.held(&hash) == Some(None)).await;
     assert!(!two.is_known(1, &token).await);
-    assert_eq!(two.nodes[0].metrics().sign_outs_unmarked.get(), 0);
+    assert_eq!(two.nodes[0].metrics().sign_outs_not_recorded.get(), 0);
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn a_sign_out_that_was_never_marked_is_counted() {
     let (token, _) = two.signed_in().await;
     two.place.away.store(true, SeqCst);
     assert!(two.nodes[0].sign_out(&token).await.unwrap());
-    eventually(|| two.nodes[0].metrics().sign_outs_unmarked.get() == 1).await;
+    eventually(|| two.nodes[0].metrics().sign_outs_not_recorded.get() == 1).await;
 }
 
 /// Who hears of a sign-out marks it too: the node that ended the token may have died before it could.

@@ -156,5 +156,5 @@ async fn sign_outs_that_the_broker_does_not_take_are_counted() {
     shop.broker.refusals.store(u32::MAX, std::sync::atomic::Ordering::SeqCst);
     assert!(shop.accounts.sign_out(&signed_in.access_token.token).await.unwrap());
     shop.accounts.flush().await;
-    eventually(|| shop.accounts.metrics().sign_outs_unannounced.get() == 1).await;
+    eventually(|| shop.accounts.metrics().sign_outs_not_broadcast.get() == 1).await;
 }

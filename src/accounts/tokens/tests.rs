@@ -72,7 +72,7 @@ async fn a_stranger_who_asks_many_times_at_once_is_looked_up_once() {
 /// More than all caches hold, all different, while one who is signed in goes on and another one has signed out.
 #[tokio::test]
 async fn invented_tokens_push_out_nothing_and_take_no_room() {
-    let shop = Shop::with(|config| (config.token_cache, config.nobodys_tokens) = (1_000, 100)).await;
+    let shop = Shop::with(|config| (config.token_cache, config.invalid_token_cache) = (1_000, 100)).await;
     let (strangers, rng) = (strangers(&shop, 3).await, Rng::system());
     let [stays, leaves, comes] = [&strangers[0].token, &strangers[1].token, &strangers[2].token];
     for token in [stays, leaves] {

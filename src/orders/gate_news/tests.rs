@@ -175,7 +175,7 @@ async fn a_gate_that_answers_has_learned_of_an_event_before_it_is_published() {
     assert_eq!(released.iter().map(Vec::len).sum::<usize>(), 1_499);
     assert!(released.len() <= 2, "in few calls: {}", released.len());
     assert!(released.iter().flatten().all(|one| one.restock));
-    assert_eq!(running.metrics.gate_untold.get(), 0);
+    assert_eq!(running.metrics.gate_undelivered.get(), 0);
 }
 
 #[tokio::test]
@@ -205,10 +205,10 @@ async fn a_gate_that_does_not_answer_delays_the_first_event_for_a_moment_and_the
             hear(&running, vec![order(seq, OrderState::Cancelled, 3)]).await;
         }
         assert!(began.elapsed() < Duration::from_millis(5), "{:?}", began.elapsed());
-        assert_eq!(running.metrics.gate_untold.get(), 100);
+        assert_eq!(running.metrics.gate_undelivered.get(), 100);
         if mood == FAILS {
             running.gate.mood.store(ANSWERS, Ordering::SeqCst);
-            until(|| running.metrics.gate_untold.get() == 0).await;
+            until(|| running.metrics.gate_undelivered.get() == 0).await;
             assert_eq!(*running.gate.settled.lock(), [ticket(1)]);
             assert_eq!(running.gate.released.lock().concat().len(), 99);
         }
@@ -224,7 +224,7 @@ async fn a_gate_that_panics_once_learns_of_everything() {
         hear(&running, vec![order(seq, OrderState::Cancelled, 3)]).await;
     }
     until(|| running.gate.released.lock().concat().len() == 3).await;
-    assert_eq!(running.metrics.gate_untold.get(), 0);
+    assert_eq!(running.metrics.gate_undelivered.get(), 0);
 }
 
 #[tokio::test]
@@ -234,9 +234,9 @@ async fn what_is_too_much_is_counted_and_what_is_unreadable_harms_nobody() {
     running.news.push(vec![News::Decided(ticket(1)); WAITING_MAX - 1]);
     let event = event((0..3).map(|seq| order(seq, OrderState::Cancelled, 3)).collect());
     running.news.hear(Topic::PurchaseResults, std::slice::from_ref(&event)).await;
-    assert_eq!(running.metrics.gate_untold.get(), WAITING_MAX as i64);
-    assert_eq!(running.metrics.gate_untold_lost.get(), 2);
+    assert_eq!(running.metrics.gate_undelivered.get(), WAITING_MAX as i64);
+    assert_eq!(running.metrics.gate_undelivered_lost.get(), 2);
     let unreadable = StoredEvent { payload: Bytes::from_static(b"{}"), ..event };
     running.news.hear(Topic::PurchaseResults, &[unreadable]).await;
-    assert_eq!(running.metrics.gate_untold_lost.get(), 2);
+    assert_eq!(running.metrics.gate_undelivered_lost.get(), 2);
 }

@@ -193,7 +193,7 @@ async fn operations_that_take_too_long_are_given_up() {
 
 #[tokio::test]
 async fn answers_that_are_too_large_are_refused() {
-    let server = start_with(|config| config.graphql.answer_max = Size(4096)).await;
+    let server = start_with(|config| config.graphql.response_max = Size(4096)).await;
     let ask = |bytes: usize| post(&server, NEW, json!({"query": format!("{{ big(bytes: {bytes}) }}")}).to_string());
     assert_eq!(ask(4000).send().await.unwrap().status(), 200);
     let response = ask(5000).send().await.unwrap();

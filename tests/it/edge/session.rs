@@ -67,7 +67,7 @@ async fn the_token_of_a_cookie_is_in_no_answer() {
 
 #[tokio::test]
 async fn a_device_that_signed_in_before_is_let_in_while_strangers_wait() {
-    let shop = Shop::open_with("wrong_passwords_of_strangers_per_minute = 1").await;
+    let shop = Shop::open_with("wrong_passwords_per_account_per_minute = 1").await;
     let input = json!({"i": {"username": "anne", "password": "password123", "displayName": "Anne"}});
     let signed_up = ask(&shop, "", SIGN_UP, input).await;
     let set: Vec<_> = signed_up.headers().get_all(SET_COOKIE).iter().map(|set| set.to_str().unwrap()).collect();

@@ -66,10 +66,10 @@ async fn without_redis_nodes_stay_ready_buyers_hear_and_the_gate_learns_of_it_la
         assert_eq!(seen["sale"]["stockTotal"], 2);
         assert_eq!(unready(&shop), [""; 0]);
     }
-    until("waiting", async || metric(&shop, "doorbuster_gate_untold_tickets") >= 2.0).await;
+    until("waiting", async || metric(&shop, "doorbuster_gate_undelivered_tickets") >= 2.0).await;
     assert_eq!(unready(&shop), [""; 0], "{:?}", shop.app.notes());
     proxy.set(Network::Fine);
-    until("told", async || metric(&shop, "doorbuster_gate_untold_tickets") == 0.0).await;
+    until("told", async || metric(&shop, "doorbuster_gate_undelivered_tickets") == 0.0).await;
     // Both units are for sale again.
     for name in ["carol", "dave"] {
         buy(&shop, &shop.buyer(name).await, &sale, "key-00001").await;

@@ -241,7 +241,7 @@ async fn without_redis_tokens_are_looked_up_in_the_database() {
     until("refused elsewhere", async || who(&one, &bob).await.is_err()).await;
     until("marked", async || cluster.kept(&bob).await.as_deref() == Some("-")).await;
     assert_eq!(who(&cluster.node("three").await, &bob).await, Err(json!("UNAUTHENTICATED")));
-    assert_eq!(counted(&two, "sign_outs_unmarked"), 0);
+    assert_eq!(counted(&two, "sign_outs_not_recorded"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -351,7 +351,7 @@ async fn nobody_waits_for_the_count_that_nodes_share() {
     let purchase = timeout(PATIENCE, one.buy(&buyer, &sale, "short", 1)).await.expect("a purchase waits for its count");
     assert_eq!(purchase, Err("IDEMPOTENCY_KEY_INVALID".into()));
     let alone = one.app.metrics().lines().any(|line| {
-        let count = line.strip_prefix("doorbuster_graphql_counted_alone_total ");
+        let count = line.strip_prefix("doorbuster_graphql_counted_locally_total ");
         count.is_some_and(|count| count.parse::<u64>().unwrap() > 0)
     });
     assert!(alone, "the purchase was not counted by the node alone");

@@ -46,7 +46,7 @@ pub struct Meters {
     closed: Family<Closing, Counter>,
     delivered: Counter,
     shed: Family<Shed, Counter>,
-    counted_alone: Counter,
+    counted_locally: Counter,
 }
 
 impl Default for Meters {
@@ -54,7 +54,7 @@ impl Default for Meters {
         let operations = Family::<Outcome, Counter>::default();
         let answered = operations.get_or_create_owned(&Outcome { transport: Transport::Http, code: OK });
         let (closed, shed) = (Family::default(), Family::default());
-        Self { operations, answered, closed, shed, delivered: Counter::default(), counted_alone: Counter::default() }
+        Self { operations, answered, closed, shed, delivered: Counter::default(), counted_locally: Counter::default() }
     }
 }
 
@@ -71,12 +71,12 @@ impl Meters {
         edge.register("delivered", "Payloads sent to sockets and event streams", self.delivered.clone());
         edge.register("shed", "Operations rejected because of overload, by class", self.shed.clone());
         let alone = "Operations counted by this node alone because the shared counters did not respond";
-        edge.register("counted_alone", alone, self.counted_alone.clone());
+        edge.register("counted_locally", alone, self.counted_locally.clone());
     }
 
     /// Only this node counted an operation.
-    pub fn counted_alone(&self) {
-        self.counted_alone.inc();
+    pub fn counted_locally(&self) {
+        self.counted_locally.inc();
     }
 
     /// An operation was answered or begun (`code` is `None`), or refused.

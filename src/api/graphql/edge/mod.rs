@@ -283,7 +283,7 @@ impl Edge {
 
     /// An answer waits in memory until its reader has taken it.
     fn bounded(&self, answer: Answer, kind: OperationType) -> Result<Answer, Refusal> {
-        let most = *self.0.config.answer_max;
+        let most = *self.0.config.response_max;
         if answer.body.len() <= most { Ok(answer) } else { Err(too_large(most, kind)) }
     }
 

@@ -119,7 +119,7 @@ impl<C: Clock + Clone> Rates<C> {
             Ok(Err(over)) => Err(rates.get(over.index).unwrap_or(&&self.address).refusal(over.wait)),
             Err(error) => {
                 tracing::debug!(%error, "this node counted an operation alone");
-                meters.counted_alone();
+                meters.counted_locally();
                 Ok(())
             }
         }
