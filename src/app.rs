@@ -167,7 +167,7 @@ impl App {
         &self.0.accounts
     }
 
-    /// What is on sale.
+    /// The sales.
     pub fn sales(&self) -> &Sales {
         &self.0.sales
     }
@@ -255,7 +255,7 @@ impl App {
         self.0.db.close().await;
     }
 
-    /// What resolvers call.
+    /// The services for resolvers.
     pub fn services(&self) -> Services {
         Services {
             clock: self.0.clock.clone(),
@@ -397,7 +397,7 @@ async fn open_broker(
     Ok(broker)
 }
 
-/// What tells the gate of the events that these relays publish.
+/// Delivers the events of these relays to the gate.
 fn gate_news_of(
     relays: [&Relay; 2],
     gate: &Arc<dyn Gate>,

@@ -46,7 +46,7 @@ pub struct Settings {
     set: Vec<String>,
 }
 
-/// What to do.
+/// The command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the server.

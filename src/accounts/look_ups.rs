@@ -21,7 +21,7 @@ const SHARED_CALLS: usize = 16;
 /// Calls of the database under way at most: strangers leave connections to everybody else.
 const DATABASE_CALLS: usize = 4;
 
-/// Whose a token is.
+/// The owner of a token.
 pub(super) type Answer = Result<Option<Viewer>, StoreError>;
 
 /// A token to look up. Whoever waits for it is answered once; if it is dropped before, they learn that there is no answer.
@@ -53,7 +53,7 @@ impl Drop for Asked {
     }
 }
 
-/// Who waits for which token.
+/// The callers that wait for each token.
 struct Desk {
     waiting: Mutex<HashMap<TokenHash, Vec<oneshot::Sender<Answer>>>>,
     /// Different tokens at most.
@@ -118,7 +118,7 @@ impl LookUps {
         Self { desk: Arc::new(Desk { waiting: Mutex::default(), capacity }), queue }
     }
 
-    /// Whose the token is.
+    /// The owner of the token.
     pub async fn find(&self, token: TokenHash) -> Answer {
         let (answer, answered) = oneshot::channel();
         if self.desk.enter(token, answer)? {

@@ -2,7 +2,7 @@
 
 use crate::kernel::{Timestamp, UserId};
 
-/// What a user may do.
+/// The role of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Buys.
@@ -33,9 +33,9 @@ pub struct User {
     pub id: UserId,
     /// Sign-in name, unique, lower case.
     pub username: String,
-    /// What others see.
+    /// The name that other users see.
     pub display_name: String,
-    /// What the user may do.
+    /// The user's role.
     pub role: Role,
     /// When they signed up.
     pub created_at: Timestamp,
@@ -50,7 +50,7 @@ pub struct Viewer {
     pub role: Role,
 }
 
-/// What a signed-in person proves it with.
+/// The access token of a signed-in user.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken {
     /// The secret. Only its hash is stored: it cannot be shown again.

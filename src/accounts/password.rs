@@ -22,7 +22,7 @@ pub enum HashError {
     Failed(String),
 }
 
-/// What comparing a password with a stored hash found.
+/// The result of comparing a password with a stored hash.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is another password, or there is nobody to compare with.

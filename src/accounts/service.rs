@@ -66,7 +66,7 @@ impl From<HashError> for AccountsError {
 pub struct Origin<'a> {
     /// The address.
     pub address: IpAddr,
-    /// What the device was given when somebody signed in on it before.
+    /// The proof that the device got at an earlier sign-in.
     pub device: Option<&'a str>,
 }
 
@@ -82,9 +82,9 @@ impl From<IpAddr> for Origin<'_> {
 pub struct SignedIn {
     /// Who.
     pub user: User,
-    /// What proves it from now on.
+    /// The new access token.
     pub access_token: AccessToken,
-    /// What the device proves with the next time that it is known.
+    /// The device's proof for the next sign-in.
     pub device: DeviceToken,
 }
 

@@ -35,7 +35,7 @@ pub struct Life(pub u64);
 /// A token that the database called live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Live {
-    /// Whose it is.
+    /// The owner.
     pub viewer: Viewer,
     /// When it stops working unless it is used.
     pub expires_at: Timestamp,
@@ -43,7 +43,7 @@ pub struct Live {
     pub age: Duration,
 }
 
-/// What is known of a token.
+/// The known state of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// The database called it live.
@@ -59,7 +59,7 @@ pub enum Found {
 pub struct Kept {
     /// Its hash.
     pub token: TokenHash,
-    /// What the database said.
+    /// The result of the database.
     pub live: Live,
     /// The life of the place before the database was asked.
     pub life: Life,

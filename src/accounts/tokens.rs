@@ -20,7 +20,7 @@ use crate::config;
 use crate::kernel::{self, Clock, Rng, Timestamp};
 use crate::store::{self, Database, StoreError};
 
-/// What every token begins with, so that one that leaked is easy to search for.
+/// The prefix of every token, so that a leaked one is easy to search for.
 const PREFIX: &str = "doorbuster_";
 /// Random bytes of a token.
 const SECRET_BYTES: usize = 32;
@@ -51,7 +51,7 @@ pub struct NewToken {
     pub expires_at: Timestamp,
 }
 
-/// What the node remembers of a token.
+/// The cached result for a token.
 struct Known {
     viewer: Viewer,
     /// When the database was asked.
@@ -87,7 +87,7 @@ pub struct Tokens {
     look_ups: LookUps,
 }
 
-/// What the node knows of tokens, and where it finds out more.
+/// The token cache and the sources for a miss.
 struct Seen {
     db: Database,
     shared: Shared,
@@ -232,7 +232,7 @@ impl Tokens {
         self.seen.shared.flush().await;
     }
 
-    /// What nodes share.
+    /// The cache that nodes share.
     #[cfg(test)]
     pub fn shared(&self) -> &Shared {
         &self.seen.shared

@@ -8,7 +8,7 @@
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Version};
 
-/// What the library takes for the end of a head.
+/// The bytes that the library takes for the end of a head.
 pub const END: &[u8] = b"\r\n\r\n";
 
 /// How HTTP/2 begins.
@@ -23,7 +23,7 @@ pub enum Heads {
         line: Vec<u8>,
         /// It is the first line of the request.
         first: bool,
-        /// What was found so far.
+        /// The findings so far.
         found: Found,
     },
     /// Within a body that has so many bytes more.
@@ -35,7 +35,7 @@ pub enum Heads {
 /// The longest part of a line that is kept: longer than any line that matters here, `Content-Length` with all its digits included.
 const LINE: usize = 64;
 
-/// What a head says about what follows it.
+/// How a head defines the body that follows.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Found {
     length: Option<u64>,

@@ -56,7 +56,7 @@ struct Readiness {
     information: Option<Vec<Note>>,
 }
 
-/// What everybody may know, where the rest has a listener of its own.
+/// The public part, when the details have a listener of their own.
 pub fn public_routes(vitals: Arc<dyn Vitals>) -> Router {
     Router::new().route("/health/live", get(live)).route("/health/ready", get(ready_or_not)).with_state(vitals)
 }

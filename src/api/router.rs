@@ -53,7 +53,7 @@ const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
 /// Where the GraphQL endpoint is.
 const GRAPHQL: &str = "/graphql";
 
-/// What is served.
+/// The routes.
 pub struct Routes {
     all: Router,
     /// The endpoint once more, where nothing is layered around it: a router looks things up and allocates for each request.
@@ -160,7 +160,7 @@ struct Server {
     leaving: AtomicBool,
 }
 
-/// What the requests of one connection share.
+/// The state shared by the requests of one connection.
 struct Requests {
     server: Arc<Server>,
     /// There was one.
@@ -169,7 +169,7 @@ struct Requests {
     multiplexed: AtomicBool,
     /// One was taken since the connection was looked at.
     taken: AtomicBool,
-    /// What HTTP/2 lets the client leave here.
+    /// The pending data that HTTP/2 lets the client leave here.
     unsent: Arc<Unsent>,
 }
 

@@ -13,13 +13,13 @@ use crate::kernel::{Clock, Rng};
 use crate::sales::{self, Snapshot};
 use crate::store::Database;
 
-/// What commands look at that only look.
+/// The read-only view for commands.
 pub struct Observer {
     /// The database, as its schema is.
     pub db: Database,
     /// The broker, to ask and not to use.
     pub broker: Arc<dyn Broker>,
-    /// What is on sale.
+    /// The sales.
     pub snapshot: Snapshot,
 }
 

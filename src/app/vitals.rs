@@ -12,7 +12,7 @@ use crate::kernel::Breaker;
 use crate::workers::{gate_changes, login_log, payment_timeouts};
 
 impl App {
-    /// What this node depends on, and whether it is asked only now and then because it has not answered for some time.
+    /// The dependencies of this node, and whether their circuit breakers are open.
     fn refused(&self) -> [(&'static str, bool); 4] {
         [
             ("database", self.0.db.breaker().is_some_and(Breaker::is_open)),

@@ -46,7 +46,7 @@ impl App {
         }
     }
 
-    /// What every node does: follow the catalog, announce what it wrote itself, say that it runs.
+    /// The work of every node: follow the catalog, publish its own events, record heartbeats.
     fn start_always(&self) {
         self.work("catalog-changes", |app| async move {
             let mut changes = app.0.broker.subscribe(Topic::CatalogChanges, 0, &app.0.node).await?;

@@ -177,7 +177,7 @@ pub struct Stage {
     pub sale: SaleId,
     /// The operator's.
     pub token: String,
-    /// Who may buy.
+    /// The buyers.
     pub buyers: Vec<Account>,
 }
 

@@ -23,13 +23,13 @@ pub enum EnvelopeError {
     },
 }
 
-/// What an envelope says of itself.
+/// The metadata of an envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Header {
     /// The version of the type's fields.
     #[serde(rename = "v")]
     pub version: u32,
-    /// What the message is.
+    /// The message.
     #[serde(rename = "type")]
     pub kind: String,
 }

@@ -25,12 +25,12 @@ use bytes::Bytes;
 
 use crate::kernel::Timestamp;
 
-/// What flows where. The name is stable: it is stored, and becomes the Pulsar topic.
+/// A topic. The name is stable: it is stored, and becomes the Pulsar topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// Admitted tickets on their way to the order writer. Partitioned by sale, read in order by one consumer per partition.
     OrderRequests,
-    /// What was decided, for every node's hub. Broadcast.
+    /// Decisions, for every node's hub. Broadcast.
     PurchaseResults,
     /// Orders whose time to pay will be over. Delayed, competing consumers.
     PaymentTimeouts,

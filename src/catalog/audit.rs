@@ -7,9 +7,9 @@ use crate::kernel::{AuditId, Timestamp, UserId};
 pub struct Audit {
     /// Identity.
     pub id: AuditId,
-    /// Who did it.
+    /// The operator.
     pub operator: UserId,
-    /// What was done, such as `sale.publish`.
+    /// The action, such as `sale.publish`.
     pub act: &'static str,
     /// Public id of what it was done to.
     pub subject: String,

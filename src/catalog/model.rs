@@ -2,7 +2,7 @@
 
 use crate::kernel::{Money, ProductId, Timestamp};
 
-/// What is sold.
+/// A product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Product {
     /// Identity.

@@ -2,7 +2,7 @@
 
 use crate::store::StoreError;
 
-/// What is wrong. Stable: clients see it as the `code` of a user error.
+/// The reason for a rejection. Stable: clients see it as the `code` of a user error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// Missing, too long, or with control characters.

@@ -14,10 +14,10 @@ use super::{Config, ConfigErrors, DEFAULT, Objection, Problem, Secret, schema};
 /// Variables that begin so are ours, and a misspelt one is refused. (One underscore alone is not: Kubernetes sets
 /// `DOORBUSTER_SERVICE_HOST` and the like for a service called doorbuster.)
 const PREFIX: &str = "DOORBUSTER__";
-/// What some editors put in front of a text.
+/// The byte order mark that some editors add.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// What to read over the defaults.
+/// The sources to read over the defaults.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     /// A TOML file.
@@ -277,7 +277,7 @@ impl Layers {
         self.property(entry).is_some_and(|property| property["writeOnly"] == true)
     }
 
-    /// What the JSON Schema says of a key.
+    /// The JSON Schema of a key.
     pub(super) fn property(&self, entry: &Entry) -> Option<&serde_json::Value> {
         self.schema["properties"].get(&entry.section)?["properties"].get(&entry.key)
     }

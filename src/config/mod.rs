@@ -66,39 +66,39 @@ const DEFAULT: &str = include_str!("default.toml");
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// This process among the others.
+    /// The identity and roles of this node.
     pub node: Node,
-    /// What shoppers are told of the shop as a whole.
+    /// Public information about the shop.
     pub shop: Shop,
-    /// Where the data lives.
+    /// The database.
     pub store: Store,
-    /// Where purchases are admitted.
+    /// The admission gate.
     pub gate: Gate,
-    /// What carries messages.
+    /// The message broker.
     pub broker: Broker,
-    /// Passwords, access tokens, throttling.
+    /// Passwords, access tokens and throttling.
     pub accounts: Accounts,
     /// Sessions and sales.
     pub sales: Sales,
-    /// The order writer, expiry, reconciliation.
+    /// The order writer, expiry and reconciliation.
     pub orders: Orders,
-    /// The gateway, and how long money may be under way.
+    /// The payment gateway, refunds and reconciliation.
     pub payments: Payments,
     /// Loyalty points.
     pub points: Points,
-    /// Global transactions.
+    /// Global transactions (Try, Confirm, Cancel).
     pub tcc: Tcc,
     /// The HTTP server.
     pub server: Server,
     /// Limits of documents, operations and sockets.
     pub graphql: Graphql,
-    /// Browsers, proxies, and where requests come from.
+    /// Browser origins, cookies and trusted proxies.
     pub access: Access,
-    /// How often, and how much at once.
+    /// Rate limits and concurrency limits.
     pub limits: Limits,
-    /// The fan-out to subscriptions.
+    /// The delivery of events to subscriptions.
     pub hub: Hub,
-    /// What is logged, and how.
+    /// Logging.
     pub log: Log,
 }
 
@@ -139,7 +139,7 @@ impl Config {
         self.validate_across(check);
     }
 
-    /// What two sections must agree on.
+    /// Checks that involve two sections.
     fn validate_across(&self, check: &mut Check<'_>) {
         self.validate_profile(check);
         check.require(
@@ -196,12 +196,12 @@ impl Config {
     }
 }
 
-/// What is said against a configuration by those who would use it.
+/// The problems that the users of a configuration report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Objection {
     /// The keys that it is about, `section.key`.
     pub keys: Vec<&'static str>,
-    /// What is wrong. Shows no secret.
+    /// The problem. It contains no secret.
     pub message: String,
 }
 
@@ -212,7 +212,7 @@ pub struct Problem {
     pub at: String,
     /// The keys that it is about, `section.key`; none if the text could not be read so far.
     pub keys: Vec<String>,
-    /// What is wrong, and what would be right.
+    /// The problem and how to fix it.
     pub message: String,
 }
 

@@ -21,7 +21,7 @@ pub fn generate() -> Value {
     schema
 }
 
-/// What the structs alone say.
+/// The schema of the structs alone.
 pub(super) fn base() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<Config>().to_value()

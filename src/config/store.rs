@@ -73,7 +73,7 @@ pub struct Store {
     #[serde(skip)]
     #[schemars(skip)]
     pub node: String,
-    /// What another server on the same file is told about this one (SQLite); empty in a command, which may work beside a server.
+    /// How this server identifies itself to another one on the same file (SQLite); empty in a command, which may run beside a server.
     /// Set by the program.
     #[serde(skip)]
     #[schemars(skip)]

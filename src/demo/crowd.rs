@@ -118,7 +118,7 @@ pub struct Rush {
     pub over: Duration,
     /// What they are like.
     pub habits: Habits,
-    /// Who they are.
+    /// The identities of the shoppers.
     pub accounts: Accounts,
     /// When the sale opens.
     pub opens: Instant,

@@ -36,7 +36,7 @@ pub struct OrderFact {
     pub id: TicketId,
     /// Its own column, which must agree with the identity.
     pub sale: SaleId,
-    /// Who bought.
+    /// The buyer.
     pub buyer: UserId,
     /// Units.
     pub quantity: i64,

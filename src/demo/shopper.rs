@@ -15,7 +15,7 @@ use super::socket::{Event, Socket, payload};
 use super::wire;
 use crate::kernel::{OrderId, TicketId, UserId};
 
-/// Who a shopper is signed in as.
+/// The identity of a signed-in shopper.
 #[derive(Debug, Clone)]
 pub struct Account {
     /// The user.

@@ -37,7 +37,7 @@ struct State {
     begun: u64,
 }
 
-/// What the gate itself remembers of a rebuild under way.
+/// The gate's state of a rebuild in progress.
 struct LoadingHead {
     number: u64,
     terms: SaleTerms,
@@ -90,7 +90,7 @@ struct Holding {
     quantity: u32,
 }
 
-/// What a buyer used a key for.
+/// The purchase that a buyer used a key for.
 struct KeyUse {
     key: String,
     ticket: TicketId,

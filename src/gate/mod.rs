@@ -17,7 +17,7 @@ pub use tally::{Over, Tally, Use};
 
 use crate::kernel::{Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
 
-/// What the gate must know of a sale.
+/// The terms of a sale that the gate needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SaleTerms {
     /// The sale.
@@ -57,7 +57,7 @@ impl SaleVersion {
     }
 }
 
-/// What became of the units of a ticket.
+/// How the units of a ticket were released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Units {
     /// Taken by a live order, or by a ticket that still waits for its decision. The buyer cannot get another one.
@@ -73,20 +73,20 @@ pub enum Units {
 pub struct KnownTicket {
     /// The ticket, of any epoch.
     pub ticket: TicketId,
-    /// Who holds it.
+    /// The buyer that holds it.
     pub buyer: UserId,
     /// The key it was asked for with; `None` when the key belongs to another ticket.
     pub key: Option<String>,
     /// Units asked for.
     pub quantity: u32,
-    /// What became of its units.
+    /// How its units were released.
     pub units: Units,
 }
 
 /// One purchase attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// Who buys.
+    /// The buyer.
     pub buyer: UserId,
     /// Idempotency key, already checked for its form.
     pub key: String,
@@ -139,7 +139,7 @@ pub enum Decision {
 pub struct PendingTicket {
     /// The ticket.
     pub ticket: TicketId,
-    /// Who holds it.
+    /// The buyer that holds it.
     pub buyer: UserId,
     /// Its key.
     pub key: String,
@@ -154,7 +154,7 @@ pub struct PendingTicket {
 pub struct Release {
     /// The ticket, of whatever epoch.
     pub ticket: TicketId,
-    /// Who held it.
+    /// The buyer that held it.
     pub buyer: UserId,
     /// Whether its units are for sale again.
     pub restock: bool,

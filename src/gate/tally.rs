@@ -12,7 +12,7 @@ use super::GateError;
 pub struct Use {
     /// The limit's name, `address`.
     pub limit: &'static str,
-    /// Who acts, within the limit.
+    /// The actor, within the limit.
     pub who: String,
     /// So many at once, and in each window.
     pub quota: NonZeroU32,

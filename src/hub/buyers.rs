@@ -13,7 +13,7 @@ use crate::orders::Order;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Missed;
 
-/// Who watches all of their orders.
+/// Subscribers to all of a buyer's orders.
 #[derive(Default)]
 pub struct Buyers(Mutex<HashMap<UserId, Vec<Arc<Mailbox>>>>);
 

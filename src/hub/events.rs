@@ -11,7 +11,7 @@ pub const RESULTS: &str = "purchase-results";
 /// Version of [`ResultBatch`] that this build writes.
 pub const RESULTS_VERSION: u32 = 1;
 
-/// What one transaction decided about one sale.
+/// The decisions of one transaction about one sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultBatch {
     /// In the order they happened.

@@ -65,7 +65,7 @@ impl<T: FromStr<Err = InvalidId>> Visitor<'_> for TextForm<T> {
 macro_rules! text_form {
     ($name:ident, $prefix:literal, $size:literal) => {
         impl $name {
-            /// What the text form begins with, before the underscore.
+            /// The prefix of the text form, before the underscore.
             pub const PREFIX: &'static str = $prefix;
         }
 

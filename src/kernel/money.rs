@@ -67,7 +67,7 @@ pub enum InvalidMoney {
 pub struct Money {
     /// Count of minor units (fen, cents).
     pub minor: i64,
-    /// What the units are of.
+    /// The currency.
     pub currency: Currency,
 }
 

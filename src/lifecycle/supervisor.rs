@@ -41,7 +41,7 @@ impl Backoff {
     }
 }
 
-/// What a worker does at the moment.
+/// The state of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkerStatus {
     /// It runs.
@@ -57,7 +57,7 @@ pub enum WorkerStatus {
 pub struct WorkerState {
     /// Its name.
     pub name: String,
-    /// What it does at the moment.
+    /// The current state.
     pub status: WorkerStatus,
     /// Whether it runs and has not just failed: false until it has run for [`Backoff::settled_after`] since its last failure.
     pub healthy: bool,

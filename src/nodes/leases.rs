@@ -16,7 +16,7 @@ use crate::store::{self, Database, StoreError};
 pub struct LeaseRow {
     /// The job.
     pub job: String,
-    /// Who holds it; empty when it was given up.
+    /// The holder; empty after a release.
     pub holder: String,
     /// Grows with each holder.
     pub token: u64,

@@ -10,7 +10,7 @@ use crate::store::{self, Database, StoreError};
 pub struct NodeRow {
     /// Its name; unique.
     pub name: String,
-    /// What it does, separated by commas.
+    /// The roles, separated by commas.
     pub roles: String,
     /// Where it listens.
     pub address: String,

@@ -8,7 +8,7 @@ use crate::payments::gateway::Closed;
 use crate::payments::{Flag, Method, Outcome, Payment, PaymentState, TradeStatus, Verdict};
 use crate::store;
 
-/// What asking came to.
+/// The result of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
     /// The gateway has a final answer, and it is applied.

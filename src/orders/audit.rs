@@ -37,13 +37,13 @@ pub const INVARIANTS: [(u8, &str); 12] = [
 pub struct Checked {
     /// Its number.
     pub invariant: u8,
-    /// What must be.
+    /// The invariant.
     pub title: &'static str,
     /// The rows at fault; the first hundred of each kind.
     pub breaches: Vec<Finding>,
 }
 
-/// What has not come to its end: no fault, unless everything should have ended.
+/// Work in progress, which is not a violation unless everything should have completed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Waiting {
     /// Payments that are pending.
@@ -72,7 +72,7 @@ pub struct Report {
     pub ok: bool,
     /// Each invariant, by number.
     pub invariants: Vec<Checked>,
-    /// What is under way.
+    /// The work in progress.
     pub waiting: Waiting,
 }
 

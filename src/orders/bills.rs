@@ -37,7 +37,7 @@ pub struct BillReport {
     pub runs: u64,
     /// When it was compared last.
     pub compared_at: Timestamp,
-    /// What differs, or did, or was closed by an operator.
+    /// The discrepancies, including resolved and closed ones.
     pub items: Vec<Item>,
 }
 

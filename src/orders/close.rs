@@ -12,7 +12,7 @@ use crate::hub::events::ResultEvent;
 use crate::kernel::{OrderId, PaymentId, SaleId, TicketId, Timestamp, UserId};
 use crate::store;
 
-/// What came of a buyer's wish to cancel.
+/// The result of a buyer's request to cancel.
 #[derive(Debug, Clone)]
 pub enum Cancelled {
     /// It is cancelled, now or by an earlier wish.

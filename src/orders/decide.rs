@@ -10,7 +10,7 @@ use crate::kernel::{Epoch, Money, Timestamp};
 /// admitted before the end. It is far more than machines with NTP differ by, and a gate that has heard of the end admits nobody.
 const CLOCKS_APART: Duration = Duration::from_secs(2);
 
-/// What the order writer reads of a sale at the start of its transaction.
+/// The state of a sale that the order writer reads at the start of its transaction.
 #[derive(Debug, Clone)]
 pub struct SaleFacts {
     /// Short number.

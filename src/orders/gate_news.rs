@@ -39,7 +39,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// What the gate has not learned yet, and the task that tells it.
+/// The decisions not yet delivered to the gate, and the task that delivers them.
 pub struct GateNews {
     gate: Arc<dyn Gate>,
     sales: Sales,
@@ -65,7 +65,7 @@ enum News {
     Ended(TicketId, UserId, Units),
 }
 
-/// What becomes of the units of an ended ticket.
+/// How the units of a closed ticket are released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Units {
     /// They are for sale again.
@@ -224,7 +224,7 @@ impl Hears for GateNews {
     }
 }
 
-/// What one message of results means for the gate.
+/// The effects of one result message on the gate.
 fn news_of(payload: &[u8]) -> Vec<News> {
     let results: Results = match envelope::decode(RESULTS, RESULTS_VERSION, payload) {
         Ok(results) => results,
@@ -246,7 +246,7 @@ fn news_of(payload: &[u8]) -> Vec<News> {
     news
 }
 
-/// What becomes of the ticket's units; `None` while its buyer holds them.
+/// How the ticket's units are released; `None` while its buyer holds them.
 const fn end_of(state: OrderState) -> Option<Units> {
     match state {
         OrderState::AwaitingPayment | OrderState::Paid | OrderState::Refunding => None,

@@ -21,11 +21,11 @@ pub struct Item {
     pub day: String,
     /// The number of the payment or the refund.
     pub number: String,
-    /// What differs.
+    /// The kind of discrepancy.
     pub kind: Kind,
-    /// What we have, or had.
+    /// The recorded value.
     pub ours: String,
-    /// What the bill has.
+    /// The value in the bill.
     pub theirs: String,
     /// When it was found first.
     pub found_at: Timestamp,
@@ -77,7 +77,7 @@ pub struct ItemPage {
     pub from_end: bool,
 }
 
-/// What was found.
+/// The result.
 #[derive(Debug, Clone)]
 pub struct ItemList {
     /// The page, the oldest first.

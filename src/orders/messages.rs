@@ -26,7 +26,7 @@ pub struct OrderRequests {
 pub struct OrderRequest {
     /// The ticket.
     pub ticket: TicketId,
-    /// Who holds it.
+    /// The buyer that holds it.
     pub buyer: UserId,
     /// The key it was asked for with.
     pub key: String,

@@ -44,7 +44,7 @@ pub enum Refusal {
     Voided,
 }
 
-/// Who closes an unpaid order.
+/// The cause of closing an unpaid order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closing {
     /// Its time to pay was over by this moment.
@@ -131,7 +131,7 @@ pub struct Order {
     pub ticket: TicketId,
     /// The sale's short number.
     pub sale_number: u64,
-    /// Who bought.
+    /// The buyer.
     pub buyer: UserId,
     /// Units.
     pub quantity: u32,
@@ -165,7 +165,7 @@ impl Order {
         self.ticket.sale
     }
 
-    /// What people call it: unique, short, and in the order of admission.
+    /// The human-readable number: unique, short, and in the order of admission.
     pub fn number(&self) -> String {
         format!("{}-{}-{:06}", self.sale_number, self.ticket.epoch, self.ticket.seq)
     }
@@ -177,7 +177,7 @@ impl Order {
         (total <= INT_MAX).then_some(total)
     }
 
-    /// What is to be paid for all units; saturates far above any price that is accepted.
+    /// The total price of all units; saturates far above any accepted price.
     pub fn total(&self) -> Money {
         self.unit_price.times(self.quantity).unwrap_or(Money { minor: i64::MAX, ..self.unit_price })
     }
@@ -195,12 +195,12 @@ pub fn number_parts(text: &str) -> Option<(u64, Epoch, Seq)> {
     Some((sale.parse().ok().filter(fits)?, epoch.parse().ok()?, seq.parse().ok().filter(fits)?))
 }
 
-/// What an accepted purchase answers, and what a buyer asks for afterwards.
+/// The response to an accepted purchase, and the result of later queries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
     /// Identity.
     pub id: TicketId,
-    /// Who holds it.
+    /// The buyer that holds it.
     pub buyer: UserId,
     /// Units asked for.
     pub quantity: u32,

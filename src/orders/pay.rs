@@ -62,7 +62,7 @@ pub enum PayRefusal {
     PointsInsufficient,
 }
 
-/// What a buyer can do with an order.
+/// The actions that a buyer can take on an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Give its units back, unpaid.
@@ -238,7 +238,7 @@ impl Orders {
         Ok(refusal.unwrap_or(PayRefusal::AttemptEnded))
     }
 
-    /// What the order's buyer can do with it now. What is not in the list would be refused.
+    /// The actions that the buyer can take now. All others would be rejected.
     pub async fn actions(&self, order: &Order) -> Result<Vec<Action>, OrdersError> {
         let now = self.0.clock.now();
         match order.state {

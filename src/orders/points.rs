@@ -276,7 +276,7 @@ impl Orders {
     }
 }
 
-/// What is left of a transaction that was cancelled.
+/// The rest of a cancelled transaction.
 #[async_trait]
 impl Initiator for Orders {
     async fn cancelled(&self, transaction: &Transaction) -> Result<(), StoreError> {

@@ -209,7 +209,7 @@ fn message_of((sale, requests): (&SaleId, &OrderRequests)) -> Result<Message, En
     Ok(Message { key, payload: envelope::encode(REQUESTS, REQUESTS_VERSION, requests)?, deliver_at: None })
 }
 
-/// What goes to one partition.
+/// The tickets for one partition.
 #[derive(Default)]
 struct Batch {
     by_sale: BTreeMap<SaleId, OrderRequests>,

@@ -9,7 +9,7 @@ use crate::gate::{AdmitError, Attempt, Decision, GateError, SaleVersion};
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
 use crate::sales::{Offer, SaleState};
 
-/// What a buyer asks for.
+/// A buyer's purchase request.
 #[derive(Debug, Clone)]
 pub struct PurchaseRequest {
     /// Which sale; `None` when the id was not one.

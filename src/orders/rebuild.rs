@@ -37,7 +37,7 @@ const PAGE: usize = 2_000;
 /// How far the clocks of two nodes may differ when one looks for what another closed.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
-/// What came of rebuilding some sales. One that is missing in both numbers is another node's.
+/// The result of rebuilding several sales. A sale missing from both numbers is being rebuilt by another node.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rebuilt {
     /// Sales that are open again.
@@ -238,7 +238,7 @@ impl Rebuilt {
     }
 }
 
-/// Who is opened first.
+/// The order in which sales are opened.
 fn turn(offer: &Offer, now: Timestamp) -> (u8, u32, Timestamp) {
     let stage = match offer.session.status(now) {
         SessionStatus::Running if offer.sale.state == SaleState::Published => 0,

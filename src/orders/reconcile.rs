@@ -13,7 +13,7 @@ use crate::store;
 /// Looks in a row at which the same difference must be seen, before it is not merely something on its way.
 const DRIFT_LOOKS: u32 = 3;
 
-/// What one round found.
+/// The findings of one round.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reconciled {
     /// Sales whose terms in the gate were replaced.

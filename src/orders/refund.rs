@@ -60,7 +60,7 @@ pub enum RefundRefusal {
     KeyReused,
 }
 
-/// What a refund is to be made of.
+/// The contents of a refund.
 #[derive(Clone)]
 struct Wish {
     id: RefundId,

@@ -15,7 +15,7 @@ use crate::store;
 /// The gateway has our number with another amount: a defect, never a reason to change state.
 const DISCORDANT: &str = "ACQ.DISCORDANT_REPEAT_REQUEST";
 
-/// What is known after a try.
+/// The result of an attempt.
 enum Tried {
     /// The money is back.
     Back,
@@ -259,7 +259,7 @@ impl Orders {
     }
 }
 
-/// What the gateway is asked with.
+/// The request to the gateway.
 struct Amounts {
     money: Money,
     number: String,

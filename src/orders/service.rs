@@ -46,7 +46,7 @@ impl From<GateCopyError> for OrdersError {
 #[derive(Clone)]
 pub struct Orders(pub(super) Arc<Parts>);
 
-/// What [`Orders`] is made of.
+/// The dependencies of [`Orders`].
 #[derive(Clone)]
 pub struct Parts {
     /// The truth.
@@ -65,7 +65,7 @@ pub struct Parts {
     pub hub: Hub,
     /// Tells the gate what is decided.
     pub gate_news: Arc<GateNews>,
-    /// What is on sale.
+    /// The sales.
     pub sales: Sales,
     /// Where money is paid; `None`: only without a gateway.
     pub gateway: Option<Arc<dyn PaymentGateway>>,
@@ -109,7 +109,7 @@ pub struct OrderPage {
     pub from_end: bool,
 }
 
-/// What [`Orders::list_of_buyer`] found.
+/// The result of [`Orders::list_of_buyer`].
 #[derive(Debug, Clone)]
 pub struct OrderList {
     /// The page, newest first.

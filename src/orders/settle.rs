@@ -12,7 +12,7 @@ use crate::payments::{
 };
 use crate::store;
 
-/// What is to be done.
+/// The action to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// The money pays the order.
@@ -36,14 +36,14 @@ pub enum Step {
 /// A message about a trade, and how it came.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// What it says.
+    /// The contents of the message.
     pub snapshot: TradeSnapshot,
     /// `notification`, `query`.
     pub actor: &'static str,
 }
 
 impl Message {
-    /// What it says, for a log.
+    /// The contents of the message, for a log.
     pub fn detail(&self) -> String {
         let TradeSnapshot { status, amount, gateway_trade_no, refund, .. } = &self.snapshot;
         let amount = amount.map_or_else(|| "no amount".to_owned(), |amount| amount.to_string());

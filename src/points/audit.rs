@@ -20,9 +20,9 @@ pub struct Finding {
     /// debits; 3 an account is not overdrawn; 9 a reservation is resolved once, and so its transfer is there once, and as its transaction
     /// was decided.
     pub invariant: u8,
-    /// What the rows are about: an id.
+    /// The ID that the rows concern.
     pub subject: String,
-    /// What is stored, and what should be.
+    /// The stored value and the expected value.
     pub detail: String,
 }
 

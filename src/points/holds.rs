@@ -11,16 +11,16 @@ use crate::tcc::{BranchKey, Failure, Participant, Tried};
 /// The name under which branches of points are written down.
 pub const PARTICIPANT: &str = "points";
 
-/// What a branch is to do.
+/// The task of a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
-    /// Whose points.
+    /// The owner of the points.
     pub user: UserId,
     /// How many, at least one.
     pub points: i64,
     /// Which way.
     pub direction: Direction,
-    /// What for: the order's id.
+    /// The ID of the order.
     pub subject: String,
 }
 
@@ -101,7 +101,7 @@ impl Participant for Points {
     }
 }
 
-/// What a confirmed reservation moves.
+/// The transfer of a confirmed reservation.
 fn transfer(id: TransferId, reservation: &Reservation, at: crate::kernel::Timestamp) -> Transfer {
     let (kind, points) = match reservation.direction {
         Direction::Debit => (TransferKind::Payment, -reservation.points),

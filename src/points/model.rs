@@ -22,14 +22,14 @@ pub struct Account {
 }
 
 impl Account {
-    /// What can be spent.
+    /// The points that can be spent.
     pub const fn available(&self) -> i64 {
         self.posted - self.reserved
     }
 }
 
 crate::tcc::stored_enum! {
-    /// What a transfer is.
+    /// The kind of transfer.
     pub enum TransferKind {
         /// The gift at sign-up.
         Welcome = "WELCOME",
@@ -75,13 +75,13 @@ pub enum Direction {
 pub struct Reservation {
     /// Which branch.
     pub key: BranchKey,
-    /// Whose points.
+    /// The owner of the points.
     pub user: UserId,
     /// Which way.
     pub direction: Direction,
     /// How many, at least one.
     pub points: i64,
-    /// What for: the order's id.
+    /// The ID of the order that is paid.
     pub subject: String,
     /// How far.
     pub state: ReservationState,
@@ -96,21 +96,21 @@ pub struct Reservation {
 pub struct Transfer {
     /// Which.
     pub id: TransferId,
-    /// What it is.
+    /// The kind of entry.
     pub kind: TransferKind,
-    /// Whose account.
+    /// The owner of the account.
     pub user: UserId,
-    /// What the account gains; negative when it loses.
+    /// The change to the account; negative when points are deducted.
     pub points: i64,
     /// Names the act it comes from, so that it is not done twice; a confirmed reservation's has its key instead.
     pub reference: Option<String>,
     /// The reservation it comes from.
     pub branch: Option<BranchKey>,
-    /// Who granted it.
+    /// The operator who granted it.
     pub operator: Option<UserId>,
     /// Why it was granted.
     pub reason: Option<String>,
-    /// What for: the order's id.
+    /// The ID of the order.
     pub subject: Option<String>,
     /// When.
     pub at: Timestamp,
@@ -121,13 +121,13 @@ pub struct Transfer {
 pub struct Entry {
     /// The transfer it belongs to.
     pub transfer: TransferId,
-    /// What it was.
+    /// The kind of entry.
     pub kind: TransferKind,
-    /// What the account gained; negative when it lost.
+    /// The change to the account; negative when points were deducted.
     pub points: i64,
     /// Why it was granted.
     pub reason: Option<String>,
-    /// What for: the order's id.
+    /// The ID of the order.
     pub subject: Option<String>,
     /// When.
     pub at: Timestamp,
@@ -155,7 +155,7 @@ pub struct EntryPage {
     pub from_end: bool,
 }
 
-/// What was found.
+/// The result.
 #[derive(Debug, Clone)]
 pub struct EntryList {
     /// The page, newest first.
@@ -166,7 +166,7 @@ pub struct EntryList {
     pub total: usize,
 }
 
-/// What an operator wants to give.
+/// An operator's grant.
 #[derive(Debug, Clone)]
 pub struct Grant {
     /// To whom; `None` when there is no such user.
@@ -196,7 +196,7 @@ pub enum GrantRefusal {
     BalanceTooLarge,
 }
 
-/// What a branch is asked to do, as it is written down with the transaction.
+/// The task of a branch, as stored with the transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct HoldArgs {
     pub user: UserId,

@@ -14,7 +14,7 @@ use crate::store::{self, Database, StoreError};
 /// Longest reason of a grant, in characters.
 const REASON_MAX: usize = 200;
 
-/// What [`Points`] is made of.
+/// The dependencies of [`Points`].
 pub struct Parts {
     /// The shop's database, for the log of operators' acts.
     pub shop: Database,
@@ -62,7 +62,7 @@ impl Points {
         TransferId::generate(&self.0.clock, &self.0.rng)
     }
 
-    /// What a new account begins with.
+    /// The initial balance of a new account.
     pub(crate) fn welcome(&self, user: UserId) -> Transfer {
         Transfer {
             id: self.transfer_id(),

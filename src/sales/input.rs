@@ -22,7 +22,7 @@ pub const SESSION_DEFAULT: Duration = Duration::from_secs(2 * 3_600);
 /// A new session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionInput {
-    /// What shoppers read; blank means none.
+    /// The name for shoppers; blank means none.
     pub name: Option<String>,
     /// First moment.
     pub starts_at: Timestamp,

@@ -10,7 +10,7 @@ use crate::kernel::{Epoch, Money, ProductId, SaleId, SessionId, Timestamp};
 pub struct Session {
     /// Identity.
     pub id: SessionId,
-    /// What shoppers read, such as "Ten o'clock".
+    /// The name for shoppers, such as "Ten o'clock".
     pub name: Option<String>,
     /// First moment.
     pub starts_at: Timestamp,
@@ -44,7 +44,7 @@ impl Session {
     }
 }
 
-/// What the operator made of a sale.
+/// The state that the operator has set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SaleState {
     /// Being prepared; only operators see it.
@@ -114,7 +114,7 @@ pub struct Sale {
     pub pay_within: Duration,
     /// Whether refunded units are sold again.
     pub returns_on_refund: bool,
-    /// What the operator made of it.
+    /// The state that the operator has set.
     pub state: SaleState,
     /// Generation of its gate; 0 until published.
     pub epoch: Epoch,
@@ -168,7 +168,7 @@ impl Sale {
         SaleVersion { epoch: self.epoch, version: self.version }
     }
 
-    /// What the gate must know.
+    /// The terms for the gate.
     pub fn terms(&self, session: &Session) -> SaleTerms {
         SaleTerms {
             sale: self.id,

@@ -22,7 +22,7 @@ use crate::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
 use crate::kernel::{AuditId, ProductId, SaleId, SessionId, UserId};
 use crate::store::{self, StoreError};
 
-/// What a transaction found: the outcome, or a refusal that left everything as it was.
+/// The result of a transaction: the outcome, or a rejection that changed nothing.
 type Decided<T> = Result<Result<T, Vec<Problem>>, StoreError>;
 
 impl Sales {

@@ -27,7 +27,7 @@ pub struct UnknownTimeZone(pub String);
 #[derive(Clone)]
 pub struct Sales(pub(super) Arc<Inner>);
 
-/// What [`Sales`] is made of.
+/// The dependencies of [`Sales`].
 pub struct Parts {
     /// The truth.
     pub db: Database,

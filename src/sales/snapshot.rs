@@ -20,7 +20,7 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// What the gate must know.
+    /// The terms for the gate.
     pub fn terms(&self) -> SaleTerms {
         self.sale.terms(&self.session)
     }
@@ -31,7 +31,7 @@ impl Offer {
     }
 }
 
-/// What one consistent read of the database found.
+/// The result of one consistent read of the database.
 #[derive(Debug, Clone, Default)]
 pub struct Contents {
     /// Each session, with one of its sales and that sale's product; a session without sales stands once, with `None`.

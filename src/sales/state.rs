@@ -57,7 +57,7 @@ pub const fn after(act: Act, state: SaleState, session_over: bool) -> Result<Sal
     if session_over { Err(Reason::SessionEnded) } else { Ok(next) }
 }
 
-/// What to tell the operator.
+/// The message for the operator.
 pub const fn message(reason: Reason) -> &'static str {
     match reason {
         Reason::SaleNotPublished => "The sale is a draft. Publish it first.",

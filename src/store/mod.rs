@@ -122,7 +122,7 @@ impl Database {
         }
     }
 
-    /// What the outbox says of who wrote an event; empty where there is one node.
+    /// The origin of events in the outbox; empty with a single node.
     pub fn origin(&self) -> &str {
         match self {
             Self::Postgres(store) => store.origin(),

@@ -11,7 +11,7 @@ pub mod schema;
 pub mod sql;
 mod writer;
 
-/// What an id and a flag are in this dialect.
+/// The types of IDs and flags in this dialect.
 pub mod types {
     pub use diesel::sql_types::{BigInt, Binary, Bool as Flag, Nullable, Text};
     /// Ids are 16-byte blobs.

@@ -24,7 +24,7 @@ pub trait Initiator: Send + Sync {
     async fn cancelled(&self, transaction: &Transaction) -> Result<(), StoreError>;
 }
 
-/// What trying all branches came to.
+/// The result of trying all branches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attempt {
     /// All are tried: now the commit point.
@@ -35,11 +35,11 @@ pub enum Attempt {
     TooLate,
 }
 
-/// What a [`Coordinator`] is made of.
+/// The dependencies of a [`Coordinator`].
 pub struct Parts {
     /// Where the transactions are written down: the database of those who begin them.
     pub db: Database,
-    /// Who takes part.
+    /// The participants.
     pub participants: Vec<Arc<dyn Participant>>,
     /// Time.
     pub clock: Clock,

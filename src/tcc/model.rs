@@ -67,7 +67,7 @@ pub struct Branch {
     pub key: BranchKey,
     /// The name of who does it.
     pub participant: String,
-    /// What is to be done, as JSON that the participant understands.
+    /// The task, as JSON that the participant understands.
     pub args: String,
     /// How far it is.
     pub state: BranchState,
@@ -78,9 +78,9 @@ pub struct Branch {
 pub struct Transaction {
     /// Which.
     pub xid: Xid,
-    /// What it is about, such as `order.pay`.
+    /// The kind of transaction, such as `order.pay`.
     pub kind: String,
-    /// What its initiator must know to clean up, as JSON.
+    /// The data that its initiator needs to clean up, as JSON.
     pub args: String,
     /// How far it is.
     pub state: GlobalState,

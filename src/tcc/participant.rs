@@ -14,7 +14,7 @@ pub struct BranchKey {
     pub branch: u32,
 }
 
-/// What a Try came to. Asked again with the same arguments, it answers the same.
+/// The result of a Try. Repeating it with the same arguments returns the same result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tried {
     /// What Confirm needs is set aside: Confirm can't fail for the lack of it.

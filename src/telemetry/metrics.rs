@@ -88,7 +88,7 @@ pub struct Inner {
     pub ticket_decision: Seconds,
     /// Decisions of the order writer by outcome: `confirmed` or the refusal. `sold_out` means that the gate let too many in.
     pub tickets_decided: Counters,
-    /// What happened to orders: `created`, `paid`, `cancelled`, `expired`, `refunded`.
+    /// Order events: `created`, `paid`, `cancelled`, `expired`, `refunded`.
     pub orders: Counters,
     /// What happened to payments; `unknown` counts questions that the gateway did not answer clearly, `error` payments that could
     /// not be looked at and were put off.

@@ -16,7 +16,7 @@ const NO_CODING: &str = "This file is stored compressed: accept br or gzip.\n";
 
 /// A stored file.
 pub struct File {
-    /// What is in it.
+    /// The files.
     pub bytes: Cow<'static, [u8]>,
     /// Its SHA-256.
     pub hash: [u8; 32],
@@ -89,7 +89,7 @@ fn quality(parameters: &str) -> f32 {
     weight.map_or(1.0, |parsed| parsed.unwrap_or(0.0))
 }
 
-/// What there is under a path for a client.
+/// The file at a path for a client.
 pub enum Lookup {
     /// This.
     Found(Found),

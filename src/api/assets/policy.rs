@@ -15,7 +15,7 @@ pub const PICTURE: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbo
 pub const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), \
      magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()";
 
-/// What the storefront's pages may do: nothing with other hosts but to show pictures of these origins.
+/// The policy of the storefront's pages: they may only load images of these origins from other hosts.
 pub fn storefront(picture_origins: &[String], public_url: &str) -> Option<HeaderValue> {
     let pictures = [&["data:".to_owned()], picture_origins].concat().join(" ");
     // Older Safari does not take `'self'` for the sockets of the same host.

@@ -45,7 +45,7 @@ impl Services {
 /// Facts of one request, put into its data by the edge.
 #[derive(Debug, Clone)]
 pub struct RequestInfo {
-    /// Who sent it; `None` when nobody is signed in.
+    /// The signed-in user; `None` if nobody is signed in.
     pub viewer: Option<Viewer>,
     /// The access token it came with, for signing out.
     pub token: Option<String>,
@@ -55,7 +55,7 @@ pub struct RequestInfo {
     pub request_id: String,
     /// The version that who resumes an event stream has seen.
     pub known_version: Option<u32>,
-    /// What the device was given when somebody signed in on it before.
+    /// The proof that the device got at an earlier sign-in.
     pub device: Option<String>,
     /// Where who signs in gets the token.
     pub token_in: TokenIn,
@@ -85,9 +85,9 @@ pub trait ContextExt {
     fn services(&self) -> &Services;
     /// The request's facts.
     fn request(&self) -> &RequestInfo;
-    /// Who is signed in.
+    /// The signed-in user.
     fn viewer(&self) -> Option<Viewer>;
-    /// Who is signed in, or UNAUTHENTICATED.
+    /// The signed-in user, or UNAUTHENTICATED.
     fn require_viewer(&self) -> Result<Viewer>;
     /// The signed-in operator, or UNAUTHENTICATED or FORBIDDEN.
     fn require_operator(&self) -> Result<Viewer>;

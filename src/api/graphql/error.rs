@@ -11,7 +11,7 @@ use crate::store::StoreError;
 pub enum Code {
     /// Nobody is signed in, and the field needs somebody.
     Unauthenticated,
-    /// Who is signed in may not.
+    /// The user does not have permission.
     Forbidden,
     /// An argument can't be used.
     BadUserInput,

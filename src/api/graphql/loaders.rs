@@ -10,7 +10,7 @@ use super::error::Code;
 use crate::catalog::{Catalog, CatalogError, Product};
 use crate::kernel::ProductId;
 
-/// What the catalog answered about a product; `None` when it has none.
+/// The catalog's result for a product; `None` if it does not exist.
 type Answer = Result<Option<Arc<Product>>, CatalogError>;
 
 /// Reads the products of one root field: lists say beforehand which they will want, and the first that is asked for

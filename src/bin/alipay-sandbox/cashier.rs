@@ -91,7 +91,7 @@ pub async fn act(State(sandbox): State<Arc<Sandbox>>, Path(number): Path<String>
     }
 }
 
-/// What the buyer, or a test in the buyer's place, does to a trade.
+/// The action of the buyer, or of a test in the buyer's place, on a trade.
 pub fn perform(sandbox: &Arc<Sandbox>, number: &str, act: &str) -> Result<Trade, &'static str> {
     let now = sandbox.now();
     let done = match act {

@@ -13,7 +13,7 @@ pub const SELLER_ID: &str = "2088000000000001";
 /// The one buyer.
 pub const BUYER_ID: &str = "2088000000000002";
 
-/// What the gateway signs and verifies with.
+/// The keys with which the gateway signs and verifies.
 pub struct Keys {
     /// Signs answers and messages.
     pub gateway: SigningKey,

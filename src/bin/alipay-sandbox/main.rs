@@ -75,14 +75,14 @@ struct Sandbox {
     state: Option<PathBuf>,
 }
 
-/// What the state file holds.
+/// The contents of the state file.
 #[derive(Default, Serialize, Deserialize)]
 struct State {
     trades: Trades,
     notifications: Vec<Notification>,
 }
 
-/// What `State` is written from, without a copy.
+/// The borrowed form of `State` for writing, without a copy.
 #[derive(Serialize)]
 struct StateRef<'a> {
     trades: &'a Trades,
@@ -90,7 +90,7 @@ struct StateRef<'a> {
 }
 
 impl Sandbox {
-    /// What its clock shows.
+    /// The time of its clock.
     fn now(&self) -> Timestamp {
         let skew = Duration::from_secs(self.clock_skew.unsigned_abs());
         if self.clock_skew < 0 { self.clock.now().minus(skew) } else { self.clock.now().plus(skew) }

@@ -30,9 +30,9 @@ pub struct Notification {
     pub url: String,
     pub deliveries: u32,
     pub acknowledged: bool,
-    /// What the shop answered last.
+    /// The shop's last response.
     pub last_answer: Option<String>,
-    /// What is sent, but for its id, time and signature.
+    /// The contents, except for the ID, time and signature.
     #[serde(with = "pairs")]
     parameters: Parameters,
 }
@@ -210,7 +210,7 @@ async fn deliver_once(sandbox: &Arc<Sandbox>, notification: &Notification) -> bo
     done
 }
 
-/// What was held back to come late goes out now.
+/// Sends delayed messages now.
 fn release_held(sandbox: &Arc<Sandbox>) {
     let held = std::mem::take(&mut *sandbox.notifier.held.lock());
     redeliver(sandbox, held);

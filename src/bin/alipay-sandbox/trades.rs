@@ -75,7 +75,7 @@ impl Trade {
     }
 }
 
-/// What a page asks for.
+/// The request of a page.
 pub struct Wanted {
     pub out_trade_no: String,
     pub total: i64,
@@ -99,7 +99,7 @@ pub struct RefundRequest<'a> {
     pub gap: Duration,
 }
 
-/// What cancelling a trade came to.
+/// The result of cancelling a trade.
 pub enum Cancelled {
     /// It was not paid, and is closed.
     Closed,
@@ -112,7 +112,7 @@ pub enum Cancelled {
 /// How long after its payment a trade can be cancelled.
 const CANCEL_WITHIN: Duration = Duration::from_secs(24 * 3_600);
 
-/// What a refund came to.
+/// The result of a refund.
 pub struct Refunded {
     pub trade: Trade,
     /// Whether money moved now.

@@ -16,7 +16,7 @@ use crate::broker::{BrokerError, Delivery, Received, Topic};
 use crate::kernel::tasks::guarded;
 use crate::store::{self, Database, StoreError};
 
-/// What waits to be written.
+/// The queue of writes.
 pub(super) struct Journal {
     pending: Mutex<Pending>,
     wake: Notify,
@@ -49,7 +49,7 @@ impl Waiter {
     }
 }
 
-/// What one job took in.
+/// The contents of one job.
 struct Batch {
     messages: Arc<[NewMessage]>,
     waiters: Vec<Waiter>,

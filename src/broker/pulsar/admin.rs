@@ -31,7 +31,7 @@ pub(super) enum Begin {
     Latest,
 }
 
-/// What a topic's storage says of itself.
+/// The storage statistics of a topic.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Internal {
@@ -77,7 +77,7 @@ impl Internal {
     }
 }
 
-/// What a topic's dispatcher says of a subscription.
+/// The dispatcher statistics of a subscription.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Dispatch {
@@ -87,7 +87,7 @@ pub(super) struct Dispatch {
     /// Messages on loan (Shared).
     #[serde(default)]
     pub(super) unacked_messages: i64,
-    /// Whose turn it is (Failover, Exclusive).
+    /// The active consumer (Failover, Exclusive).
     #[serde(default)]
     pub(super) active_consumer_name: Option<String>,
 }

@@ -24,7 +24,7 @@ const SOUND: Duration = Duration::from_secs(5);
 
 type Attached = Box<Consumer<Vec<u8>, TokioExecutor>>;
 
-/// What to attach to, and how.
+/// The subscription to attach to, and how.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) place: Place,
@@ -40,7 +40,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// What the consumer is called, unlike any other of this subscription.
+    /// The name of the consumer, unique within the subscription.
     fn name(&self, process: &str) -> String {
         if self.priority == 0 { process.to_owned() } else { format!("{process}-{}", self.priority) }
     }
@@ -54,7 +54,7 @@ pub(super) struct Entry {
     pub(super) deliver_at: Option<Timestamp>,
 }
 
-/// What a feed has to say.
+/// The events of a feed.
 #[derive(Debug)]
 pub(super) enum Event {
     Message(Box<Entry>),

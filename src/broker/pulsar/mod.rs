@@ -91,7 +91,7 @@ struct Shared {
     ended: CancellationToken,
 }
 
-/// What this process knows of an ordered group in a partition.
+/// This process's state of an ordered group in a partition.
 #[derive(Default)]
 struct Group {
     acked: u64,

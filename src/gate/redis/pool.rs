@@ -41,7 +41,7 @@ pub(super) enum CallError {
     Untold(String),
 }
 
-/// What a pool is made of.
+/// The parts of a pool.
 pub(super) struct Settings {
     /// Connections.
     pub(super) size: usize,
@@ -226,7 +226,7 @@ struct Lent {
     health: Arc<Health>,
 }
 
-/// What is known of a connection.
+/// The state of a connection.
 struct Health {
     broken: AtomicBool,
     /// It is being asked for a sign of life: broken, if that never ends.

@@ -159,7 +159,7 @@ impl From<RedisError> for ConnectError {
     }
 }
 
-/// What speaks against the server, by its own words.
+/// Why the server can't be used, according to its own information.
 fn unusable(info: &str) -> Option<String> {
     let value = |name: &str| {
         let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -213,7 +213,7 @@ async fn load(connection: &mut MultiplexedConnection, library: &Library) -> Resu
     same.then_some(()).ok_or_else(other)
 }
 
-/// What the server says about the library, code included; `None` when it has none of the name.
+/// The library as reported by the server, including its code; `None` if there is none with this name.
 async fn listed(connection: &mut MultiplexedConnection, name: &str) -> Result<Option<Value>, RedisError> {
     let list = cmd("FUNCTION").arg("LIST").arg("LIBRARYNAME").arg(name).arg("WITHCODE").query_async(connection).await?;
     Ok(match list {

@@ -108,7 +108,7 @@ pub async fn lock_sale(conn: &mut Conn, sale: SaleId) -> Result<(), StoreError> 
     bulk::lock_sale(conn, sale).await
 }
 
-/// What the order writer must know of a sale; `None` when there is no such sale.
+/// The state of a sale for the order writer; `None` if it does not exist.
 pub async fn sale_facts(conn: &mut Conn, sale: SaleId) -> Result<Option<SaleFacts>, StoreError> {
     type Columns = (i64, i64, i64, String, Option<i64>, i64, String, i64, Option<Timestamp>);
     let row: Option<Columns> = sales::table

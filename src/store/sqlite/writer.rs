@@ -66,7 +66,7 @@ where
     }
 }
 
-/// What the thread is sent.
+/// The messages to the thread.
 enum Order {
     Work(Box<dyn Job>),
     /// To close the connection, and to empty the log into the file first if the flag says so.
@@ -178,7 +178,7 @@ fn optimize(conn: &mut Conn, file: &DatabaseFile, pragma: &str) {
     }
 }
 
-/// What a checkpoint says of itself.
+/// The result of a checkpoint.
 #[derive(diesel::QueryableByName)]
 struct Checkpoint {
     #[diesel(sql_type = BigInt)]

@@ -37,7 +37,7 @@ const COOKIE_SECONDS: u32 = 400 * 24 * 3600;
 /// How long a browser may remember what it was allowed.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(3600);
 
-/// Who may call from a browser, and how.
+/// The rules for requests from browsers.
 pub struct Access {
     origins: Vec<String>,
     secure: bool,
@@ -87,7 +87,7 @@ impl Access {
         value_of(self.cookie_name(), headers)
     }
 
-    /// What the device was given when somebody signed in on it.
+    /// The proof that the device got at an earlier sign-in.
     pub fn device<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         value_of(self.device_name(), headers)
     }

@@ -28,14 +28,14 @@ pub struct Answer {
     pub session: Option<Session>,
 }
 
-/// What an operation did with the sign-in of who sent it.
+/// The effect of an operation on the client's sign-in.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Session {
     /// Signed in.
     Begun {
         /// With this token.
         token: String,
-        /// What the device is known by from now on.
+        /// The device's new proof.
         device: Option<String>,
     },
     /// Signed out.

@@ -16,7 +16,7 @@ pub struct AuthUnavailable;
 /// Knows whose a token is.
 #[async_trait]
 pub trait Authenticate: Send + Sync + 'static {
-    /// Whose the token is; `None` for one that is unknown or has expired.
+    /// The user of the token; `None` if it is unknown or has expired.
     async fn viewer(&self, token: &str) -> Result<Option<Viewer>, AuthUnavailable>;
 }
 

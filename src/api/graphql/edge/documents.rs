@@ -45,7 +45,7 @@ pub struct Documents {
 pub struct Document {
     /// Its text.
     pub text: Arc<str>,
-    /// What it is written for.
+    /// The purpose of the document.
     pub language: Arc<Language>,
     /// Its operations.
     pub operations: Vec<Operation>,
@@ -55,13 +55,13 @@ pub struct Document {
     valid: Option<Valid<ExecutableDocument>>,
 }
 
-/// What is known about one operation of a document.
+/// The analysis of one operation of a document.
 pub struct Operation {
     /// Its name.
     pub name: Option<Name>,
     /// Its kind.
     pub kind: OperationType,
-    /// What it is to the shop.
+    /// The priority class of the operation.
     pub class: Class,
     /// Its size.
     pub measure: Measure,
@@ -71,7 +71,7 @@ pub struct Operation {
     pub plan: Option<Arc<dyn Plan>>,
     /// Its variables.
     pub declared: Vec<Declared>,
-    /// What it selects, unless variables decide.
+    /// The selection, unless it depends on variables.
     pub template: Option<Arc<Template>>,
 }
 
@@ -179,7 +179,7 @@ impl Documents {
         Ok(prepared)
     }
 
-    /// What an answer says about an operation's size, with the limits in force.
+    /// The details of an operation's size for a response, with the configured limits.
     pub fn cost(&self, measure: &Measure) -> Value {
         let limits = &self.limits;
         let sizes = [
@@ -258,7 +258,7 @@ impl Document {
         })
     }
 
-    /// What an operation selects with these variables.
+    /// The selection of an operation with these variables.
     pub fn template(&self, operation: &Operation, variables: &Variables) -> Result<Arc<Template>, Refusal> {
         if let Some(template) = &operation.template {
             return Ok(template.clone());

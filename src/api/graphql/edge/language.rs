@@ -26,7 +26,7 @@ use crate::api::graphql::error::Code;
 /// Named in the diagnostics of the parser, which nobody is shown.
 const SOURCE: &str = "document";
 
-/// What a document is checked against.
+/// The schema that documents are validated against.
 pub struct Language {
     schema: Valid<Schema>,
     /// The object types that a value of an interface or a union can be of, sorted.

@@ -39,7 +39,7 @@ pub enum Class {
     Query,
     /// Changes.
     Change,
-    /// What buys.
+    /// Purchases.
     Purchase,
 }
 

@@ -3,7 +3,7 @@
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
-/// What an answer can be.
+/// The media types of responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Media {
     /// `application/json`: the older one; what clients get that do not say.
@@ -24,7 +24,7 @@ impl Media {
         })
     }
 
-    /// What the client likes best of what there is; `None` when nothing it accepts is there.
+    /// The client's preferred media type; `None` if it accepts none of them.
     pub fn negotiate(headers: &HeaderMap) -> Option<Self> {
         let mut best: Option<(u16, Self)> = None;
         let mut said = false;

@@ -83,13 +83,13 @@ use shared::Shared;
 use shortcut::{Planned, Shortcut};
 use wheel::{NoPlace, Place, Wheel};
 
-/// What an [`Edge`] is made of, besides the schema.
+/// The parts of an [`Edge`], besides the schema.
 pub struct Parts {
     /// Knows whose tokens are.
     pub auth: Arc<dyn Authenticate>,
     /// Limits of documents and operations.
     pub config: config::Graphql,
-    /// Who may call, and how.
+    /// The access rules for callers.
     pub access: config::Access,
     /// How often, and how much at once.
     pub limits: config::Limits,
@@ -188,7 +188,7 @@ impl Edge {
         }))
     }
 
-    /// What it counts.
+    /// The metrics.
     pub fn meters(&self) -> &Meters {
         &self.0.meters
     }
@@ -316,7 +316,7 @@ impl Edge {
         }
     }
 
-    /// What is to be executed, if who asks may ask so often. Every transport and every shortcut goes through here.
+    /// The prepared operation, if the rate limits allow it. Every transport and fast path goes through here.
     fn prepare(&self, params: Params, info: &RequestInfo) -> Result<Prepared, Refusal> {
         let is_operator = info.viewer.is_some_and(|viewer| viewer.role == Role::Operator);
         let prepared = self.0.documents.prepare(params, is_operator)?;
@@ -333,7 +333,7 @@ impl Edge {
     }
 }
 
-/// What a document may be; `once` names the root fields of which an operation may have one, once.
+/// The limits of a document; `once` names the root fields of which an operation may have only one, once.
 fn limits(config: &config::Graphql, once: &'static [&'static str]) -> Limits {
     Limits {
         bytes: *config.document_max,

@@ -19,7 +19,7 @@ use super::shared::Subscriber;
 use super::wheel::Seat;
 use crate::api::graphql::context::RequestInfo;
 
-/// What happens to an operation.
+/// The events of an operation.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// An answer: the JSON of an execution result.

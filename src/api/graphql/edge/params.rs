@@ -17,7 +17,7 @@ use crate::api::graphql::error::Code;
 /// SHA-256 of a document's text.
 pub type Hash = [u8; 32];
 
-/// What a client wants executed.
+/// The operation that a client requests.
 #[derive(Debug, Default)]
 pub struct Params {
     /// The document, or what it is known by.

@@ -24,9 +24,9 @@ pub struct Prepared {
     index: usize,
     /// A way around the executor, and the variables in case it is none after all.
     shortcut: Option<(Ready, Box<RawValue>)>,
-    /// What the executor needs, where there is no shortcut.
+    /// The document for the executor, if there is no fast path.
     bound: Option<Bound>,
-    /// What the client wants to know about the operation's size.
+    /// The details of the operation's size that the client requested.
     measure: Option<Measure>,
 }
 
@@ -67,7 +67,7 @@ impl Prepared {
         &self.document
     }
 
-    /// What is known about the operation.
+    /// The analysis of the operation.
     pub fn operation(&self) -> &Operation {
         &self.document.operations[self.index]
     }
@@ -82,7 +82,7 @@ impl Prepared {
         self.measure = measure;
     }
 
-    /// What the answer is to say about the operation's size, if the client asked.
+    /// The details of the operation's size for the response, if the client requested them.
     pub fn measure(&self) -> Option<Measure> {
         self.measure
     }
@@ -109,7 +109,7 @@ impl Prepared {
         Executable::new(Positioned::new(operation, template.set.pos), template)
     }
 
-    /// What makes another subscription the same as this one; `None` when its answers are not for everyone.
+    /// The key of identical subscriptions; `None` when their events are private.
     pub fn shared_key(&self) -> Option<shared::Key> {
         let operation = self.operation();
         let variables = self.variables().filter(|_| operation.shared)?;

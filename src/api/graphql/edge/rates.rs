@@ -22,9 +22,9 @@ use crate::api::graphql::error::Code;
 use crate::config::{self, Network};
 use crate::gate::{GateError, Tally, Use};
 
-/// What the limit is (draft-ietf-httpapi-ratelimit-headers).
+/// The limit (draft-ietf-httpapi-ratelimit-headers).
 pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-/// What is left of it.
+/// The remaining quota.
 pub const STATE: HeaderName = HeaderName::from_static("ratelimit");
 
 /// A limit that somebody is over.

@@ -31,7 +31,7 @@ pub enum Cause {
     SlowBody,
     /// The token is invalid.
     Unauthenticated,
-    /// Who asks may not, or another site's page asked in their name.
+    /// The user does not have permission, or the request may be forged by another site.
     Forbidden,
     /// Too many requests.
     RateLimited,
@@ -128,7 +128,7 @@ impl Refusal {
         code_of(self.errors.first()?).and_then(Code::parse).map(Code::as_str)
     }
 
-    /// What its first error says.
+    /// The message of its first error.
     pub fn message(&self) -> &str {
         self.errors.first().map_or("", |error| &error.message)
     }

@@ -36,7 +36,7 @@ impl SlotReporter {
     }
 }
 
-/// What makes two subscriptions the same: text, operation and variables.
+/// The key of identical subscriptions: text, operation and variables.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
     document: Arc<str>,

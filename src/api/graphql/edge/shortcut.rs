@@ -18,14 +18,14 @@ pub trait Shortcut: Send + Sync + 'static {
 
 /// Answers one operation. The answer must be the one that the executor would give, to the byte.
 pub trait Plan: Send + Sync {
-    /// What is to be done with these variables, a JSON value; `None` leaves the request to the executor.
+    /// The plan for these variables, a JSON value; `None` leaves the request to the executor.
     fn read(&self, variables: &str) -> Option<Ready>;
 }
 
 /// Begins what a plan has read; `None` leaves it to the executor after all. Dropping the future must be safe at any time.
 pub type Ready = Box<dyn FnOnce(&RequestInfo) -> Option<BoxFuture<'static, Planned>> + Send>;
 
-/// What a plan answers.
+/// The result of a plan.
 #[derive(Debug)]
 pub enum Planned {
     /// All went well: the whole JSON object.

@@ -12,7 +12,7 @@ use super::params::Hash;
 /// Documents by id, `sha256:…`.
 pub type Manifest = BTreeMap<String, String>;
 
-/// What ids begin with.
+/// The prefix of IDs.
 const PREFIX: &str = "sha256:";
 
 /// The documents of the front ends of this build.

@@ -47,7 +47,7 @@ impl Seat {
         self.waker.wake();
     }
 
-    /// What has happened since the last call.
+    /// The events since the last call.
     pub fn take(&self) -> u8 {
         self.raised.swap(0, Ordering::Acquire)
     }

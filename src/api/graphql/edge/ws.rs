@@ -79,7 +79,7 @@ fn chosen(parts: &Parts) -> Option<&'static str> {
     offered.find_map(|name| [PROTOCOL, old::PROTOCOL].into_iter().find(|known| *known == name))
 }
 
-/// What is wrong with the handshake by RFC 6455, section 4.2.1, as far as nobody else looks.
+/// The problem of the handshake by RFC 6455, section 4.2.1, as far as no other code checks it.
 fn check(parts: &Parts) -> Result<(), Box<Response>> {
     if parts.version > Version::HTTP_11 || parts.method != Method::GET {
         return Ok(());

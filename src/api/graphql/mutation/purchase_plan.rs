@@ -42,7 +42,7 @@ struct PurchasePlan {
     form: Arc<Form>,
 }
 
-/// What a fitting operation asks for.
+/// The arguments of a matching operation.
 struct Form {
     variable: Name,
     root: Name,

@@ -97,7 +97,7 @@ fn next_state(sent: &orders::Order, watch: crate::hub::OrderWatch) -> Watching {
     (!sent.state.is_final()).then_some((watch, sent.version, None))
 }
 
-/// What is known already: by the argument, or by the event that the client resumes from.
+/// The version that the client has: from the argument, or from the event that it resumes from.
 fn known_version(ctx: &Context<'_>, after: Option<i32>) -> u32 {
     // Below zero nothing is known.
     let after = after.and_then(|version| u32::try_from(version).ok());

@@ -2,7 +2,7 @@
 
 use super::{Exceeded, Limits};
 
-/// What one pass over the text counted.
+/// The counts of one pass over the text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Scan {
     /// Lexical tokens; a byte that begins none counts as one.

@@ -17,7 +17,7 @@ use super::coerce::Declared;
 use super::shape::{Entry, MARK, Shape};
 use super::{Language, Places};
 
-/// What an operation selects, with variables in its arguments, and the form of its answer.
+/// The selection of an operation, with variables in its arguments, and the shape of its result.
 pub struct Template {
     /// The selection.
     pub set: Positioned<ParsedSet>,
@@ -34,7 +34,7 @@ pub enum Open {
     Null(String),
 }
 
-/// What the operation selects with these variables, or with any.
+/// The selection of the operation with these variables, or with any.
 pub fn collect(
     language: &Language,
     document: &ExecutableDocument,
@@ -125,7 +125,7 @@ struct Collector<'a> {
 type Groups<'a> = IndexMap<&'a str, Vec<&'a Node<Field>>>;
 
 impl<'a> Collector<'a> {
-    /// What these sets, which are selected on one value of this type, come to together.
+    /// The merged selection of these sets, which apply to one value of this type.
     fn set(&self, ty: &str, sets: &[&'a SelectionSet]) -> Result<(ParsedSet, Shape), Open> {
         if sets.is_empty() {
             return Ok((ParsedSet::default(), Shape::Leaf));

@@ -12,7 +12,7 @@ use async_graphql::{Pos, ServerError};
 use crate::api::graphql::edge::refusal::{ERRORS_MAX, error};
 use crate::api::graphql::error::Code;
 
-/// What is wrong with the document.
+/// A problem of the document.
 pub fn check(schema: &Schema, document: &ExecutableDocument) -> Vec<ServerError> {
     let mut errors = Vec::new();
     for operation in document.operations.iter() {

@@ -10,7 +10,7 @@ use async_graphql::{Name, Response, Value};
 /// that a document can have.
 pub const MARK: &str = "\0";
 
-/// What a value is made of.
+/// The shape of a value.
 #[derive(Debug)]
 pub enum Shape {
     /// Nothing that is selected.
@@ -28,7 +28,7 @@ pub struct Entry {
     pub key: Name,
     /// Its type.
     pub ty: Type,
-    /// What its value is made of.
+    /// The shape of its value.
     pub shape: Shape,
 }
 

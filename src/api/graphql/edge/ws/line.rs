@@ -159,7 +159,7 @@ impl Line {
     }
 }
 
-/// What the client sends.
+/// The messages of the client.
 impl Stream for Line {
     type Item = Result<Message, Error>;
 
@@ -194,7 +194,7 @@ impl Stream for Line {
     }
 }
 
-/// What the server sends.
+/// The messages of the server.
 impl Sink<Message> for Line {
     type Error = Error;
 

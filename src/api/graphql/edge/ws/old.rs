@@ -47,10 +47,10 @@ pub async fn serve(edge: Edge, socket: WebSocket, place: Place, info: RequestInf
     line.hang_up().await;
 }
 
-/// What the parts of one socket share.
+/// The shared state of one socket.
 #[derive(Default)]
 pub struct Common {
-    /// Who is signed in; nothing until the connection is acknowledged.
+    /// The signed-in user; unset until the connection is acknowledged.
     pub info: OnceLock<RequestInfo>,
     /// How the server says goodbye, once it does.
     pub ending: OnceLock<Ending>,

@@ -70,7 +70,7 @@ struct Operation {
     running: Running,
 }
 
-/// What a step led to.
+/// The result of a step.
 enum Flow {
     More,
     Gone,
