@@ -80,7 +80,7 @@ impl From<IpAddr> for Origin<'_> {
 /// Somebody who signed in or up just now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedIn {
-    /// Who.
+    /// The user.
     pub user: User,
     /// The new access token.
     pub access_token: AccessToken,

@@ -196,7 +196,7 @@ impl Config {
     }
 }
 
-/// The problems that the users of a configuration report.
+/// A problem that a user of the configuration reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Objection {
     /// The keys that it is about, `section.key`.

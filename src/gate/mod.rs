@@ -57,7 +57,7 @@ impl SaleVersion {
     }
 }
 
-/// How the units of a ticket were released.
+/// The state of the units of a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Units {
     /// Taken by a live order, or by a ticket that still waits for its decision. The buyer cannot get another one.
@@ -79,7 +79,7 @@ pub struct KnownTicket {
     pub key: Option<String>,
     /// Units asked for.
     pub quantity: u32,
-    /// How its units were released.
+    /// The state of its units.
     pub units: Units,
 }
 
