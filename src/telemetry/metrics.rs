@@ -142,21 +142,14 @@ impl Metrics {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Process));
         let mut add = Instruments(registry.sub_registry_with_prefix("doorbuster"));
-        add.0.register(
-            "build",
-            "Information about the running program",
-            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
-        );
+        add.0.register("build", "The running program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         add.0.register("log_lines_lost", "Log lines that could not be written", super::output::lost());
         let tickets = Histogram::new(exponential_buckets(1.0, 2.0, 14));
         Self(Arc::new(Inner {
             purchase_results: add.counters("purchase_results", "Results of salePurchase", "outcome", &PURCHASE_RESULTS),
-            purchase: add.seconds(
-                "purchase_seconds",
-                "Seconds from the request of an accepted purchase to the broker's receipt",
-            ),
+            purchase: add.seconds("purchase_seconds", "Time from a purchase request to the broker's receipt"),
             ticket_decision: add
-                .seconds("ticket_decision_seconds", "Seconds from the admission of a ticket to its decision"),
+                .seconds("ticket_decision_seconds", "Time from the admission of a ticket to its decision"),
             tickets_decided: add.counters("tickets_decided", "Tickets decided", "outcome", &TICKET_OUTCOMES),
             orders: add.counters("orders", "Order events", "event", &ORDER_EVENTS),
             payments: add.counters("payments", "Payment events", "event", &PAYMENT_EVENTS),
@@ -167,15 +160,10 @@ impl Metrics {
                 "kind",
                 &["MISSING_HERE", "MISSING_THERE", "AMOUNT", "STATUS"],
             ),
-            notifications: add.counters(
-                "notifications",
-                "Notifications from payment gateways",
-                "verdict",
-                &NOTIFICATIONS,
-            ),
+            notifications: add.counters("notifications", "Gateway notifications", "verdict", &NOTIFICATIONS),
             global_transactions: add.counters(
                 "global_transactions",
-                "Global transaction events",
+                "Events of global transactions",
                 "event",
                 &GLOBAL_TRANSACTION_EVENTS,
             ),
@@ -189,16 +177,8 @@ impl Metrics {
             gate_rebuilds: add.counters("gate_rebuilds", "Rebuilds of a sale's gate", "outcome", &REBUILDS),
             gate_undelivered: add.gauge("gate_undelivered_tickets", "Decided tickets not yet delivered to the gate"),
             gate_undelivered_lost: add.counter("gate_undelivered_lost", "Decided tickets left to reconciliation"),
-            gate_terms_replaced: add.counter(
-                "gate_terms_replaced",
-                "Sales whose terms in the gate differed from the database and were replaced",
-            ),
-            broker_publish: add.seconds_by(
-                "broker_publish_seconds",
-                "Duration of a publish until the broker's receipt",
-                "topic",
-                &TOPICS,
-            ),
+            gate_terms_replaced: add.counter("gate_terms_replaced", "Sales whose terms were corrected in the gate"),
+            broker_publish: add.seconds_by("broker_publish_seconds", "Duration of a publish", "topic", &TOPICS),
             broker_backlog: add.gauges("broker_backlog", "Messages waiting to be consumed", "topic", &TOPICS),
             dead_letters: add.counters("dead_letters", "Messages moved to the dead-letter queue", "topic", &TOPICS),
             writer_batch: add.seconds("writer_batch_seconds", "Duration of a transaction of the order writer"),
@@ -222,11 +202,7 @@ impl Metrics {
             sockets: add.gauge("sockets", "Open subscription sockets"),
             hub_lagged: add.counter("hub_lagged", "Times that a subscriber was too slow"),
             worker_restarts: add.add("worker_restarts", "Restarts of workers that failed", Family::default()),
-            worker_healthy: add.add(
-                "worker_healthy",
-                "1 while a worker runs and has not just failed",
-                Family::default(),
-            ),
+            worker_healthy: add.add("worker_healthy", "1 while a worker runs without failures", Family::default()),
             registry: Mutex::new(registry),
         }))
     }
