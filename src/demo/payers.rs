@@ -52,7 +52,7 @@ pub struct Money {
     pub given_back: usize,
     /// Buyers who could not do what they wanted.
     pub failed: usize,
-    /// The audit of the books.
+    /// The audit of the records.
     pub books: Report,
     /// Whether the gateway's bill agrees; `None`: there is no gateway.
     pub bill_agrees: Option<bool>,
@@ -85,7 +85,7 @@ pub struct Till {
     pub gateway: bool,
 }
 
-/// Lets the winners pay, and waits until all money is where it belongs. Who won is read from the books; all else goes over the API.
+/// Lets the winners pay, and waits until all money is where it belongs. Who won is read from the records; all else goes over the API.
 pub async fn pay(till: Till, db: &Database, history: &[Entry]) -> Result<Money, StoreError> {
     let shoppers: HashMap<UserId, u32> = history
         .iter()

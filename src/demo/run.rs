@@ -203,7 +203,7 @@ fn create_operator(launch: &Launch, password: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Lets the program compare the gateway's bill of today with the books; whether they agree.
+/// Lets the program compare the gateway's bill of today with the records; whether they agree.
 fn bill_agrees(launch: &Launch) -> anyhow::Result<bool> {
     let today = reconciliation::day_of(Clock::system().now()).to_string();
     let mut command = launch.command();

@@ -74,7 +74,7 @@ struct Sale {
     terms: SaleTerms,
     seq: Seq,
     /// Units of `holders`. What is left is never stored but derived from the total, so that no order of changes to the
-    /// total and of releases can bring the books out of step. Wider than a quantity: a sum of them cannot overflow.
+    /// total and of releases can bring the records out of step. Wider than a quantity: a sum of them cannot overflow.
     held: u64,
     gone: u64,
     holders: HashMap<UserId, Holding>,

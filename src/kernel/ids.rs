@@ -146,7 +146,7 @@ uuid_ids! {
     PaymentId = "payment";
     /// Money going back.
     RefundId = "refund";
-    /// Something in which a bill of the payment gateway and the books differ.
+    /// Something in which a bill of the payment gateway and the records differ.
     BillDifferenceId = "difference";
     /// One movement of loyalty points.
     TransferId = "points";

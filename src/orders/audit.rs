@@ -1,4 +1,4 @@
-//! Whether the books are right: the invariants of money, points and units, from the rows alone. For `doorbuster payments audit`, and for
+//! Whether the records are right: the invariants of money, points and units, from the rows alone. For `doorbuster payments audit`, and for
 //! the end of every test. It can be asked while the shop runs: each statement sees one moment, and what is compared across
 //! databases is looked at twice.
 

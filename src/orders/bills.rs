@@ -1,4 +1,4 @@
-//! The gateway's bill of a day against the books. What the bill has and we do not hold as paid is asked for at the gateway and applied like
+//! The gateway's bill of a day against the records. What the bill has and we do not hold as paid is asked for at the gateway and applied like
 //! any other answer; nothing else is changed by itself: the differences are written down for people.
 
 use std::collections::{BTreeSet, HashSet};
@@ -74,7 +74,7 @@ impl From<store::StoreError> for BillTrouble {
 }
 
 impl Orders {
-    /// Compares the bill of a day with the books and writes down what differs. Doing it again brings the report up to date.
+    /// Compares the bill of a day with the records and writes down what differs. Doing it again brings the report up to date.
     pub async fn reconcile_bill(&self, day: jiff::civil::Date) -> Result<BillReport, BillTrouble> {
         let bill = self.bill_of(day).await?;
         let mut ours = self.ours_of(&bill).await?;

@@ -1,4 +1,4 @@
-//! What a person has looked at: an operator closes a difference between a bill and the books, or takes a payment's mark away, and says
+//! What a person has looked at: an operator closes a difference between a bill and the records, or takes a payment's mark away, and says
 //! why. Neither moves money; both are audited.
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::payments::reconciliation::Kind;
 use crate::payments::{Flag, LogEntry, Payment, PaymentState};
 use crate::store;
 
-/// A difference between a bill and the books, as it is kept.
+/// A difference between a bill and the records, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// Identity. It stands for what was seen: with other amounts it is another difference.

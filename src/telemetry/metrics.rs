@@ -96,7 +96,7 @@ pub struct Inner {
     /// What happened to refunds; `postponed` counts tries without a clear answer, `error` refunds that could not be brought further
     /// and were put off.
     pub refunds: Counters,
-    /// Differences between the gateway's bills and the books that are open, by kind.
+    /// Differences between the gateway's bills and the records that are open, by kind.
     pub bill_differences: Gauges,
     /// Notifications of gateways by what they came to, the forged ones too.
     pub notifications: Counters,

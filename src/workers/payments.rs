@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::orders::Orders;
 
-/// Compares the gateway's bills with the books, day by day.
+/// Compares the gateway's bills with the records, day by day.
 pub async fn reconcile(orders: &Orders, config: &Config) -> anyhow::Result<()> {
     let mut tick = tokio::time::interval(*config.payments.bill_every);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

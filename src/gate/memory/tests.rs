@@ -166,7 +166,7 @@ fn forgetting_a_sale_leaves_nothing_of_it_behind() {
     assert!(state.sales.is_empty() && state.keys.0.is_empty());
 }
 
-/// Real threads: whoever is first, the books are exact.
+/// Real threads: whoever is first, the records are exact.
 #[test]
 fn threads_cannot_sell_a_unit_twice() {
     const ATTEMPTS: u32 = 4_000;

@@ -269,7 +269,7 @@ impl Rig {
         self.check().await;
     }
 
-    /// Everything has ended, and the books are right.
+    /// Everything has ended, and the records are right.
     pub async fn check(&self) {
         assert_eq!(points::audit::check(&self.shop, self.points.db(), true).await.unwrap(), []);
     }

@@ -40,7 +40,7 @@ pub enum Node {
     Payment(Payment),
     /// A refund.
     Refund(Refund),
-    /// A difference between a bill and the books, for operators.
+    /// A difference between a bill and the records, for operators.
     BillDifference(BillDifference),
 }
 
