@@ -1,6 +1,6 @@
-//! Tokens that the node does not know are looked up together: those that are asked for while a call is under way share the next
-//! one, first of the place that nodes share, if there is one, then of the database (see [`gather`]). Requests with the same
-//! token wait for the same answer. What waits for the database does not hold up what the place can answer.
+//! Tokens that the node has not cached are looked up in batches: those that arrive while a call is in progress share
+//! the next one, first to the shared cache, if there is one, then to the database (see [`gather`]). Requests with the
+//! same token share its lookup. Tokens waiting for the database do not delay those that the shared cache has.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -1,8 +1,8 @@
-//! What nodes know of access tokens together, where there is a place for it: asked after a node's own memory and before the
-//! database. It saves look-ups and is never needed: without an answer the database is asked.
+//! The cache of access tokens that nodes share, if there is one: it is used after a node's own cache and before the
+//! database. It saves lookups and is never required: without a response, the database is queried.
 //!
-//! A live token is kept there for as long as a node would remember it, so the place holds those in use. That a token ended is
-//! kept for longer than anything that was read before may be under way.
+//! A live token is kept for as long as a node would cache it, so the shared cache contains those in use. The tombstone
+//! of a revoked token is kept for longer than any earlier read can be in progress.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

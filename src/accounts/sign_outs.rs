@@ -1,8 +1,8 @@
-//! A sign-out is heard by every node at once: the hash of the token that ended is broadcast, and whoever remembers the token
-//! forgets it. All who hear of it also mark it where nodes share what they know (see [`super::shared`]), because the node
-//! that ended the token may not be able to. A node that hears nobody any more (see [`say_so`]) trusts what it remembers, and
-//! what others do, for `2 * accounts.sign_out_heartbeat` only. Should a single announcement be lost, and the mark too,
-//! `accounts.token_cache_ttl` is how long a node goes on believing.
+//! Sign-outs take effect on every node: the hash of the revoked token is broadcast, and nodes evict it from their
+//! cache. Every node that receives it also writes a tombstone to the shared cache (see [`super::shared`]), because the
+//! node that revoked the token may be unable to. A node that receives no heartbeats (see [`say_so`]) trusts cached and
+//! shared tokens for `2 * accounts.sign_out_heartbeat` only. If both a broadcast and its tombstone are lost, a node
+//! accepts the token for at most `accounts.token_cache_ttl`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! A look from outside: the database, and what the brokers say of themselves. Nothing is made, migrated, opened or attached to, so
-//! it changes nothing for those who work, and can be had while they can't.
+//! A read-only view of the database and of the brokers' statistics. It creates, migrates and subscribes to nothing, so
+//! it does not affect running nodes and works even when they do not.
 
 use std::sync::Arc;
 

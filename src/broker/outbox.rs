@@ -1,5 +1,5 @@
-//! Events written in the same transaction as the state that they announce, and the relay that publishes them afterwards:
-//! what was committed is announced, at least once, and nothing else is.
+//! Events written in the same transaction as the change that they announce, and the relay that publishes them
+//! afterwards: exactly what was committed is announced, at least once.
 //!
 //! A slice appends with `sql::outbox::append` inside its transaction and calls [`Relay::wake`] after the commit.
 

@@ -127,7 +127,7 @@ impl Broker {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         let named = !self.tenant.is_empty() && self.tenant.chars().all(plain);
         check.require(named, &["broker.tenant"], "must consist of letters, digits, \"-\" and \"_\"");
-        // A message that is parked grows by a third where it is no text, and brokers take 5 MiB.
+        // A dead-letter message grows by a third if it is not text, and brokers accept 5 MiB.
         let fits = *self.message_max <= PULSAR_MESSAGE_MAX;
         check.require(fits, &["broker.message_max"], "must be at most 3MiB with broker.url \"pulsar://…\"");
     }

@@ -1,10 +1,11 @@
-//! Natural batching: purchases of one sale that wait at the same moment share one gate call. No timers: while a call is
-//! in flight the next batch gathers, so batches grow with the load and an idle system adds no wait.
+//! Natural batching: purchases of one sale that wait at the same moment share one gate call. There are no timers: while
+//! a call is in flight the next batch gathers, so batches grow with the load and an idle system adds no latency.
 //!
-//! A gate that decides at once (the memory gate) is asked by each caller for itself: nobody waits, so nothing gathers.
+//! A gate that decides immediately (the memory gate) is called by each caller separately, because nothing waits.
 //!
 //! The first caller of an idle sale leads: it makes the gate call itself. If the gate makes it wait, or others have
-//! queued up meanwhile, a spawned task leads on. So every caller may be dropped at any time without harm to the others.
+//! queued up in the meantime, a spawned task continues. So every caller may be dropped at any time without affecting
+//! the others.
 
 use std::collections::HashMap;
 use std::collections::VecDeque;

@@ -1,5 +1,5 @@
-//! The gate inside the process: exact because all of it is behind one lock, which is held for one batch and never
-//! across an await. It keeps nothing on disk; after a restart it is rebuilt.
+//! The gate in the process. It is exact because everything is behind one lock, which is held for one batch and never
+//! across an await. It stores nothing on disk; after a restart it is rebuilt.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,5 +1,5 @@
-//! Admission: the one atomic decision per purchase. The gate is a cache of a promise; the database is the truth, and
-//! a gate that is lost is rebuilt from it under a new epoch.
+//! Admission: the atomic decision on each purchase. The gate is a cache, and the database is the system of record: a
+//! gate that is lost is rebuilt from it under a new epoch.
 
 mod coalescer;
 mod memory;

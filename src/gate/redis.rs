@@ -1,18 +1,18 @@
-//! The gate in Redis, for many nodes. Every decision is one call of a function that Redis runs alone (`redis/library.lua`, which
-//! also says how the data is laid out); purchases that wait at the same moment share a call through the coalescer. Time is
-//! Redis's own clock, in whole milliseconds.
+//! The gate in Redis, for many nodes. Every decision is one call of a function that Redis runs exclusively
+//! (`redis/library.lua`, which also documents the data layout). Purchases that wait at the same moment share a call
+//! through the coalescer. Timestamps are from Redis's own clock, in whole milliseconds.
 //!
-//! Redis is fast and forgets: it restarts empty or from an old dump, a replica is promoted that lacks the last writes. The
-//! library notices (see `opened` there), the sale reads as not held, and reconciliation rebuilds it under a new epoch. So
-//! persistence gains nothing: turn it off. What can't be noticed from inside, a node that still talks to a primary that
-//! was replaced, is refused behind the gate: its tickets carry an old epoch, and the order writer voids them.
+//! Redis can lose data: it restarts empty or from an old dump, or a replica is promoted that lacks the latest writes.
+//! The library detects this (see `opened` there), the sale reads as not held, and reconciliation rebuilds it under a
+//! new epoch. So persistence has no benefit: turn it off. The one case that can't be detected here, a node that still
+//! uses a replaced primary, is handled behind the gate: its tickets have an old epoch, and the order writer voids them.
 //!
-//! Admissions have connections of their own: whatever else is asked of Redis (counters, tokens, rebuilds, settling) goes over
-//! others, and can't stand in their way.
+//! Admissions have separate connections: all other calls (counters, tokens, rebuilds, settling) use other connections
+//! and can't delay them.
 //!
-//! All data is in one primary, because a key belongs to its buyer over all sales: a Redis Cluster is refused.
+//! All data is on one primary, because a key belongs to its buyer across all sales: a Redis Cluster is rejected.
 //!
-//! A buyer who was admitted takes about 300 bytes (with a key of 36 characters), one who was refused nothing.
+//! An admitted buyer takes about 300 bytes (with a key of 36 characters), a refused one nothing.
 
 mod pool;
 mod server;

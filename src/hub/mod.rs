@@ -1,5 +1,5 @@
-//! Fan-out on this node: one copy of an event in, many subscriptions out. Events are hints that carry the newest row; whoever
-//! subscribes attaches here first and then reads the present state, so nothing falls between.
+//! Fan-out on this node: from one copy of an event to many subscriptions. Events are hints that carry the latest row. A
+//! subscriber attaches here first and then reads the current state, so no event is missed in between.
 
 pub mod buyers;
 pub mod events;

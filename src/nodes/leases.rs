@@ -1,8 +1,9 @@
-//! Jobs that one node does at a time. A lease is a row whose `beat` its holder raises; a node that has seen the same beat
-//! for the lease's time, by its own stopwatch, takes over with a higher token. No clock is compared with another.
+//! Leases for singleton jobs. A lease is a row with a heartbeat (`beat`) that its holder increments. A node that has
+//! seen the same value for the duration of the lease, by its own monotonic clock, takes over with a higher token.
+//! Clocks of nodes are never compared.
 //!
-//! A lease keeps work from being done twice; it does not make doing it twice safe. A node that was frozen may act for a
-//! moment after it lost its lease: what it does must be conditional in the database, as every job's work is.
+//! A lease avoids doing work twice; it does not make that safe. A node that was frozen may continue for a moment after
+//! it lost its lease, so its writes must be conditional in the database, as those of every job are.
 
 use std::sync::Arc;
 use std::time::Duration;

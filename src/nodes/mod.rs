@@ -1,5 +1,4 @@
-//! The nodes that run on one database: who they are ([`Registry`]), and which of them does what only one may do at a time
-//! ([`Leases`]).
+//! The nodes that share a database: their registry ([`Registry`]), and the assignment of singleton jobs ([`Leases`]).
 
 mod leases;
 mod registry;

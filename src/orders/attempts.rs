@@ -1,5 +1,5 @@
-//! Attempts whose outcome is not known: the gateway is asked, and attempts of orders that are over are closed there before the order
-//! is closed here.
+//! Queries the gateway about payment attempts with an unknown outcome, and closes attempts of overdue orders there
+//! before the order is closed here.
 
 use super::due::{Pace, work_off};
 use super::{Closing, Orders, OrdersError};

@@ -1,6 +1,6 @@
-//! Whether the records are right: the invariants of money, points and units, from the rows alone. For `doorbuster payments audit`, and for
-//! the end of every test. It can be asked while the shop runs: each statement sees one moment, and what is compared across
-//! databases is looked at twice.
+//! Verifies the records: the invariants of money, points and units, from the rows alone. `doorbuster payments audit`
+//! and the end of every test run it. It can run while the shop is open: each statement reads one snapshot, and
+//! comparisons across databases are repeated before they count as a violation.
 
 use serde::Serialize;
 

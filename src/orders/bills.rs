@@ -1,5 +1,6 @@
-//! The gateway's bill of a day against the records. What the bill has and we do not hold as paid is asked for at the gateway and applied like
-//! any other answer; nothing else is changed by itself: the differences are written down for people.
+//! Compares the gateway's bill of a day with the records. Payments in the bill that are not recorded as paid are
+//! queried at the gateway and applied like any other response. Nothing else changes automatically: discrepancies are
+//! recorded for operators.
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! Cancelling and expiring: one conditional function, reached by the buyer, the delayed message and the sweep. Units go
-//! back to the stock in the same transaction, and by the event to the gate. An order for which the payment gateway may still take
-//! money is passed over here: `attempts.rs` asks and closes there first. So is, at its expiry, one with a payment in points that is
-//! not decided yet.
+//! Cancelling and expiring orders: one conditional function for the buyer, the delayed message and the sweep. The units
+//! are returned to the stock in the same transaction, and to the gate by the event. Orders for which the payment
+//! gateway may still accept money are skipped here: `attempts.rs` queries and closes those payments first. On expiry,
+//! orders with an undecided payment in points are skipped too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

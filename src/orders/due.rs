@@ -1,5 +1,5 @@
-//! Payments and refunds that are due, worked on for ever: so many at once, each for itself. One that hangs holds up nobody else, and one
-//! that fails is put back with a wait of its own, behind those that are due.
+//! Processes due payments and refunds continuously, with limited concurrency and independently of each other. One that
+//! hangs does not delay the others, and one that fails is retried after its own backoff, behind those that are due.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;

@@ -1,5 +1,5 @@
-//! What a person has looked at: an operator closes a difference between a bill and the records, or takes a payment's mark away, and says
-//! why. Neither moves money; both are audited.
+//! Operators' reviews: closing a discrepancy between a bill and the records, or clearing the flag of a payment, with a
+//! reason. Neither moves money; both are audited.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;

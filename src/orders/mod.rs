@@ -1,8 +1,8 @@
-//! From an admitted ticket to an order, and what becomes of it. Read in this order: [`purchase`] (sale, gate, broker, ticket),
+//! From an admitted ticket to an order, and its life cycle. Read in this order: [`purchase`] (sale, gate, broker, ticket),
 //! [`record`] (the order writer's transaction), [`close`] (cancel and expire), [`rebuild`] and [`reconcile`] (keeping the
 //! gate true); and of money: [`pay`] (begin), [`settle`] (what the gateway says), [`attempts`] (asking it), [`refund`] and
 //! [`returns`] (money going back), [`ledger`] (looking up), [`bills`] (the gateway's
-//! word on each day), [`looked_at`] (what operators close), [`audit`] (whether all of it is right).
+//! bill of each day), [`looked_at`] (reviews by operators), [`audit`] (verification of all of it).
 //!
 //! Invariants: live units never exceed the stock; a published ticket gets exactly one row; a buyer has at most one live order
 //! per sale; a key belongs to one ticket for ever; units go back exactly once.

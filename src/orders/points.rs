@@ -1,5 +1,5 @@
-//! Orders and loyalty points: paying with them and giving them back, each a global transaction whose commit point is the order's own
-//! transition. The payment's id is the transaction's; so its debit is found again when it is given back.
+//! Paying orders with loyalty points, and refunding them. Each is a global transaction whose commit point is the
+//! transition of the order. The payment's ID is the transaction's, which also finds the debit for a refund.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
-//! From the gate to the broker: tickets of one partition that wait at the same moment travel together, and nobody is answered
-//! before the broker's receipt.
+//! From the gate to the broker: tickets of one partition that wait at the same moment are published together, and no
+//! purchase gets its response before the broker's receipt.
 //!
-//! Each partition has its own lane: a queue, a window of messages on their way, and a circuit breaker. A lane that stores
-//! nothing refuses the sales of its own partition and no others.
+//! Each partition has its own lane: a queue, a window of messages in flight, and a circuit breaker. A lane that stores
+//! nothing rejects only purchases of its own partition.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;

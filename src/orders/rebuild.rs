@@ -1,9 +1,10 @@
-//! The gate is a cache of a promise, the database is the truth: how a gate is filled from it, at start and whenever the two
-//! disagree. Order matters. First the sale is closed, so that nothing new is promised; then everything that was promised
-//! is written down; only then are the tickets counted and the sale opened under a new epoch.
+//! Rebuilds gates from the database, at start and whenever they disagree. The gate is a cache; the database is the
+//! system of record. The order of steps matters: first the sale is closed, so that nothing new is admitted; then the
+//! order writer records everything that was admitted; only then are the tickets counted and the sale is opened under a
+//! new epoch.
 //!
-//! Each sale is opened by itself: one that is large or fails keeps no other one closed. They share the barrier of their
-//! partition, and take turns: those that run now come first, and among them those that sold the least.
+//! Sales are opened independently: a large or failing sale does not keep others closed. They share the barrier of their
+//! partition and take turns: running sales come first, and among them those with the fewest units sold.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

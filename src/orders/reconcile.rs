@@ -1,5 +1,5 @@
-//! Keeping the gate and the database together: terms that differ are replaced, tickets that stay pending are published again, sales
-//! the gate lacks are put into it, and a difference that stays is ended by a rebuild.
+//! Keeps the gate and the database consistent: different terms are replaced, tickets that stay pending are republished,
+//! missing sales are added to the gate, and a persistent difference is resolved by a rebuild.
 
 use std::collections::HashMap;
 use std::time::Duration;

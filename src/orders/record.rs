@@ -1,5 +1,5 @@
-//! The order writer's work: one transaction per batch, winners and losers recorded, stock lowered, events in the outbox. Safe
-//! to run twice on the same tickets.
+//! The order writer's transaction: one per batch. It records confirmed and refused tickets, lowers the stock, and adds
+//! events to the outbox. It is safe to run twice on the same tickets.
 
 use std::collections::BTreeMap;
 

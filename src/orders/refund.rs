@@ -1,5 +1,5 @@
-//! Money is to go back: the intent. It is written down, and the money set aside, before the gateway hears of it; `returns.rs` does the
-//! rest, for ever if need be.
+//! The intent of a refund. It is recorded, and the money is reserved, before the gateway is called; `returns.rs` does
+//! the rest, with retries until the outcome is definite.
 
 use std::sync::Arc;
 

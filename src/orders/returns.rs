@@ -1,5 +1,5 @@
-//! Money goes back: the gateway is asked under the refund's own number and with its own amount, and asked again until the outcome is
-//! known. Safe to run twice: the gateway pays a number once, and the outcome is written down once.
+//! Sends refunds to the gateway under the refund's own number and amount, with retries until the outcome is known. It
+//! is safe to run twice: the gateway pays a number once, and the outcome is recorded once.
 
 use futures_util::{TryStreamExt as _, stream};
 

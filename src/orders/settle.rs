@@ -1,5 +1,6 @@
-//! What the gateway says of a payment, applied: notification, query and browser return all end here. [`decide`] is a pure function of
-//! what is stored and what was said; its outcome is carried out in the transaction that read what is stored.
+//! Applies the gateway's messages about a payment: notifications, queries and browser returns all end here. [`decide`]
+//! is a pure function of the stored state and the message. Its outcome is applied in the transaction that read the
+//! stored state.
 
 use super::record::result_event;
 use super::{Order, OrderState, Orders, OrdersError};

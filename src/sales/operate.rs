@@ -1,6 +1,7 @@
-//! What operators do. Each act is one transaction: the guarded change, its audit row, the event that takes it to the gate and, where
-//! stock moves, the one for the hubs. Afterwards the gate is updated at once if it answers, the snapshot is built anew and the other
-//! nodes are notified; if one of these fails, the act stands all the same: the outbox, polling and reconciliation catch up.
+//! Operators' changes. Each is one transaction: the guarded change, its audit row, the event for the gate and, if the
+//! stock changes, the event for the hubs. Afterwards the gate is updated immediately if it responds, the snapshot is
+//! refreshed and the other nodes are notified. If one of these steps fails, the change is still in effect: the outbox,
+//! polling and reconciliation catch up.
 
 use std::future::Future;
 use std::sync::Arc;

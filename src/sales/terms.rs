@@ -1,5 +1,6 @@
-//! The gate's copy of a sale's terms: version, window, limit, total, pause and end. An operator's act updates it at once, or through
-//! the outbox when the gate is away; a rebuild and reconciliation compare all of it with the database.
+//! The gate's copy of a sale's terms: version, window, limit, total, pause and end. An operator's change updates it
+//! immediately, or through the outbox while the gate is unavailable. Rebuilds and reconciliation compare all of it with
+//! the database.
 
 use std::time::Duration;
 

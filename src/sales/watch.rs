@@ -35,7 +35,7 @@ pub async fn watch_changes(sales: &Sales, consumer: &mut dyn Consumer) -> Result
             },
             _ = ticks.tick() => sales.poll().await.map(drop),
         };
-        // The old picture stays; the next tick tries again.
+        // The old snapshot stays; the next tick tries again.
         if let Err(error) = refreshed {
             tracing::warn!(%error, "could not refresh the sale snapshot");
         }

@@ -1,5 +1,5 @@
-//! Decides tickets: receive, one transaction, acknowledge. What the database cannot take now is tried again; what it will
-//! never take is split out, so that one poison ticket does not block its neighbours.
+//! Decides tickets: receive, one transaction, acknowledge. If the database is unavailable, the batch is retried. A
+//! ticket that the database rejects is split out, so that a poison ticket does not block the others.
 
 use std::sync::Arc;
 use std::time::Duration;

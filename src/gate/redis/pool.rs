@@ -1,6 +1,6 @@
-//! Connections to Redis, managed by bb8. Each carries many calls at once: they are written as they come and answered in their
-//! order, so a caller takes a handle and puts the connection back at once. A connection that turned out to be dead is replaced,
-//! by a task that tries again until there is a server.
+//! Connections to Redis, managed by bb8. Each one multiplexes many calls: they are written as they arrive and answered
+//! in order, so a caller takes a handle and returns the connection immediately. A broken connection is replaced by a
+//! task that retries until the server is available.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
