@@ -20,8 +20,10 @@ use tokio_util::sync::CancellationToken;
 use crate::accounts::{Accounts, SharedTokens, Viewer};
 use crate::api::assets;
 use crate::api::graphql::context::Services;
+use crate::api::graphql::edge::shortcut::FirstOf;
 use crate::api::graphql::edge::{self, AuthUnavailable, Authenticate, Edge};
 use crate::api::graphql::mutation::purchase_plan::PurchaseShortcut;
+use crate::api::graphql::query::sale_plan::SaleShortcut;
 use crate::api::graphql::schema;
 use crate::api::health;
 use crate::api::{payments, router};
@@ -291,7 +293,10 @@ impl App {
             close_over: *config.server.shutdown_timeout / 3,
             shared_fields: schema::SHARED_FIELDS,
             once_fields: schema::ONCE_FIELDS,
-            shortcut: Some(Arc::new(PurchaseShortcut(services.clone()))),
+            shortcut: Some(Arc::new(FirstOf(vec![
+                Box::new(PurchaseShortcut(services.clone())),
+                Box::new(SaleShortcut(services.clone())),
+            ]))),
         };
         Edge::new(schema::build(services), parts)
     }

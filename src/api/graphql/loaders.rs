@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::Result;
+use async_graphql::{Error, Result};
 use parking_lot::Mutex;
 
 use super::error::Code;
@@ -52,9 +52,14 @@ impl ProductLoader {
         }
         match known.get(&id) {
             Some(Ok(product)) => Ok(product.clone()),
-            _ => Err(Code::Unavailable.retry("The product is temporarily unavailable.", 2)),
+            _ => Err(not_shown()),
         }
     }
+}
+
+/// The catalog can't tell.
+pub fn not_shown() -> Error {
+    Code::Unavailable.retry("The product is temporarily unavailable.", 2)
 }
 
 #[cfg(test)]

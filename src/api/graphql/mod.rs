@@ -5,6 +5,7 @@ pub mod edge;
 pub mod error;
 pub mod loaders;
 pub mod mutation;
+pub mod plans;
 pub mod query;
 pub mod schema;
 pub mod subscription;

@@ -414,8 +414,8 @@ impl Run {
 
     /// Demand that is greater than the stock, when nothing else is on its way: everything must be sold.
     async fn mop_up(&mut self, sent: u32) {
-        // The promise allows a returned unit this long to get back to the gate.
-        sleep(checker::RETURN_GRACE).await;
+        // Returned units may take this long to get back to the gate. Where faults allow them longer, what is not back by now is not sold.
+        sleep(self.scenario.return_grace.min(3 * checker::RETURN_GRACE)).await;
         let late = std::mem::take(&mut self.late);
         let each = late.len() / self.sales.len();
         let mut first = sent + 1_000_000;

@@ -169,7 +169,7 @@ function SalesOf({ session }: { session: Session }) {
 
   const read = async (cursor?: string) => {
     try {
-      const variables = { sessionId: session.id, after: cursor ?? null, signedIn: Boolean(viewer.peek()) };
+      const variables = { sessionId: session.id, after: cursor ?? null };
       const { sales } = await send(Sales, variables);
       const held = cursor ? (cards.peek() ?? []) : [];
       for (const { id } of sales.nodes) {

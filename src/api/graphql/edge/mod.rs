@@ -21,7 +21,7 @@ mod load;
 pub mod media;
 pub mod meters;
 mod operation;
-mod params;
+pub mod params;
 mod prepared;
 mod rates;
 pub mod refusal;
@@ -29,7 +29,7 @@ pub mod shared;
 pub mod shortcut;
 mod sse;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 pub mod trusted;
 mod wheel;
 mod ws;

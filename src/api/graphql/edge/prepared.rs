@@ -23,7 +23,7 @@ pub struct Prepared {
     document: Arc<Document>,
     index: usize,
     /// A way around the executor, and the variables in case it is none after all.
-    shortcut: Option<(Ready, Box<RawValue>)>,
+    shortcut: Option<(Ready, Option<Box<RawValue>>)>,
     /// The document for the executor, if there is no fast path.
     bound: Option<Bound>,
     /// The details of the operation's size that the client requested.
@@ -44,12 +44,13 @@ impl Prepared {
         cost: bool,
     ) -> Result<Self, Refusal> {
         let mut prepared = Self { document, index, shortcut: None, bound: None, measure: None };
-        let plan = prepared.operation().plan.as_ref().filter(|_| !cost);
-        let ready = plan.zip(json.as_deref()).and_then(|(plan, json)| plan.read(json.get()));
-        match (ready, json) {
+        // How large it is may hang on the variables, which are not known here when the shortcut has read them.
+        let operation = prepared.operation();
+        let plan = operation.plan.as_ref().filter(|_| !cost && !operation.measure.varies);
+        match plan.and_then(|plan| plan.read(json.as_deref().map_or("{}", RawValue::get))) {
             // What the shortcut has read is what the operation needs.
-            (Some(ready), Some(json)) => prepared.shortcut = Some((ready, json)),
-            (_, json) => prepared.bind(json.as_deref())?,
+            Some(ready) => prepared.shortcut = Some((ready, json)),
+            None => prepared.bind(json.as_deref())?,
         }
         Ok(prepared)
     }
@@ -92,7 +93,7 @@ impl Prepared {
         let Some((ready, json)) = self.shortcut.take() else { return Ok(None) };
         let answer = ready(info);
         if answer.is_none() {
-            self.bind(Some(&json))?;
+            self.bind(json.as_deref())?;
         }
         Ok(answer)
     }

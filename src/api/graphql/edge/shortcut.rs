@@ -16,6 +16,15 @@ pub trait Shortcut: Send + Sync + 'static {
     fn plan(&self, operation: &OperationDefinition) -> Option<Arc<dyn Plan>>;
 }
 
+/// Several, of which the first that knows an operation plans it.
+pub struct FirstOf(pub Vec<Box<dyn Shortcut>>);
+
+impl Shortcut for FirstOf {
+    fn plan(&self, operation: &OperationDefinition) -> Option<Arc<dyn Plan>> {
+        self.0.iter().find_map(|shortcut| shortcut.plan(operation))
+    }
+}
+
 /// Answers one operation. The answer must be the one that the executor would give, to the byte.
 pub trait Plan: Send + Sync {
     /// The plan for these variables, a JSON value; `None` leaves the request to the executor.

@@ -4,12 +4,10 @@
 //! fields in any order; everything else goes the ordinary way.
 
 use std::borrow::Cow;
-use std::fmt::{self, Display};
-use std::io::Write as _;
+use std::fmt;
 use std::sync::Arc;
 
-use async_graphql::parser::types::{Field, OperationDefinition, OperationType, Selection, SelectionSet};
-use async_graphql::resolver_utils::EnumType;
+use async_graphql::parser::types::{Field, OperationDefinition, OperationType};
 use async_graphql::{Error, Name, PathSegment, Pos, Positioned, Response, Result};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -18,8 +16,11 @@ use serde::{Deserialize, Deserializer};
 
 use super::orders::{SalePurchasePayload, SalePurchaseUserError};
 use crate::api::graphql::context::Services;
-use crate::api::graphql::edge::language::shape::MARK;
 use crate::api::graphql::edge::shortcut::{Plan, Planned, Ready, Shortcut};
+use crate::api::graphql::plans::{
+    Wanted, Writes, fields, wanted, write_enum, write_key, write_list, write_name, write_null, write_object,
+    write_option, write_plain, write_quoted, write_text,
+};
 use crate::api::graphql::types::orders::PurchaseTicket;
 use crate::api::graphql::types::scalars::DateTime;
 use crate::orders::PurchaseRequest;
@@ -29,12 +30,6 @@ pub struct PurchaseShortcut(pub Arc<Services>);
 
 /// Room for most answers.
 const CAPACITY: usize = 256;
-
-/// A wanted field: the key it has in the answer, and how to get it.
-type Wanted<F> = Vec<(Name, F)>;
-
-/// Writes a field's value as JSON.
-type Writes<T> = fn(&T, &mut Vec<u8>);
 
 /// A fitting operation.
 struct PurchasePlan {
@@ -90,9 +85,9 @@ impl Form {
             && is_variable
             && root.node.name.node == "salePurchase"
             && argument.node == "input";
-        let payload = wanted(&root.node.selection_set, |field| match field.name.node.as_str() {
-            "ticket" => Some(Part::Ticket(wanted(&field.selection_set, ticket_field)?)),
-            "userErrors" => Some(Part::UserErrors(wanted(&field.selection_set, error_field)?)),
+        let payload = wanted(&root.node.selection_set, |field| match field.node.name.node.as_str() {
+            "ticket" => Some(Part::Ticket(wanted(&field.node.selection_set, ticket_field)?)),
+            "userErrors" => Some(Part::UserErrors(wanted(&field.node.selection_set, error_field)?)),
             "__typename" => Some(Part::Typename),
             _ => None,
         })?;
@@ -189,86 +184,9 @@ impl<'de> Visitor<'de> for OneVariable<'_> {
     }
 }
 
-/// The fields of a selection, if it is fields only, none of them twice, without directives.
-fn fields(set: &Positioned<SelectionSet>) -> Option<Vec<&Positioned<Field>>> {
-    let mut found: Vec<&Positioned<Field>> = Vec::with_capacity(set.node.items.len());
-    for item in &set.node.items {
-        let Selection::Field(field) = &item.node else { return None };
-        let key = &field.node.response_key().node;
-        let repeated = found.iter().any(|other| other.node.response_key().node == *key);
-        // An object of which nothing is left is for the executor.
-        if repeated || key == MARK || !field.node.directives.is_empty() {
-            return None;
-        }
-        found.push(field);
-    }
-    Some(found)
-}
-
-fn wanted<F>(set: &Positioned<SelectionSet>, find: impl Fn(&Field) -> Option<F>) -> Option<Wanted<F>> {
-    let with_key = |field: &Positioned<Field>| Some((field.node.response_key().node.clone(), find(&field.node)?));
-    fields(set)?.into_iter().map(with_key).collect()
-}
-
-/// Names of GraphQL have no characters that JSON escapes.
-fn write_name(name: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    out.extend_from_slice(name.as_bytes());
-    out.push(b'"');
-}
-
-fn write_key(name: &Name, out: &mut Vec<u8>) {
-    write_name(name, out);
-    out.push(b':');
-}
-
-fn write_null(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"null");
-}
-
-// Writing to memory does not fail.
-
-fn write_plain(value: impl Display, out: &mut Vec<u8>) {
-    let _ = write!(out, "{value}");
-}
-
-/// Ids and times have no characters that JSON escapes.
-fn write_quoted(value: impl Display, out: &mut Vec<u8>) {
-    let _ = write!(out, "\"{value}\"");
-}
-
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    let _ = serde_json::to_writer(out, text);
-}
-
-fn write_enum<T: EnumType>(value: T, out: &mut Vec<u8>) {
-    let item = T::items().iter().find(|item| item.value == value);
-    write_name(item.map_or("", |item| item.name), out);
-}
-
-fn write_object<F>(wanted: &Wanted<F>, out: &mut Vec<u8>, value: impl Fn(&F, &mut Vec<u8>)) {
-    for (index, (key, field)) in wanted.iter().enumerate() {
-        out.push(if index == 0 { b'{' } else { b',' });
-        write_key(key, out);
-        value(field, out);
-    }
-    out.push(b'}');
-}
-
-fn write_list<T>(items: &[T], out: &mut Vec<u8>, value: impl Fn(&T, &mut Vec<u8>)) {
-    out.push(b'[');
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        value(item, out);
-    }
-    out.push(b']');
-}
-
 /// The fields of a ticket that need no further look-up.
-fn ticket_field(field: &Field) -> Option<Writes<PurchaseTicket>> {
-    Some(match field.name.node.as_str() {
+pub fn ticket_field(field: &Positioned<Field>) -> Option<Writes<PurchaseTicket>> {
+    Some(match field.node.name.node.as_str() {
         "__typename" => |_, out| write_name("PurchaseTicket", out),
         "id" => |ticket, out| write_quoted(ticket.0.id, out),
         "quantity" => |ticket, out| write_plain(ticket.0.quantity, out),
@@ -279,22 +197,19 @@ fn ticket_field(field: &Field) -> Option<Writes<PurchaseTicket>> {
     })
 }
 
-fn error_field(field: &Field) -> Option<Writes<SalePurchaseUserError>> {
-    Some(match field.name.node.as_str() {
+fn error_field(field: &Positioned<Field>) -> Option<Writes<SalePurchaseUserError>> {
+    Some(match field.node.name.node.as_str() {
         "__typename" => |_, out| write_name("SalePurchaseUserError", out),
         "code" => |error, out| write_enum(error.code, out),
         "message" => |error, out| write_text(&error.message, out),
-        "field" => |error, out| match &error.field {
-            Some(path) => write_list(path, out, |part, out| write_text(part, out)),
-            None => write_null(out),
+        "field" => |error, out| {
+            write_option(error.field.as_ref(), out, |path, out| {
+                write_list(path, out, |part, out| write_text(part, out))
+            });
         },
-        "retryAfterSeconds" => |error, out| match error.retry_after_seconds {
-            Some(seconds) => write_plain(seconds, out),
-            None => write_null(out),
-        },
-        "retryAt" => |error, out| match error.retry_at {
-            Some(DateTime(at)) => write_quoted(at.to_rfc3339(), out),
-            None => write_null(out),
+        "retryAfterSeconds" => |error, out| write_option(error.retry_after_seconds, out, write_plain),
+        "retryAt" => |error, out| {
+            write_option(error.retry_at, out, |DateTime(at), out| write_quoted(at.to_rfc3339(), out));
         },
         _ => return None,
     })

@@ -4,4 +4,5 @@ pub mod accounts;
 pub mod node;
 pub mod orders;
 pub mod payments;
+pub mod sale_plan;
 pub mod sales;

@@ -88,7 +88,11 @@ impl SalesQuery {
 }
 
 /// First moment of the first day, and first moment after the last one.
-fn bounds(services: &Services, first: jiff::civil::Date, last: jiff::civil::Date) -> Result<(Timestamp, Timestamp)> {
+pub(super) fn bounds(
+    services: &Services,
+    first: jiff::civil::Date,
+    last: jiff::civil::Date,
+) -> Result<(Timestamp, Timestamp)> {
     let days = (last - first).get_days();
     if !(0..=DAYS_MAX).contains(&days) {
         return Err(Code::BadUserInput.error(format!("`until` must be 0 to {DAYS_MAX} days after the first day.")));
