@@ -72,7 +72,7 @@ fn onward(payment: &Payment) -> Response {
     }
     let words = match payment.state {
         PaymentState::Succeeded => "Your order is paid. Thank you!",
-        PaymentState::Surplus => "Your payment arrived too late for this order. It is being refunded.",
+        PaymentState::Surplus => "This payment could not be applied to your order. It is being refunded.",
         PaymentState::Closed | PaymentState::Failed => "This payment was not completed.",
         PaymentState::Pending => PROCESSING,
     };
