@@ -160,7 +160,8 @@ pub fn foreign() -> Refusal {
 }
 
 fn unasked() -> Refusal {
-    let message = "This request was blocked as a possible cross-site request forgery. Add the header GraphQL-Require-Preflight with any value.";
+    let message =
+        "Blocked as a possible cross-site request forgery. Add the header GraphQL-Require-Preflight with any value.";
     Refusal::new(Cause::Forbidden, Code::Forbidden, message)
 }
 
