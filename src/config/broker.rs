@@ -65,6 +65,8 @@ pub struct Broker {
     pub admin_url: Secret,
     /// A token that may do everything in the tenant; empty: none is shown (Pulsar).
     pub token: Secret,
+    /// A file with the token, which is read whenever it is needed (Pulsar).
+    pub token_file: String,
     /// The tenant whose namespaces `trade` and `results` hold the topics; created where it is missing (Pulsar).
     pub tenant: String,
     /// Messages without a receipt at the same time, per topic and partition (Pulsar).
@@ -116,6 +118,11 @@ impl Broker {
             http,
             &["broker.admin_url"],
             "must be \"http://…\" or \"https://…\" with broker.url \"pulsar://…\"",
+        );
+        check.require(
+            self.token.expose().is_empty() || self.token_file.is_empty(),
+            &["broker.token", "broker.token_file"],
+            "must not both be given",
         );
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         let named = !self.tenant.is_empty() && self.tenant.chars().all(plain);
