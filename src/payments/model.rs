@@ -349,7 +349,7 @@ pub struct LogEntry {
     pub at: Timestamp,
     /// Who or what: `buyer`, `operator`, `notification`, `query`, `return`, `expiry`, `worker`, `points`.
     pub actor: String,
-    /// What: `begun`, `settled`, `flagged`, `asked`, ….
+    /// What: `begun`, `settled`, `flagged`, `asked`, `unclear`, `postponed`, ….
     pub event: String,
     /// The state before; `None` for the first.
     pub from: Option<String>,

@@ -319,6 +319,20 @@ pub async fn log(conn: &mut Conn, id: PaymentId, entry: &LogEntry) -> Result<(),
     Ok(())
 }
 
+/// Code and detail of a line of a log.
+pub type Reason = (Option<String>, Option<String>);
+
+/// Code and detail of the last line of the payment's log about this event.
+pub async fn last_reason(conn: &mut Conn, id: PaymentId, event: &str) -> Result<Option<Reason>, StoreError> {
+    Ok(payment_log::table
+        .filter(payment_log::payment_id.eq(id).and(payment_log::event.eq(event)))
+        .order(payment_log::id.desc())
+        .select((payment_log::code, payment_log::detail))
+        .first(conn)
+        .await
+        .optional()?)
+}
+
 /// The first `max` lines of the payment's log.
 pub async fn log_of(conn: &mut Conn, id: PaymentId, max: usize) -> Result<Vec<LogEntry>, StoreError> {
     type Columns = (Timestamp, String, String, Option<String>, String, Option<String>, Option<String>);

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use super::super::Conn;
 use super::super::schema::{refund_log, refunds};
 use super::catalog::{corrupt, narrow};
-use super::payments::{amount_of, currency_of};
+use super::payments::{Reason, amount_of, currency_of};
 use crate::kernel::{OrderId, PaymentId, RefundId, Timestamp, UserId};
 use crate::payments::{LogEntry, Method, Refund, RefundCause, RefundState};
 use crate::store::StoreError;
@@ -246,6 +246,17 @@ pub async fn log(conn: &mut Conn, id: RefundId, entry: &LogEntry) -> Result<(), 
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// Code and detail of the last line of the refund's log about this event.
+pub async fn last_reason(conn: &mut Conn, id: RefundId, event: &str) -> Result<Option<Reason>, StoreError> {
+    Ok(refund_log::table
+        .filter(refund_log::refund_id.eq(id).and(refund_log::event.eq(event)))
+        .order(refund_log::id.desc())
+        .select((refund_log::code, refund_log::detail))
+        .first(conn)
+        .await
+        .optional()?)
 }
 
 /// The first `max` lines of the refund's log.

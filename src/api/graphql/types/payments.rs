@@ -204,7 +204,7 @@ pub struct PaymentLogEntry {
     at: DateTime,
     /// Who or what did it: `buyer`, `operator`, `notification`, `query`, `expiry`, `worker`, ….
     actor: String,
-    /// What happened: `begun`, `asked`, `settled`, `flagged`, ….
+    /// What happened: `begun`, `asked`, `unclear`, `postponed`, `settled`, `flagged`, ….
     event: String,
     /// The state before; null for the first line.
     from: Option<String>,
@@ -212,7 +212,8 @@ pub struct PaymentLogEntry {
     to: String,
     /// The gateway's code, or its number of the trade.
     code: Option<String>,
-    /// More for people.
+    /// More for people. When the gateway gave no clear answer: what it was asked, and the HTTP status, the time-out or the code that
+    /// came instead.
     detail: Option<String>,
 }
 

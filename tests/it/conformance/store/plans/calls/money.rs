@@ -78,6 +78,7 @@ pub async fn payments(db: &Database, recorder: &Recorder) {
         sql::payments::reserve_refund(conn, new.id, 500);
         sql::payments::settle_refund(conn, new.id, 500, true);
         sql::payments::log(conn, kept, &entry);
+        sql::payments::last_reason(conn, kept, "unclear");
         sql::payments::log_of(conn, kept, 10);
         sql::payments::insert_notification(conn, &heard);
         sql::payments::notifications_of(conn, &number, 10);
@@ -103,6 +104,7 @@ pub async fn refunds(db: &Database, recorder: &Recorder) {
         sql::refunds::hurry(conn, payment.id, NOW);
         sql::refunds::settle(conn, new.id, RefundState::Failed, None, NOW);
         sql::refunds::log(conn, known, &entry);
+        sql::refunds::last_reason(conn, known, "postponed");
         sql::refunds::log_of(conn, known, 10);
     });
 }
