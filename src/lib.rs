@@ -21,4 +21,5 @@ pub mod sales;
 pub mod store;
 pub mod tcc;
 pub mod telemetry;
+pub mod tls;
 pub mod workers;

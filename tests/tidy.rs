@@ -46,6 +46,7 @@ const WALLS: &[(&str, &[&str], &str)] = &[
 const LAYERS: &[(&str, &[&str])] = &[
     ("kernel", &[]),
     ("config", &["kernel"]),
+    ("tls", &[]),
     ("telemetry", &["kernel", "config", "broker"]),
     ("lifecycle", &["kernel", "config", "telemetry"]),
     (
@@ -54,6 +55,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "kernel",
             "config",
             "telemetry",
+            "tls",
             "accounts",
             "catalog",
             "sales",
@@ -67,9 +69,9 @@ const LAYERS: &[(&str, &[&str])] = &[
             "demo",
         ],
     ),
-    ("broker", &["kernel", "config", "telemetry", "store"]),
+    ("broker", &["kernel", "config", "telemetry", "tls", "store"]),
     // What is in Redis besides the gate has its port where it is used.
-    ("gate", &["kernel", "config", "telemetry", "accounts"]),
+    ("gate", &["kernel", "config", "telemetry", "tls", "accounts"]),
     ("nodes", &["kernel", "store"]),
     ("hub", &["kernel", "config", "sales", "orders"]),
     ("accounts", &["kernel", "config", "telemetry", "store", "broker"]),

@@ -12,7 +12,7 @@ use crate::config::{self, Config, Objection};
 use crate::gate::RedisGate;
 use crate::kernel::Clock;
 use crate::payments::{PaymentGateway, alipay};
-use crate::store::Database;
+use crate::store::{Database, StoreError};
 
 /// Bytes of a file with keys that are read at most.
 const KEY_FILE_MAX: u64 = 64 << 10;
@@ -22,7 +22,7 @@ pub fn objections(config: &Config) -> Vec<Objection> {
     let mut found = Vec::new();
     let mut object = |keys: &[&'static str], message: String| found.push(Objection { keys: keys.to_vec(), message });
     if let Err(error) = Database::check(&config.store) {
-        object(&["store.url"], error.to_string());
+        object(&["store.url"], reason_of("store.url", error));
     }
     if config.gate.url.scheme() != Some("memory")
         && let Err(error) = RedisGate::check(&config.gate)
@@ -48,6 +48,17 @@ pub fn objections(config: &Config) -> Vec<Objection> {
         object_to_payments(&config.payments, &mut object);
     }
     found
+}
+
+/// The reason without the name of the setting, which precedes it anyway.
+fn reason_of(key: &str, error: StoreError) -> String {
+    match error {
+        StoreError::Internal(told) => match told.strip_prefix(key).and_then(|rest| rest.strip_prefix(": ")) {
+            Some(rest) => rest.to_owned(),
+            None => StoreError::Internal(told).to_string(),
+        },
+        other => other.to_string(),
+    }
 }
 
 fn object_to_payments(config: &config::Payments, object: &mut impl FnMut(&[&'static str], String)) {

@@ -70,6 +70,8 @@ pub struct Broker {
     pub admin_url: Secret,
     /// A token with full permissions in the tenant. If empty, no token is sent.
     pub token: Secret,
+    /// A file with the token, as an alternative to `token`. It is read for each connection and request (Pulsar).
+    pub token_file: String,
     /// The tenant whose namespaces `trade` and `results` hold the topics. It is created if it does not exist.
     pub tenant: String,
     /// The maximum number of messages awaiting a receipt, per topic and partition. Their bytes are limited by `publish_queue`, also
@@ -123,6 +125,11 @@ impl Broker {
             http,
             &["broker.admin_url"],
             "must be \"http://…\" or \"https://…\" with broker.url \"pulsar://…\"",
+        );
+        check.require(
+            self.token.expose().is_empty() || self.token_file.is_empty(),
+            &["broker.token", "broker.token_file"],
+            "must not both be given",
         );
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         let named = !self.tenant.is_empty() && self.tenant.chars().all(plain);

@@ -11,6 +11,13 @@ use super::{Check, Secret, Span};
 pub struct Gate {
     /// Where purchases are admitted: `"memory:"` (in this process, rebuilt from the database at start) or `"redis://…"`.
     pub url: Secret,
+    /// A PEM file with the trusted certificate authorities. Empty: those of the operating system (Redis over TLS).
+    pub tls_roots: String,
+    /// A PEM file with the node's own certificate, followed by its intermediate certificates. Empty: no client certificate
+    /// (Redis over TLS).
+    pub tls_certificate: String,
+    /// A file with the certificate's private key, without a passphrase (Redis over TLS).
+    pub tls_key: String,
     /// The maximum number of purchases of one sale in one call to the gate.
     #[schemars(range(min = 1, max = 1_024))]
     pub batch: usize,
@@ -53,7 +60,21 @@ pub struct Gate {
 impl Gate {
     pub(super) fn validate(&self, check: &mut Check<'_>) {
         let known = self.url.expose() == "memory:" || matches!(self.url.scheme(), Some("redis" | "rediss"));
-        check.require(known, &["gate.url"], "must be \"memory:\" or \"redis://…\"");
+        check.require(known, &["gate.url"], "must be \"memory:\", \"redis://…\" or \"rediss://…\"");
+        let files = [
+            (&self.tls_roots, "gate.tls_roots"),
+            (&self.tls_certificate, "gate.tls_certificate"),
+            (&self.tls_key, "gate.tls_key"),
+        ];
+        for (file, key) in files {
+            let kept = file.is_empty() || self.url.scheme() == Some("rediss");
+            check.require(kept, &[key, "gate.url"], "needs gate.url \"rediss://…\": otherwise nothing is encrypted");
+        }
+        check.require(
+            self.tls_certificate.is_empty() == self.tls_key.is_empty(),
+            &["gate.tls_certificate", "gate.tls_key"],
+            "must be set together",
+        );
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
         let prefix = (1..=64).contains(&self.prefix.len()) && self.prefix.bytes().all(plain);
         check.require(prefix, &["gate.prefix"], "must be 1 to 64 characters of A-Z a-z 0-9 - _ . :");

@@ -91,11 +91,6 @@ impl Store {
             "must name a file, such as \"sqlite://data/doorbuster.db\"",
         );
         check.require(
-            !demands_tls(self.url.expose()),
-            &["store.url"],
-            "requests TLS, which is not supported for PostgreSQL: use a private network or a local proxy, and leave sslmode out",
-        );
-        check.require(
             *self.lock_timeout <= *self.statement_timeout,
             &["store.lock_timeout", "store.statement_timeout"],
             "lock_timeout must not be longer than statement_timeout, or it has no effect",
@@ -111,9 +106,4 @@ impl Store {
 /// SQLite's in-memory databases are refused: each connection would have its own.
 fn is_file_path(path: &str) -> bool {
     !path.is_empty() && !path.starts_with(':') && !path.contains('?')
-}
-
-fn demands_tls(url: &str) -> bool {
-    let modes = url.split(['?', '&']).filter_map(|part| part.strip_prefix("sslmode="));
-    url.starts_with("postgres") && modes.into_iter().any(|mode| !matches!(mode, "disable" | "allow" | "prefer"))
 }

@@ -245,6 +245,11 @@ fn contradictions_are_refused() {
         ("[store]\nurl = \"sqlite://\"", "store.url: must name a file"),
         ("[store]\nurl = \"mysql://db\"", "store.url: must be "),
         ("[gate]\nurl = \"memory\"", "gate.url: must be "),
+        ("[gate]\ntls_roots = \"ca.pem\"", "gate.tls_roots, gate.url: needs gate.url "),
+        (
+            "[store]\nurl = \"postgres://db/shop\"\n[gate]\nurl = \"rediss://c\"\ntls_key = \"k.pem\"\n[broker]\nurl = \"pulsar://p\"",
+            "gate.tls_certificate, gate.tls_key: must be set together",
+        ),
         ("[broker]\nurl = \"kafka://k\"", "broker.url: must be "),
         (
             "[store]\nurl = \"postgres://db/shop\"",

@@ -4,8 +4,8 @@
 use super::due::{Pace, work_off};
 use super::{Closing, Orders, OrdersError};
 use crate::kernel::{Backoff, OrderId, PaymentId, Timestamp};
-use crate::payments::gateway::Closed;
-use crate::payments::{Flag, Method, Outcome, Payment, PaymentState, TradeStatus, Verdict};
+use crate::payments::gateway::{Closed, Unclear};
+use crate::payments::{Flag, LogEntry, Method, Outcome, Payment, PaymentState, TradeStatus, Verdict};
 use crate::store;
 
 /// The result of a query.
@@ -111,7 +111,8 @@ impl Orders {
                 TradeStatus::Paid | TradeStatus::Closed => {
                     let verdict = match self.apply_trade(snapshot, "query", None).await {
                         Err(OrdersError::Store(error)) if !error.is_transient() => {
-                            return Ok(self.unclear(payment, &Outcome::<()>::Unknown { reason: error.to_string() }));
+                            let outcome = Outcome::<()>::Unknown { reason: error.to_string() };
+                            return Ok(self.unclear(payment, "query", &outcome).await);
                         }
                         applied => applied?,
                     };
@@ -123,7 +124,7 @@ impl Orders {
                     Ok(if settled { Asked::Settled } else { Asked::Unknown })
                 }
             },
-            unclear => Ok(self.unclear(payment, &unclear)),
+            unclear => Ok(self.unclear(payment, "query", &unclear).await),
         }
     }
 
@@ -142,11 +143,12 @@ impl Orders {
                 Asked::Settled => Ok(Asked::Settled),
                 _ => Ok(Asked::Unknown),
             },
-            unclear => Ok(self.unclear(payment, &unclear)),
+            unclear => Ok(self.unclear(payment, "close", &unclear).await),
         }
     }
 
-    fn unclear<T: std::fmt::Debug>(&self, payment: &Payment, outcome: &Outcome<T>) -> Asked {
+    /// `asked`: the question that was not answered clearly. The reason is kept in the payment's log, as far as that can be written.
+    async fn unclear<T: std::fmt::Debug>(&self, payment: &Payment, asked: &str, outcome: &Outcome<T>) -> Asked {
         self.0.metrics.payments.count("unknown");
         let number = payment.number();
         if matches!(outcome, Outcome::Misconfigured { .. }) {
@@ -154,7 +156,32 @@ impl Orders {
         } else {
             tracing::warn!(number, ?outcome, "the gateway gave no definite response");
         }
+        if let Some(why) = outcome.unclear(asked)
+            && let Err(error) = self.note_unclear(payment.id, why).await
+        {
+            tracing::warn!(number, %error, "the reason could not be written to the payment's log");
+        }
         Asked::Unknown
+    }
+
+    /// Each reason once, not each try: a gateway that is away for a day must not fill the log.
+    async fn note_unclear(&self, id: PaymentId, Unclear { code, detail }: Unclear) -> Result<(), OrdersError> {
+        let event = "unclear";
+        let reason = (Some(code.clone()), Some(detail.clone()));
+        if store::read!(&self.0.db, |conn| sql::payments::last_reason(conn, id, event).await)?.as_ref() == Some(&reason)
+        {
+            return Ok(());
+        }
+        let now = self.0.clock.now();
+        store::write!(&self.0.db, |conn| {
+            // A line begins where the one before it ended: nobody may move the payment meanwhile.
+            sql::payments::lock(conn, id).await?;
+            let Some(payment) = sql::payments::find(conn, id).await? else { return Ok(()) };
+            let state = payment.state.as_str();
+            let entry = LogEntry::new(now, "worker", event, Some(state), state).code(Some(code)).detail(detail);
+            sql::payments::log(conn, id, &entry).await
+        })?;
+        Ok(())
     }
 
     /// Before the buyer's own order is closed: asks and closes at the gateway. The attempts that may be closed with the order; `None`

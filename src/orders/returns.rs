@@ -8,7 +8,7 @@ use super::record::result_event;
 use super::{Order, OrderState, Orders, OrdersError};
 use crate::hub::events::ResultEvent;
 use crate::kernel::{Backoff, Money, Timestamp};
-use crate::payments::gateway::RefundFound;
+use crate::payments::gateway::{RefundFound, Unclear};
 use crate::payments::{Flag, LogEntry, Method, Outcome, PaymentGateway, Refund, RefundState};
 use crate::store;
 
@@ -21,8 +21,8 @@ enum Tried {
     Back,
     /// The gateway refused for good.
     Refused(String),
-    /// Ask again after this long.
-    Later(std::time::Duration, String),
+    /// Ask again after this long, for this reason.
+    Later(std::time::Duration, Unclear),
     /// The gateway knows something else under our number.
     Mismatch(String),
 }
@@ -84,7 +84,7 @@ impl Orders {
             match gateway.query_refund(&number, &refund_number).await {
                 Outcome::Succeeded(RefundFound::NotFound) => {}
                 Outcome::Succeeded(RefundFound::Done(paid)) => return self.end(refund, found(paid, money)).await,
-                unclear => return self.end(refund, self.unclear_refund(refund, &unclear)).await,
+                unclear => return self.end(refund, self.unclear_refund(refund, "query", &unclear)).await,
             }
         }
         let now = self.0.clock.now();
@@ -99,8 +99,8 @@ impl Orders {
             Outcome::Succeeded(()) => Tried::Back,
             Outcome::Rejected { code } if code == DISCORDANT => Tried::Mismatch(code),
             Outcome::Rejected { code } => self.refused(gateway, refund, code).await,
-            Outcome::Pending { code } => Tried::Later(*self.0.payments.refund_check_after, code),
-            unclear => self.unclear_refund(refund, &unclear),
+            Outcome::Pending { code } => Tried::Later(*self.0.payments.refund_check_after, said(code)),
+            unclear => self.unclear_refund(refund, "refund", &unclear),
         };
         self.end(refund, tried).await
     }
@@ -118,29 +118,26 @@ impl Orders {
                 if refund.attempts == 0 || again {
                     Tried::Refused(code)
                 } else {
-                    Tried::Later(*self.0.payments.refund_check_after, code)
+                    Tried::Later(*self.0.payments.refund_check_after, said(code))
                 }
             }
-            unclear => self.unclear_refund(refund, &unclear),
+            unclear => self.unclear_refund(refund, "query", &unclear),
         }
     }
 
-    fn unclear_refund<T: std::fmt::Debug>(&self, refund: &Refund, outcome: &Outcome<T>) -> Tried {
+    fn unclear_refund<T: std::fmt::Debug>(&self, refund: &Refund, asked: &str, outcome: &Outcome<T>) -> Tried {
         let config = &self.0.payments;
         let (number, max) = (refund.number(), *config.refund_retry_max);
+        let why = outcome.unclear(asked).unwrap_or_else(|| said("UNKNOWN".to_owned()));
         if let Outcome::Misconfigured { reason } = outcome {
             tracing::error!(number, reason, "the gateway rejects this shop's credentials");
-            return Tried::Later(max, reason.clone());
+            return Tried::Later(max, Unclear { code: reason.clone(), ..why });
         }
         tracing::warn!(number, ?outcome, "the gateway gave no definite response about a refund");
         let first = *config.refund_check_after;
         let ceiling = first.saturating_mul(1 << refund.attempts.min(16)).min(max.max(first));
         let wait = Backoff::new(self.0.rng.clone(), ceiling, ceiling).next_wait();
-        let code = match outcome {
-            Outcome::Pending { code } | Outcome::Rejected { code } => code.clone(),
-            _ => "UNKNOWN".to_owned(),
-        };
-        Tried::Later(wait.max(first), code)
+        Tried::Later(wait.max(first), why)
     }
 
     /// Alipay wants some seconds between two refunds of a payment.
@@ -180,23 +177,26 @@ impl Orders {
                 tracing::error!(number, code, "the gateway rejected a refund; an operator must review it");
                 self.end_refund(refund, RefundState::Failed, Some(code), "worker").await
             }
-            Tried::Later(wait, code) => {
+            Tried::Later(wait, why) => {
                 self.0.metrics.refunds.count("postponed");
-                self.postpone(refund, self.0.clock.now().plus(wait), Some(code)).await
+                self.postpone(refund, self.0.clock.now().plus(wait), Some(why)).await
             }
             Tried::Mismatch(code) => self.mismatch(refund, code).await,
         }
     }
 
-    async fn postpone(&self, refund: &Refund, at: Timestamp, code: Option<String>) -> Result<(), OrdersError> {
+    async fn postpone(&self, refund: &Refund, at: Timestamp, why: Option<Unclear>) -> Result<(), OrdersError> {
         let refund = refund.clone();
         let now = self.0.clock.now();
         store::write!(&self.0.db, |conn| {
-            sql::refunds::postpone(conn, refund.id, at, code.as_deref()).await?;
-            if code.is_some() && code != refund.last_code {
+            sql::refunds::postpone(conn, refund.id, at, why.as_ref().map(|why| why.code.as_str())).await?;
+            let Some(Unclear { code, detail }) = why else { return Ok(()) };
+            // Each reason once, not each try: a gateway that is away for a day must not fill the log.
+            let last = sql::refunds::last_reason(conn, refund.id, "postponed").await?;
+            if last.as_ref() != Some(&(Some(code.clone()), Some(detail.clone()))) {
                 let state = RefundState::Processing.as_str();
-                let entry = LogEntry::new(now, "worker", "postponed", Some(state), state).code(code);
-                sql::refunds::log(conn, refund.id, &entry).await?;
+                let entry = LogEntry::new(now, "worker", "postponed", Some(state), state).code(Some(code));
+                sql::refunds::log(conn, refund.id, &entry.detail(detail)).await?;
             }
             Ok(())
         })?;
@@ -271,6 +271,11 @@ impl Amounts {
         let money = refund.amount.money()?;
         Some(Self { money, number: refund.payment.number(), refund_number: refund.number() })
     }
+}
+
+/// The gateway answered the refund with this code, clearly, and it is asked again.
+fn said(code: String) -> Unclear {
+    Unclear { detail: format!("refund: {code}"), code }
 }
 
 /// The gateway says that so much went back under our number.

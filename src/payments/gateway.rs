@@ -36,6 +36,29 @@ pub enum Outcome<T> {
     },
 }
 
+impl<T> Outcome<T> {
+    /// What logs keep of an answer that settles nothing: a code, and what the gateway said or why there is no answer, such as an HTTP
+    /// status or a time-out. `asked` is the question. `None` for a success.
+    pub fn unclear(&self, asked: &str) -> Option<Unclear> {
+        let (code, why) = match self {
+            Self::Succeeded(_) => return None,
+            Self::Pending { code } | Self::Rejected { code } => (code.as_str(), code),
+            Self::Unknown { reason } => ("UNKNOWN", reason),
+            Self::Misconfigured { reason } => ("MISCONFIGURED", reason),
+        };
+        Some(Unclear { code: code.to_owned(), detail: format!("{asked}: {why}") })
+    }
+}
+
+/// What made an outcome unclear, for logs that people read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unclear {
+    /// The gateway's code, or `UNKNOWN` or `MISCONFIGURED`.
+    pub code: String,
+    /// The question, and the reason without secrets: `refund: HTTP status 502`.
+    pub detail: String,
+}
+
 /// Where a trade stands at the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TradeStatus {

@@ -9,7 +9,9 @@
 
 pub mod bare;
 mod bulk;
+mod dial;
 mod metrics;
+mod policy;
 #[path = "schema.rs"]
 #[allow(missing_docs, clippy::wildcard_imports, reason = "made by diesel's `table!` macro")]
 pub mod schema;
@@ -35,7 +37,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
-use self::metrics::PoolMetrics;
+use self::metrics::{LinkMetrics, PoolMetrics};
 use self::session::{LastError, Manager};
 use super::StoreError;
 use super::trouble::Trouble;
@@ -72,6 +74,11 @@ impl Store {
     pub async fn open(url: &str, config: &config::Store) -> Result<Self, StoreError> {
         let last_error = LastError::default();
         let manager = Manager::new(url, config, last_error.clone())?;
+        let exposed = manager.dialler().exposed();
+        if !exposed.is_empty() {
+            let hosts = exposed.join(", ");
+            tracing::warn!(hosts, "store.url has sslmode=disable: connections to the database are not encrypted");
+        }
         let pool = Pool::builder()
             .max_size(config.connections)
             .connection_timeout(*config.acquire_timeout)
@@ -201,8 +208,11 @@ impl Store {
 
     /// See [`super::Database::register`].
     pub fn register(&self, metrics: &Metrics) {
-        let pool = PoolMetrics(self.pool.clone());
-        metrics.register(|registry| registry.register_collector(Box::new(pool)));
+        let (pool, link) = (PoolMetrics(self.pool.clone()), LinkMetrics(self.manager.dialler().clone()));
+        metrics.register(|registry| {
+            registry.register_collector(Box::new(pool));
+            registry.register_collector(Box::new(link));
+        });
     }
 }
 

@@ -7,7 +7,10 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use doorbuster::payments::alipay::wire::{Parameters, amount_text, parse_amount, parse_time, time_text};
+use doorbuster::payments::alipay::wire::{
+    Parameters, ParametersError, RawParameters, amount_text, parse_amount, parse_time, time_text,
+};
+use encoding_rs::{Encoding, UTF_8};
 use serde_json::{Map, Value, json};
 
 use crate::faults::Kind;
@@ -37,14 +40,17 @@ type Refusal = (&'static str, &'static str, &'static str);
 /// Answers one request.
 pub async fn serve(State(sandbox): State<Arc<Sandbox>>, RawQuery(query): RawQuery, body: Bytes) -> Response {
     let forms = [query.as_deref().unwrap_or_default().as_bytes(), &body];
-    let Ok(parameters) = Parameters::parse_all(&forms) else {
-        return refuse(None, ("40002", "Invalid Arguments", "isv.invalid-parameter"));
+    let (parameters, signed) = match understood(&forms) {
+        Ok(both) => both,
+        Err(sub_code) => return refuse(UTF_8, None, ("40002", "Invalid Arguments", sub_code)),
     };
+    let charset = parameters.charset();
+    let html = |body: String| html(charset, &body);
     let method = parameters.get("method");
-    let business = match admit(&sandbox, &parameters) {
+    let business = match admit(&sandbox, &parameters, &signed) {
         Ok(business) => business,
         Err(refusal) if method == Some(PAGE) => return cashier::refused(refusal.2),
-        Err(refusal) => return refuse(method, refusal),
+        Err(refusal) => return refuse(charset, method, refusal),
     };
     let method = method.unwrap_or_default().to_owned();
     if method == PAGE {
@@ -53,7 +59,7 @@ pub async fn serve(State(sandbox): State<Arc<Sandbox>>, RawQuery(query): RawQuer
     let number = business.get("out_trade_no").and_then(Value::as_str).unwrap_or_default();
     let fault = |kind| sandbox.faults.lock().take(kind, &method, number, &sandbox.rng);
     if fault(Kind::ErrorResponse).is_some() {
-        return refuse(None, ("40002", "Invalid Arguments", "isv.invalid-app-id"));
+        return refuse(charset, None, ("40002", "Invalid Arguments", "isv.invalid-app-id"));
     }
     if fault(Kind::Status500).is_some() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -66,7 +72,7 @@ pub async fn serve(State(sandbox): State<Arc<Sandbox>>, RawQuery(query): RawQuer
     }
     let unknown = || json!({ "code": "20000", "msg": "Service Currently Unavailable", "sub_code": "isp.unknow-error" });
     if fault(Kind::UnknownWithoutWork).is_some() {
-        return html(envelope(&sandbox, &method, &unknown().to_string(), &fault));
+        return html(envelope(&sandbox, &method, charset, &unknown().to_string(), &fault));
     }
     let answer = match work(&sandbox, &method, &business) {
         Ok(mut answer) => {
@@ -75,7 +81,7 @@ pub async fn serve(State(sandbox): State<Arc<Sandbox>>, RawQuery(query): RawQuer
             Value::Object(answer)
         }
         Err(sub_code) => {
-            json!({ "code": "40004", "msg": "Business Failed", "sub_code": sub_code, "sub_msg": sub_code })
+            json!({ "code": "40004", "msg": "Business Failed", "sub_code": sub_code, "sub_msg": words(sub_code) })
         }
     };
     sandbox.save();
@@ -86,21 +92,30 @@ pub async fn serve(State(sandbox): State<Arc<Sandbox>>, RawQuery(query): RawQuer
         tokio::time::sleep(Duration::from_millis(fault.millis)).await;
     }
     let answer = if fault(Kind::UnknownAfterWork).is_some() { unknown() } else { answer };
-    html(envelope(&sandbox, &method, &answer.to_string(), &fault))
+    html(envelope(&sandbox, &method, charset, &answer.to_string(), &fault))
 }
 
-/// The checks at the door, in the vendor's order; the business object.
-fn admit(sandbox: &Sandbox, parameters: &Parameters) -> Result<Map<String, Value>, Refusal> {
+/// The parameters in the charset that they name, UTF-8 or GBK, and the bytes that may be signed: without empty values, and with them.
+fn understood(forms: &[&[u8]]) -> Result<(Parameters, [Vec<u8>; 2]), &'static str> {
+    let sub_code = |error| match error {
+        ParametersError::Charset => "isv.invalid-charset",
+        _ => "isv.invalid-parameter",
+    };
+    let raw = RawParameters::parse_all(forms).map_err(sub_code)?;
+    let signed = [false, true].map(|with_empty| raw.canonical(&["sign"], with_empty));
+    Ok((raw.decode().map_err(sub_code)?, signed))
+}
+
+/// The checks at the door, in the vendor's order; the business object. `signed`: what the signature may be of.
+fn admit(sandbox: &Sandbox, parameters: &Parameters, signed: &[Vec<u8>]) -> Result<Map<String, Value>, Refusal> {
     const MISSING: &str = "Missing Required Arguments";
     const INVALID: &str = "Invalid Arguments";
     let require = |name, sub| parameters.get(name).ok_or(("40001", MISSING, sub));
     let check = |holds: bool, sub| if holds { Ok(()) } else { Err(("40002", INVALID, sub)) };
     check(require("app_id", "isv.missing-app-id")? == APP_ID, "isv.invalid-app-id")?;
     check(require("sign_type", "isv.missing-signature-type")? == "RSA2", "isv.invalid-signature-type")?;
-    let charset = parameters.get("charset").unwrap_or("utf-8");
-    check(charset.eq_ignore_ascii_case("utf-8"), "isv.invalid-charset")?;
     let sign = require("sign", "isv.missing-signature")?;
-    check(sandbox.keys.merchant.verifies(&parameters.canonical(&["sign"]), sign), "isv.invalid-signature")?;
+    check(signed.iter().any(|bytes| sandbox.keys.merchant.verifies(bytes, sign)), "isv.invalid-signature")?;
     check(parse_time(require("timestamp", "isv.missing-timestamp")?).is_some(), "isv.invalid-timestamp")?;
     require("version", "isv.missing-version")?;
     check(parameters.get("format").is_none_or(|format| format.eq_ignore_ascii_case("json")), "isv.invalid-format")?;
@@ -131,6 +146,7 @@ fn page(sandbox: &Arc<Sandbox>, parameters: &Parameters, business: &Map<String, 
         notify_url: given("notify_url"),
         return_url: given("return_url"),
         passback_params: text("passback_params").map(str::to_owned),
+        charset: given("charset"),
     };
     let opened = sandbox.trades.lock().open(wanted, sandbox.now(), &sandbox.rng);
     sandbox.save();
@@ -251,10 +267,11 @@ fn queried(trade: &Trade) -> Value {
     fields
 }
 
-/// The answer's text with its signature, or with what goes wrong with it.
+/// The answer's text with its signature over the bytes in `charset`, or with what goes wrong with it.
 fn envelope(
     sandbox: &Sandbox,
     method: &str,
+    charset: &'static Encoding,
     inner: &str,
     fault: &impl Fn(Kind) -> Option<crate::faults::Fault>,
 ) -> String {
@@ -266,19 +283,41 @@ fn envelope(
         return format!("{{\"{name}_response\":{inner}}}");
     }
     let key = if fault(Kind::WrongKeyAnswer).is_some() { &sandbox.keys.stranger } else { &sandbox.keys.gateway };
-    let sign = key.sign(inner).unwrap_or_default();
+    let sign = key.sign(&charset.encode(inner).0).unwrap_or_default();
     format!("{{\"{name}_response\":{inner},\"sign\":\"{sign}\"}}")
 }
 
-fn refuse(method: Option<&str>, (code, message, sub_code): Refusal) -> Response {
+fn refuse(charset: &'static Encoding, method: Option<&str>, (code, message, sub_code): Refusal) -> Response {
     let known = method.filter(|method| METHODS.contains(method));
     let name = known.map_or_else(|| "error".to_owned(), |method| method.replace('.', "_"));
-    let inner = json!({ "code": code, "msg": message, "sub_code": sub_code, "sub_msg": sub_code });
-    html(json!({ format!("{name}_response"): inner }).to_string())
+    let inner = json!({ "code": code, "msg": message, "sub_code": sub_code, "sub_msg": words(sub_code) });
+    html(charset, &json!({ format!("{name}_response"): inner }).to_string())
 }
 
-fn html(body: String) -> Response {
-    ([(header::CONTENT_TYPE, "text/html;charset=utf-8")], body).into_response()
+/// What the vendor says to people with a code; for codes that it says nothing of, the code.
+fn words(sub_code: &str) -> &str {
+    match sub_code {
+        "isv.invalid-app-id" => "无效的AppID参数",
+        "isv.invalid-charset" => "无效的字符集参数",
+        "isv.invalid-method" => "不存在的方法名",
+        "isv.invalid-signature" => "无效签名",
+        "isv.missing-signature" => "缺少签名参数",
+        "ACQ.INVALID_PARAMETER" => "参数无效",
+        "ACQ.SYSTEM_ERROR" => "系统错误",
+        "ACQ.TRADE_HAS_CLOSE" => "交易已经关闭",
+        "ACQ.TRADE_HAS_FINISHED" => "交易已完结",
+        "ACQ.TRADE_HAS_SUCCESS" => "交易已被支付",
+        "ACQ.TRADE_NOT_EXIST" => "交易不存在",
+        "ACQ.TRADE_STATUS_ERROR" => "交易状态不合法",
+        other => other,
+    }
+}
+
+/// An answer in the charset of its request.
+fn html(charset: &'static Encoding, body: &str) -> Response {
+    let name = if charset == UTF_8 { "utf-8" } else { charset.name() };
+    let kind = format!("text/html;charset={name}");
+    ([(header::CONTENT_TYPE, kind)], charset.encode(body).0.into_owned()).into_response()
 }
 
 /// The connection ends in the middle of the answer.

@@ -113,7 +113,7 @@ fn parameters(trade: &Trade, refunded: Option<&Refunded>) -> Parameters {
     let status = trade.status.as_str();
     for (name, value) in [
         ("notify_type", "trade_status_sync"),
-        ("charset", "utf-8"),
+        ("charset", trade.charset.as_deref().unwrap_or("utf-8")),
         ("version", "1.0"),
         ("app_id", APP_ID),
         ("auth_app_id", APP_ID),
@@ -199,12 +199,15 @@ async fn deliver_once(sandbox: &Arc<Sandbox>, notification: &Notification) -> bo
     if fault(Kind::TamperNotification).is_some() {
         parameters.set("total_amount", "0.01");
     }
-    let body = parameters.encode(|_| true);
+    let (body, charset) = (parameters.encode(|_| true), parameters.charset().name());
     let done = if fault(Kind::DuplicateNotification).is_some() {
-        let (one, other) = tokio::join!(post(sandbox, notification, body.clone()), post(sandbox, notification, body));
+        let (one, other) = tokio::join!(
+            post(sandbox, notification, charset, body.clone()),
+            post(sandbox, notification, charset, body)
+        );
         one || other
     } else {
-        post(sandbox, notification, body).await
+        post(sandbox, notification, charset, body).await
     };
     release_held(sandbox);
     done
@@ -216,12 +219,12 @@ fn release_held(sandbox: &Arc<Sandbox>) {
     redeliver(sandbox, held);
 }
 
-async fn post(sandbox: &Arc<Sandbox>, notification: &Notification, body: String) -> bool {
+async fn post(sandbox: &Arc<Sandbox>, notification: &Notification, charset: &str, body: String) -> bool {
     let sending = sandbox
         .notifier
         .http
         .post(&notification.url)
-        .header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
+        .header("content-type", format!("application/x-www-form-urlencoded; charset={}", charset.to_ascii_lowercase()))
         .body(body)
         .send();
     let (good, said) = match sending.await {
@@ -244,9 +247,9 @@ async fn post(sandbox: &Arc<Sandbox>, notification: &Notification, body: String)
     good
 }
 
-/// Signs a message to the shop: without `sign` and `sign_type`.
+/// Signs a message to the shop, in its charset: without `sign` and `sign_type`.
 fn sign(mut parameters: Parameters, key: &SigningKey) -> Parameters {
-    let sign = key.sign(&parameters.canonical(&["sign", "sign_type"])).unwrap_or_default();
+    let sign = key.sign(&parameters.canonical_bytes(&["sign", "sign_type"])).unwrap_or_default();
     parameters.set("sign", sign);
     parameters.set("sign_type", "RSA2");
     parameters
@@ -257,7 +260,7 @@ pub fn return_address(sandbox: &Sandbox, trade: &Trade) -> Option<String> {
     let url = trade.return_url.as_deref()?;
     let mut all = Parameters::default();
     for (name, value) in [
-        ("charset", "utf-8"),
+        ("charset", trade.charset.as_deref().unwrap_or("utf-8")),
         ("out_trade_no", &trade.out_trade_no),
         ("method", "alipay.trade.page.pay.return"),
         ("total_amount", &amount_text(trade.total)),

@@ -52,6 +52,9 @@ pub struct Trade {
     pub notify_url: Option<String>,
     pub return_url: Option<String>,
     pub passback_params: Option<String>,
+    /// The charset of the shop's request, which its notifications use; UTF-8 when absent.
+    #[serde(default)]
+    pub charset: Option<String>,
     pub created_at: Timestamp,
     pub paid_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
@@ -84,6 +87,7 @@ pub struct Wanted {
     pub notify_url: Option<String>,
     pub return_url: Option<String>,
     pub passback_params: Option<String>,
+    pub charset: Option<String>,
 }
 
 /// A refund that the shop asks for.
@@ -175,6 +179,7 @@ impl Trades {
             notify_url: wanted.notify_url,
             return_url: wanted.return_url,
             passback_params: wanted.passback_params,
+            charset: wanted.charset,
             created_at: now,
             paid_at: None,
             closed_at: None,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::names::Place;
 use super::position;
+use super::token::Token;
 use crate::broker::BrokerError;
 use crate::config;
 
@@ -21,7 +22,7 @@ const HOPS: usize = 8;
 pub(super) struct Admin {
     http: reqwest::Client,
     base: Url,
-    token: String,
+    token: Token,
 }
 
 /// Where a new subscription begins.
@@ -129,7 +130,7 @@ impl Admin {
         if base.cannot_be_a_base() {
             return Err(BrokerError::Refused("broker.admin_url has no host".into()));
         }
-        Ok(Self { http: http.map_err(|error| unavailable(&error))?, base, token: config.token.expose().to_owned() })
+        Ok(Self { http: http.map_err(|error| unavailable(&error))?, base, token: Token::of(config) })
     }
 
     /// A broker sends those on who ask for a topic of another one; the token must come along.
@@ -138,10 +139,11 @@ impl Admin {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["admin", "v2"]).extend(path);
         }
+        let token = self.token.read()?;
         for _ in 0..HOPS {
             let mut request = self.http.request(method.clone(), url.clone());
-            if !self.token.is_empty() {
-                request = request.bearer_auth(&self.token);
+            if let Some(token) = &token {
+                request = request.bearer_auth(token);
             }
             if let Some(body) = body {
                 request = request.json(body);

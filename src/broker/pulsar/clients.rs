@@ -6,9 +6,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-use ::pulsar::{Authentication, ConnectionRetryOptions, OperationRetryOptions, Pulsar, TokioExecutor};
+use ::pulsar::{ConnectionRetryOptions, OperationRetryOptions, Pulsar, TokioExecutor};
 use tokio::sync::Mutex;
 
+use super::token::Token;
 use crate::broker::BrokerError;
 use crate::config;
 
@@ -155,9 +156,9 @@ async fn build(config: config::Broker) -> Result<Client, ::pulsar::Error> {
         .with_connection_retry_options(connection)
         .with_operation_retry_options(operation)
         .with_outbound_channel_size(OUTBOUND);
-    if !config.token.expose().is_empty() {
-        let data = config.token.expose().as_bytes().to_vec();
-        builder = builder.with_auth(Authentication { name: "token".into(), data });
+    let token = Token::of(&config);
+    if !matches!(token, Token::None) {
+        builder = builder.with_auth_provider(Box::new(token));
     }
     builder.build().await
 }

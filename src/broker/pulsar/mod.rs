@@ -30,6 +30,7 @@ mod names;
 mod ordered;
 mod position;
 mod setup;
+mod token;
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -51,6 +52,7 @@ use self::competing::{Lent, Worker};
 use self::lane::{Lane, Sealed};
 use self::names::{COMPETING, Names, Place};
 use self::ordered::Reader;
+use self::token::Token;
 use super::{Broker, BrokerError, Consumer, Delivery, Failure, Message, Share, Topic, partition_for};
 use crate::config;
 use crate::kernel::{Clock, Rng};
@@ -141,6 +143,7 @@ impl PulsarBroker {
     /// Whether the settings can be read, and which one can't; no broker is asked.
     pub fn check(config: &config::Broker) -> Result<(), (&'static str, BrokerError)> {
         admin::check_service(config).map_err(|error| ("broker.url", error))?;
+        Token::of(config).read().map_err(|error| ("broker.token_file", error))?;
         Admin::new(config).map(drop).map_err(|error| ("broker.admin_url", error))
     }
 
@@ -152,6 +155,8 @@ impl PulsarBroker {
     }
 
     fn unprepared(config: &config::Broker, node: &str, clock: Clock, rng: Rng) -> Result<Self, BrokerError> {
+        // The library uses the default provider of the process.
+        let _provider = crate::tls::provider();
         let shared = Arc::new(Shared {
             admin: Admin::new(config)?,
             clients: Clients::new(config.clone()),

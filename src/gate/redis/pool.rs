@@ -265,7 +265,8 @@ struct Manager {
 
 impl Manager {
     async fn try_connect(&self) -> Result<Lent, ConnectError> {
-        let mut connection = self.server.look_at(self.redis.connect()).await?;
+        let redis = self.server.manager().map_err(|error| ConnectError::Unreachable(error.0))?;
+        let mut connection = self.server.look_at(redis.connect()).await?;
         // Calls have a limit of their own, after which the connection is dropped.
         connection.set_response_timeout(self.call_timeout);
         let (broken, asked, answered) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::new(Instant::now()));

@@ -7,11 +7,15 @@ use std::time::Duration;
 use bb8_redis::RedisConnectionManager;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
-use redis::{ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, Value, cmd};
+use redis::{
+    Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError,
+    TlsCertificates, Value, cmd,
+};
 use tokio::time::Instant;
 
 use crate::config;
 use crate::gate::GateError;
+use crate::tls::{self, Identity, Roots, TlsError};
 
 /// The functions, as this version of the program knows them.
 pub(super) struct Library {
@@ -77,6 +81,8 @@ fn sabotaged(mut library: Library) -> Library {
 /// Where the server is and how to talk to it.
 pub(super) struct Server {
     info: ConnectionInfo,
+    /// For TLS: the trusted authorities, and the node's own certificate.
+    tls: Option<(Roots, Option<Identity>)>,
     /// Without the password.
     shown: String,
     connect_timeout: Duration,
@@ -106,7 +112,31 @@ impl Server {
         let shown = config.url.redacted();
         let unreadable = |error: RedisError| GateError(format!("{shown}: {error}"));
         let info = config.url.expose().into_connection_info().map_err(unreadable)?;
-        Ok(Self { info, shown, connect_timeout: *config.connect_timeout, lost: Mutex::default() })
+        let tls = match info.addr() {
+            ConnectionAddr::TcpTls { insecure: true, .. } => {
+                return Err(GateError(format!(
+                    "{shown}: #insecure would trust any server; set gate.tls_roots to the authority instead"
+                )));
+            }
+            ConnectionAddr::TcpTls { .. } => {
+                let roots = if config.tls_roots.is_empty() {
+                    Roots::System
+                } else {
+                    Roots::File(config.tls_roots.clone().into())
+                };
+                let identity = (!config.tls_certificate.is_empty()).then(|| Identity {
+                    certificate: config.tls_certificate.clone().into(),
+                    key: config.tls_key.clone().into(),
+                });
+                // The library uses the default provider of the process.
+                let _provider = tls::provider();
+                Some((roots, identity))
+            }
+            _ => None,
+        };
+        let server = Self { info, tls, shown, connect_timeout: *config.connect_timeout, lost: Mutex::default() };
+        server.manager()?;
+        Ok(server)
     }
 
     /// A connection turned out to be dead.
@@ -120,10 +150,25 @@ impl Server {
         self.lost.lock().is_some_and(|lost| answered <= lost)
     }
 
-    /// Makes connections to the server.
+    /// Makes connections to the server, with the certificates that the files hold now.
     pub(super) fn manager(&self) -> Result<RedisConnectionManager, GateError> {
         let unreadable = |error: RedisError| GateError(format!("{}: {error}", self.shown));
-        RedisConnectionManager::new(self.info.clone()).map_err(unreadable)
+        let Some((roots, identity)) = &self.tls else {
+            return RedisConnectionManager::new(self.info.clone()).map_err(unreadable);
+        };
+        let certificates = certificates(roots, identity.as_ref()).map_err(|error| GateError(error.to_string()))?;
+        let client = Client::build_with_tls(self.info.clone(), certificates).map_err(unreadable)?;
+        RedisConnectionManager::new(client.get_connection_info().clone()).map_err(unreadable)
+    }
+
+    /// Why there is no connection, in plain language if TLS is the reason.
+    fn explain(&self, error: RedisError) -> ConnectError {
+        match (tls::cause(&error), &self.tls) {
+            (Some(cause), Some((roots, identity))) => {
+                ConnectError::Unreachable(tls::explain(cause, Some(roots), identity.is_some()))
+            }
+            _ => error.into(),
+        }
     }
 
     /// The connection that this comes to, if the server can be used and has the libraries.
@@ -132,7 +177,7 @@ impl Server {
         connecting: impl Future<Output = Result<MultiplexedConnection, RedisError>>,
     ) -> Result<MultiplexedConnection, ConnectError> {
         let looking = async {
-            let mut connection = connecting.await?;
+            let mut connection = connecting.await.map_err(|error| self.explain(error))?;
             // The whole look has a limit.
             connection.set_response_timeout(self.connect_timeout);
             let info: String =
@@ -148,6 +193,26 @@ impl Server {
             Err(_) => Err(ConnectError::Unreachable(format!("not within {:?}", self.connect_timeout))),
         }
     }
+}
+
+/// What the library wants of the files, each of which is looked at first.
+fn certificates(roots: &Roots, identity: Option<&Identity>) -> Result<TlsCertificates, TlsError> {
+    roots.read()?;
+    let root_cert = match roots {
+        Roots::System => None,
+        Roots::File(path) => Some(tls::read(path)?),
+    };
+    let client_tls = match identity {
+        None => None,
+        Some(identity) => {
+            identity.read()?;
+            Some(ClientTlsConfig {
+                client_cert: tls::read(&identity.certificate)?,
+                client_key: tls::read(&identity.key)?,
+            })
+        }
+    };
+    Ok(TlsCertificates { client_tls, root_cert })
 }
 
 impl From<RedisError> for ConnectError {

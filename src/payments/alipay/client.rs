@@ -39,8 +39,8 @@ pub struct Alipay {
 enum CallError {
     #[error("could not connect to the gateway")]
     Connect,
-    #[error("no response in time")]
-    Timeout,
+    #[error("no response within {} ms", .0.as_millis())]
+    Timeout(Duration),
     #[error("the connection was lost")]
     Broken,
     #[error("HTTP status {0}")]
@@ -96,26 +96,26 @@ impl Alipay {
             .header("content-type", "application/x-www-form-urlencoded;charset=utf-8")
             .body(request.body.clone())
             .send();
-        read(sending.await.map_err(reason)?, ANSWER_MAX).await
+        read(sending.await.map_err(|error| reason(error, self.timeout))?, ANSWER_MAX, self.timeout).await
     }
 }
 
-/// The kind of a failure. Not its text: it has the URL in it, and so the signature.
-fn reason(error: reqwest::Error) -> CallError {
+/// The kind of a failure. Not its text: it has the URL in it, and so the signature. `within`: the deadline of the call.
+fn reason(error: reqwest::Error, within: Duration) -> CallError {
     match () {
         () if error.is_connect() => CallError::Connect,
-        () if error.is_timeout() => CallError::Timeout,
+        () if error.is_timeout() => CallError::Timeout(within),
         () => CallError::Broken,
     }
 }
 
-async fn read(mut answer: reqwest::Response, max: usize) -> Result<Vec<u8>, CallError> {
+async fn read(mut answer: reqwest::Response, max: usize, within: Duration) -> Result<Vec<u8>, CallError> {
     // The gateway answers 200 also to what it refuses; anything else is not the gateway's word.
     if answer.status() != 200 {
         return Err(CallError::Status(answer.status().as_u16()));
     }
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(reason)? {
+    while let Some(chunk) = answer.chunk().await.map_err(|error| reason(error, within))? {
         if body.len() + chunk.len() > max {
             return Err(CallError::TooLarge);
         }
@@ -208,10 +208,11 @@ impl PaymentGateway for Alipay {
             Outcome::Rejected { code } => return Outcome::Rejected { code },
             Outcome::Misconfigured { reason } => return Outcome::Misconfigured { reason },
         };
-        let sending = self.http.get(&url).timeout(self.timeout * BILL_TIMEOUT_FACTOR).send().await;
+        let within = self.timeout * BILL_TIMEOUT_FACTOR;
+        let sending = self.http.get(&url).timeout(within).send().await;
         let bytes = match sending {
-            Ok(answer) => read(answer, BILL_MAX).await,
-            Err(error) => Err(reason(error)),
+            Ok(answer) => read(answer, BILL_MAX, within).await,
+            Err(error) => Err(reason(error, within)),
         };
         match bytes.map(|bytes| bill::parse(&bytes)) {
             Ok(Ok(rows)) => Outcome::Succeeded(rows),

@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use super::keys::{KeyError, SANDBOX_MARK, SigningKey, VerifyingKey};
 use super::merchant::{Merchant, MerchantError, SANDBOX_APP_ID};
-use super::wire::{Parameters, RawParameters, amount_text, masked, parse_amount, parse_time, time_text};
+use super::wire::{
+    Parameters, ParametersError, RawParameters, amount_text, masked, parse_amount, parse_time, time_text,
+};
 use super::{answers, bill, messages};
 use crate::kernel::{Currency, Money, Timestamp};
 use crate::payments::gateway::{BadMessage, Closed, Outcome, PageRequest, RefundFound, TradeStatus};
@@ -205,6 +207,27 @@ fn signed_whole(golden: &Value, charset: &'static encoding_rs::Encoding, changes
     let sign = SigningKey::parse(text(golden, "/alipay_pkcs1")).unwrap().sign(&content).unwrap();
     let sign: String = form_urlencoded::byte_serialize(sign.as_bytes()).collect();
     format!("{form}&sign={sign}").into_bytes()
+}
+
+#[test]
+fn parameters_are_written_and_signed_in_their_own_charset() {
+    for (name, lamp, charset) in [
+        ("utf-8", "%E5%8F%B0%E7%81%AF", encoding_rs::UTF_8),
+        ("GBK", "%CC%A8%B5%C6", encoding_rs::GBK),
+        ("gb2312", "%CC%A8%B5%C6", encoding_rs::GBK),
+    ] {
+        let mut all = Parameters::default();
+        all.set("charset", name);
+        all.set("subject", "台灯");
+        let form = all.encode(|_| true);
+        assert_eq!(form, format!("charset={name}&subject={lamp}"));
+        let raw = RawParameters::parse_all(&[form.as_bytes()]).unwrap();
+        assert_eq!(raw.charset(), Ok(charset));
+        assert_eq!(raw.canonical(&[], false), all.canonical_bytes(&[]), "{name}");
+        assert_eq!(raw.decode(), Ok(all));
+    }
+    let raw = RawParameters::parse_all(&[b"charset=shift_jis&a=b"]).unwrap();
+    assert_eq!(raw.decode(), Err(ParametersError::Charset));
 }
 
 #[test]

@@ -22,9 +22,17 @@ pub enum ParametersError {
     /// More than any genuine message has.
     #[error("too many parameters")]
     TooMany,
-    /// A value that is not in the message's own charset once its escapes are undone, or a charset that is not the vendor's.
+    /// A value that is not in the message's own charset once its escapes are undone.
     #[error("a parameter is not encoded in the charset")]
     Encoding,
+    /// A charset that is not one of the vendor's.
+    #[error("the charset is not supported")]
+    Charset,
+}
+
+/// The charset of this name, if it is one of the vendor's: UTF-8, or GBK with its relatives.
+pub fn charset(name: &[u8]) -> Option<&'static Encoding> {
+    Encoding::for_label(name).filter(|encoding| [UTF_8, GBK, GB18030].contains(encoding))
 }
 
 /// Parameters as they came, once their escapes are undone: bytes in the charset that the message itself names. What is signed are these
@@ -79,13 +87,17 @@ impl<'a> RawParameters<'a> {
         self.0.iter().any(|(_, value)| value.is_empty())
     }
 
+    /// The charset that the parameters name themselves; UTF-8 when they name none.
+    pub fn charset(&self) -> Result<&'static Encoding, ParametersError> {
+        match self.0.iter().find(|(name, value)| **name == *b"charset" && !value.is_empty()) {
+            Some((_, name)) => charset(name).ok_or(ParametersError::Charset),
+            None => Ok(UTF_8),
+        }
+    }
+
     /// The parameters as texts, in the charset that they name themselves.
     pub fn decode(self) -> Result<Parameters, ParametersError> {
-        let encoding = match self.0.iter().find(|(name, value)| **name == *b"charset" && !value.is_empty()) {
-            Some((_, label)) => Encoding::for_label(label).filter(|encoding| [UTF_8, GBK, GB18030].contains(encoding)),
-            None => Some(UTF_8),
-        };
-        let encoding = encoding.ok_or(ParametersError::Encoding)?;
+        let encoding = self.charset()?;
         let text = |bytes: Cow<'_, [u8]>| {
             if encoding == UTF_8 {
                 return String::from_utf8(bytes.into_owned()).map_err(|_| ParametersError::Encoding);
@@ -167,9 +179,21 @@ impl Parameters {
         text
     }
 
-    /// The form-encoded text of the parameters that `keep` says.
+    /// The charset that they name themselves; UTF-8 when it is none of the vendor's.
+    pub fn charset(&self) -> &'static Encoding {
+        self.get("charset").and_then(|name| charset(name.as_bytes())).unwrap_or(UTF_8)
+    }
+
+    /// The bytes that are signed: [`Self::canonical`] in the parameters' own charset.
+    pub fn canonical_bytes(&self, except: &[&str]) -> Vec<u8> {
+        self.charset().encode(&self.canonical(except)).0.into_owned()
+    }
+
+    /// The form-encoded text of the parameters that `keep` says, in their own charset.
     pub fn encode(&self, keep: impl Fn(&str) -> bool) -> String {
+        let charset = self.charset();
         form_urlencoded::Serializer::new(String::new())
+            .encoding_override(Some(&|text| charset.encode(text).0))
             .extend_pairs(self.iter().filter(|(name, _)| keep(name)))
             .finish()
     }

@@ -5,9 +5,10 @@ use std::error::Error;
 
 use bytes::BytesMut;
 use futures_util::future::try_join_all;
+use tokio_postgres::Client;
 use tokio_postgres::types::{IsNull, ToSql, Type, accepts, to_sql_checked};
-use tokio_postgres::{Client, NoTls};
 
+use super::dial::Dialler;
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
 use crate::store::StoreError;
 
@@ -127,10 +128,12 @@ pub async fn clear_outbox(url: &str) -> Result<(), StoreError> {
 
 /// Makes an empty database on the server at `url`, and returns its URL.
 pub async fn create_database(url: &str, name: &str) -> Result<String, StoreError> {
+    // The part after the question mark may contain paths.
+    let (place, query) = url.split_at(url.find('?').unwrap_or(url.len()));
     let (server, _) =
-        url.rsplit_once('/').ok_or_else(|| StoreError::Internal(format!("{url} has no database name")))?;
+        place.rsplit_once('/').ok_or_else(|| StoreError::Internal("the URL has no database name".into()))?;
     connect(url).await?.batch_execute(&format!("CREATE DATABASE {name}")).await.map_err(failed)?;
-    Ok(format!("{server}/{name}"))
+    Ok(format!("{server}/{name}{query}"))
 }
 
 /// Removes a database from the server at `url`, whoever uses it.
@@ -148,7 +151,7 @@ fn took(rows: u64) -> Result<(), StoreError> {
 }
 
 async fn connect(url: &str) -> Result<Client, StoreError> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.map_err(failed)?;
+    let (client, connection) = Dialler::new(url)?.connect().await?;
     tokio::spawn(connection);
     Ok(client)
 }

@@ -8,9 +8,9 @@ use diesel_async::SimpleAsyncConnection as _;
 use diesel_async::pooled_connection::PoolableConnection as _;
 use parking_lot::Mutex;
 use tokio::time::timeout;
-use tokio_postgres::NoTls;
 
 use super::Conn;
+use super::dial::Dialler;
 use crate::config;
 use crate::store::StoreError;
 
@@ -51,7 +51,7 @@ pub fn origin(config: &config::Store) -> &str {
 /// Makes connections.
 #[derive(Clone)]
 pub struct Manager {
-    config: tokio_postgres::Config,
+    dialler: Dialler,
     /// Statements for a new connection.
     setup: Arc<str>,
     connect_timeout: Duration,
@@ -61,12 +61,9 @@ pub struct Manager {
 impl Manager {
     /// For connections to the database at `url`.
     pub fn new(url: &str, config: &config::Store, last_error: LastError) -> Result<Self, StoreError> {
-        let mut server: tokio_postgres::Config =
-            url.parse().map_err(|error| StoreError::Internal(format!("store.url: {error}")))?;
-        if server.get_hosts().is_empty() && server.get_hostaddrs().is_empty() {
-            return Err(StoreError::Internal("store.url has no host".to_owned()));
-        }
-        server
+        let mut dialler = Dialler::new(url)?;
+        dialler
+            .server
             .application_name(origin(config))
             .connect_timeout(*config.connect_timeout)
             .keepalives(true)
@@ -87,14 +84,20 @@ impl Manager {
             config.lock_timeout.as_millis(),
             config.idle_in_transaction_timeout.as_millis(),
         );
-        Ok(Self { config: server, setup: setup.into(), connect_timeout: *config.connect_timeout, last_error })
+        Ok(Self { dialler, setup: setup.into(), connect_timeout: *config.connect_timeout, last_error })
+    }
+
+    /// Makes the connections to the server.
+    pub fn dialler(&self) -> &Dialler {
+        &self.dialler
     }
 
     /// A new connection.
     pub async fn dial(&self) -> Result<Conn, StoreError> {
         let dialled = async {
-            let (client, connection) = self.config.connect(NoTls).await.map_err(unavailable)?;
-            let mut conn = Conn::try_from_client_and_connection(client, connection).await.map_err(unavailable)?;
+            let (client, connection) = self.dialler.connect().await?;
+            let lost = |error: diesel::ConnectionError| StoreError::Unavailable(chain(&error));
+            let mut conn = Conn::try_from_client_and_connection(client, connection).await.map_err(lost)?;
             conn.batch_execute(&self.setup).await?;
             Ok(conn)
         };
@@ -146,7 +149,7 @@ impl ErrorSink<StoreError> for LastError {
 }
 
 /// The chain of causes in one line.
-fn unavailable(error: impl std::error::Error) -> StoreError {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -156,5 +159,5 @@ fn unavailable(error: impl std::error::Error) -> StoreError {
         }
         cause = error.source();
     }
-    StoreError::Unavailable(text)
+    text
 }

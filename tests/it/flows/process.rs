@@ -292,6 +292,11 @@ async fn what_a_check_finds_is_what_a_server_refuses() {
         (plain.clone().set("store.url", &format!("sqlite://{garbage}/shop.db")), "store.url"),
         (distributed("postgres://", gate, broker, admin), "store.url"),
         (distributed("postgres://shop@localhost:port/shop", gate, broker, admin), "store.url"),
+        (distributed("postgres://shop@db/shop?sslmode=prefer", gate, broker, admin), "write disable or verify-full"),
+        (
+            distributed("postgres://shop@db/shop?sslrootcert=missing.pem", gate, broker, admin),
+            "missing.pem can't be read",
+        ),
         (distributed(store, "redis://localhost:port", broker, admin), "gate.url"),
         (distributed(store, gate, "pulsar://", admin), "broker.url"),
         (distributed(store, gate, broker, "http://"), "broker.admin_url"),

@@ -19,12 +19,22 @@ const DAY: u64 = 24 * 3_600;
 
 /// A signed call in UTF-8, as an SDK makes it: the URL.
 fn call_url(sandbox: &Sandbox, method: &str, business: &Value) -> String {
+    call_url_in(sandbox, "utf-8", method, business)
+}
+
+fn call_url_in(sandbox: &Sandbox, charset: &str, method: &str, business: &Value) -> String {
+    call_url_to(sandbox, charset, "", method, business)
+}
+
+/// With an address for notifications, if it is one.
+fn call_url_to(sandbox: &Sandbox, charset: &str, notify_url: &str, method: &str, business: &Value) -> String {
     let mut all = Parameters::default();
+    all.set("notify_url", notify_url);
     let now = time_text(Clock::system().now());
     for (name, value) in [
         ("app_id", sandbox.info["alipay_app_id"].as_str().unwrap()),
         ("method", method),
-        ("charset", "utf-8"),
+        ("charset", charset),
         ("sign_type", "RSA2"),
         ("timestamp", &now),
         ("version", "1.0"),
@@ -32,7 +42,7 @@ fn call_url(sandbox: &Sandbox, method: &str, business: &Value) -> String {
     ] {
         all.set(name, value);
     }
-    let sign = sandbox.merchant_key().sign(&all.canonical(&["sign"])).unwrap();
+    let sign = sandbox.merchant_key().sign(&all.canonical_bytes(&["sign"])).unwrap();
     all.set("sign", sign);
     format!("{}/gateway.do?{}", sandbox.url(), all.encode(|_| true))
 }
@@ -66,6 +76,61 @@ async fn pages_that_the_real_gateway_refuses_open_no_trade() {
         assert_eq!(found["sub_code"], "ACQ.TRADE_NOT_EXIST", "{number}");
     }
     assert!(open(&sandbox, "most", "100000000.00", "Lamp").await.contains("¥100000000.00"));
+}
+
+/// Asks in this charset: the answer's content type and bytes.
+async fn answer_in(sandbox: &Sandbox, charset: &str, method: &str, business: &Value) -> (String, Vec<u8>) {
+    let answer = reqwest::get(call_url_in(sandbox, charset, method, business)).await.unwrap();
+    let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+    (kind, answer.bytes().await.unwrap().to_vec())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_in_gbk_are_understood_and_answered_in_gbk() {
+    let sandbox = Sandbox::start();
+    let business = json!({
+        "out_trade_no": "p1", "total_amount": "9.90", "subject": "台灯 + 100%", "product_code": "FAST_INSTANT_TRADE_PAY",
+    });
+    let url = call_url_in(&sandbox, "GBK", "alipay.trade.page.pay", &business);
+    assert!(url.contains("%CC%A8%B5%C6"), "{url}");
+    assert!(sandbox.open_page(&url).await.contains("<p>台灯 + 100%</p>"));
+    let forged = url.replace("%CC%A8", "%CC%A9").replace("p1", "p2");
+    assert!(sandbox.open_page(&forged).await.contains("isv.invalid-signature"), "the bytes are signed");
+
+    let query = "alipay.trade.query";
+    let (kind, body) = answer_in(&sandbox, "gbk", query, &json!({ "out_trade_no": "p2" })).await;
+    assert_eq!(kind, "text/html;charset=GBK");
+    let (text, _, broken) = encoding_rs::GBK.decode(&body);
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert!(!broken && std::str::from_utf8(&body).is_err(), "{text}");
+    assert_eq!(answer["alipay_trade_query_response"]["sub_msg"], "交易不存在");
+    let inner = text.split_once(":").unwrap().1.split_once(",\"sign\"").unwrap().0;
+    let (signed, sign) = (encoding_rs::GBK.encode(inner).0, answer["sign"].as_str().unwrap());
+    assert!(sandbox.gateway_key().public().unwrap().verifies(&signed, sign), "{text}");
+    // In UTF-8 the same words are other bytes.
+    let (kind, body) = answer_in(&sandbox, "UTF-8", query, &json!({ "out_trade_no": "p2" })).await;
+    assert_eq!(kind, "text/html;charset=utf-8");
+    assert!(String::from_utf8(body).unwrap().contains("交易不存在"));
+    let (_, body) = answer_in(&sandbox, "shift_jis", query, &json!({ "out_trade_no": "p2" })).await;
+    assert!(String::from_utf8(body).unwrap().contains("isv.invalid-charset"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_opened_a_page_in_gbk_is_told_in_gbk() {
+    let sandbox = Sandbox::start();
+    let got = Arc::new(Mutex::new(Vec::new()));
+    let notify_url = shop("success", got.clone()).await;
+    let business = json!({
+        "out_trade_no": "p1", "total_amount": "9.90", "subject": "台灯", "product_code": "FAST_INSTANT_TRADE_PAY",
+    });
+    let url = call_url_to(&sandbox, "gbk", &notify_url, "alipay.trade.page.pay", &business);
+    sandbox.open_page(&url).await;
+    sandbox.act("p1", "pay").await.unwrap();
+    until("delivered", async || !got.lock().unwrap().is_empty()).await;
+    let body = got.lock().unwrap()[0].clone();
+    assert!(body.contains("charset=gbk") && body.contains("subject=%CC%A8%B5%C6"), "{body}");
+    let notice = sandbox.client().verify_notification(body.as_bytes()).unwrap();
+    assert!(notice.masked.contains("subject=台灯"), "{notice:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +208,7 @@ async fn the_cashier_of_a_paid_trade_leads_back_to_the_shop() {
 }
 
 /// A shop that answers each notification with this body, and keeps what it got.
-async fn shop(answer: &'static str, got: Arc<Mutex<Vec<Parameters>>>) -> String {
+async fn shop(answer: &'static str, got: Arc<Mutex<Vec<String>>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/notify", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -159,7 +224,7 @@ async fn shop(answer: &'static str, got: Arc<Mutex<Vec<Parameters>>>) -> String 
                     break body.to_owned();
                 }
             };
-            got.lock().unwrap().push(Parameters::parse(body.as_bytes()).unwrap());
+            got.lock().unwrap().push(body);
             let length = answer.len();
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}");
             stream.write_all(head.as_bytes()).await.unwrap();
@@ -193,7 +258,7 @@ async fn notifications_under_way_survive_a_restart() {
 
     let sandbox = Sandbox::start_with(&arguments);
     until("delivered again", async || got.lock().unwrap().len() == 2).await;
-    let got = got.lock().unwrap().clone();
+    let got: Vec<_> = got.lock().unwrap().iter().map(|body| Parameters::parse(body.as_bytes()).unwrap()).collect();
     assert_eq!(got[0].get("notify_id"), got[1].get("notify_id"));
     assert_eq!(got[1].get("trade_status"), Some("TRADE_SUCCESS"));
     match sandbox.client().query("p1").await {

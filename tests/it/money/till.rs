@@ -346,7 +346,7 @@ impl Till {
         let query = "query($o: ID!) { paymentLookup(id: $o) { order { status version }
             payments { payment { id status } number flag received { amount } refundPending { amount } refunded { amount }
                 gatewayTradeNumber log { actor event from to code detail } notifications { verdict tradeStatus notifyId } }
-            refunds { refund { id status amount { amount } } number cause attempts lastCode log { actor event to code } } } }";
+            refunds { refund { id status amount { amount } } number cause attempts lastCode log { actor event to code detail } } } }";
         let data = self.data(Some(&self.operator), query, json!({ "o": attempt.order })).await;
         data["paymentLookup"].clone()
     }

@@ -11,6 +11,7 @@ on_profiles!(
     case_26_an_answer_without_moved_money,
     case_27_unknown_results_are_asked_again_under_the_same_number,
     case_28_an_answer_that_is_not_the_gateways_is_no_answer,
+    a_query_without_a_clear_answer_says_why,
     case_29_the_query_finds_what_the_notification_did_not_tell,
     case_30_closing_finds_that_it_was_just_paid,
     case_31_a_crash_between_intent_call_and_outcome,
@@ -45,6 +46,7 @@ async fn case_25_the_connection_drops_after_the_money_went_back(till: &Till) {
     let refund = refunded_despite(till, "answer_lost", 0).await;
     assert_eq!(events(&refund), ["requested", "asked", "postponed", "settled"], "the query found it: {refund}");
     assert_eq!(refund["log"][2]["code"], "UNKNOWN", "{refund}");
+    assert_eq!(refund["log"][2]["detail"], "refund: the connection was lost", "{refund}");
 }
 
 async fn case_26_an_answer_without_moved_money(till: &Till) {
@@ -63,6 +65,7 @@ async fn case_27_unknown_results_are_asked_again_under_the_same_number(till: &Ti
         let expected = if *kind == "unknown_without_work" { 2 } else { 1 };
         assert_eq!(asked, expected, "{kind}: {refund}");
     }
+    assert_eq!(refunds[2]["log"][2]["detail"], "refund: no response within 1000 ms", "{}", refunds[2]);
 }
 
 async fn case_28_an_answer_that_is_not_the_gateways_is_no_answer(till: &Till) {
@@ -70,7 +73,33 @@ async fn case_28_an_answer_that_is_not_the_gateways_is_no_answer(till: &Till) {
     let refunds = join_all(kinds.map(|kind| refunded_despite(till, kind, 0))).await;
     for (kind, refund) in kinds.iter().zip(&refunds) {
         assert!(events(refund).contains(&"postponed"), "{kind} did not settle it: {refund}");
+        let why = if *kind == "status500" { "refund: HTTP status 500" } else { "refund: " };
+        assert!(refund["log"][2]["detail"].as_str().unwrap().starts_with(why), "{kind}: {refund}");
     }
+}
+
+async fn a_query_without_a_clear_answer_says_why(till: &Till) {
+    let attempt = till.attempt().await;
+    till.sandbox.fault_of(&attempt.number, "status500", Some("alipay.trade.query"), None).await;
+    let lines = async || {
+        let record = till.record(&attempt).await;
+        let log = record["log"].as_array().unwrap().clone();
+        log.into_iter().filter(|line| line["event"] == "unclear").collect::<Vec<_>>()
+    };
+    until("noted", async || !lines().await.is_empty()).await;
+    let line = lines().await[0].clone();
+    let (code, why) = (json!("UNKNOWN"), json!("query: HTTP status 500"));
+    assert_eq!(
+        (&line["code"], &line["detail"], &line["from"], &line["to"]),
+        (&code, &why, &line["to"], &json!("PENDING"))
+    );
+    // The buyer asks again and again, the same happens, and one line is enough.
+    for _ in 0..2 {
+        assert_eq!(super::till::code(&till.cancel(&attempt).await), "TRY_LATER");
+    }
+    assert_eq!(lines().await.len(), 1);
+    till.sandbox.mend(&attempt.number).await;
+    until("cancelled", async || till.cancel(&attempt).await["order"]["status"] == "CANCELLED").await;
 }
 
 async fn case_29_the_query_finds_what_the_notification_did_not_tell(till: &Till) {

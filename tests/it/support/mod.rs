@@ -2,6 +2,8 @@
 
 #[allow(dead_code, reason = "cases use their part")]
 pub mod alipay;
+#[allow(dead_code, reason = "cases use their part")]
+pub mod pki;
 pub mod proxy;
 #[allow(dead_code, reason = "each server's tests use their part")]
 pub mod servers;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -42,6 +43,8 @@ struct Shared {
     passed: AtomicU64,
     swallowed: AtomicU64,
     connections: AtomicU64,
+    /// What was passed on, in both directions, while somebody listens.
+    tap: Mutex<Option<Vec<u8>>>,
 }
 
 impl Proxy {
@@ -56,6 +59,7 @@ impl Proxy {
             passed: AtomicU64::new(0),
             swallowed: AtomicU64::new(0),
             connections: AtomicU64::new(0),
+            tap: Mutex::default(),
         };
         let shared = Arc::new(shared);
         let task = tokio::spawn(accept(listener, place(url).to_owned(), shared.clone()));
@@ -85,6 +89,17 @@ impl Proxy {
     /// Bytes swallowed so far by a half-open connection.
     pub fn swallowed(&self) -> u64 {
         self.shared.swallowed.load(Ordering::SeqCst)
+    }
+
+    /// From now on what is passed on is kept.
+    pub fn listen(&self) {
+        *self.shared.tap.lock() = Some(Vec::new());
+    }
+
+    /// How often these bytes were passed on in one piece since somebody listens.
+    pub fn heard(&self, bytes: &[u8]) -> usize {
+        let tap = self.shared.tap.lock();
+        tap.iter().flat_map(|heard| heard.windows(bytes.len())).filter(|window| *window == bytes).count()
     }
 
     /// Connections accepted so far.
@@ -156,6 +171,9 @@ async fn pass(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, shared: &Shared) {
         if dead {
             shared.swallowed.fetch_add(bytes as u64, Ordering::SeqCst);
             continue;
+        }
+        if let Some(heard) = &mut *shared.tap.lock() {
+            heard.extend_from_slice(&buffer[..bytes]);
         }
         if to.write_all(&buffer[..bytes]).await.is_err() {
             return;

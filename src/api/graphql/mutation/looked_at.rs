@@ -5,9 +5,9 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, orders_fault};
 use crate::api::graphql::types::bills::BillDifference;
-use crate::api::graphql::types::payments::{PaymentFlag, PaymentRecord};
+use crate::api::graphql::types::payments::{PaymentFlag, PaymentRecord, RefundRecord};
 use crate::api::graphql::types::user_error::user_error;
-use crate::orders::LookRefusal;
+use crate::orders::{BookRefusal, LookRefusal};
 
 const REASON: &str = "The reason must be 1 to 500 characters on one line.";
 
@@ -43,6 +43,50 @@ pub struct BillDifferenceClosePayload {
     pub difference: Option<BillDifference>,
     /// Why the discrepancy was not closed. Empty on success.
     pub user_errors: Vec<BillDifferenceCloseUserError>,
+}
+
+/// The refund to record, and the reason.
+#[derive(InputObject)]
+pub struct BillDifferenceBookInput {
+    /// The discrepancy that shows the refund.
+    pub difference_id: ID,
+    /// Why the money was refunded, for the buyer and the audit log: 1 to 500 characters on one line.
+    pub reason: String,
+}
+
+/// Why the refund was not recorded. Values are stable, so programs may rely on them.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BillDifferenceBookErrorCode {
+    /// The refund was already recorded by another operator or for another reason.
+    AlreadyBooked,
+    /// The refund is greater than the remaining amount of the payment. Amounts in pending refunds do not count as remaining.
+    AmountExceedsPaid,
+    /// No such discrepancy exists, or the values now differ in another way.
+    DifferenceNotFound,
+    /// The discrepancy has been resolved: a later comparison no longer found it.
+    DifferenceNotOpen,
+    /// The bill does not list exactly one refund with a number that the gateway assigned.
+    NotARefund,
+    /// The refunded payment is not one of the shop's payments.
+    PaymentNotFound,
+    /// The reason is missing, too long, or contains control characters.
+    ReasonInvalid,
+}
+
+user_error! {
+    /// Why the refund was not recorded.
+    BillDifferenceBookUserError, BillDifferenceBookErrorCode
+}
+
+/// The result of recording a refund.
+#[derive(SimpleObject, Default)]
+pub struct BillDifferenceBookPayload {
+    /// The closed discrepancy. Null when there are user errors.
+    pub difference: Option<BillDifference>,
+    /// The recorded refund. Null when there are user errors.
+    pub refund: Option<RefundRecord>,
+    /// Why the refund was not recorded. Empty on success.
+    pub user_errors: Vec<BillDifferenceBookUserError>,
 }
 
 /// The payment whose flag to clear, and the reason.
@@ -99,6 +143,26 @@ fn close_error(refusal: LookRefusal) -> Result<BillDifferenceCloseUserError> {
     })
 }
 
+fn book_error(refusal: BookRefusal) -> BillDifferenceBookUserError {
+    use BillDifferenceBookErrorCode as Code;
+    let (code, message) = match refusal {
+        BookRefusal::ReasonInvalid => return BillDifferenceBookUserError::about(Code::ReasonInvalid, REASON, "reason"),
+        BookRefusal::NotFound => (Code::DifferenceNotFound, "This discrepancy does not exist or has changed."),
+        BookRefusal::NotOpen => (Code::DifferenceNotOpen, "This discrepancy is already resolved."),
+        BookRefusal::NotARefund => {
+            (Code::NotARefund, "This discrepancy is not a refund that was made on the gateway's own site.")
+        }
+        BookRefusal::PaymentNotFound => (Code::PaymentNotFound, "The refunded payment does not belong to this shop."),
+        BookRefusal::ExceedsPaid => {
+            (Code::AmountExceedsPaid, "The refund is greater than the remaining amount of the payment.")
+        }
+        BookRefusal::AlreadyBooked => {
+            (Code::AlreadyBooked, "This refund was already recorded by another operator or for another reason.")
+        }
+    };
+    BillDifferenceBookUserError::about(code, message, "differenceId")
+}
+
 fn clear_error(refusal: LookRefusal) -> PaymentFlagClearUserError {
     use PaymentFlagClearErrorCode as Code;
     type Told = PaymentFlagClearUserError;
@@ -140,6 +204,30 @@ impl LookedAtMutation {
         Ok(match answer.map_err(|error| orders_fault(&error))? {
             Ok(item) => BillDifferenceClosePayload { difference: Some(BillDifference(item)), user_errors: Vec::new() },
             Err(refusal) => BillDifferenceClosePayload { difference: None, user_errors: vec![close_error(refusal)?] },
+        })
+    }
+
+    /// Records a refund that was made on the payment gateway's own site and appears as a discrepancy of its bill. The
+    /// refund is then like any other, with the cause `EXTERNAL`, and the discrepancy is closed. Operators only; audited.
+    /// This moves no money. Repeating the same request returns the same result.
+    async fn bill_difference_book(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The refund to record, and the reason.")] input: BillDifferenceBookInput,
+    ) -> Result<BillDifferenceBookPayload> {
+        let operator = ctx.require_operator()?;
+        let (id, orders) = (input.difference_id.parse().ok(), &ctx.services().orders);
+        let answer = orders.book_difference(operator.id, id, &input.reason).await;
+        Ok(match answer.map_err(|error| orders_fault(&error))? {
+            Ok((item, refund)) => BillDifferenceBookPayload {
+                difference: Some(BillDifference(item)),
+                refund: Some(RefundRecord(refund)),
+                user_errors: Vec::new(),
+            },
+            Err(refusal) => BillDifferenceBookPayload {
+                user_errors: vec![book_error(refusal)],
+                ..BillDifferenceBookPayload::default()
+            },
         })
     }
 

@@ -1,4 +1,4 @@
-//! An order's money, for operators.
+//! Money that came and went, for operators.
 
 use async_graphql::{Context, ID, Object, Result};
 
@@ -6,8 +6,15 @@ use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::orders_fault;
 use crate::api::graphql::types::bills::{BillDifferenceConnection, list_differences};
 use crate::api::graphql::types::connection::PageArgs;
+use crate::api::graphql::types::money_lists::{
+    PaymentRecordConnection, PaymentsWanted, RefundRecordConnection, StuckPayments, Within, list_payments,
+    list_refunds, list_stuck,
+};
 use crate::api::graphql::types::orders::Order;
-use crate::api::graphql::types::payments::{PaymentLookup, PaymentRecord, RefundRecord, StuckPayments};
+use crate::api::graphql::types::payments::{
+    PaymentLookup, PaymentMethod, PaymentRecord, PaymentRefundCause, PaymentStatus, RefundRecord, RefundStatus,
+};
+use crate::api::graphql::types::scalars::DateTime;
 use crate::kernel::RefundId;
 
 /// Queries of payments.
@@ -16,12 +23,14 @@ pub struct PaymentsQuery;
 
 #[Object]
 impl PaymentsQuery {
-    /// The payments and refunds of an order with their logs. It can be found by order ID or number, payment ID or
-    /// number, or Alipay transaction number. Null if there is no match. Operators only; each query is audited.
+    /// The payments and refunds of an order with their logs. It can be found by order ID or number, payment or refund ID
+    /// or number, or Alipay transaction number. Null if there is no match. `payments` lists payments by buyer and day.
+    /// Operators only; each query is audited.
     async fn payment_lookup(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "An order ID or number, a payment ID or number, or an Alipay transaction number.")] id: ID,
+        #[graphql(desc = "An order ID or number, a payment or refund ID or number, or an Alipay transaction number.")]
+        id: ID,
     ) -> Result<Option<PaymentLookup>> {
         let operator = ctx.require_operator()?;
         let orders = &ctx.services().orders;
@@ -39,6 +48,54 @@ impl PaymentsQuery {
         }))
     }
 
+    /// Payments, newest first. Operators only; each query is audited.
+    #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
+    async fn payments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Return only payments with these statuses. Defaults to all statuses.")] statuses: Option<
+            Vec<PaymentStatus>,
+        >,
+        #[graphql(desc = "Return only payments with these methods. Defaults to all methods.")] methods: Option<
+            Vec<PaymentMethod>,
+        >,
+        #[graphql(desc = "Return only payments with a flag (true) or without one (false). Defaults to both.")]
+        flagged: Option<bool>,
+        #[graphql(desc = "Return only payments of the buyer with this username, in any case.")] buyer: Option<String>,
+        #[graphql(desc = "Return only payments that started at this time or later.")] from: Option<DateTime>,
+        #[graphql(desc = "Return only payments that started before this time.")] until: Option<DateTime>,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
+    ) -> Result<PaymentRecordConnection> {
+        audited(ctx, "payment.list").await?;
+        let wanted = PaymentsWanted { statuses, methods, flagged, buyer, within: Within { from, until } };
+        list_payments(ctx, wanted, &PageArgs { first, after, last, before }).await
+    }
+
+    /// Refunds, newest first. Operators only; each query is audited.
+    #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
+    async fn refunds(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Return only refunds with these statuses. Defaults to all statuses.")] statuses: Option<
+            Vec<RefundStatus>,
+        >,
+        #[graphql(desc = "Return only refunds with these causes. Defaults to all causes.")] causes: Option<
+            Vec<PaymentRefundCause>,
+        >,
+        #[graphql(desc = "Return only refunds that were requested at this time or later.")] from: Option<DateTime>,
+        #[graphql(desc = "Return only refunds that were requested before this time.")] until: Option<DateTime>,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
+    ) -> Result<RefundRecordConnection> {
+        audited(ctx, "refund.list").await?;
+        list_refunds(ctx, statuses, causes, Within { from, until }, &PageArgs { first, after, last, before }).await
+    }
+
     /// Payments and refunds that need attention. Operators only; each query is audited.
     async fn stuck_payments(
         &self,
@@ -47,18 +104,11 @@ impl PaymentsQuery {
             desc = "The maximum number of payments and of refunds to return. Defaults to the default page size."
         )]
         first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor: the `pageInfo.endCursor` of the previous page.")]
+        after: Option<String>,
     ) -> Result<StuckPayments> {
-        let operator = ctx.require_operator()?;
-        let services = ctx.services();
-        let limits = &services.config.graphql;
-        let first = first.map_or(limits.page_default, |first| first.max(0) as usize).min(limits.page_max);
-        let fault = |error| orders_fault(&error);
-        services.orders.audit_look(operator.id, "payment.stuck", String::new()).await.map_err(fault)?;
-        let (payments, refunds) = services.orders.stuck(first).await.map_err(fault)?;
-        Ok(StuckPayments {
-            payments: payments.into_iter().map(PaymentRecord).collect(),
-            refunds: refunds.into_iter().map(RefundRecord).collect(),
-        })
+        audited(ctx, "payment.stuck").await?;
+        list_stuck(ctx, first, after.as_deref()).await
     }
 
     /// Discrepancies between the payment gateway's bills and the shop's records, oldest first. Open ones fail
@@ -77,9 +127,7 @@ impl PaymentsQuery {
         #[graphql(desc = "Return the last n items.")] last: Option<i32>,
         #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<BillDifferenceConnection> {
-        let operator = ctx.require_operator()?;
-        let looked = ctx.services().orders.audit_look(operator.id, "bill.differences", String::new()).await;
-        looked.map_err(|error| orders_fault(&error))?;
+        audited(ctx, "bill.differences").await?;
         list_differences(ctx, open, &PageArgs { first, after, last, before }).await
     }
 
@@ -96,4 +144,11 @@ impl PaymentsQuery {
         let found = orders.any_refund(id).await.map_err(|error| orders_fault(&error))?;
         Ok(found.map(RefundRecord))
     }
+}
+
+/// For operators only, and written down that one looked at a list.
+async fn audited(ctx: &Context<'_>, act: &'static str) -> Result<()> {
+    let operator = ctx.require_operator()?;
+    let looked = ctx.services().orders.audit_look(operator.id, act, String::new()).await;
+    looked.map_err(|error| orders_fault(&error))
 }

@@ -60,6 +60,12 @@ impl BillDifference {
         &self.0.number
     }
 
+    /// The gateway's number of the refunded payment, if the bill lists a refund that the shop has not recorded.
+    /// `billDifferenceBook` records such a refund. Null for all other discrepancies.
+    async fn refund_of_payment(&self) -> Option<&str> {
+        self.0.refund.as_ref().map(|refund| refund.payment.as_str())
+    }
+
     /// A description of what the shop has recorded.
     async fn ours(&self) -> &str {
         &self.0.ours

@@ -2,11 +2,12 @@
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
+use super::accounts::User;
 use super::int::{clamped, exact};
 use super::orders::Order;
 use super::scalars::{DateTime, Money, Url};
 use crate::api::graphql::context::ContextExt as _;
-use crate::api::graphql::error::{Code, orders_fault};
+use crate::api::graphql::error::{Code, accounts_fault, orders_fault};
 use crate::payments::{self, Flag, LogEntry, Method, PaymentState, RefundCause, RefundState, StoredNotification};
 
 /// How an order is paid.
@@ -69,6 +70,8 @@ pub enum PaymentRefundCause {
     LatePayment,
     /// The order was already paid by another payment.
     Surplus,
+    /// It was made on the payment gateway's own site, and an operator recorded it (`billDifferenceBook`).
+    External,
 }
 
 /// A condition that needs an operator's attention.
@@ -182,7 +185,7 @@ impl Refund {
         self.0.reason.clone().or_else(|| match self.0.cause {
             RefundCause::LatePayment => Some("The payment arrived after the order was closed.".to_owned()),
             RefundCause::Surplus => Some("The order had already been paid.".to_owned()),
-            RefundCause::Buyer | RefundCause::Operator => None,
+            RefundCause::Buyer | RefundCause::Operator | RefundCause::External => None,
         })
     }
 
@@ -204,7 +207,7 @@ pub struct PaymentLogEntry {
     at: DateTime,
     /// Who or what caused the event, such as `buyer`, `operator`, `notification`, `query`, `expiry` or `worker`.
     actor: String,
-    /// The event, such as `begun`, `asked`, `settled` or `flagged`.
+    /// The event, such as `begun`, `asked`, `unclear`, `postponed`, `settled` or `flagged`.
     event: String,
     /// The status before the event. Null for the first entry.
     from: Option<String>,
@@ -212,7 +215,8 @@ pub struct PaymentLogEntry {
     to: String,
     /// The gateway's response code or transaction number.
     code: Option<String>,
-    /// Further details in plain text.
+    /// Further details in plain text. If the gateway gave no definite response: the request, and the HTTP status, timeout
+    /// or response code.
     detail: Option<String>,
 }
 
@@ -248,6 +252,7 @@ impl From<StoredNotification> for PaymentNotification {
 }
 
 /// The full record of a payment, for operators.
+#[derive(Clone)]
 pub struct PaymentRecord(pub payments::Payment);
 
 /// The full record of a payment, for operators.
@@ -266,6 +271,12 @@ impl PaymentRecord {
     /// The ID of the order.
     async fn order_id(&self) -> ID {
         ID(self.0.order.to_string())
+    }
+
+    /// The buyer.
+    async fn buyer(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        let found = ctx.services().accounts.user(self.0.buyer).await.map_err(|error| accounts_fault(&error))?;
+        Ok(found.map(User))
     }
 
     /// The transaction number at the gateway. Null until the gateway has reported it.
@@ -313,6 +324,7 @@ impl PaymentRecord {
 }
 
 /// The full record of a refund, for operators.
+#[derive(Clone)]
 pub struct RefundRecord(pub payments::Refund);
 
 /// The full record of a refund, for operators.
@@ -368,14 +380,5 @@ pub struct PaymentLookup {
     /// All payment attempts, oldest first.
     pub payments: Vec<PaymentRecord>,
     /// All refunds, oldest first.
-    pub refunds: Vec<RefundRecord>,
-}
-
-/// Payments and refunds that need an operator's attention.
-#[derive(SimpleObject)]
-pub struct StuckPayments {
-    /// Flagged payments, and payments whose outcome has been unknown for too long, oldest first.
-    pub payments: Vec<PaymentRecord>,
-    /// Refunds that have been pending for too long, oldest first.
     pub refunds: Vec<RefundRecord>,
 }

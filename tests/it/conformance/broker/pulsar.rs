@@ -64,6 +64,7 @@ fn settings(url: &str, admin_url: &str) -> config::Broker {
         relay_sweep: Span(Duration::from_secs(1)),
         admin_url: Secret::new(admin_url),
         token: Secret::new(""),
+        token_file: String::new(),
         tenant: format!("test-{}", uuid::Uuid::new_v4().simple()),
         send_window: 64,
         receive_queue: 64,

@@ -16,6 +16,7 @@ mod postgres;
 mod rebuild;
 mod schema;
 mod terms;
+mod tls;
 
 use doorbuster::app::App;
 use doorbuster::catalog::{PriceInput, ProductInput};

@@ -279,8 +279,9 @@ impl Writing<'_> {
         if self.faults.is_empty() {
             return Planned::Done(self.body.into());
         }
-        let written: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        let data = written.get("data").cloned().and_then(|data| Value::from_json(data).ok());
+        // A tree of GraphQL's own values keeps the order of the fields.
+        let written = serde_json::from_slice::<HashMap<String, Value>>(&self.body);
+        let data = written.ok().and_then(|mut written| written.remove("data"));
         let mut response = Response::new(data.unwrap_or_default());
         response.errors = self.faults;
         Planned::Failed(response)

@@ -3,6 +3,7 @@
 mod faults;
 mod loss;
 mod tally;
+mod tls;
 mod together;
 mod tokens;
 
