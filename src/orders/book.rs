@@ -149,10 +149,10 @@ impl Orders {
                 return Ok(Err(BookRefusal::PaymentNotFound));
             };
             let is_same_money = payment.amount.with_units(refund.amount.units()) == refund.amount;
-            let intended = match is_same_money && refund.amount.units() > 0 {
-                true => sql::settle::intend(conn, &refund, &order, "operator", wish.now).await?,
-                false => None,
-            };
+            if !is_same_money || refund.amount.units() == 0 {
+                return Ok(Err(BookRefusal::ExceedsPaid));
+            }
+            let intended = sql::settle::intend(conn, &refund, &order, "operator", wish.now).await?;
             let Some(intended) = intended else { return Ok(Err(BookRefusal::ExceedsPaid)) };
             let done = RefundState::Succeeded;
             let ended = sql::settle::end_refund(conn, &refund, done, None, "operator", wish.now).await?;

@@ -94,6 +94,9 @@ async fn a_refund_at_the_gateways_site_is_booked(till: &Till) {
     until("marked", async || till.record(&attempt).await["flag"] == "CHANGED_OUTSIDE").await;
     assert!(!reconcile(till, today).0);
     let rest = difference(till, "20261130220002").await;
+    // Whoever has dismissed it can still book it.
+    let close = "mutation($d: ID!) { billDifferenceClose(input: { differenceId: $d, reason: \"later\" }) { userErrors { code } } }";
+    till.data(Some(&till.operator), close, json!({ "d": rest["id"] })).await;
     assert_eq!(book(till, &rest["id"], REASON).await["userErrors"], json!([]));
     assert_eq!(till.status(&attempt).await, "REFUNDED");
     assert_eq!(till.record(&attempt).await["flag"], Value::Null);
