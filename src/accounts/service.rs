@@ -249,6 +249,13 @@ impl Accounts {
         Ok(store::read!(&self.0.db, |conn| sql::accounts::find_user(conn, id).await)?)
     }
 
+    /// The user with this name, in any case.
+    pub async fn user_named(&self, username: &str) -> Result<Option<User>, AccountsError> {
+        let Some(username) = rules::username(username.trim()) else { return Ok(None) };
+        let found = store::read!(&self.0.db, |conn| sql::accounts::find_by_username(conn, &username).await)?;
+        Ok(found.map(|(user, _)| user))
+    }
+
     /// Creates an operator. Meant for the command line: it is not throttled, logged or signed in.
     pub async fn create_operator(
         &self,

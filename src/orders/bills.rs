@@ -146,7 +146,13 @@ impl Orders {
         for numbers in numbers.chunks(CHUNK) {
             let payments: Vec<_> = numbers.iter().filter_map(|number| PaymentId::from_number(number)).collect();
             let refunds: Vec<_> = numbers.iter().filter_map(|number| RefundId::from_number(number)).collect();
-            all.extend(store::read!(&self.0.db, |conn| sql::bills::of_numbers(conn, &payments, &refunds).await)?);
+            let is_ours =
+                |number: &str| PaymentId::from_number(number).is_some() || RefundId::from_number(number).is_some();
+            let others: Vec<String> =
+                numbers.iter().filter(|number| !is_ours(number)).map(|number| (*number).to_owned()).collect();
+            all.extend(store::read!(&self.0.db, |conn| {
+                sql::bills::of_numbers(conn, &payments, &refunds, &others).await
+            })?);
         }
         Ok(all)
     }

@@ -8,7 +8,7 @@ use crate::payments::gateway::Returned;
 use crate::payments::{LogEntry, Payment, PaymentState, Refund, StoredNotification};
 use crate::store;
 
-/// Lines of a log, or stuck rows, shown at most.
+/// Lines of a log shown at most.
 const LINES_MAX: usize = 500;
 
 /// All that is known of a payment.
@@ -49,8 +49,8 @@ impl Orders {
         Ok(store::read!(&self.0.db, |conn| sql::payments::find(conn, id).await)?)
     }
 
-    /// The order that a person means: by its id or number, by the id or number of a payment of it, or by Alipay's number of a
-    /// trade that pays it. All of these stand on receipts. `None` when there is no such order.
+    /// The order that a person means: by its id or number, by the id or number of a payment or a refund of it, or by Alipay's number of
+    /// a trade that pays it. All of these stand on receipts. `None` when there is no such order.
     pub async fn order_of_reference(&self, text: &str) -> Result<Option<OrderId>, OrdersError> {
         let text = text.trim();
         if let Ok(order) = text.parse::<OrderId>() {
@@ -58,6 +58,9 @@ impl Orders {
         }
         if let Some(payment) = text.parse::<PaymentId>().ok().or_else(|| PaymentId::from_number(text)) {
             return Ok(self.payment(payment).await?.map(|payment| payment.order));
+        }
+        if let Some(refund) = text.parse::<RefundId>().ok().or_else(|| RefundId::from_number(text)) {
+            return Ok(self.any_refund(refund).await?.map(|refund| refund.order));
         }
         if let Some((sale, epoch, seq)) = number_parts(text) {
             let sale = store::read!(&self.0.db, |conn| sql::sales::id_of_number(conn, sale).await)?;
@@ -93,16 +96,6 @@ impl Orders {
     /// A refund's log, the oldest line first.
     pub async fn refund_log(&self, id: RefundId) -> Result<Vec<LogEntry>, OrdersError> {
         Ok(store::read!(&self.0.db, |conn| sql::refunds::log_of(conn, id, LINES_MAX).await)?)
-    }
-
-    /// What a person should look at, the oldest first, the first `max` of each: flagged payments and those pending for too long,
-    /// and refunds open for too long.
-    pub async fn stuck(&self, max: usize) -> Result<(Vec<Payment>, Vec<Refund>), OrdersError> {
-        let since = self.0.clock.now().minus(*self.0.payments.stuck_after);
-        let max = max.min(LINES_MAX);
-        let payments = store::read!(&self.0.db, |conn| sql::payments::stuck(conn, since, max).await)?;
-        let refunds = store::read!(&self.0.db, |conn| sql::refunds::stuck(conn, since, max).await)?;
-        Ok((payments, refunds))
     }
 
     /// Writes down that an operator looked at what is a buyer's.

@@ -8,7 +8,7 @@ use super::refund::is_reason;
 use super::{Orders, OrdersError};
 use crate::catalog::Audit;
 use crate::kernel::{AuditId, BillDifferenceId, PaymentId, Timestamp, UserId};
-use crate::payments::reconciliation::Kind;
+use crate::payments::reconciliation::{BilledRefund, Kind};
 use crate::payments::{Flag, LogEntry, Payment, PaymentState};
 use crate::store;
 
@@ -27,6 +27,9 @@ pub struct Item {
     pub ours: String,
     /// What the bill has.
     pub theirs: String,
+    /// The refund that the bill has and we have not, if it is one.
+    #[serde(default)]
+    pub refund: Option<BilledRefund>,
     /// When it was found first.
     pub found_at: Timestamp,
     /// When a comparison did not find it any more.

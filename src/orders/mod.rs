@@ -1,8 +1,9 @@
 //! From an admitted ticket to an order, and what becomes of it. Read in this order: [`purchase`] (sale, gate, broker, ticket),
 //! [`record`] (the order writer's transaction), [`close`] (cancel and expire), [`rebuild`] and [`reconcile`] (keeping the
 //! gate true); and of money: [`pay`] (begin), [`settle`] (what the gateway says), [`attempts`] (asking it), [`refund`] and
-//! [`returns`] (money going back), [`ledger`] (looking up), [`bills`] (the gateway's
-//! word on each day), [`looked_at`] (what operators close), [`audit`] (whether all of it is right).
+//! [`returns`] (money going back), [`ledger`] and [`money_lists`] (looking up), [`bills`] (the gateway's
+//! word on each day), [`looked_at`] (what operators close), [`book`] (what was
+//! refunded at the gateway's site), [`audit`] (whether all of it is right).
 //!
 //! Invariants: live units never exceed the stock; a published ticket gets exactly one row; a buyer has at most one live order
 //! per sale; a key belongs to one ticket for ever; units go back exactly once.
@@ -10,6 +11,7 @@
 pub mod attempts;
 pub mod audit;
 pub mod bills;
+pub mod book;
 pub mod close;
 pub mod decide;
 mod due;
@@ -19,6 +21,7 @@ pub mod ledger;
 pub mod looked_at;
 pub mod messages;
 pub mod model;
+pub mod money_lists;
 pub mod pay;
 pub mod points;
 pub mod publisher;
@@ -32,6 +35,7 @@ pub mod returns;
 pub mod service;
 pub mod settle;
 
+pub use book::BookRefusal;
 pub use close::Cancelled;
 pub use ledger::PaymentFile;
 pub use looked_at::LookRefusal;

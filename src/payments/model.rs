@@ -80,6 +80,8 @@ stored_words! {
         LatePayment = "LATE_PAYMENT",
         /// The order was paid otherwise.
         Surplus = "SURPLUS",
+        /// It was sent back at the gateway's own site, and an operator has booked it.
+        External = "EXTERNAL",
     }
 }
 
@@ -276,6 +278,8 @@ pub struct Refund {
     pub requested_by: Option<UserId>,
     /// That person's key of the request.
     pub key: Option<String>,
+    /// What the gateway knows it by, where it is not our number: it was made there.
+    pub gateway_number: Option<String>,
     /// Where it stands.
     pub state: RefundState,
     /// How often the gateway was asked.
@@ -295,7 +299,7 @@ pub struct Refund {
 impl Refund {
     /// What the gateway knows it by (`out_request_no`).
     pub fn number(&self) -> String {
-        self.id.number()
+        self.gateway_number.clone().unwrap_or_else(|| self.id.number())
     }
 
     /// The refund of all of a payment that is not kept.
@@ -321,6 +325,7 @@ impl Refund {
             reason: None,
             requested_by: None,
             key: None,
+            gateway_number: None,
             state: RefundState::Requested,
             attempts: 0,
             last_code: None,
@@ -333,13 +338,23 @@ impl Refund {
 
     /// The refund of a payment that is not kept: always the same one, however often the payment is heard of.
     pub fn id_of_surplus(payment: PaymentId) -> RefundId {
-        let mut hash = Sha256::new();
-        hash.update(b"surplus ");
-        hash.update(payment.to_bytes());
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&hash.finalize()[..16]);
-        RefundId::from_bytes(bytes)
+        derived(&[b"surplus ", &payment.to_bytes()])
     }
+
+    /// The refund that the gateway made by itself under this number: always the same one, however often it is booked.
+    pub fn id_of_external(payment: PaymentId, gateway_number: &str) -> RefundId {
+        derived(&[b"external ", &payment.to_bytes(), gateway_number.as_bytes()])
+    }
+}
+
+fn derived(parts: &[&[u8]]) -> RefundId {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    RefundId::from_bytes(bytes)
 }
 
 /// A line of a payment's or a refund's log.
@@ -427,6 +442,9 @@ mod tests {
         let (one, other) = (PaymentId::from_bytes([1; 16]), PaymentId::from_bytes([2; 16]));
         assert_eq!(Refund::id_of_surplus(one), Refund::id_of_surplus(one));
         assert_ne!(Refund::id_of_surplus(one), Refund::id_of_surplus(other));
+        assert_eq!(Refund::id_of_external(one, "2026"), Refund::id_of_external(one, "2026"));
+        assert_ne!(Refund::id_of_external(one, "2026"), Refund::id_of_external(one, "2027"));
+        assert_ne!(Refund::id_of_external(one, "2026"), Refund::id_of_external(other, "2026"));
     }
 
     #[test]

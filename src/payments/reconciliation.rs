@@ -57,6 +57,17 @@ pub struct Ours {
     pub state: String,
 }
 
+/// A refund as the bill has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BilledRefund {
+    /// The number of the payment that it was taken from.
+    pub payment: String,
+    /// How much.
+    pub amount: Money,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
@@ -68,6 +79,8 @@ pub struct Difference {
     pub ours: String,
     /// What the bill has.
     pub theirs: String,
+    /// The refund that the bill has, once, under a number that is not ours: it can be booked.
+    pub refund: Option<BilledRefund>,
 }
 
 /// What a comparison came to.
@@ -88,44 +101,53 @@ pub struct Compared {
 /// Compares. `ours` is what we have of the bill's numbers, `expected` what must be in the bill unless it is `elsewhere`: in the
 /// bill of another day.
 pub fn compare(bill: &[BillRow], ours: &[Ours], expected: &[Ours], elsewhere: &BTreeSet<String>) -> Compared {
-    let mut lines = BTreeMap::<&str, Vec<Money>>::new();
+    let mut lines = BTreeMap::<&str, Vec<&BillRow>>::new();
     let mut compared = Compared { rows: bill.len() as u64, ..Compared::default() };
     for row in bill {
         let sum = if row.refund_number.is_some() { &mut compared.refunded } else { &mut compared.paid };
         *sum = sum.saturating_add(row.amount.minor);
-        lines.entry(key(row)).or_default().push(row.amount);
+        lines.entry(key(row)).or_default().push(row);
     }
     let known: BTreeMap<_, _> = ours.iter().map(|ours| (ours.number.as_str(), ours)).collect();
-    for (number, amounts) in &lines {
+    for (number, rows) in &lines {
         let ours = known.get(number).copied();
         let kind = match ours {
             None => Some(Kind::MissingHere),
             Some(ours) if !ours.moved => Some(Kind::Status),
-            Some(ours) if *amounts != [ours.amount] => Some(Kind::Amount),
+            Some(ours) if rows.len() != 1 || rows[0].amount != ours.amount => Some(Kind::Amount),
             Some(_) => None,
         };
         let Some(kind) = kind else {
             compared.matched += 1;
             continue;
         };
-        let theirs: Vec<_> = amounts.iter().map(ToString::to_string).collect();
+        let theirs: Vec<_> = rows.iter().map(|row| row.amount.to_string()).collect();
         let ours = ours.map_or_else(|| "nothing".to_owned(), describe);
         compared.differences.push(Difference {
             number: (*number).to_owned(),
             kind,
             ours,
             theirs: theirs.join(" and "),
+            refund: if kind == Kind::MissingHere { billed_refund(rows) } else { None },
         });
     }
     for ours in expected {
         let number = ours.number.as_str();
         if !lines.contains_key(number) && !elsewhere.contains(number) {
             let (number, kind) = (number.to_owned(), Kind::MissingThere);
-            compared.differences.push(Difference { number, kind, ours: describe(ours), theirs: "nothing".to_owned() });
+            let (ours, theirs) = (describe(ours), "nothing".to_owned());
+            compared.differences.push(Difference { number, kind, ours, theirs, refund: None });
         }
     }
     compared.differences.sort_by(|one, other| one.number.cmp(&other.number));
     compared
+}
+
+/// The refund, if the lines are one refund.
+fn billed_refund(rows: &[&BillRow]) -> Option<BilledRefund> {
+    let [row] = rows else { return None };
+    row.refund_number.as_ref()?;
+    Some(BilledRefund { payment: row.number.clone(), amount: row.amount, at: row.at })
 }
 
 /// The number that a line is about: the refund's, or the payment's.
@@ -190,6 +212,9 @@ mod tests {
             row("p5", None, 990),
             row("p5", None, 990),
             row("p6", Some("r6"), 500),
+            row("p1", Some("x1"), 30),
+            row("p1", Some("x2"), 40),
+            row("p1", Some("x2"), 40),
         ];
         let here = [
             ours("p1", 990, true),
@@ -203,7 +228,7 @@ mod tests {
         let expected = [ours("p1", 990, true), ours("p7", 990, true), ours("p8", 990, true)];
         let elsewhere = BTreeSet::from(["p8".to_owned()]);
         let found = compare(&bill, &here, &expected, &elsewhere);
-        assert_eq!((found.rows, found.matched, found.paid, found.refunded), (9, 2, 990 * 6, 1_000));
+        assert_eq!((found.rows, found.matched, found.paid, found.refunded), (12, 2, 990 * 6, 1_110));
         let kinds: Vec<_> = found.differences.iter().map(|found| (found.number.as_str(), found.kind)).collect();
         let right = [
             ("p2", Kind::Amount),
@@ -213,8 +238,13 @@ mod tests {
             ("p7", Kind::MissingThere),
             ("r2", Kind::Status),
             ("r6", Kind::Amount),
+            ("x1", Kind::MissingHere),
+            ("x2", Kind::MissingHere),
         ];
         assert_eq!(kinds, right);
+        let refunds: Vec<_> = found.differences.iter().filter_map(|found| found.refund.as_ref()).collect();
+        let (payment, at) = ("p1".to_owned(), Timestamp::from_millis(0));
+        assert_eq!(refunds, [&BilledRefund { payment, amount: yuan(30), at }], "not what is there twice");
         assert_eq!(
             (found.differences[0].ours.as_str(), found.differences[1].ours.as_str()),
             ("SUCCEEDED 9.91 CNY", "nothing")

@@ -125,7 +125,7 @@ diesel::table! {
         id -> Id, payment_id -> Id, order_id -> Binary, method -> Text, amount -> BigInt, currency -> Nullable<Text>,
         cause -> Text, reason -> Nullable<Text>, requested_by -> Nullable<Id>, idempotency_key -> Nullable<Text>,
         status -> Text, attempts -> BigInt, last_code -> Nullable<Text>, created_at -> BigInt, tried_at -> Nullable<BigInt>,
-        next_try_at -> Nullable<BigInt>, settled_at -> Nullable<BigInt>,
+        next_try_at -> Nullable<BigInt>, settled_at -> Nullable<BigInt>, gateway_number -> Nullable<Text>,
     }
 }
 
@@ -212,7 +212,8 @@ diesel::table! {
     reconciliation_items (day, number, kind) {
         day -> Text, number -> Text, kind -> Text, ours -> Text, theirs -> Text, found_at -> BigInt,
         resolved_at -> Nullable<BigInt>, id -> Id, closed_at -> Nullable<BigInt>, closed_by -> Nullable<Id>,
-        close_reason -> Nullable<Text>,
+        close_reason -> Nullable<Text>, refund_of -> Nullable<Text>, refund_amount -> Nullable<BigInt>,
+        refund_currency -> Nullable<Text>, refund_at -> Nullable<BigInt>,
     }
 }
 

@@ -128,6 +128,8 @@ export type PaymentMethod =
 export type PaymentRefundCause =
   /** The buyer asked. */
   | 'BUYER'
+  /** It was sent back at the payment gateway's own site, and an operator has booked it (`billDifferenceBook`). */
+  | 'EXTERNAL'
   /** It came when its order was closed already. */
   | 'LATE_PAYMENT'
   /** An operator asked. */

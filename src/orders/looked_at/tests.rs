@@ -22,7 +22,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn differs(theirs: &str) -> Difference {
-    Difference { number: "p1".into(), kind: Kind::Amount, ours: "9.90 CNY".into(), theirs: theirs.into() }
+    Difference { number: "p1".into(), kind: Kind::Amount, ours: "9.90 CNY".into(), theirs: theirs.into(), refund: None }
 }
 
 impl Book {

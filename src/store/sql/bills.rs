@@ -12,12 +12,15 @@ use super::catalog::{corrupt, money};
 use crate::kernel::{BillDifferenceId, PaymentId, RefundId, Timestamp, UserId};
 use crate::orders::bills::BillReport;
 use crate::orders::looked_at::{Closure, Item, ItemKey, ItemList, ItemPage};
-use crate::payments::reconciliation::{Compared, Difference, Kind, Ours};
+use crate::payments::reconciliation::{BilledRefund, Compared, Difference, Kind, Ours};
 use crate::payments::{Method, PaymentState, RefundState};
 use crate::store::StoreError;
 
 type PaymentColumns = (PaymentId, i64, i64, Option<String>, String);
-type RefundColumns = (RefundId, i64, Option<String>, String);
+type RefundColumns = (RefundId, i64, Option<String>, String, Option<String>);
+
+const REFUND: (refunds::id, refunds::amount, refunds::currency, refunds::status, refunds::gateway_number) =
+    (refunds::id, refunds::amount, refunds::currency, refunds::status, refunds::gateway_number);
 
 fn payment((id, amount, captured, currency, status): PaymentColumns) -> Result<Ours, StoreError> {
     let state = PaymentState::parse(&status).ok_or_else(|| corrupt("payment status"))?;
@@ -26,17 +29,18 @@ fn payment((id, amount, captured, currency, status): PaymentColumns) -> Result<O
     Ok(Ours { number: id.number(), amount, moved: state.is_captured(), state: status })
 }
 
-fn refund((id, amount, currency, status): RefundColumns) -> Result<Ours, StoreError> {
+fn refund((id, amount, currency, status, gateway_number): RefundColumns) -> Result<Ours, StoreError> {
     let moved = status == RefundState::Succeeded.as_str();
     let amount = money(amount, currency.as_deref().unwrap_or_default())?;
-    Ok(Ours { number: id.number(), amount, moved, state: status })
+    Ok(Ours { number: gateway_number.unwrap_or_else(|| id.number()), amount, moved, state: status })
 }
 
-/// Alipay payments and refunds with these ids.
+/// Alipay payments and refunds with these ids, and refunds that were made at the gateway, by its numbers.
 pub async fn of_numbers(
     conn: &mut Conn,
     payment_ids: &[PaymentId],
     refund_ids: &[RefundId],
+    others: &[String],
 ) -> Result<Vec<Ours>, StoreError> {
     let paid: Vec<PaymentColumns> = payments::table
         .filter(payments::id.eq_any(payment_ids.to_vec()).and(payments::method.eq(Method::Alipay.as_str())))
@@ -45,10 +49,12 @@ pub async fn of_numbers(
         .await?;
     let back: Vec<RefundColumns> = refunds::table
         .filter(refunds::id.eq_any(refund_ids.to_vec()).and(refunds::method.eq(Method::Alipay.as_str())))
-        .select((refunds::id, refunds::amount, refunds::currency, refunds::status))
+        .select(REFUND)
         .load(conn)
         .await?;
-    paid.into_iter().map(payment).chain(back.into_iter().map(refund)).collect()
+    let external: Vec<RefundColumns> =
+        refunds::table.filter(refunds::gateway_number.eq_any(others.to_vec())).select(REFUND).load(conn).await?;
+    paid.into_iter().map(payment).chain(back.into_iter().chain(external).map(refund)).collect()
 }
 
 /// Money that moved, as we learnt between these moments.
@@ -63,7 +69,7 @@ pub async fn learnt(conn: &mut Conn, from: Timestamp, to: Timestamp) -> Result<V
     let back: Vec<RefundColumns> = refunds::table
         .filter(refunds::method.eq(Method::Alipay.as_str()).and(refunds::status.eq(RefundState::Succeeded.as_str())))
         .filter(refunds::settled_at.ge(from).and(refunds::settled_at.lt(to)))
-        .select((refunds::id, refunds::amount, refunds::currency, refunds::status))
+        .select(REFUND)
         .load(conn)
         .await?;
     paid.into_iter().map(payment).chain(back.into_iter().map(refund)).collect()
@@ -121,11 +127,19 @@ async fn record_one(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let kind = found.kind.as_str();
+    let refund = found.refund.as_ref();
+    let billed = (
+        reconciliation_items::refund_of.eq(refund.map(|refund| &refund.payment)),
+        reconciliation_items::refund_amount.eq(refund.map(|refund| refund.amount.minor)),
+        reconciliation_items::refund_currency.eq(refund.map(|refund| refund.amount.currency.code())),
+        reconciliation_items::refund_at.eq(refund.map(|refund| refund.at)),
+    );
     let facts = (
         reconciliation_items::id.eq(id),
         reconciliation_items::ours.eq(&found.ours),
         reconciliation_items::theirs.eq(&found.theirs),
         reconciliation_items::found_at.eq(now),
+        billed,
     );
     let of_number = reconciliation_items::table.find((day, &found.number, kind));
     let otherwise = reconciliation_items::ours.ne(&found.ours).or(reconciliation_items::theirs.ne(&found.theirs));
@@ -147,7 +161,7 @@ async fn record_one(
         ))
         .on_conflict((reconciliation_items::day, reconciliation_items::number, reconciliation_items::kind))
         .do_update()
-        .set(reconciliation_items::resolved_at.eq(None::<Timestamp>))
+        .set((reconciliation_items::resolved_at.eq(None::<Timestamp>), billed))
         .execute(conn)
         .await?;
     Ok(())
@@ -183,6 +197,10 @@ struct ItemRow {
     closed_at: Option<Timestamp>,
     closed_by: Option<UserId>,
     close_reason: Option<String>,
+    refund_of: Option<String>,
+    refund_amount: Option<i64>,
+    refund_currency: Option<String>,
+    refund_at: Option<Timestamp>,
 }
 
 impl TryFrom<ItemRow> for Item {
@@ -193,6 +211,12 @@ impl TryFrom<ItemRow> for Item {
             (Some(at), Some(by), Some(reason)) => Some(Closure { at, by, reason }),
             _ => None,
         };
+        let refund = match (row.refund_of, row.refund_amount, row.refund_currency, row.refund_at) {
+            (Some(payment), Some(minor), Some(currency), Some(at)) => {
+                Some(BilledRefund { payment, amount: money(minor, &currency)?, at })
+            }
+            _ => None,
+        };
         Ok(Self {
             id: row.id,
             day: row.day,
@@ -200,6 +224,7 @@ impl TryFrom<ItemRow> for Item {
             kind: Kind::parse(&row.kind).ok_or_else(|| corrupt("kind of a difference"))?,
             ours: row.ours,
             theirs: row.theirs,
+            refund,
             found_at: row.found_at,
             resolved_at: row.resolved_at,
             closure,

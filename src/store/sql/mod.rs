@@ -10,6 +10,7 @@ pub mod broker;
 pub mod catalog;
 pub mod held;
 pub mod ledger;
+pub mod money_lists;
 pub mod nodes;
 pub mod orders;
 pub mod outbox;

@@ -12,12 +12,13 @@ use super::super::schema::{gateway_notifications, payment_log, payments};
 use super::super::{Conn, bulk};
 use super::catalog::{corrupt, money, narrow};
 use crate::kernel::{OrderId, PaymentId, Timestamp, UserId};
+use crate::orders::money_lists::MoneyKey;
 use crate::payments::{Amount, Flag, LogEntry, Method, Payment, PaymentState, StoredNotification};
 use crate::store::StoreError;
 
 #[derive(Queryable, Insertable, diesel::Selectable)]
 #[diesel(table_name = payments)]
-struct Row {
+pub(super) struct Row {
     id: PaymentId,
     order_id: OrderId,
     buyer_id: UserId,
@@ -272,26 +273,30 @@ pub async fn settle_refund(conn: &mut Conn, id: PaymentId, units: u64, went_back
     super::catalog::expect_one(changed, "payments.refund_pending")
 }
 
-/// Payments that a person should look at, the oldest first: flagged ones, and those pending since before `since`. Each is asked for by
-/// itself: an index of its own answers it.
-pub async fn stuck(conn: &mut Conn, since: Timestamp, max: usize) -> Result<Vec<Payment>, StoreError> {
+/// Payments that a person should look at, behind `after`, the oldest first: flagged ones, and those pending since before `since`. Each
+/// is asked for by itself: an index of its own answers it.
+pub async fn stuck(conn: &mut Conn, since: Timestamp, after: MoneyKey, max: usize) -> Result<Vec<Payment>, StoreError> {
+    let MoneyKey { at, id } = after;
+    let later = payments::created_at.gt(at).or(payments::id.gt(PaymentId::from_bytes(id)));
+    let behind = payments::created_at.ge(at).and(later);
+    let order = (payments::created_at, payments::id);
     let flagged: Vec<Row> = payments::table
-        .filter(payments::flag.is_not_null())
-        .order(payments::created_at)
+        .filter(payments::flag.is_not_null().and(behind))
+        .order(order)
         .limit(max as i64)
         .select(Row::as_select())
         .load(conn)
         .await?;
     let waiting: Vec<Row> = payments::table
         .filter(pending_payment().and(payments::expires_at.lt(since)))
-        .filter(payments::flag.is_null())
-        .order(payments::created_at)
+        .filter(payments::flag.is_null().and(behind))
+        .order(order)
         .limit(max as i64)
         .select(Row::as_select())
         .load(conn)
         .await?;
     let mut rows: Vec<Row> = flagged.into_iter().chain(waiting).collect();
-    rows.sort_by_key(|row| row.created_at);
+    rows.sort_by_key(|row| (row.created_at, row.id.to_bytes()));
     rows.truncate(max);
     rows.into_iter().map(Payment::try_from).collect()
 }

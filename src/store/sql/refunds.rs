@@ -10,12 +10,13 @@ use super::super::schema::{refund_log, refunds};
 use super::catalog::{corrupt, narrow};
 use super::payments::{Reason, amount_of, currency_of};
 use crate::kernel::{OrderId, PaymentId, RefundId, Timestamp, UserId};
+use crate::orders::money_lists::MoneyKey;
 use crate::payments::{LogEntry, Method, Refund, RefundCause, RefundState};
 use crate::store::StoreError;
 
 #[derive(Queryable, Insertable, diesel::Selectable)]
 #[diesel(table_name = refunds)]
-struct Row {
+pub(super) struct Row {
     id: RefundId,
     payment_id: PaymentId,
     order_id: OrderId,
@@ -33,6 +34,7 @@ struct Row {
     tried_at: Option<Timestamp>,
     next_try_at: Option<Timestamp>,
     settled_at: Option<Timestamp>,
+    gateway_number: Option<String>,
 }
 
 impl From<&Refund> for Row {
@@ -55,6 +57,7 @@ impl From<&Refund> for Row {
             tried_at: refund.tried_at,
             next_try_at: refund.next_try_at,
             settled_at: refund.settled_at,
+            gateway_number: refund.gateway_number.clone(),
         }
     }
 }
@@ -73,6 +76,7 @@ impl TryFrom<Row> for Refund {
             reason: row.reason,
             requested_by: row.requested_by,
             key: row.idempotency_key,
+            gateway_number: row.gateway_number,
             state: RefundState::parse(&row.status).ok_or_else(|| corrupt("refund status"))?,
             attempts: narrow(row.attempts)?,
             last_code: row.last_code,
@@ -218,11 +222,14 @@ pub async fn settle(
     Ok(changed == 1)
 }
 
-/// Refunds that have been open since before `since`, the oldest first.
-pub async fn stuck(conn: &mut Conn, since: Timestamp, max: usize) -> Result<Vec<Refund>, StoreError> {
+/// Refunds that have been open since before `since`, behind `after`, the oldest first.
+pub async fn stuck(conn: &mut Conn, since: Timestamp, after: MoneyKey, max: usize) -> Result<Vec<Refund>, StoreError> {
+    let MoneyKey { at, id } = after;
     let rows: Vec<Row> = refunds::table
         .filter(refunds::settled_at.is_null().and(refunds::created_at.lt(since)))
-        .order(refunds::created_at)
+        .filter(refunds::created_at.ge(at))
+        .filter(refunds::created_at.gt(at).or(refunds::id.gt(RefundId::from_bytes(id))))
+        .order((refunds::created_at, refunds::id))
         .limit(max as i64)
         .select(Row::as_select())
         .load(conn)

@@ -5,7 +5,7 @@ use super::{orders, payments, refunds};
 use crate::kernel::{PaymentId, Timestamp};
 use crate::orders::settle::{Message, Step};
 use crate::orders::{Order, OrderState};
-use crate::payments::{Flag, LogEntry, Payment, PaymentState, Refund, RefundState};
+use crate::payments::{Flag, LogEntry, Payment, PaymentState, Refund, RefundCause, RefundState};
 use crate::store::StoreError;
 
 /// Carries out what was decided about a payment. Returns the order if it changed.
@@ -161,7 +161,13 @@ pub async fn end_refund(
     refunds::log(conn, refund.id, &entry).await?;
     let payment = payments::find(conn, refund.payment).await?.ok_or_else(moved)?;
     let settled = payment.refundable() == 0 && payment.refund_pending == 0;
-    if settled && matches!(payment.flag, Some(Flag::AmountMismatch | Flag::RefundRejected)) {
+    let explained = match payment.flag {
+        Some(Flag::AmountMismatch | Flag::RefundRejected) => true,
+        // This is what was done outside.
+        Some(Flag::ChangedOutside) => found.cause == RefundCause::External,
+        _ => false,
+    };
+    if settled && explained {
         // Nothing is left that somebody would have to look at.
         payments::set_flag(conn, payment.id, None).await?;
         let state = payment.state.as_str();

@@ -14,11 +14,13 @@
 //! `storm` does everything at once.
 
 mod bills;
+mod booked;
 mod books;
 mod fail_points;
 mod forgeries;
 mod gateway;
 mod interop;
+mod lists;
 mod looked_at;
 mod notifications;
 mod operations;

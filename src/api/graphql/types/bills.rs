@@ -59,6 +59,12 @@ impl BillDifference {
         &self.0.number
     }
 
+    /// When the bill's line is a refund that is not the shop's: what the gateway knows its payment by. `billDifferenceBook` writes such a
+    /// refund into the books. Null for everything else.
+    async fn refund_of_payment(&self) -> Option<&str> {
+        self.0.refund.as_ref().map(|refund| refund.payment.as_str())
+    }
+
     /// What the shop has, in words.
     async fn ours(&self) -> &str {
         &self.0.ours

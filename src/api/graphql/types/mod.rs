@@ -5,6 +5,7 @@ pub mod bills;
 pub mod catalog;
 pub mod connection;
 pub mod int;
+pub mod money_lists;
 pub mod orders;
 pub mod payments;
 pub mod points;

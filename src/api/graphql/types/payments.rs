@@ -2,11 +2,12 @@
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
+use super::accounts::User;
 use super::int::{clamped, exact};
 use super::orders::Order;
 use super::scalars::{DateTime, Money, Url};
 use crate::api::graphql::context::ContextExt as _;
-use crate::api::graphql::error::{Code, orders_fault};
+use crate::api::graphql::error::{Code, accounts_fault, orders_fault};
 use crate::payments::{self, Flag, LogEntry, Method, PaymentState, RefundCause, RefundState, StoredNotification};
 
 /// How an order is paid.
@@ -69,6 +70,8 @@ pub enum PaymentRefundCause {
     LatePayment,
     /// The order was paid otherwise.
     Surplus,
+    /// It was sent back at the payment gateway's own site, and an operator has booked it (`billDifferenceBook`).
+    External,
 }
 
 /// What a person must look at.
@@ -182,7 +185,7 @@ impl Refund {
         self.0.reason.clone().or_else(|| match self.0.cause {
             RefundCause::LatePayment => Some("The payment came when the order was closed already.".to_owned()),
             RefundCause::Surplus => Some("The order was paid already.".to_owned()),
-            RefundCause::Buyer | RefundCause::Operator => None,
+            RefundCause::Buyer | RefundCause::Operator | RefundCause::External => None,
         })
     }
 
@@ -249,6 +252,7 @@ impl From<StoredNotification> for PaymentNotification {
 }
 
 /// A payment with all that is known of it, for operators.
+#[derive(Clone)]
 pub struct PaymentRecord(pub payments::Payment);
 
 /// A payment with all that is known of it, for operators.
@@ -267,6 +271,12 @@ impl PaymentRecord {
     /// The order's id.
     async fn order_id(&self) -> ID {
         ID(self.0.order.to_string())
+    }
+
+    /// Who pays.
+    async fn buyer(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        let found = ctx.services().accounts.user(self.0.buyer).await.map_err(|error| accounts_fault(&error))?;
+        Ok(found.map(User))
     }
 
     /// The gateway's number of the trade; null until it told.
@@ -313,6 +323,7 @@ impl PaymentRecord {
 }
 
 /// A refund with all that is known of it, for operators.
+#[derive(Clone)]
 pub struct RefundRecord(pub payments::Refund);
 
 /// A refund with all that is known of it, for operators.
@@ -368,14 +379,5 @@ pub struct PaymentLookup {
     /// All attempts to pay it, the oldest first.
     pub payments: Vec<PaymentRecord>,
     /// All money that goes or went back, the oldest first.
-    pub refunds: Vec<RefundRecord>,
-}
-
-/// What operators should look at.
-#[derive(SimpleObject)]
-pub struct StuckPayments {
-    /// Flagged payments, and those whose outcome has been unknown for too long; the oldest first.
-    pub payments: Vec<PaymentRecord>,
-    /// Refunds that have been open for too long, the oldest first.
     pub refunds: Vec<RefundRecord>,
 }

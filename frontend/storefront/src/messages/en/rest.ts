@@ -62,6 +62,7 @@ const en = {
   'refund.FAILED': 'refused',
   'cause.BUYER': 'You asked for it',
   'cause.OPERATOR': 'The shop sent it back',
+  'cause.EXTERNAL': 'The shop sent it back',
   'cause.LATE_PAYMENT': 'It came after the order was closed',
   'cause.SURPLUS': 'The order was paid otherwise',
   'points.title': 'Points',

@@ -63,6 +63,7 @@ const zh: RestMessages = {
   'refund.FAILED': '被拒',
   'cause.BUYER': '你申请的退款',
   'cause.OPERATOR': '商店退回',
+  'cause.EXTERNAL': '商店退回',
   'cause.LATE_PAYMENT': '订单关闭后才到账',
   'cause.SURPLUS': '订单已用其他方式支付',
   'points.title': '积分',

@@ -51,6 +51,7 @@ pub async fn all(db: &Database, recorder: &Recorder) {
     broker(db, recorder).await;
     money::payments(db, recorder).await;
     money::refunds(db, recorder).await;
+    money::lists(db, recorder).await;
     money::bills(db, recorder).await;
     points(db, recorder).await;
     transactions(db, recorder).await;

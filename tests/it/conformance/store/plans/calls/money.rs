@@ -3,6 +3,7 @@
 use diesel_async::AsyncConnection as _;
 use doorbuster::kernel::Timestamp;
 use doorbuster::orders::looked_at::{Closure, ItemKey, ItemPage};
+use doorbuster::orders::money_lists::{MoneyKey, MoneyPage, PaymentFilter, RefundFilter};
 use doorbuster::payments::reconciliation::{Compared, Difference, Kind};
 use doorbuster::payments::{
     Amount, Flag, LogEntry, Method, Payment, PaymentState, Refund, RefundCause, RefundState, StoredNotification,
@@ -61,7 +62,7 @@ pub async fn payments(db: &Database, recorder: &Recorder) {
         sql::payments::order_of_trade(conn, "trade-1");
         sql::payments::due(conn, NOW, 100);
         sql::payments::put_off(conn, &[new.id], LATER);
-        sql::payments::stuck(conn, EARLIER, 100);
+        sql::payments::stuck(conn, EARLIER, MoneyKey::START, 100);
         sql::payments::hurry_others(conn, of, kept, NOW);
         sql::payments::schedule(conn, new.id, Some(LATER), 1);
         sql::payments::set_flag(conn, new.id, Some(Flag::TradeMismatch));
@@ -96,7 +97,7 @@ pub async fn refunds(db: &Database, recorder: &Recorder) {
         sql::refunds::of_order(conn, data::ticket(5).order());
         sql::refunds::due(conn, Method::Alipay, NOW, 100);
         sql::refunds::put_off(conn, &[new.id], LATER);
-        sql::refunds::stuck(conn, NOW, 100);
+        sql::refunds::stuck(conn, NOW, MoneyKey::START, 100);
         sql::refunds::last_try_of_others(conn, &new);
         sql::refunds::begin_try(conn, &new, NOW, LATER);
         sql::refunds::postpone(conn, new.id, LATER, None);
@@ -109,17 +110,62 @@ pub async fn refunds(db: &Database, recorder: &Recorder) {
     });
 }
 
+/// Lists of all payments and refunds, in each of their forms.
+pub async fn lists(db: &Database, recorder: &Recorder) {
+    let key = |n: u64| MoneyKey { at: data::created(n), id: data::payment(n).to_bytes() };
+    let all =
+        PaymentFilter { states: PaymentState::ALL.to_vec(), methods: Method::ALL.to_vec(), flagged: None, buyer: None };
+    let filters = [
+        PaymentFilter { states: vec![PaymentState::Pending, PaymentState::Surplus], ..all.clone() },
+        PaymentFilter { flagged: Some(true), ..all.clone() },
+        PaymentFilter { flagged: Some(false), ..all.clone() },
+        PaymentFilter { buyer: Some(data::buyer(7)), ..all.clone() },
+        PaymentFilter { buyer: Some(data::buyer(7)), flagged: Some(true), ..all.clone() },
+        PaymentFilter { buyer: Some(data::buyer(7)), flagged: Some(false), ..all.clone() },
+        all,
+    ];
+    let back = RefundFilter { states: RefundState::ALL.to_vec(), causes: RefundCause::ALL.to_vec() };
+    for (from, until) in [(None, None), (Some(data::created(500)), Some(data::created(600)))] {
+        for Page { after, before, from_end } in pages(key) {
+            let (is_first, page) =
+                (after.is_none() && !from_end, MoneyPage { from, until, after, before, limit: 10, from_end });
+            // The moments are in each statement, whatever they are.
+            for filter in &filters[..if from.is_some() { 1 } else { filters.len() }] {
+                let (filter, page) = (filter.clone(), page.clone());
+                recorded!(db, recorder, |conn| {
+                    sql::money_lists::payments(conn, &filter, &page);
+                    async {
+                        if is_first {
+                            drop(sql::money_lists::count_payments(conn, &filter, &page).await);
+                        }
+                    };
+                });
+            }
+            let back = back.clone();
+            recorded!(db, recorder, |conn| {
+                sql::money_lists::refunds(conn, &back, &page);
+                sql::money_lists::count_refunds(conn, &back, &page);
+            });
+        }
+    }
+    let (payments, refunds) = (key(10_000), MoneyKey { at: NOW, id: data::refund(5).to_bytes() });
+    recorded!(db, recorder, |conn| {
+        sql::payments::stuck(conn, EARLIER, payments, 100);
+        sql::refunds::stuck(conn, NOW, refunds, 100);
+    });
+}
+
 pub async fn bills(db: &Database, recorder: &Recorder) {
     let (id, day) = (data::difference(900_000), "00000009");
     let found = |ours: &str| {
         let (number, ours) = ("number-new".to_owned(), ours.to_owned());
-        vec![(id, Difference { number, kind: Kind::Amount, ours, theirs: "5".into() })]
+        vec![(id, Difference { number, kind: Kind::Amount, ours, theirs: "5".into(), refund: None })]
     };
     let (first, second) = (found("1"), found("2"));
     let closure = Closure { at: NOW, by: data::user(0), reason: "looked at".into() };
     let numbers: Vec<String> = (0..20).map(|n| format!("number-{n}")).collect();
     recorded!(db, recorder, |conn| {
-        sql::bills::of_numbers(conn, &[data::payment(1)], &[data::refund(5)]);
+        sql::bills::of_numbers(conn, &[data::payment(1)], &[data::refund(5)], &["2026-1".to_owned()]);
         sql::bills::learnt(conn, Timestamp::from_millis(NOW.as_millis() - 100_000), NOW);
         sql::bills::seen_on_other_days(conn, day, numbers);
         sql::bills::record(conn, day, &Compared::default(), &first, NOW);
