@@ -153,7 +153,8 @@ pub fn explain(error: &Error, roots: Option<&Roots>, with_identity: bool) -> Str
     }
 }
 
-fn explain_certificate(error: &CertificateError, roots: Option<&Roots>) -> String {
+/// What is wrong with a certificate, to be read after whose it is.
+pub fn explain_certificate(error: &CertificateError, roots: Option<&Roots>) -> String {
     match error {
         CertificateError::NotValidForNameContext { expected, presented } => {
             let names: Vec<&str> = presented.iter().map(|name| bare_name(name)).collect();
@@ -180,7 +181,10 @@ fn explain_certificate(error: &CertificateError, roots: Option<&Roots>) -> Strin
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "was not issued for a server (extendedKeyUsage)".to_owned()
         }
-        // rustls has no name for it.
+        // rustls has no name for these.
+        CertificateError::Other(other) if other.to_string().contains("UnsupportedCertVersion") => {
+            "is of the old version 1 of X.509: issue it with extensions, which makes it version 3".to_owned()
+        }
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
             "is an authority's own (CA:TRUE), which can't be used by a server: issue one for the server".to_owned()
         }

@@ -121,6 +121,9 @@ fn client_config(tls: &Tls, seen: &Arc<Mutex<Seen>>) -> Result<(ClientConfig, Op
             let own = chain.first().and_then(expiry);
             let config = builder.with_client_auth_cert(chain, key).map_err(|error| match error {
                 rustls::Error::InconsistentKeys(_) => "sslkey is not the key of sslcert".to_owned(),
+                rustls::Error::InvalidCertificate(error) => {
+                    format!("the certificate in sslcert {}", tls::explain_certificate(&error, None))
+                }
                 other => format!("sslcert and sslkey can't be used: {other}"),
             })?;
             (config, own)
