@@ -70,6 +70,8 @@ export async function startShop({ program, front, port: wanted, settings = {} })
     back,
     log: () => (existsSync(join(data, 'log')) ? readFileSync(join(data, 'log'), 'utf8') : ''),
     password: PASSWORD,
+    /** Where the sandbox's cashier is, and its JSON face. */
+    sandbox: said.listening,
     async start() {
       server = run(['serve']);
       server.stdout.pipe(log, { end: false });
@@ -163,6 +165,11 @@ export async function startShop({ program, front, port: wanted, settings = {} })
     return { username, id: answer.user.id, name: input.displayName, token: answer.accessToken.token };
   };
 
+  /** What the buyer sees of one order's money. */
+  shop.money = async ({ token }, id) => {
+    const query = 'query ($id: ID!) { order(id: $id) { status payments { status } refunds { status cause } } }';
+    return (await shop.ask(query, { id }, token)).order;
+  };
   shop.orders = async ({ token }) => (await shop.ask('{ viewer { orders(first: 50) { nodes { id status sale { id } } } } }', {}, token)).viewer.orders.nodes;
   shop.buy = async ({ token }, sale, quantity = 1) =>
     (
