@@ -129,7 +129,7 @@ gen: setup
 check-gen: setup
     @scripts/gen --check {{ features }}
 
-# Measure on this machine, as ratios: ./justw bench [cluster|NAME…]; `cluster` starts and stops the servers that it needs
+# Measure on this machine, as ratios: ./justw bench [cluster|NAME…]; `cluster` starts and stops the servers that it needs; `browser`: the storefront
 [group('measure')]
 bench *ARGS: setup
     @scripts/bench "$@"
@@ -139,6 +139,11 @@ bench *ARGS: setup
 bench-guard: setup
     cargo build --release --bin doorbuster
     @scripts/graphql guard "${CARGO_TARGET_DIR:-target}/release/doorbuster"
+
+# Record a shopper's path for the README: docs/storefront.gif
+[group('files')]
+record: setup
+    @scripts/record {{ features }}
 
 # Remove what was fetched into .tools/
 [group('files')]
