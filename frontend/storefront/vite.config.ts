@@ -11,7 +11,7 @@ const core = new RegExp(
   [
     'node_modules/(preact|@preact)/',
     'frontend/kit/(api|backoff|clock|i18n|live|storage|tabs|ui/index|ui/announce)\\.',
-    'frontend/storefront/src/(addresses|app|banner|clock-line|i18n|main|page|prices|router|shell|machine/trouble|messages/index|pages/home)\\.',
+    'frontend/storefront/src/(addresses|app|banner|clock-line|i18n|main|page|prices|router|shell|machine/sales|machine/trouble|messages/index|pages/home)\\.',
     'frontend/documents/(Sale|WatchStock)\\.graphql',
     'vite/preload-helper|rolldown',
   ].join('|'),

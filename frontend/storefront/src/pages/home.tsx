@@ -4,7 +4,7 @@ import SaleSessions from '@documents/SaleSessions.graphql';
 import Sales from '@documents/Sales.graphql';
 import WatchStock from '@documents/WatchStock.graphql';
 import { Fault } from '@kit/api';
-import type { HomeQuery, SaleSessionsQuery, SalesQuery } from '@kit/generated/operations';
+import type { HomeQuery, SaleSessionsQuery } from '@kit/generated/operations';
 import { Button, Chip, Empty, Loading, Meter, Picture, Skeleton, Tabs } from '@kit/ui';
 import { useEffect } from 'preact/hooks';
 import { clock, f, lastDay, live, loadShop, onRefresh, second, send, takeHome, viewer } from '../app';
@@ -12,24 +12,10 @@ import { useStale } from '../banner';
 import { ClockLine } from '../clock-line';
 import { t } from '../i18n';
 import type { Stock } from '../machine/facts';
+import { isOver, isRunning, likely, salesOf, type Card, type Session } from '../machine/sales';
 import { Prices } from '../prices';
 import { Failed, Heading, useAnswer, useTitle } from '../page';
 import { go, place } from '../router';
-
-type Session = SaleSessionsQuery['saleSessions']['nodes'][number];
-type Card = SalesQuery['sales']['nodes'][number];
-
-const isRunning = ({ startsAt, endsAt }: Session, now: number) => Date.parse(startsAt) <= now && now < Date.parse(endsAt);
-const isOver = ({ endsAt }: Session, now: number) => now >= Date.parse(endsAt);
-
-/** The session that a shopper most likely wants: the one that runs, else the next, else the last. */
-export function likely(sessions: Session[], now: number): Session | undefined {
-  return (
-    sessions.findLast((session) => isRunning(session, now)) ??
-    sessions.find((session) => !isOver(session, now)) ??
-    sessions.at(-1)
-  );
-}
 
 function When({ session }: { session: Session }) {
   const text = useComputed(() => {
@@ -60,18 +46,6 @@ async function askSessions(): Promise<SaleSessionsQuery> {
     }
   }
   return send(SaleSessions, { until: lastDay() });
-}
-
-/** All sales of the session, if the first answer has them all. */
-export function salesOf(answer: HomeQuery, session: string): Card[] | undefined {
-  const { begun, coming } = answer;
-  const isIts = (node: { session: { id: string } }) => node.session.id === session;
-  const [old, young] = [begun.nodes.filter(isIts), coming.nodes.filter(isIts)];
-  // Both lists are in the order of the sessions: one that fills a list to its cut end may go on beyond it.
-  const isCut = (begun.pageInfo.hasPreviousPage && isIts(begun.nodes[0]!)) || (coming.pageInfo.hasNextPage && isIts(coming.nodes.at(-1)!));
-  if (isCut || (old.length > 0 && young.length > 0)) return undefined;
-  const cards = [...old, ...young.map((node) => ({ ...node, viewerTicket: null }))];
-  return cards.length > 0 ? cards : undefined;
 }
 
 export default function Home() {
