@@ -219,4 +219,36 @@ export const flows = {
     await page.evaluate(() => globalThis.look('visible'));
     await until('another socket', () => open_() === 1);
   },
+
+  'S26 has nothing that jumps while it loads': async ({ shop, device }) => {
+    const sale = await shop.sale({ stock: 100 });
+    for (const viewport of [
+      { width: 360, height: 740 },
+      { width: 1280, height: 800 },
+    ]) {
+      // What comes late must have had its place before.
+      for (const late of ['/pictures/', '/assets/purchase-']) {
+        const { open, context } = await device({ viewport });
+        await context.addInitScript(() => {
+          globalThis.shifted = [];
+          const note = ({ value, sources }) => globalThis.shifted.push({ value, what: sources.map(({ node }) => node?.className || node?.nodeName).join() });
+          new PerformanceObserver((list) => list.getEntries().forEach(note)).observe({ type: 'layout-shift', buffered: true });
+        });
+        await context.route((url) => url.pathname.startsWith(late), async (route) => {
+          await new Promise((resolve) => setTimeout(resolve, 400));
+          return route.continue();
+        });
+        const page = await open();
+        for (const [path, there] of [['/', '.card img'], [sale.path, '.panel[data-state=openSignedOut]']]) {
+          await page.goto(path);
+          await page.locator(there).first().waitFor();
+          await until('the picture', () => page.evaluate(() => [...document.images].every(({ complete }) => complete)));
+          const shifted = await page.evaluate(() => new Promise((resolve) => setTimeout(() => resolve(globalThis.shifted), 100)));
+          const sum = shifted.reduce((total, { value }) => total + value, 0);
+          assert.ok(sum <= 0.02, `${path} at ${viewport.width} px: ${JSON.stringify(shifted)}`);
+        }
+        await context.close();
+      }
+    }
+  },
 };
