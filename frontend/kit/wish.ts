@@ -177,6 +177,8 @@ export interface PresserOptions<T extends Ticket> {
   onPress?(): void;
   /** The sign-in has ended. */
   onSignedOut?(): void;
+  /** The wish was settled by another tab: what came of it is to be asked for. */
+  onElsewhere?(): void;
   random?: () => number;
 }
 
@@ -235,7 +237,10 @@ export function createPresser<T extends Ticket>(options: PresserOptions<T>): Pre
   async function attempt(): Promise<Next> {
     const held = wishes.read();
     // Another tab was faster, or it was given up meanwhile.
-    if (disposed || !held || !isOpen(held)) return { kind: 'done' };
+    if (disposed || !held || !isOpen(held)) {
+      if (!disposed && !held?.end) options.onElsewhere?.();
+      return { kind: 'done' };
+    }
     const now = clock.now();
     if (now - held.at > PATIENCE_MS || (held.tries > 0 && now >= options.endsAt())) return lookOnly(held);
     const wish = { ...held, tries: held.tries + 1 };

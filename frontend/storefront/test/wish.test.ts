@@ -61,7 +61,7 @@ function browser(replies: Reply[], { endsAt = START + 7_200_000, looks = [] as (
     return result;
   };
   const sent: Wish[] = [];
-  const tabs: { presser: Presser<Ticket>; tickets: string[] }[] = [];
+  const tabs: { presser: Presser<Ticket>; tickets: string[]; asks: number }[] = [];
   const open = () => {
     const tickets: string[] = [];
     const clock = createClock(() => performance.now(), () => Date.now());
@@ -82,12 +82,13 @@ function browser(replies: Reply[], { endsAt = START + 7_200_000, looks = [] as (
       look: async () => looks.shift() ?? null,
       endsAt: () => endsAt,
       onTicket: (ticket) => tickets.push(ticket.id),
+      onElsewhere: () => (tab.asks += 1),
       onPress: () => {
         for (const other of tabs) if (other.presser !== presser) other.presser.resume();
       },
       random: () => 0.5,
     });
-    const tab = { presser, tickets };
+    const tab = { presser, tickets, asks: 0 };
     tabs.push(tab);
     return tab;
   };
@@ -165,6 +166,18 @@ describe('a press', () => {
     expect(sent.length).toBe(1);
     expect([one.presser.press.value, two.presser.press.value]).toEqual([undefined, undefined]);
     expect([...one.tickets, ...two.tickets]).toEqual(['t1']);
+  });
+
+  it('in a tab that has missed what another one was told is not forgotten: it asks', async () => {
+    const { open, sent } = browser([accepted()]);
+    const one = open();
+    one.presser.buy(1);
+    await settle();
+    const two = open();
+    two.presser.buy(1);
+    await settle();
+    expect(sent).toHaveLength(1);
+    expect([one.asks, two.asks]).toEqual([0, 1]);
   });
 
   it('in two tabs that is refused leaves neither of them waiting', async () => {

@@ -13,18 +13,19 @@ const AT_ONCE_MS = 50;
 
 /** Presses in both tabs at the same moment of the clock that they share; how far apart the presses were. */
 async function pressTogether(tabs) {
-  const at = Date.now() + 150;
+  const at = Date.now() + 300;
   const pressed = await Promise.all(
     tabs.map((tab) =>
       tab.evaluate(
         (moment) =>
           new Promise((resolve) => {
-            const button = [...document.querySelectorAll('button')].find(({ textContent }) => textContent.startsWith('Buy for'));
             const press = () => {
-              if (Date.now() < moment) return setTimeout(press, 0);
               const when = Date.now();
-              button.click();
-              return resolve(when);
+              if (when < moment) return setTimeout(press, 0);
+              const button = [...document.querySelectorAll('button')].find(({ textContent }) => textContent.startsWith('Buy for'));
+              button?.click();
+              // Without a button it is so late that the other tab has bought.
+              return resolve(button ? when : Infinity);
             };
             press();
           }),
