@@ -17,8 +17,15 @@ const core = new RegExp(
   ].join('|'),
 );
 
+/** There is one style sheet, and `insist` loads again what could not be loaded: Vite's own helper for both is not needed. */
+const plainImports = () => ({
+  name: 'plain-imports',
+  enforce: 'pre' as const,
+  load: (id: string) => (id.endsWith('vite/preload-helper.js') ? 'export const __vitePreload = (load) => load();' : undefined),
+});
+
 export default defineConfig({
-  plugins: [documents(), head(here('./head'), '/')],
+  plugins: [documents(), head(here('./head'), '/'), plainImports()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   resolve: {
     alias: { '@kit': here('../kit'), '@documents': here('../documents') },
