@@ -129,7 +129,7 @@ gen: setup
 check-gen: setup
     @scripts/gen --check {{ features }}
 
-# Run benchmarks: ./justw bench [cluster|NAME…]; `cluster` starts and stops the servers that it needs
+# Run benchmarks: ./justw bench [cluster|NAME…]; `cluster` starts and stops the servers that it needs; `browser`: the storefront
 [group('measure')]
 bench *ARGS: setup
     @scripts/bench "$@"

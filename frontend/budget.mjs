@@ -10,7 +10,7 @@ const here = import.meta.dirname;
 const LIMITS = {
   storefront: {
     views: {
-      '/': { page: 'src/pages/home.tsx', texts: ['shop'], limit: 25_000 },
+      '/': { texts: ['shop'], limit: 25_000 },
       '/sales/:id': { page: 'src/pages/sale.tsx', texts: ['shop', 'sale'], limit: 25_000 },
     },
     /** What comes after the first drawing of a sale: all that it takes to press and to be told. */
@@ -19,7 +19,7 @@ const LIMITS = {
         page: 'src/pages/sale.tsx',
         also: ['src/purchase.tsx'],
         texts: ['shop', 'sale', 'buy'],
-        limit: 37_000,
+        limit: 38_000,
       },
     },
     css: 8_000,
@@ -69,7 +69,7 @@ for (const [front, { views, later, css, whole }] of Object.entries(LIMITS)) {
   for (const [view, { page, also = [], texts: parts, limit }] of Object.entries({ ...views, ...later })) {
     for (const language of LANGUAGES) {
       const files = new Set(always);
-      for (const key of [page, ...also, ...parts.map((part) => texts(part, language))]) closure(key, files);
+      for (const key of [...(page ? [page] : []), ...also, ...parts.map((part) => texts(part, language))]) closure(key, files);
       line(`${view} (${language})`, sum(files), limit);
     }
   }

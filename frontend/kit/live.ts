@@ -1,9 +1,9 @@
 // Pushes: one socket for the whole page, opened again for ever, and polling where there is none to be had.
 import { signal, type Signal } from '@preact/signals';
-import type { Client } from 'graphql-ws';
 import type { Doc } from './api';
 import { backoff } from './backoff';
 import type { Clock } from './clock';
+import type { Client } from './socket';
 
 export type LinkState =
   /** Nothing is watched. */
@@ -64,10 +64,6 @@ const FAILURES = 3;
 const POLL_MS = 5_000;
 /** So long a restart may take before it is something else. */
 const RESTART_MS = 30_000;
-const PING_MS = 25_000;
-const ACK_MS = 5_000;
-/** An empty socket is kept this long: pages follow each other. */
-const LINGER_MS = 3_000;
 
 interface Watch {
   start(client: Client): () => void;
@@ -116,58 +112,36 @@ export function createLive({ url, clock, onRefused, onBack, connectionParams, we
 
   async function open(mine: number) {
     // The page is drawn before this is loaded.
-    const { createClient } = await import('graphql-ws');
+    const { connect } = await import('./socket');
     if (mine !== generation) return;
     opening = false;
-    let pings: ReturnType<typeof setInterval> | undefined;
-    let pinged = 0;
-    client = createClient({
+    client = connect({
       url,
-      lazy: true,
-      lazyCloseTimeout: LINGER_MS,
-      connectionAckWaitTimeout: ACK_MS,
-      retryAttempts: Infinity,
-      // Whatever became of the connection; a fault of the page itself would be tried again without end.
-      shouldRetry: (reason) => !(reason instanceof Error),
+      clock,
+      connectionParams,
+      webSocketImpl,
       retryWait(n) {
         const hopeless = failures >= FAILURES && !everOpen && link.peek().state !== 'restarting';
         return wait(hopeless ? HOPELESS_MS : backoff(n, RETRY_FIRST_MS, RETRY_MOST_MS, 0.5));
       },
-      ...(connectionParams && { connectionParams }),
-      ...(webSocketImpl ? { webSocketImpl } : {}),
-      on: {
-        connecting: () => mine === generation && link.peek().state === 'idle' && become('connecting'),
-        connected(socket, _payload, wasRetry) {
-          if (mine !== generation) return;
-          failures = 0;
-          const again = everOpen && wasRetry;
-          everOpen = true;
-          become('live');
-          const ping = () => {
-            pinged = clock.monotonic();
-            (socket as WebSocket).send('{"type":"ping","payload":{"time":true}}');
-          };
-          ping();
-          clearInterval(pings);
-          pings = setInterval(ping, PING_MS);
-          if (again) onBack?.();
-        },
-        pong(received, payload) {
-          const time = (payload as { serverTime?: string } | undefined)?.serverTime;
-          if (received && time) clock.learn(Date.parse(time), pinged, clock.monotonic());
-        },
-        closed(event) {
-          clearInterval(pings);
-          if (mine !== generation) return;
-          const { code = 1006 } = (event ?? {}) as { code?: number };
-          if (watches.size === 0) return become('idle');
-          failures += 1;
-          if (code === 4403) onRefused?.();
-          const { state, since } = link.peek();
-          // Who said that it restarts can't be reached for a while.
-          const restarts = state === 'restarting' && clock.monotonic() - since < RESTART_MS;
-          become(code === 1001 || code === 1012 || restarts ? 'restarting' : code === 1013 ? 'full' : 'lost');
-        },
+      connecting: () => mine === generation && link.peek().state === 'idle' && become('connecting'),
+      connected(wasRetry) {
+        if (mine !== generation) return;
+        failures = 0;
+        const again = everOpen && wasRetry;
+        everOpen = true;
+        become('live');
+        if (again) onBack?.();
+      },
+      closed(code) {
+        if (mine !== generation) return;
+        if (watches.size === 0) return become('idle');
+        failures += 1;
+        if (code === 4403) onRefused?.();
+        const { state, since } = link.peek();
+        // Who said that it restarts can't be reached for a while.
+        const restarts = state === 'restarting' && clock.monotonic() - since < RESTART_MS;
+        become(code === 1001 || code === 1012 || restarts ? 'restarting' : code === 1013 ? 'full' : 'lost');
       },
     });
     for (const watch of watches) watch.stop ??= watch.start(client);

@@ -177,6 +177,8 @@ export interface PresserOptions<T extends Ticket> {
   onPress?(): void;
   /** The sign-in has ended. */
   onSignedOut?(): void;
+  /** The wish was settled by another tab: what came of it is to be asked for. */
+  onElsewhere?(): void;
   random?: () => number;
 }
 
@@ -235,7 +237,10 @@ export function createPresser<T extends Ticket>(options: PresserOptions<T>): Pre
   async function attempt(): Promise<Next> {
     const held = wishes.read();
     // Another tab was faster, or it was given up meanwhile.
-    if (disposed || !held || !isOpen(held)) return { kind: 'done' };
+    if (disposed || !held || !isOpen(held)) {
+      if (!disposed && !held?.end) options.onElsewhere?.();
+      return { kind: 'done' };
+    }
     const now = clock.now();
     if (now - held.at > PATIENCE_MS || (held.tries > 0 && now >= options.endsAt())) return lookOnly(held);
     const wish = { ...held, tries: held.tries + 1 };
@@ -258,6 +263,19 @@ export function createPresser<T extends Ticket>(options: PresserOptions<T>): Pre
     }
   }
 
+  /** Under the lock, so that no other tab sends what the shop has just refused. */
+  function settle(next: Next): Next {
+    if (next.kind === 'done') return next;
+    const wish = wishes.read();
+    // Given up while the answer was under way.
+    if (!wish || !isOpen(wish)) return { kind: 'done' };
+    if (next.kind === 'end') {
+      if (next.retire) wishes.retire();
+      else wishes.write({ ...wish, end: next.code });
+    }
+    return next;
+  }
+
   /** `begin` runs under the lock of the first attempt: two tabs that press at once have one wish. */
   async function run(begin?: () => void) {
     if (running) return;
@@ -265,25 +283,21 @@ export function createPresser<T extends Ticket>(options: PresserOptions<T>): Pre
     let first = begin;
     try {
       for (;;) {
-        const next = await lock(`db.buy.${sale}`, () => {
+        const next = await lock(`db.buy.${sale}`, async () => {
           first?.();
           first = undefined;
-          return attempt();
+          return settle(await attempt());
         });
         if (disposed) return;
+        const phase = press.peek()?.phase;
         const wish = wishes.read();
-        if (next.kind === 'done') {
+        if (next.kind === 'done' || (next.kind === 'again' && !(wish && isOpen(wish)))) {
           // Settled elsewhere. What was given up here, or waits for a sign-in, stays to be seen.
-          const phase = press.peek()?.phase;
           if (!(wish && isOpen(wish)) && phase !== 'signedOut' && phase !== 'stopped') press.value = undefined;
           return;
         }
-        // Given up while the answer was under way.
-        if (!wish || !isOpen(wish)) return;
         press.value = next.press;
         if (next.kind === 'end') {
-          if (next.retire) wishes.retire();
-          else wishes.write({ ...wish, end: next.code });
           options.onPress?.();
           return;
         }

@@ -11,14 +11,21 @@ const core = new RegExp(
   [
     'node_modules/(preact|@preact)/',
     'frontend/kit/(api|backoff|clock|i18n|live|storage|tabs|ui/index|ui/announce)\\.',
-    'frontend/storefront/src/(addresses|app|banner|clock-line|i18n|main|page|prices|router|shell|machine/trouble|messages/index)\\.',
+    'frontend/storefront/src/(addresses|app|banner|clock-line|i18n|main|page|prices|router|shell|machine/sales|machine/trouble|messages/index|pages/home)\\.',
     'frontend/documents/(Sale|WatchStock)\\.graphql',
     'vite/preload-helper|rolldown',
   ].join('|'),
 );
 
+/** There is one style sheet, and `insist` loads again what could not be loaded: Vite's own helper for both is not needed. */
+const plainImports = () => ({
+  name: 'plain-imports',
+  enforce: 'pre' as const,
+  load: (id: string) => (id.endsWith('vite/preload-helper.js') ? 'export const __vitePreload = (load) => load();' : undefined),
+});
+
 export default defineConfig({
-  plugins: [documents(), head(here('./head'), '/')],
+  plugins: [documents(), head(here('./head'), '/'), plainImports()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   resolve: {
     alias: { '@kit': here('../kit'), '@documents': here('../documents') },

@@ -326,6 +326,15 @@ export type UserSignUpInput = {
   username: string;
 };
 
+export type HomeQueryVariables = Exact<{
+  until?: string | null | undefined;
+}>;
+
+
+export type HomeQuery = { serverTime: string, shop: { name: string, timeZone: string, paymentMethods: Array<PaymentMethod>, signUpOpen: boolean, welcomePoints: number, supportUrl: string | null }, viewer: { signedInUntil: string, user: { id: string, username: string, displayName: string, role: UserRole }, points: { balance: number, reserved: number } } | null, saleSessions: { nodes: Array<{ id: string, name: string | null, status: SaleSessionStatus, startsAt: string, endsAt: string }> }, begun: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number } | null, session: { id: string }, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null }>, pageInfo: { hasPreviousPage: boolean } }, coming: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, session: { id: string }, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null }>, pageInfo: { hasNextPage: boolean } } };
+
+export type CardFragment = { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null };
+
 export type OrderQueryVariables = Exact<{
   id: string;
 }>;

@@ -4,7 +4,8 @@ import { signal } from '@preact/signals';
 const EVERY_MS = 3_000;
 const status = signal('');
 const alert = signal('');
-let last = -Infinity;
+// A page that opens is read out: that counts as well.
+let last = 0;
 let waiting: { text: string; urgent: boolean } | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 

@@ -1,11 +1,12 @@
 // What the whole page shares: the shop's clock, who is signed in, the link to the server.
 import { computed, effect, signal } from '@preact/signals';
+import Home from '@documents/Home.graphql';
 import Shop from '@documents/Shop.graphql';
 import SignOut from '@documents/SignOut.graphql';
 import Viewer from '@documents/Viewer.graphql';
 import { createApi, Fault, type Send } from '@kit/api';
 import { createClock } from '@kit/clock';
-import type { ShopQuery, ViewerQuery } from '@kit/generated/operations';
+import type { HomeQuery, ShopQuery, ViewerQuery } from '@kit/generated/operations';
 import { formats } from '@kit/i18n';
 import { createLive } from '@kit/live';
 import { createStore } from '@kit/storage';
@@ -251,8 +252,32 @@ export function startLife(): void {
   });
 }
 
-/** The first questions, at once. */
-export function startFacts(): void {
-  void loadShop().catch(() => retryLater(loadShop));
-  void loadViewer();
+const DAY_MS = 86_400_000;
+const DAYS = 6;
+
+/** The last day whose sessions are listed. */
+export const lastDay = () => f.peek().date(clock.now() + DAYS * DAY_MS);
+
+let home: Promise<HomeQuery> | undefined;
+
+/** What was asked for when the page was opened: for who comes first, once. */
+export function takeHome(): Promise<HomeQuery> | undefined {
+  const held = home;
+  home = undefined;
+  return held;
+}
+
+/** The first questions, at once; the page with the sales needs no other. */
+export function startFacts(atHome: boolean): void {
+  const apart = () => {
+    void loadShop().catch(() => retryLater(loadShop));
+    void loadViewer();
+  };
+  if (!atHome) return apart();
+  home = send(Home, { until: lastDay() });
+  home.then((answer) => {
+    shop.value = answer.shop;
+    become(answer.viewer);
+    // Such as a day that does not exist, by a device whose clock is years wrong.
+  }, apart);
 }

@@ -1,4 +1,11 @@
 // What each document asks for and answers; the build makes `{ id, name, kind }` of the files themselves.
+declare module '@documents/Home.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').HomeQuery,
+    import('@kit/generated/operations').HomeQueryVariables
+  >;
+  export default document;
+}
 declare module '@documents/Order.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').OrderQuery,

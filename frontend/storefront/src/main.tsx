@@ -1,3 +1,4 @@
+import './theme';
 import { render } from 'preact';
 import '@kit/css/tokens.css';
 import '@kit/css/base.css';
@@ -10,7 +11,7 @@ import { fetchPage, Shell } from './shell';
 
 // No `await` at the top: pages import this file's chunk, and would wait for it while it waits for them.
 async function start(root: HTMLElement): Promise<void> {
-  startFacts();
+  startFacts(place.peek().route.page === 'home');
   startRouter();
   startLife();
   const locale = setLocale(pickLocale(store.get('db.locale'), navigator.languages), false);

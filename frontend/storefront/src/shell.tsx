@@ -8,6 +8,7 @@ import { asking, clock, f, insist, setLocale, shop, signOut, store, viewer } fro
 import { Banner } from './banner';
 import { i18n, need, t } from './i18n';
 import type { Part } from './messages';
+import Home from './pages/home';
 import { moved, place, type Route } from './router';
 
 type Page = FunctionComponent<{ route: Route }>;
@@ -19,7 +20,8 @@ interface Source {
 }
 
 const sources: Record<Name, Source> = {
-  home: { parts: [], load: () => import('./pages/home') },
+  // The page that most people see first is part of the first file.
+  home: { parts: [], load: async () => ({ default: Home }) },
   sale: {
     parts: ['sale'],
     load: () => {

@@ -10,6 +10,7 @@ import {
   makeKey,
   PATIENCE_MS,
   type Answer,
+  type Lock,
   type Presser,
   type Ticket,
   type Wish,
@@ -50,11 +51,17 @@ const refused = (code: string, more: Partial<Answer<Ticket>['userErrors'][number
 type Reply = Answer<Ticket> | Fault | Promise<Answer<Ticket>>;
 
 /** Tabs of one browser, over one storage and one lock, and a shop that answers as it is told. */
-function browser(replies: Reply[], { endsAt = START + 7_200_000, looks = [] as (Ticket | null)[] } = {}) {
+function browser(replies: Reply[], { endsAt = START + 7_200_000, looks = [] as (Ticket | null)[], hears = 0 } = {}) {
   const store = memory();
-  const lock = createLock(undefined);
+  const held = createLock(undefined);
+  // Other tabs may have the lock before this one goes on.
+  const lock: Lock = async (name, act) => {
+    const result = await held(name, act);
+    if (hears > 0) await new Promise((resolve) => setTimeout(resolve, hears));
+    return result;
+  };
   const sent: Wish[] = [];
-  const tabs: { presser: Presser<Ticket>; tickets: string[] }[] = [];
+  const tabs: { presser: Presser<Ticket>; tickets: string[]; asks: number }[] = [];
   const open = () => {
     const tickets: string[] = [];
     const clock = createClock(() => performance.now(), () => Date.now());
@@ -75,12 +82,13 @@ function browser(replies: Reply[], { endsAt = START + 7_200_000, looks = [] as (
       look: async () => looks.shift() ?? null,
       endsAt: () => endsAt,
       onTicket: (ticket) => tickets.push(ticket.id),
+      onElsewhere: () => (tab.asks += 1),
       onPress: () => {
         for (const other of tabs) if (other.presser !== presser) other.presser.resume();
       },
       random: () => 0.5,
     });
-    const tab = { presser, tickets };
+    const tab = { presser, tickets, asks: 0 };
     tabs.push(tab);
     return tab;
   };
@@ -158,6 +166,29 @@ describe('a press', () => {
     expect(sent.length).toBe(1);
     expect([one.presser.press.value, two.presser.press.value]).toEqual([undefined, undefined]);
     expect([...one.tickets, ...two.tickets]).toEqual(['t1']);
+  });
+
+  it('in a tab that has missed what another one was told is not forgotten: it asks', async () => {
+    const { open, sent } = browser([accepted()]);
+    const one = open();
+    one.presser.buy(1);
+    await settle();
+    const two = open();
+    two.presser.buy(1);
+    await settle();
+    expect(sent).toHaveLength(1);
+    expect([one.asks, two.asks]).toEqual([0, 1]);
+  });
+
+  it('in two tabs that is refused leaves neither of them waiting', async () => {
+    const { open, sent, kept } = browser([refused('SOLD_OUT'), refused('SOLD_OUT')], { hears: 20 });
+    const [one, two] = [open(), open()];
+    one.presser.buy(1);
+    two.presser.buy(1);
+    await settle(1_000);
+    expect(sent.length).toBeLessThanOrEqual(2);
+    expect(kept()?.end).toBe('SOLD_OUT');
+    for (const { presser } of [one, two]) expect(presser.press.value?.phase ?? 'none').toMatch(/refused|none/);
   });
 
   it('goes on after a reload, with its key', async () => {

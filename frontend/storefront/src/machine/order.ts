@@ -29,7 +29,7 @@ export interface OrderModel {
 export const payKey = (id: string, method: string) => `db.pay.${id}.${method}`;
 export const refundKey = (id: string) => `db.refund.${id}`;
 
-const isFinal = ({ status }: Order) => status === 'CANCELLED' || status === 'EXPIRED' || status === 'REFUNDED';
+export const isFinal = ({ status }: Order) => status === 'CANCELLED' || status === 'EXPIRED' || status === 'REFUNDED';
 
 export function createOrderModel(): OrderModel {
   const order = signal<Order | undefined>(undefined);

@@ -54,6 +54,7 @@ export interface SaleModel {
 const NOTE_MS = 3_000;
 const LONG_NOTE_MS = 10_000;
 const AHEAD_MS = 2_000;
+const NEWS_MS = 2_000;
 /** When the clock is measured on purpose: once, at a random moment of this span before the opening. */
 const MEASURE_FROM_MS = 120_000;
 const MEASURE_TO_MS = 20_000;
@@ -149,11 +150,12 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
     }
   }
 
-  async function read(answer: Promise<SaleQuery> = send(SaleDoc, { id })): Promise<void> {
+  /** True if there was an answer. */
+  async function read(answer: Promise<SaleQuery> = send(SaleDoc, { id })): Promise<boolean> {
     const before = heard;
     try {
       const { sale: fresh } = await answer;
-      if (disposed) return;
+      if (disposed) return true;
       batch(() => {
         failed.value = undefined;
         sale.value = fresh && sale.peek() ? newer(sale.peek() ?? undefined, fresh) : fresh;
@@ -165,10 +167,17 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
           order.order.value = undefined;
         }
       });
+      return true;
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       if (sale.peek() === undefined) failed.value = error;
+      return false;
     }
+  }
+
+  /** What happened in another tab is not told twice: it is asked for until there is an answer. */
+  async function readNews(): Promise<void> {
+    while (!disposed && !(await read())) await new Promise((resolve) => setTimeout(resolve, NEWS_MS));
   }
 
   const stops: (() => void)[] = [];
@@ -258,6 +267,7 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
             return held ? windowOf(held, stock.peek()).endsAt : Infinity;
           },
           onTicket: (fresh) => hearTicket({ decidedAt: null, refusal: null, ...fresh }),
+          onElsewhere: () => void readNews(),
           onPress: () => tabs.tell({ type: 'press', user: who, sale: id }),
           onSignedOut: () => {
             droppedFrom = who;
@@ -289,7 +299,7 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
     tabs.listen((message) => {
       if (!('user' in message) || message.user !== user.peek()) return;
       if (message.type === 'press' && message.sale === id) presser.peek()?.resume();
-      if (message.type === 'ticket' && message.sale === id && newsOf(message.ticket, message.version)) void read();
+      if (message.type === 'ticket' && message.sale === id && newsOf(message.ticket, message.version)) void readNews();
       if (message.type === 'order' && message.order === order.order.peek()?.id) {
         if (message.version > (order.order.peek()?.version ?? 0)) void order.read();
       }
@@ -380,7 +390,7 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
     askNow: () => presser.peek()?.wake(),
     stop: () => presser.peek()?.stop(),
     look: () => void read(),
-    read: () => read(),
+    read: async () => void (await read()),
     dispose() {
       disposed = true;
       for (const stop of stops) stop();

@@ -4,35 +4,18 @@ import SaleSessions from '@documents/SaleSessions.graphql';
 import Sales from '@documents/Sales.graphql';
 import WatchStock from '@documents/WatchStock.graphql';
 import { Fault } from '@kit/api';
-import type { SaleSessionsQuery, SalesQuery } from '@kit/generated/operations';
+import type { HomeQuery, SaleSessionsQuery } from '@kit/generated/operations';
 import { Button, Chip, Empty, Loading, Meter, Picture, Skeleton, Tabs } from '@kit/ui';
 import { useEffect } from 'preact/hooks';
-import { clock, f, live, onRefresh, second, send, viewer } from '../app';
+import { clock, f, lastDay, live, loadShop, onRefresh, second, send, takeHome, viewer } from '../app';
 import { useStale } from '../banner';
 import { ClockLine } from '../clock-line';
 import { t } from '../i18n';
 import type { Stock } from '../machine/facts';
+import { isOver, isRunning, likely, salesOf, type Card, type Session } from '../machine/sales';
 import { Prices } from '../prices';
 import { Failed, Heading, useAnswer, useTitle } from '../page';
 import { go, place } from '../router';
-
-type Session = SaleSessionsQuery['saleSessions']['nodes'][number];
-type Card = SalesQuery['sales']['nodes'][number];
-
-const DAY_MS = 86_400_000;
-const DAYS = 6;
-
-const isRunning = ({ startsAt, endsAt }: Session, now: number) => Date.parse(startsAt) <= now && now < Date.parse(endsAt);
-const isOver = ({ endsAt }: Session, now: number) => now >= Date.parse(endsAt);
-
-/** The session that a shopper most likely wants: the one that runs, else the next, else the last. */
-export function likely(sessions: Session[], now: number): Session | undefined {
-  return (
-    sessions.findLast((session) => isRunning(session, now)) ??
-    sessions.find((session) => !isOver(session, now)) ??
-    sessions.at(-1)
-  );
-}
 
 function When({ session }: { session: Session }) {
   const text = useComputed(() => {
@@ -49,12 +32,25 @@ const MINUTE_MS = 60_000;
 /** Seconds only where they matter. */
 const roughly = (ms: number) => (ms > 10 * MINUTE_MS ? Math.ceil(ms / MINUTE_MS) * MINUTE_MS : ms);
 
+/** The first answer's sales, for the session that is shown first. */
+let given: HomeQuery | undefined;
+
+async function askSessions(): Promise<SaleSessionsQuery> {
+  const first = takeHome();
+  if (first) {
+    try {
+      return (given = await first);
+    } catch {
+      // The shop's answer sets the clock, without which there may be no day to ask for.
+      await loadShop().catch(() => undefined);
+    }
+  }
+  return send(SaleSessions, { until: lastDay() });
+}
+
 export default function Home() {
   useTitle(t('home.title'));
-  const { value, fault, again } = useAnswer(
-    () => send(SaleSessions, { until: f.peek().date(clock.now() + DAYS * DAY_MS) }),
-    f.value,
-  );
+  const { value, fault, again } = useAnswer(askSessions, undefined);
   return (
     <>
       <div class="home-head">
@@ -168,9 +164,11 @@ function SalesOf({ session }: { session: Session }) {
   const known = viewer.value !== undefined;
 
   const read = async (cursor?: string) => {
+    const first = cursor || !given ? undefined : salesOf(given, session.id);
+    given = undefined;
     try {
       const variables = { sessionId: session.id, after: cursor ?? null };
-      const { sales } = await send(Sales, variables);
+      const sales = first ? { nodes: first, pageInfo: END } : (await send(Sales, variables)).sales;
       const held = cursor ? (cards.peek() ?? []) : [];
       for (const { id } of sales.nodes) {
         if (!stocks.peek().has(id)) stocks.peek().set(id, signal(undefined));
@@ -231,6 +229,7 @@ function SalesOf({ session }: { session: Session }) {
   );
 }
 
+const END = { hasNextPage: false, endCursor: null };
 /** As many sales as one subscription may watch. */
 const WATCHED_MOST = 50;
 const EAGER = 4;

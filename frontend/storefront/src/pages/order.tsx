@@ -8,7 +8,7 @@ import { clock, f, onRefresh, second, send, store, tabs, viewer } from '../app';
 import { t } from '../i18n';
 import { deriveOrder, nextChange } from '../machine/derive';
 import type { Facts, Order } from '../machine/facts';
-import { createOrderModel, type OrderModel } from '../machine/order';
+import { createOrderModel, isFinal, type OrderModel } from '../machine/order';
 import { amountOf, describe, paidWith, paramsOf, type Context } from '../machine/texts';
 import { Failed, Heading, SignInFirst, useTitle } from '../page';
 import { hasOrderBar, OrderBar, OrderMore } from '../order-controls';
@@ -26,6 +26,25 @@ export default function OrderPage({ route }: { route: Route }) {
 }
 
 const context = (): Context => ({ t, f: f.value, durable: store.durable(), presser: undefined });
+
+/** So long after the way back from the cashier money may still come in. */
+const LATE_MS = 120_000;
+const LATE_EVERY_MS = 3_000;
+
+/** Whether money is still to be told of: what is over is pushed no more, but a late payment goes back. */
+function expectsMoney({ order, returnedAt }: OrderModel): boolean {
+  const held = order.peek();
+  if (!held || !isFinal(held) || held.status === 'REFUNDED') return false;
+  if (held.payments.some(({ status }) => status === 'SURPLUS')) return surplusOf(held).some((refund) => !refund?.settledAt);
+  const back = returnedAt.peek();
+  return back !== undefined && clock.now() - back < LATE_MS;
+}
+
+/** The refunds of what was paid too late or twice, one for each such payment once it is made. */
+const surplusOf = ({ payments, refunds }: Order) => {
+  const made = refunds.filter(({ cause }) => cause === 'SURPLUS' || cause === 'LATE_PAYMENT');
+  return payments.filter(({ status }) => status === 'SURPLUS').map((_, index) => made[index]);
+};
 
 function One({ id }: { id: string }) {
   const model = useMemo(createOrderModel, [id]);
@@ -62,7 +81,13 @@ function One({ id }: { id: string }) {
       for (const stop of stops) stop();
     };
   }, [user]);
-  useEffect(() => () => model.dispose(), [model]);
+  useEffect(() => {
+    const timer = setInterval(() => expectsMoney(model) && void model.read(), LATE_EVERY_MS);
+    return () => {
+      clearInterval(timer);
+      model.dispose();
+    };
+  }, [model]);
   const order = model.order.value;
   useTitle(order ? t('order.title', { number: order.number }) : t('orders.title'));
   if (missing.value) {
@@ -163,7 +188,7 @@ function Now({ model, order }: { model: OrderModel; order: Order }) {
 function Surplus({ order }: { order: Order }) {
   const surplus = order.payments.filter(({ status }) => status === 'SURPLUS');
   if (surplus.length === 0) return null;
-  const refunds = order.refunds.filter(({ cause }) => cause === 'SURPLUS' || cause === 'LATE_PAYMENT');
+  const refunds = surplusOf(order);
   return (
     <>
       {surplus.map((payment, index) => (

@@ -64,6 +64,9 @@ function One({ id }: { id: string }) {
     if (fault && held) return <Failed fault={fault} again={held.look} />;
     return (
       <Loading label={t('state.loading.title')} slow={t('home.slow')}>
+        <p>
+          <span class="back">{'\u00a0'}</span>
+        </p>
         <div class="sale">
           <Skeleton kind="picture-shape" />
           <Skeleton kind="panel-shape" />

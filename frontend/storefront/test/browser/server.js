@@ -70,6 +70,8 @@ export async function startShop({ program, front, port: wanted, settings = {} })
     back,
     log: () => (existsSync(join(data, 'log')) ? readFileSync(join(data, 'log'), 'utf8') : ''),
     password: PASSWORD,
+    /** Where the sandbox's cashier is, and its JSON face. */
+    sandbox: said.listening,
     async start() {
       server = run(['serve']);
       server.stdout.pipe(log, { end: false });
@@ -128,28 +130,47 @@ export async function startShop({ program, front, port: wanted, settings = {} })
   };
 
   let products = 0;
+  const product = (name, title, picture, amount) =>
+    shop.act('productCreate', 'ProductCreateInput', 'product', {
+      name,
+      title,
+      description: 'Dims to a candle, warms to a sunset.',
+      imageUrl: `/pictures/${picture}.svg`,
+      price: { amount, currencyCode: 'CNY' },
+    });
+  const session = (name, startsAt, lasts) =>
+    shop.act('saleSessionCreate', 'SaleSessionCreateInput', 'session', {
+      name,
+      startsAt: new Date(startsAt).toISOString(),
+      endsAt: new Date(startsAt + lasts).toISOString(),
+    });
   /** A sale that opens in `opensIn` ms. */
   shop.sale = async ({ opensIn = 0, lasts = 3_600_000, stock = 20, limit = 1, payWithin = 900, points = 100, name, returns = true } = {}) => {
     products += 1;
     const price = { amount: '79.00', currencyCode: 'CNY' };
-    const productId = await shop.act('productCreate', 'ProductCreateInput', 'product', {
-      name: name ?? `Halo lamp ${products}`,
-      title: 'Daylight on a desk',
-      description: 'Dims to a candle, warms to a sunset.',
-      imageUrl: '/pictures/lamp.svg',
-      price: { amount: '279.00', currencyCode: 'CNY' },
-    });
+    const productId = await product(name ?? `Halo lamp ${products}`, 'Daylight on a desk', 'lamp', '279.00');
     const startsAt = Date.now() + Math.max(opensIn, 1_000);
-    const sessionId = await shop.act('saleSessionCreate', 'SaleSessionCreateInput', 'session', {
-      name: `Session ${products}`,
-      startsAt: new Date(startsAt).toISOString(),
-      endsAt: new Date(startsAt + lasts).toISOString(),
-    });
+    const sessionId = await session(`Session ${products}`, startsAt, lasts);
     const terms = { stock, limitPerBuyer: limit, payWithinSeconds: payWithin, pointsPrice: points, returnsOnRefund: returns };
     const id = await shop.act('saleCreate', 'SaleCreateInput', 'sale', { sessionId, productId, price, ...terms });
     await shop.act('salePublish', 'SalePublishInput', 'sale', { saleId: id });
     if (opensIn === 0) await new Promise((resolve) => setTimeout(resolve, Math.max(0, startsAt - Date.now() + 20)));
     return { id, path: `/sales/${id}`, startsAt, endsAt: startsAt + lasts, sessionId };
+  };
+
+  /** One session with all of these: name, title, picture, price, price before, stock. */
+  shop.session = async (goods, opensIn, lasts = 3_600_000) => {
+    const startsAt = Date.now() + opensIn;
+    const sessionId = await session('Today', startsAt, lasts);
+    const sales = [];
+    for (const [name, title, picture, amount, was, stock] of goods) {
+      const productId = await product(name, title, picture, was);
+      const input = { sessionId, productId, price: { amount, currencyCode: 'CNY' }, stock, limitPerBuyer: 1, payWithinSeconds: 900, pointsPrice: 790, returnsOnRefund: true };
+      const id = await shop.act('saleCreate', 'SaleCreateInput', 'sale', input);
+      await shop.act('salePublish', 'SalePublishInput', 'sale', { saleId: id });
+      sales.push({ id, path: `/sales/${id}`, startsAt });
+    }
+    return sales;
   };
 
   let shoppers = 0;
@@ -163,6 +184,11 @@ export async function startShop({ program, front, port: wanted, settings = {} })
     return { username, id: answer.user.id, name: input.displayName, token: answer.accessToken.token };
   };
 
+  /** What the buyer sees of one order's money. */
+  shop.money = async ({ token }, id) => {
+    const query = 'query ($id: ID!) { order(id: $id) { status payments { status } refunds { status cause } } }';
+    return (await shop.ask(query, { id }, token)).order;
+  };
   shop.orders = async ({ token }) => (await shop.ask('{ viewer { orders(first: 50) { nodes { id status sale { id } } } } }', {}, token)).viewer.orders.nodes;
   shop.buy = async ({ token }, sale, quantity = 1) =>
     (

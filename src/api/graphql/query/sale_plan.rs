@@ -42,6 +42,8 @@ struct Form {
 enum Root {
     Typename,
     ServerTime,
+    /// Null: whoever is signed in is left to the executor.
+    Viewer,
     Shop(Wanted<Writes<Services>>),
     Sale(Arguments, Wanted<SaleField>),
     Sales(Arguments, Wanted<ListField<SaleField>>),
@@ -111,7 +113,8 @@ impl Form {
     /// Whether whoever is signed in sees nothing that is not planned.
     fn fits(&self, viewer: Option<Viewer>) -> bool {
         let unknown = |field: &SaleField| matches!(field, SaleField::ViewerTicket(None, _));
-        viewer.is_none() || !self.roots.iter().any(|(_, root)| root.sale_fields().any(unknown))
+        let left = |(_, root): &(Name, Root)| matches!(root, Root::Viewer) || root.sale_fields().any(unknown);
+        viewer.is_none() || !self.roots.iter().any(left)
     }
 
     /// What the variables make of the arguments, for each root field.
@@ -119,7 +122,7 @@ impl Form {
         let variables = self.variables.read(variables).ok_or(Unclear)?;
         let config = &services.config.graphql;
         let asked = |(_, root): &(Name, Root)| match root {
-            Root::Typename | Root::ServerTime | Root::Shop(_) => Ok(Asked::Nothing),
+            Root::Typename | Root::ServerTime | Root::Viewer | Root::Shop(_) => Ok(Asked::Nothing),
             Root::Sale(arguments, _) => {
                 let values = arguments.values(&variables);
                 Ok(Asked::Sale(values.text("id")?.ok_or(Unclear)?.parse().ok()))
@@ -135,7 +138,9 @@ impl Root {
     /// The fields of all sales below it.
     fn sale_fields(&self) -> Box<dyn Iterator<Item = &SaleField> + '_> {
         match self {
-            Self::Typename | Self::ServerTime | Self::Shop(_) | Self::Sessions(..) => Box::new(std::iter::empty()),
+            Self::Typename | Self::ServerTime | Self::Viewer | Self::Shop(_) | Self::Sessions(..) => {
+                Box::new(std::iter::empty())
+            }
             Self::Sale(_, fields) => Box::new(fields.iter().map(|(_, field)| field)),
             Self::Sales(_, list) => {
                 Box::new(list.iter().flat_map(|(_, field)| field.of_nodes()).map(|(_, field)| field))
@@ -166,6 +171,7 @@ fn root(field: &Positioned<Field>) -> Option<Root> {
     Some(match field.node.name.node.as_str() {
         "__typename" => Root::Typename,
         "serverTime" => Root::ServerTime,
+        "viewer" => Root::Viewer,
         "shop" => Root::Shop(wanted(set, shop_field)?),
         "sale" => Root::Sale(Arguments::of(field, &["id"])?, wanted(set, sale_field)?),
         "sales" => Root::Sales(arguments(&["sessionId", "statuses"])?, wanted(set, |field| list(field, sale_field))?),

@@ -1,4 +1,4 @@
-// Before the first drawing: the chosen colours and language, so that nothing flashes.
+// Before the first drawing, which waits for this script: the chosen colours, so that nothing flashes.
 try {
   const theme = localStorage.getItem('db.theme');
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
