@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{Accounts, SharedTokens, Viewer};
+use crate::accounts::{Accounts, SharedTokens, TellEnd, Viewer};
 use crate::api::assets;
 use crate::api::graphql::context::Services;
 use crate::api::graphql::edge::shortcut::FirstOf;
@@ -438,5 +438,9 @@ impl Authenticate for App {
             tracing::warn!(%error, "could not verify an access token");
             AuthUnavailable
         })
+    }
+
+    fn when_tokens_end(&self, tell: TellEnd) {
+        self.0.accounts.when_tokens_end(tell);
     }
 }

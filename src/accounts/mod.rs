@@ -24,4 +24,4 @@ pub use rules::SignUpRefusal;
 pub use service::{Accounts, AccountsError, Origin, PasswordChanged, PasswordRefusal, SignInRefusal, SignedIn};
 pub use shared::{Found, Kept, Life, Live, SharedError, SharedTokens};
 pub use sign_outs::{say_so, watch_sign_outs};
-pub use tokens::TokenHash;
+pub use tokens::{TellEnd, TokenHash, hash_of as token_hash};

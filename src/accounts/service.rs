@@ -20,7 +20,7 @@ use super::rules::{self, SignUpRefusal};
 use super::shared::{Shared, SharedTokens};
 use super::sign_outs::SignOuts;
 use super::throttle::{Attempt, Failures, Throttle, neighbourhood, network};
-use super::tokens::{NewToken, Tokens};
+use super::tokens::{NewToken, TellEnd, Tokens};
 use crate::broker::Broker;
 use crate::config;
 use crate::kernel::{Clock, LoginEventId, Rng, Timestamp, UserId};
@@ -222,6 +222,11 @@ impl Accounts {
             self.0.tokens.mark_ended(hash).await;
         }
         Ok(ended.is_some())
+    }
+
+    /// Calls this with each token that ends from now on, here or on another node, once it is nobody's.
+    pub fn when_tokens_end(&self, tell: TellEnd) {
+        self.0.tokens.when_tokens_end(tell);
     }
 
     pub(super) fn tokens(&self) -> &Tokens {

@@ -93,8 +93,8 @@ pub async fn say_so(accounts: &Accounts, broker: &dyn Broker, every: Duration) -
     }
 }
 
-/// Forgets the tokens that ended anywhere. Returns only when the broker fails. Sockets that are open find out at their next
-/// ping.
+/// Forgets the tokens that ended anywhere, and has who came with them looked at again. Returns only when the broker fails.
+/// Sockets of the older protocol find out at their next ping.
 pub async fn watch_sign_outs(accounts: &Accounts, consumer: &mut dyn Consumer) -> Result<(), BrokerError> {
     // What was announced before this moment was not heard: look everybody up once.
     accounts.tokens().doubt_all();

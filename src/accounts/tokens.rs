@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
+use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
@@ -104,8 +105,12 @@ struct Seen {
     /// out real ones, nor the sign-outs that a look-up under way has to respect.
     nobodys: Cache<TokenHash, Timestamp>,
     renewals: Batcher<(TokenHash, Timestamp)>,
+    told: Mutex<Option<TellEnd>>,
     metrics: Metrics,
 }
+
+/// Hears of a token that has ended. It must not wait.
+pub type TellEnd = Box<dyn Fn(&TokenHash) + Send + Sync>;
 
 impl Tokens {
     /// Starts the tasks that write renewals and look tokens up.
@@ -134,6 +139,7 @@ impl Tokens {
             ended: kernel::recent(config.token_cache),
             nobodys: kernel::recent(config.invalid_token_cache),
             renewals,
+            told: Mutex::default(),
             metrics,
         });
         let ask_shared = seen.shared.is_there().then(|| {
@@ -194,6 +200,11 @@ impl Tokens {
         self.seen.end(hash, self.seen.clock.now());
         // Who ended it may have been unable to say so there, or has gone.
         self.seen.shared.end_soon(hash);
+    }
+
+    /// Calls this with each token that ends from now on, here or elsewhere, once it is forgotten.
+    pub fn when_tokens_end(&self, tell: TellEnd) {
+        *self.seen.told.lock() = Some(tell);
     }
 
     /// From now on sign-outs may happen elsewhere; see [`Self::hears`].
@@ -363,6 +374,9 @@ impl Seen {
     fn end(&self, hash: TokenHash, now: Timestamp) {
         self.ended.insert(hash, now);
         self.known.remove(&hash);
+        if let Some(tell) = &*self.told.lock() {
+            tell(&hash);
+        }
     }
 
     /// Whether what was found at `checked_at` may still be relied on. A clock that was set back makes it stale.

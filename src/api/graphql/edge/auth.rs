@@ -5,7 +5,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use super::refusal::{Cause, Refusal};
-use crate::accounts::Viewer;
+use crate::accounts::{TellEnd, Viewer};
 use crate::api::graphql::error::Code;
 
 /// Tokens can't be checked at the moment.
@@ -18,6 +18,9 @@ pub struct AuthUnavailable;
 pub trait Authenticate: Send + Sync + 'static {
     /// The user of the token; `None` if it is unknown or has expired.
     async fn viewer(&self, token: &str) -> Result<Option<Viewer>, AuthUnavailable>;
+
+    /// Calls this with each token that ends from now on, anywhere.
+    fn when_tokens_end(&self, _tell: TellEnd) {}
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750); `None` without the header.

@@ -163,6 +163,12 @@ impl Edge {
         let turning = tokio::spawn(tasks::restarted("socket-wheel", move || {
             turned.clone().turn(ping_every, parts.close_over, parts.shutdown.clone())
         }));
+        let told = Arc::downgrade(&wheel);
+        parts.auth.when_tokens_end(Box::new(move |token| {
+            if let Some(wheel) = told.upgrade() {
+                wheel.token_ended(token);
+            }
+        }));
         let load = Load::new(&parts.limits);
         let adapted = load.clone();
         let adapting = tokio::spawn(tasks::restarted("load-limit", move || adapted.clone().adapt()));

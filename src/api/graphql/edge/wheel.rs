@@ -15,6 +15,8 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts::TokenHash;
+
 /// The streams are dealt out over this many slots; each slot ticks once per period.
 const SLOTS: usize = 32;
 
@@ -34,6 +36,8 @@ pub const TICK: u8 = 1;
 pub const CLOSE: u8 = 2;
 /// A shared subscription has something new.
 pub const NEWS: u8 = 4;
+/// The token that the stream came with has ended, or may have.
+pub const CHECK: u8 = 8;
 
 impl Seat {
     /// Must be called on each poll before anything is looked at, or a wake-up could be lost.
@@ -63,6 +67,8 @@ pub struct Wheel {
     per_address: usize,
     /// Streams of each address that has any.
     addresses: Mutex<HashMap<IpAddr, usize>>,
+    /// Streams by the token that they came with.
+    followed: Mutex<HashMap<TokenHash, Vec<usize>>>,
     closing: AtomicBool,
 }
 
@@ -81,6 +87,7 @@ pub struct Place {
     wheel: Arc<Wheel>,
     key: usize,
     address: Option<IpAddr>,
+    token: Option<TokenHash>,
     seat: Arc<Seat>,
 }
 
@@ -94,6 +101,7 @@ impl Wheel {
             max,
             per_address,
             addresses: Mutex::default(),
+            followed: Mutex::default(),
             closing: AtomicBool::new(false),
         })
     }
@@ -142,7 +150,7 @@ impl Wheel {
             // The sweep may have passed this slot already.
             seat.raise(CLOSE);
         }
-        Ok(Place { wheel: self.clone(), key, address, seat })
+        Ok(Place { wheel: self.clone(), key, address, token: None, seat })
     }
 
     fn count_in(&self, address: IpAddr) -> bool {
@@ -162,6 +170,27 @@ impl Wheel {
             }
         }
         shrink(&mut addresses);
+    }
+
+    /// Wakes the streams that came with this token: it has ended.
+    pub fn token_ended(&self, token: &TokenHash) {
+        let streams = self.followed.lock().get(token).cloned().unwrap_or_default();
+        for key in streams {
+            if let Some(seat) = self.slots[key % SLOTS].lock().get(&key) {
+                seat.raise(CHECK);
+            }
+        }
+    }
+
+    fn unfollow(&self, token: &TokenHash, key: usize) {
+        let mut followed = self.followed.lock();
+        if let Entry::Occupied(mut entry) = followed.entry(*token) {
+            entry.get_mut().retain(|one| *one != key);
+            if entry.get().is_empty() {
+                entry.remove();
+            }
+        }
+        shrink(&mut followed);
     }
 
     /// Open streams.
@@ -186,6 +215,14 @@ impl Place {
     pub fn seat(&self) -> &Arc<Seat> {
         &self.seat
     }
+
+    /// From now on the stream is woken when this token ends.
+    pub fn follow(&mut self, token: TokenHash) {
+        if let Some(before) = self.token.replace(token) {
+            self.wheel.unfollow(&before, self.key);
+        }
+        self.wheel.followed.lock().entry(token).or_default().push(self.key);
+    }
 }
 
 impl Drop for Place {
@@ -197,6 +234,31 @@ impl Drop for Place {
         if let Some(address) = self.address {
             self.wheel.count_out(address);
         }
+        if let Some(token) = self.token {
+            self.wheel.unfollow(&token, self.key);
+        }
         self.wheel.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_woken_when_their_token_ends_and_no_others() {
+        let wheel = Wheel::new(10, 0);
+        let mut places: Vec<_> = (0..3).map(|_| wheel.join(None).unwrap()).collect();
+        places[0].follow([1; 32]);
+        places[1].follow([1; 32]);
+        places[2].follow([1; 32]);
+        places[2].follow([2; 32]);
+        wheel.token_ended(&[1; 32]);
+        wheel.token_ended(&[3; 32]);
+        let raised: Vec<_> = places.iter().map(|place| place.seat().take()).collect();
+        assert_eq!(raised, [CHECK, CHECK, 0]);
+        places.clear();
+        wheel.token_ended(&[1; 32]);
+        assert!(wheel.followed.lock().is_empty(), "nothing is kept of streams that have gone");
     }
 }

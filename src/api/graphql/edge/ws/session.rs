@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use tokio::time::{Sleep, sleep};
 
 use super::frames::{self, Incoming};
-use crate::accounts::Viewer;
+use crate::accounts::{Viewer, token_hash};
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::edge::Edge;
 use crate::api::graphql::edge::auth::{AuthUnavailable, token_of};
@@ -26,7 +26,7 @@ use crate::api::graphql::edge::meters::Transport;
 use crate::api::graphql::edge::operation::{Event, Running};
 use crate::api::graphql::edge::params::Params;
 use crate::api::graphql::edge::refusal::{Cause, Refusal};
-use crate::api::graphql::edge::wheel::{CLOSE, Place, TICK};
+use crate::api::graphql::edge::wheel::{CHECK, CLOSE, Place, TICK};
 use crate::api::graphql::error::Code;
 
 /// How long the client has to answer a close frame.
@@ -177,8 +177,10 @@ impl Session {
             let Some(token) = token_of(&authorization) else { return self.close(frames::FORBIDDEN, "Forbidden") };
             self.info.token = Some(token.into());
         }
-        if self.info.token.is_none() {
-            return self.acknowledge();
+        let Some(token) = &self.info.token else { return self.acknowledge() };
+        // Before it is looked at: in between it could end unheard.
+        if let Some(hash) = token_hash(token) {
+            self.place.follow(hash);
         }
         self.begin_check();
         Flow::More
@@ -349,6 +351,9 @@ impl Future for Session {
             && let Flow::Gone = this.tick()
         {
             return Poll::Ready(());
+        }
+        if raised & CHECK != 0 {
+            this.begin_check();
         }
         for _ in 0..STEPS {
             if let Flow::Gone = ready!(this.step(cx)) {
