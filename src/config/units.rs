@@ -146,8 +146,8 @@ mod tests {
         assert_eq!(Span::parse("30"), Err(format!("`30` has no unit; {hint}")));
         assert_eq!(Span::parse("30 s"), Err(format!("`30 s` has the unknown unit ` s`; {hint}")));
         assert_eq!(Span::parse("1.5h"), Err(format!("`1.5h` has the unknown unit `.5h`; {hint}")));
-        assert_eq!(Span::parse("-1s"), Err(format!("`-1s` does not begin with a number; {hint}")));
-        assert_eq!(Span::parse(""), Err(format!("`` does not begin with a number; {hint}")));
+        assert_eq!(Span::parse("-1s"), Err(format!("`-1s` does not start with a number; {hint}")));
+        assert_eq!(Span::parse(""), Err(format!("`` does not start with a number; {hint}")));
         assert_eq!(Span::parse("99999999999999999d"), Err("`99999999999999999d` is too large".into()));
         assert!(Size::parse("64KB").is_err_and(|error| error.contains("one of B, KiB, MiB, GiB")));
         assert!(Size::parse("١KiB").is_err());
