@@ -262,7 +262,7 @@ fn contradictions_are_refused() {
             "store.url, gate.url, broker.url: several nodes could share the database",
         ),
         ("[node]\nname = \"a b\"", "node.name: must be at most 60 of"),
-        ("[node]\nroles = []", "node.roles: must name at least one role"),
+        ("[node]\nroles = []", "node.roles: must contain at least one role"),
     ];
     for (text, expected) in cases {
         let problems = problems(text);
