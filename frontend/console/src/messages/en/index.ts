@@ -1,0 +1,8 @@
+import acts from './acts';
+import codes from './codes';
+import pages from './pages';
+import shell from './shell';
+
+const messages = { ...shell, ...acts, ...codes, ...pages };
+export type Messages = typeof messages;
+export default messages;

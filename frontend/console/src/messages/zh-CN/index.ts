@@ -1,0 +1,9 @@
+import type { Messages } from '../en';
+import acts from './acts';
+import codes from './codes';
+import pages from './pages';
+import shell from './shell';
+
+const messages = { ...shell, ...acts, ...codes, ...pages };
+
+export default messages satisfies Messages;
