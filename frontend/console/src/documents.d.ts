@@ -55,6 +55,13 @@ declare module '@documents/PointsGrant.graphql' {
   >;
   export default document;
 }
+declare module '@documents/ProductById.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ProductByIdQuery,
+    import('@kit/generated/operations').ProductByIdQueryVariables
+  >;
+  export default document;
+}
 declare module '@documents/ProductCreate.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').ProductCreateMutation,

@@ -5,14 +5,14 @@ import '@kit/css/ui.css';
 import './console.css';
 import './parts.css';
 import { pickLocale } from '@kit/i18n';
-import { setLocale, startFacts, startLife, store } from './app';
+import { done, setLocale, startFacts, startLife, store } from './app';
 import { startRouter } from './router';
 import { Shell } from './shell';
 
 // No `await` at the top: pages import this file's chunk, and would wait for it while it waits for them.
 async function start(root: HTMLElement): Promise<void> {
   startFacts();
-  startRouter();
+  startRouter(() => (done.value = undefined));
   startLife();
   await setLocale(pickLocale(store.get('db.locale'), navigator.languages), false);
   render(<Shell />, root);

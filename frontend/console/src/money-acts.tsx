@@ -15,8 +15,10 @@ import { Input } from './ui/inputs';
 export type Payment = Lookup['payments'][number];
 export type Difference = BillDifferencesQuery['billDifferences']['nodes'][number];
 
+type Books = Pick<Payment, 'payment' | 'received' | 'refunded' | 'refundPending'>;
+
 /** What can still be given back: money as a decimal string, or all of the points; nothing when there is nothing. */
-export function leftOf({ payment, received, refunded, refundPending }: Pick<Payment, 'payment' | 'received' | 'refunded' | 'refundPending'>) {
+export function leftOf({ payment, received, refunded, refundPending }: Books) {
   if (payment.method === 'POINTS') return payment.status === 'SUCCEEDED' ? 'points' : undefined;
   return received ? left(received.amount, refunded?.amount, refundPending?.amount) : undefined;
 }

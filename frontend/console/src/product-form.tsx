@@ -1,10 +1,12 @@
 // A new product, or the edit of one.
 import { useSignal } from '@preact/signals';
+import ProductById from '@documents/ProductById.graphql';
 import ProductCreate from '@documents/ProductCreate.graphql';
 import ProductUpdate from '@documents/ProductUpdate.graphql';
 import type { ProductCreateInput, ProductCreateMutation, ProductUpdateInput } from '@kit/generated/operations';
-import { done, send } from './app';
+import { done, f, send } from './app';
 import { auditOf } from './audit-link';
+import { differences, edit, FIELDS, type Texts } from './catalogue';
 import { t } from './i18n';
 import { minor, typedAmount } from './money';
 import { meet } from './product-pick';
@@ -13,7 +15,6 @@ import { Input, Select } from './ui/inputs';
 
 export type Product = NonNullable<ProductCreateMutation['productCreate']['product']>;
 
-const FIELDS = ['name', 'title', 'description', 'imageUrl', 'price'];
 const CURRENCIES = ['CNY', 'EUR', 'USD'] as const;
 
 interface Props {
@@ -25,6 +26,14 @@ interface Props {
 export function ProductForm({ product, onClose, onDone }: Props) {
   // What the form was filled with.
   const base = useSignal<Product | undefined>(product).peek();
+  /** What it is by now, if somebody else was faster. */
+  const newest = useSignal<Product | undefined>(undefined);
+  const theirs = newest.value;
+  const changed = base && theirs ? differences(base, theirs) : [];
+  const now = (name: keyof Texts) => {
+    if (!theirs || !changed.includes(name)) return undefined;
+    return t('sale.now', { value: name === 'price' ? f.value.money(theirs.price) : (theirs[name] ?? '–') });
+  };
   const read = (form: FormData): Reading<ProductCreateInput | ProductUpdateInput> => {
     const text = (name: string) => String(form.get(name) ?? '').trim();
     const amount = typedAmount(text('price'));
@@ -40,14 +49,15 @@ export function ProductForm({ product, onClose, onDone }: Props) {
       price: { amount, currencyCode: text('currency') as (typeof CURRENCIES)[number] },
     };
     if (!base) return { input: fields };
-    return { input: { ...fields, productId: base.id, version: base.version } };
+    const input = edit(base.id, (newest.peek() ?? base).version, base, fields);
+    return input ? { input } : { errors: { name: t('form.unchanged') } };
   };
   return (
     <ActDialog
       title={t(base ? 'product.edit' : 'product.create')}
       does={base && t('product.edit.does', { version: base.version })}
       shoppers={base && t('product.edit.shoppers')}
-      button={t(base ? 'product.save' : 'product.create')}
+      button={theirs ? t('sale.saveOver', { version: theirs.version }) : t(base ? 'product.save' : 'product.create')}
       rules={{ fields: FIELDS }}
       repeatable={Boolean(base)}
       read={read}
@@ -65,16 +75,32 @@ export function ProductForm({ product, onClose, onDone }: Props) {
       }}
       onDone={onClose}
       onClose={onClose}
+      onConflict={() => {
+        if (!base) return;
+        const take = ({ node }: { node: object | null }) => {
+          if (node && 'version' in node) newest.value = node as Product;
+        };
+        void send(ProductById, { id: base.id }).then(take, () => undefined);
+      }}
     >
       {(error) => (
         <>
-          <Input label={t('product.name')} name="name" value={base?.name ?? ''} error={error('name')} maxLength={200} first />
+          <Input
+            label={t('product.name')}
+            name="name"
+            value={base?.name ?? ''}
+            error={error('name')}
+            now={now('name')}
+            maxLength={200}
+            first
+          />
           <Input
             label={t('product.title')}
             name="title"
             hint={t('product.title.hint')}
             value={base?.title ?? ''}
             error={error('title')}
+            now={now('title')}
             maxLength={200}
           />
           <div class="pair">
@@ -84,6 +110,7 @@ export function ProductForm({ product, onClose, onDone }: Props) {
               mode="decimal"
               value={base?.price.amount ?? ''}
               error={error('price')}
+              now={now('price')}
             />
             <Select
               label={t('form.currency')}
@@ -98,12 +125,14 @@ export function ProductForm({ product, onClose, onDone }: Props) {
             hint={t('product.imageUrl.hint')}
             value={base?.imageUrl ?? ''}
             error={error('imageUrl')}
+            now={now('imageUrl')}
           />
           <Input
             label={t('product.description')}
             name="description"
             value={base?.description ?? ''}
             error={error('description')}
+            now={now('description')}
             lines={4}
           />
         </>

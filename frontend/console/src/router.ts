@@ -39,8 +39,10 @@ export function filter(change: Record<string, string | undefined>): void {
 
 const isOwn = (path: string) => path === BASE || path.startsWith(`${BASE}/`);
 
-export function startRouter(): void {
+/** `onLeave`: told when somebody goes to another page. */
+export function startRouter(onLeave: () => void): void {
   addEventListener('popstate', () => {
+    onLeave();
     place.value = here();
     moved.value += 1;
   });
@@ -51,6 +53,7 @@ export function startRouter(): void {
     if (link.origin !== location.origin || link.target || link.hasAttribute('download') || !isOwn(link.pathname)) return;
     if (link.hash && link.pathname === location.pathname) return;
     event.preventDefault();
+    onLeave();
     go(link.pathname + link.search + link.hash);
   });
 }

@@ -33,11 +33,15 @@ export function SaleForm({ session, sale, onClose }: Props) {
   const from = base && termsOf(base);
   const theirs = latest.value && termsOf(latest.value);
   const changed = from && theirs ? differences(from, theirs) : [];
-  const now = (name: keyof Terms) => (theirs && changed.includes(name) ? t('sale.now', { value: say(name, theirs, latest.value) }) : undefined);
+  const now = (name: keyof Terms) =>
+    theirs && changed.includes(name) ? t('sale.now', { value: say(name, theirs, latest.value) }) : undefined;
 
   const read = (form: FormData): Reading<SaleCreateInput | SaleUpdateInput> => {
     const { terms, errors } = readTerms(form);
-    if (errors) return { errors: Object.fromEntries(Object.entries(errors).map(([name, code]) => [name, problemText({ code, message: code })])) };
+    if (errors) {
+      const said = Object.entries(errors).map(([name, code]) => [name, problemText({ code, message: code })]);
+      return { errors: Object.fromEntries(said) };
+    }
     if (!base || !from) return { input: creation(session.id, terms) };
     const input = edit(base.id, (latest.peek() ?? base).version, from, terms);
     return input ? { input } : { errors: { productId: t('form.unchanged') } };

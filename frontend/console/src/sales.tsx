@@ -6,7 +6,7 @@ import SalePublish from '@documents/SalePublish.graphql';
 import SaleResume from '@documents/SaleResume.graphql';
 import SaleStockAdd from '@documents/SaleStockAdd.graphql';
 import WatchStock from '@documents/WatchStock.graphql';
-import type { ConsoleSalesQuery, SaleStatus, WatchStockSubscription } from '@kit/generated/operations';
+import type { SaleStatus } from '@kit/generated/operations';
 import { Button, Chip, Meter, type Tone } from '@kit/ui';
 import { useEffect } from 'preact/hooks';
 import type { Problem } from './act';
@@ -15,13 +15,20 @@ import { clock, done, f, live, send } from './app';
 import { auditOf } from './audit-link';
 import { t, type Key } from './i18n';
 import { typedCount } from './money';
+import { actsOf, later, numbersOf, type ActName, type Numbers, type Sale, type Stock } from './sale-state';
 import { ActDialog, type Reading } from './ui/act-dialog';
 import { Input } from './ui/inputs';
 
-export type Sale = ConsoleSalesQuery['sales']['nodes'][number];
-export type Stock = WatchStockSubscription['saleStockChanged'];
+export { numbersOf, type Sale, type Stock } from './sale-state';
 
-const TONES: Record<SaleStatus, Tone> = { DRAFT: 'plain', UPCOMING: 'info', OPEN: 'ok', SOLD_OUT: 'accent', PAUSED: 'warn', ENDED: 'plain' };
+const TONES: Record<SaleStatus, Tone> = {
+  DRAFT: 'plain',
+  UPCOMING: 'info',
+  OPEN: 'ok',
+  SOLD_OUT: 'accent',
+  PAUSED: 'warn',
+  ENDED: 'plain',
+};
 
 export const SaleChip = ({ status }: { status: SaleStatus }) => <Chip tone={TONES[status]}>{t(`sale.status.${status}`)}</Chip>;
 
@@ -39,32 +46,11 @@ export function useStock(ids: readonly string[]): Signal<ReadonlyMap<string, Sto
     return live.watch(WatchStock, () => ({ saleIds: watched }), {
       next({ saleStockChanged: fresh }) {
         const held = stocks.peek().get(fresh.saleId);
-        if (held && held.version > fresh.version) return;
-        stocks.value = new Map(stocks.peek()).set(fresh.saleId, fresh);
+        stocks.value = new Map(stocks.peek()).set(fresh.saleId, later(held, fresh));
       },
     });
   }, [watched.join()]);
   return stocks;
-}
-
-export interface Numbers {
-  status: SaleStatus;
-  free: number;
-  held: number;
-  /** Neither free nor held: paid, and refunded ones that are not offered again. */
-  gone: number;
-  total: number;
-  asOf: number | undefined;
-}
-
-/** The numbers of a sale: what was pushed, and what was read where nothing was. */
-export function numbersOf(sale: Pick<Sale, 'status' | 'stockRemaining' | 'unitsHeld' | 'stockTotal'>, stock: Stock | undefined): Numbers {
-  const free = stock?.stockRemaining ?? sale.stockRemaining;
-  const held = stock?.unitsHeld ?? sale.unitsHeld;
-  // A push may know of added units before the sale is read again.
-  const total = Math.max(sale.stockTotal, free + held);
-  const asOf = stock ? Date.parse(stock.asOf) : undefined;
-  return { status: stock?.status ?? sale.status, free, held, gone: total - free - held, total, asOf };
 }
 
 export function Free({ numbers: { free, total } }: { numbers: Numbers }) {
@@ -81,25 +67,6 @@ export const SaleLink = ({ sale }: { sale: Pick<Sale, 'id' | 'product'> }) => (
     <bdi>{nameOf(sale)}</bdi>
   </a>
 );
-
-export type ActName = 'publish' | 'pause' | 'resume' | 'end' | 'stockAdd';
-
-/** What can be done with a sale that stands so. */
-export function actsOf(status: SaleStatus, now: number, endsAt: number): ActName[] {
-  const over = now >= endsAt;
-  switch (status) {
-    case 'DRAFT':
-      return over ? [] : ['publish'];
-    case 'UPCOMING':
-    case 'OPEN':
-    case 'SOLD_OUT':
-      return over ? [] : ['pause', 'stockAdd', 'end'];
-    case 'PAUSED':
-      return over ? ['end'] : ['resume', 'stockAdd', 'end'];
-    case 'ENDED':
-      return [];
-  }
-}
 
 const DOCUMENTS = { publish: SalePublish, pause: SalePause, resume: SaleResume, end: SaleEnd } as const;
 

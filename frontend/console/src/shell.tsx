@@ -79,7 +79,13 @@ function Theme() {
 function Language() {
   const other = i18n.language.value.locale === 'en' ? 'zh-CN' : 'en';
   return (
-    <button class="icon-button language" type="button" lang={other} aria-label={t('shell.languageLabel')} onClick={() => void setLocale(other)}>
+    <button
+      class="icon-button language"
+      type="button"
+      lang={other}
+      aria-label={t('shell.languageLabel')}
+      onClick={() => void setLocale(other)}
+    >
       {t('shell.language')}
     </button>
   );
@@ -151,7 +157,13 @@ function Nav() {
         <Links entries={rest} />
       </div>
       {rest.length > 0 && (
-        <button class="nav-more" type="button" aria-haspopup="dialog" data-current={current ? '' : undefined} onClick={() => (open.value = true)}>
+        <button
+          class="nav-more"
+          type="button"
+          aria-haspopup="dialog"
+          data-current={current ? '' : undefined}
+          onClick={() => (open.value = true)}
+        >
           <Icon name="menu" />
           <span>{t('nav.more')}</span>
         </button>
@@ -257,7 +269,6 @@ export function Shell() {
   const main = useRef<HTMLElement>(null);
   useEffect(() => {
     if (moved.value === 0) return;
-    done.value = undefined;
     // After a link the new page's heading is where reading goes on.
     const focus = () => main.current?.querySelector<HTMLElement>('h1')?.focus({ preventScroll: true });
     const timer = setTimeout(focus, 50);

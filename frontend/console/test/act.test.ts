@@ -3,7 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { fieldOf, FRESH, sort, step, type Act, type Event, type Problem, type Rules } from '../src/act';
 
 const rules: Rules = { fields: ['price', 'stock'], already: ['SALE_ALREADY_PAUSED'] };
-const problem = (code: string, ...path: string[]): Problem => ({ code, field: path.length > 0 ? ['input', ...path] : null, message: code });
+const problem = (code: string, ...path: string[]): Problem => ({
+  code,
+  field: path.length > 0 ? ['input', ...path] : null,
+  message: code,
+});
 const run = (...events: Event[]) => events.reduce<Act>((act, event) => step(act, event, rules), FRESH);
 const press: Event = { type: 'press' };
 const answered = (...problems: Problem[]): Event => ({ type: 'answered', problems });
@@ -13,14 +17,20 @@ describe('where a problem belongs', () => {
   it('is the field of the form that its path begins with', () => {
     expect(fieldOf(problem('PRICE_SCALE_INVALID', 'price', 'amount'), rules.fields)).toBe('price');
     expect(fieldOf(problem('STOCK_INVALID', 'stock'), rules.fields)).toBe('stock');
-    for (const other of [problem('SALE_NOT_FOUND', 'saleId'), problem('X'), { ...problem('X'), field: [] }, { ...problem('X'), field: ['price'] }]) {
+    const odd = [problem('SALE_NOT_FOUND', 'saleId'), problem('X'), { ...problem('X'), field: [] }, { ...problem('X'), field: ['price'] }];
+    for (const other of odd) {
       expect(fieldOf(other, rules.fields)).toBeUndefined();
     }
   });
 
   it('is the whole when no field of the form is to blame, and for a conflict of versions', () => {
     const found = sort(
-      [problem('PRICE_INVALID', 'price', 'amount'), problem('SALE_NOT_FOUND', 'saleId'), problem('VERSION_CONFLICT', 'price'), problem('PRICE_OTHER', 'price')],
+      [
+        problem('PRICE_INVALID', 'price', 'amount'),
+        problem('SALE_NOT_FOUND', 'saleId'),
+        problem('VERSION_CONFLICT', 'price'),
+        problem('PRICE_OTHER', 'price'),
+      ],
       rules.fields,
     );
     expect(Object.keys(found.fields)).toEqual(['price']);
@@ -43,7 +53,8 @@ describe('an act', () => {
   });
 
   it('shows everything that is wrong at once, and forgets it with the next press', () => {
-    const refused = run(press, answered(problem('PRICE_INVALID', 'price'), problem('STOCK_INVALID', 'stock'), problem('SESSION_ENDED')));
+    const wrong = [problem('PRICE_INVALID', 'price'), problem('STOCK_INVALID', 'stock'), problem('SESSION_ENDED')];
+    const refused = run(press, answered(...wrong));
     expect(refused.phase).toBe('asking');
     expect(Object.keys(refused.fields)).toEqual(['price', 'stock']);
     expect(refused.whole).toHaveLength(1);

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { differences as productDifferences, edit as productEdit, type Texts } from '../src/catalogue';
 import { match, orderAddress, to } from '../src/addresses';
 import { creation, differences, edit, readTerms, termsOf, type Draft, type Terms } from '../src/draft';
 import { left, minor, typedAmount, typedCount, written } from '../src/money';
+import { actsOf, later, numbersOf, type Stock } from '../src/sale-state';
 import { timeline, type Lookup } from '../src/timeline';
 import { addDays, fromLocal, isDay, toInput, toLocal } from '../src/zone';
 
@@ -83,7 +85,15 @@ const form = (values: Record<string, string>): FormData => {
   for (const [name, value] of Object.entries(values)) data.set(name, value);
   return data;
 };
-const FILLED = { productId: 'product_1', stock: '20', price: '79', currency: 'CNY', limitPerBuyer: '1', payWithinSeconds: '900', returnsOnRefund: 'on' };
+const FILLED = {
+  productId: 'product_1',
+  stock: '20',
+  price: '79',
+  currency: 'CNY',
+  limitPerBuyer: '1',
+  payWithinSeconds: '900',
+  returnsOnRefund: 'on',
+};
 
 describe('the form of a sale', () => {
   it('reads as the sale that it was filled with', () => {
@@ -93,7 +103,8 @@ describe('the form of a sale', () => {
   });
 
   it('says everything that is wrong at once', () => {
-    const { errors } = readTerms(form({ stock: 'many', price: '1.234', pointsPrice: 'x', limitPerBuyer: '', payWithinSeconds: '9999999999' }));
+    const wrong = { stock: 'many', price: '1.234', pointsPrice: 'x', limitPerBuyer: '', payWithinSeconds: '9999999999' };
+    const { errors } = readTerms(form(wrong));
     expect(errors).toEqual({
       productId: 'PRODUCT_NOT_FOUND',
       stock: 'STOCK_INVALID',
@@ -119,15 +130,72 @@ describe('the form of a sale', () => {
   });
 });
 
+describe('the form of a product', () => {
+  const from: Texts = { name: 'Lamp', title: null, description: 'Dims.', imageUrl: null, price: { amount: '279.00', currencyCode: 'CNY' } };
+
+  it('sends only what was changed, with the version that was looked at', () => {
+    const same: Texts = { ...from, title: '', price: { amount: '279', currencyCode: 'CNY' } };
+    expect(productDifferences(from, same)).toEqual([]);
+    expect(productEdit('product_1', 2, from, same)).toBeUndefined();
+    const changed: Texts = { ...from, description: null, price: { amount: '279', currencyCode: 'EUR' } };
+    expect(productEdit('product_1', 2, from, changed)).toEqual({
+      productId: 'product_1',
+      version: 2,
+      description: null,
+      price: { amount: '279', currencyCode: 'EUR' },
+    });
+  });
+});
+
+describe('a sale', () => {
+  const read = { status: 'OPEN', stockRemaining: 10, unitsHeld: 2, stockTotal: 20 } as const;
+  const push = (version: number, over: Partial<Stock> = {}): Stock => ({
+    saleId: 'sale_1',
+    status: 'SOLD_OUT',
+    stockRemaining: 0,
+    unitsHeld: 5,
+    soldOut: true,
+    endsAt: '2026-11-30T12:00:00Z',
+    version,
+    asOf: '2026-11-30T10:00:00Z',
+    ...over,
+  });
+
+  it('has numbers that add up, of what was pushed before what was read', () => {
+    expect(numbersOf(read, undefined)).toMatchObject({ status: 'OPEN', free: 10, held: 2, gone: 8, total: 20, asOf: undefined });
+    const pushed = numbersOf(read, push(1));
+    expect(pushed).toMatchObject({ status: 'SOLD_OUT', free: 0, held: 5, gone: 15, total: 20, asOf: Date.parse('2026-11-30T10:00:00Z') });
+    // Units were added, and the sale was not read again yet: nothing is ever below zero.
+    const added = numbersOf(read, push(2, { stockRemaining: 30 }));
+    expect(added).toMatchObject({ free: 30, gone: 0, total: 35 });
+  });
+
+  it('never goes back to an older push', () => {
+    const held = push(5);
+    expect(later(held, push(4))).toBe(held);
+    const fresh = push(5);
+    expect(later(held, fresh)).toBe(fresh);
+    expect(later(undefined, held)).toBe(held);
+  });
+
+  it('offers what would not be refused', () => {
+    expect(actsOf('DRAFT', 0, 1)).toEqual(['publish']);
+    expect(actsOf('OPEN', 0, 1)).toEqual(['pause', 'stockAdd', 'end']);
+    expect(actsOf('PAUSED', 0, 1)).toEqual(['resume', 'stockAdd', 'end']);
+    expect(actsOf('PAUSED', 1, 1)).toEqual(['end']);
+    for (const status of ['DRAFT', 'UPCOMING', 'OPEN', 'SOLD_OUT', 'ENDED'] as const) expect(actsOf(status, 1, 1), status).toEqual([]);
+  });
+});
+
 describe('the timeline', () => {
   it('has everything in order', () => {
     const at = (second: number) => `2026-11-30T10:00:0${second}Z`;
-    const entry = (second: number, event: string) => ({ at: at(second), actor: 'gateway', event, from: null, to: 'SUCCEEDED', code: 'TRADE_SUCCESS', detail: null });
+    const words = { actor: 'gateway', from: null, to: 'SUCCEEDED', code: 'TRADE_SUCCESS', detail: null };
+    const entry = (second: number, event: string) => ({ ...words, at: at(second), event });
+    const notification = { notifyId: 'n1', receivedAt: at(3), tradeStatus: 'TRADE_SUCCESS', verdict: 'taken' };
     const lookup = {
       order: { number: '1-1', createdAt: at(0), paidAt: at(4), closedAt: null },
-      payments: [
-        { number: 'P1', log: [entry(1, 'begun'), entry(4, 'succeeded')], notifications: [{ notifyId: 'n1', receivedAt: at(3), tradeStatus: 'TRADE_SUCCESS', verdict: 'taken' }] },
-      ],
+      payments: [{ number: 'P1', log: [entry(1, 'begun'), entry(4, 'succeeded')], notifications: [notification] }],
       refunds: [{ number: 'R1', log: [entry(9, 'sent')] }],
     } as unknown as Lookup;
     const moments = timeline(lookup);

@@ -845,6 +845,16 @@ export type PointsGrantMutationVariables = Exact<{
 
 export type PointsGrantMutation = { pointsGrant: { pointsAccount: { balance: number, reserved: number } | null, pointsEntry: { id: string, points: number } | null, userErrors: Array<{ code: PointsGrantErrorCode, message: string, field: Array<string> | null }> } };
 
+export type ProductByIdQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type ProductByIdQuery = { serverTime: string, node:
+    | { id: string, name: string, title: string | null, description: string | null, imageUrl: string | null, version: number, price: { amount: string, currencyCode: CurrencyCode } }
+    | Record<PropertyKey, never>
+   | null };
+
 export type ProductCreateMutationVariables = Exact<{
   input: ProductCreateInput;
 }>;

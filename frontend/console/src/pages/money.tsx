@@ -12,7 +12,7 @@ import { Heading, More, Show, useAnswer, useList } from '../page';
 import { filter, place } from '../router';
 import { Table, type Column } from '../ui/table';
 import { amountOf } from './order';
-import { Lookup } from './orders';
+import { Lookup } from '../lookup';
 
 const TABS = ['waiting', 'bills', 'lookup'] as const;
 type Tab = (typeof TABS)[number];

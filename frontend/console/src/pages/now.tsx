@@ -1,5 +1,5 @@
 // The shop at this moment, as far as the API tells it: the sales that run with their live stock, and what waits for a person.
-import { useComputed, type ReadonlySignal } from '@preact/signals';
+import type { ReadonlySignal } from '@preact/signals';
 import BillDifferences from '@documents/BillDifferences.graphql';
 import ConsoleSales from '@documents/ConsoleSales.graphql';
 import SaleSessions from '@documents/SaleSessions.graphql';
@@ -13,32 +13,38 @@ import { Free, numbersOf, SaleActs, SaleChip, SaleLink, useStock, type Sale, typ
 import { Table, type Column } from '../ui/table';
 
 const EVERY_MS = 15_000;
+const SOON_MS = 3_600_000;
 
 export default function Now() {
   const sales = useAnswer(
-    async () => (await send(ConsoleSales, { statuses: ['OPEN', 'SOLD_OUT', 'PAUSED'] })).sales.nodes,
+    async () => {
+      const { sales: found } = await send(ConsoleSales, { statuses: ['OPEN', 'SOLD_OUT', 'PAUSED', 'UPCOMING'] });
+      // What opens soon is looked at before it does.
+      const soon = ({ status, startsAt }: Sale) => status !== 'UPCOMING' || Date.parse(startsAt) < clock.now() + SOON_MS;
+      const nodes = found.nodes.filter(soon);
+      return { nodes, more: found.pageInfo.hasNextPage && nodes.length === found.nodes.length };
+    },
     'now',
     EVERY_MS,
   );
-  const stocks = useStock(sales.value?.map(({ id }) => id) ?? []);
+  const stocks = useStock(sales.value?.nodes.map(({ id }) => id) ?? []);
   return (
     <>
       <Heading title={t('now.title')} hint={t('now.hint')} />
       <Waiting />
       <Show answer={sales}>
-        {(list) =>
+        {({ nodes: list, more }) =>
           list.length === 0 ? (
-            <>
-              <Empty title={t('now.none')}>
-                <Next />
-              </Empty>
-            </>
+            <Empty title={t('now.none')}>
+              <Next />
+            </Empty>
           ) : (
             <>
               <Totals sales={list} stocks={stocks} />
               <section>
                 <h2>{t('now.sales')}</h2>
                 <SalesTable sales={list} stocks={stocks} />
+                {more && <p class="note info">{t('now.more', { n: list.length })}</p>}
                 <p class="hint">{t('now.goneNote')}</p>
               </section>
             </>
@@ -121,10 +127,10 @@ function SalesTable({ sales, stocks }: Shown) {
 }
 
 function TimeLeft({ sale, stock }: { sale: Sale; stock: Stock | undefined }) {
-  const endsAt = Date.parse(stock?.endsAt ?? sale.endsAt);
-  const text = useComputed(() => f.value.countdown(endsAt - second.value));
-  void second.value;
-  return <>{endsAt > clock.now() ? <span class="number">{text.value}</span> : t('sale.over')}</>;
+  const [startsAt, endsAt] = [Date.parse(sale.startsAt), Date.parse(stock?.endsAt ?? sale.endsAt)];
+  const now = second.value;
+  if (now < startsAt) return <span class="number">{t('sale.opensIn', { timer: f.value.countdown(startsAt - now) })}</span>;
+  return <>{now < endsAt ? <span class="number">{f.value.countdown(endsAt - now)}</span> : t('sale.over')}</>;
 }
 
 function AsOf({ stock }: { stock: Stock | undefined }) {
@@ -139,25 +145,26 @@ function Waiting() {
         send(StuckPayments, {}),
         send(BillDifferences, { open: true }),
       ]);
-      return { stuck: stuckPayments.payments.length + stuckPayments.refunds.length, bills: billDifferences.totalCount };
+      const stuck = stuckPayments.payments.length + stuckPayments.refunds.length;
+      return { stuck, bills: billDifferences.totalCount };
     },
     'waiting',
     4 * EVERY_MS,
   );
   const { stuck = 0, bills = 0 } = answer.value ?? {};
-  if (stuck === 0 && bills === 0) return null;
+  const alerts = [
+    { id: 'stuck', n: stuck, href: to('money') },
+    { id: 'bills', n: bills, href: to('money', { tab: 'bills' }) },
+  ] as const;
+  const shown = alerts.filter(({ n }) => n > 0);
+  if (shown.length === 0) return null;
   return (
     <ul class="alerts" aria-label={t('now.alerts')}>
-      {stuck > 0 && (
-        <li class="note warn">
-          <Icon name="bad" /> <span>{t('now.stuck', { n: stuck })}</span> <a href={to('money')}>{t('now.look')}</a>
+      {shown.map(({ id, n, href }) => (
+        <li key={id} class="note warn">
+          <Icon name="bad" /> <span>{t(`now.${id}`, { n })}</span> <a href={href}>{t('now.look')}</a>
         </li>
-      )}
-      {bills > 0 && (
-        <li class="note warn">
-          <Icon name="bad" /> <span>{t('now.bills', { n: bills })}</span> <a href={to('money', { tab: 'bills' })}>{t('now.look')}</a>
-        </li>
-      )}
+      ))}
     </ul>
   );
 }

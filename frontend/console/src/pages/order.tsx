@@ -105,7 +105,12 @@ const PAYMENT_TONES: Record<Payment['payment']['status'], Tone> = {
   SURPLUS: 'info',
 };
 
-export const amountOf = ({ amount, points }: { amount: { amount: string; currencyCode: string } | null; points: number | null }): string => {
+interface Amount {
+  amount: { amount: string; currencyCode: string } | null;
+  points: number | null;
+}
+
+export const amountOf = ({ amount, points }: Amount): string => {
   if (amount) return f.value.money(amount);
   return points === null ? '–' : t('points.amount', { points: f.value.number(points) });
 };
@@ -167,7 +172,11 @@ const REFUND_TONES: Record<Refund['refund']['status'], Tone> = { PENDING: 'warn'
 function Refunds({ refunds }: { refunds: Lookup['refunds'] }) {
   const columns: Column<Refund>[] = [
     { id: 'number', title: t('refund.number'), head: true, cell: (one) => <bdi class="number">{one.number}</bdi> },
-    { id: 'state', title: t('sale.state'), cell: ({ refund: { status } }) => <Chip tone={REFUND_TONES[status]}>{t(`refund.status.${status}`)}</Chip> },
+    {
+      id: 'state',
+      title: t('sale.state'),
+      cell: ({ refund: { status } }) => <Chip tone={REFUND_TONES[status]}>{t(`refund.status.${status}`)}</Chip>,
+    },
     { id: 'amount', title: t('payment.amount'), numeric: true, cell: ({ refund }) => amountOf(refund) },
     { id: 'cause', title: t('refund.cause'), cell: ({ cause }) => t(`cause.${cause}`) },
     { id: 'reason', title: t('refund.reason'), cell: ({ refund: { reason } }) => <bdi>{reason ?? '–'}</bdi> },

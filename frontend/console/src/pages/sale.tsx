@@ -102,7 +102,7 @@ function Shown({ sale, stock }: { sale: FullSale; stock: Stock | undefined }) {
           </dl>
         </div>
         {sale.status !== 'DRAFT' && (
-          <p>
+          <p class="links">
             <a href={`/sales/${encodeURIComponent(sale.id)}`} target="_blank" rel="noopener">
               {t('sale.asShoppers')}
             </a>

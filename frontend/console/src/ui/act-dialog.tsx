@@ -89,6 +89,8 @@ export function ActDialog<I>(props: Props<I>) {
   const { phase, fields, whole, trouble, doubt } = act.value;
   const errorOf = (name: string) => own.value[name] ?? (fields[name] && problemText(fields[name]));
   const close = () => {
+    // Its outcome is told in a moment: nobody should leave before.
+    if (phase === 'sending') return;
     // What it has come to is to be seen on the page behind it.
     if (doubt) refresh();
     onClose();

@@ -117,6 +117,7 @@ for (const [name, flow] of Object.entries(flows)) {
       }
     }
   }
+  await shop.up();
   for (const { context } of devices) await Promise.race([context.close().catch(() => {}), new Promise((done) => setTimeout(done, 5_000))]);
 }
 console.log(`${failures === 0 ? 'all flows passed' : `${failures} flows failed`} in ${((Date.now() - began) / 1000).toFixed(0)} s`);

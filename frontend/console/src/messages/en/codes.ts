@@ -35,7 +35,12 @@ export default {
   'code.TITLE_INVALID': 'At most 200 characters on one line.',
   'code.UNITS_INVALID': 'A whole number above zero; at most 10,000,000 units in all.',
   'code.USER_NOT_FOUND': 'There is no user of this name.',
-  'code.VERSION_CONFLICT': 'Somebody else has changed it since you opened this. What is different by now is said at each field. Your entries are still here.',
+  'code.VERSION_CONFLICT':
+    'Somebody else has changed it since you opened this. What is different by now is said at each field. ' +
+    'Your entries are still here.',
   'code.WINDOW_INVALID': 'The end has to be after the beginning.',
   'code.WINDOW_TOO_LONG': 'At most seven days after the beginning.',
+  'code.FAILURE_ALREADY_HANDLED': 'It was replayed or put away before.',
+  'code.FAILURE_NOT_FOUND': 'There is no such message.',
+  'code.UNREADABLE': 'This version can’t read the message.',
 };

@@ -1,8 +1,10 @@
 // Texts of the pages.
 export default {
   'now.title': 'Now',
-  'now.hint': 'Sales in their sessions. Free and unpaid units come by push; each row says as of when. Answers, latencies and errors of each node are at its /metrics.',
-  'now.none': 'No sale is on at the moment.',
+  'now.hint':
+    'Sales that run or open within an hour. Free and unpaid units come by push, each row says as of when. ' +
+    'Answers, latencies and errors of each node are at its /metrics.',
+  'now.none': 'No sale runs or opens within an hour.',
   'now.next': 'The next session today begins at {time}: {name}.',
   'now.sales': 'Sales now',
   'now.open': 'Open',

@@ -37,4 +37,7 @@ export default {
   'code.VERSION_CONFLICT': '打开之后已有他人修改。各栏注明现在的不同之处，输入的内容仍保留。',
   'code.WINDOW_INVALID': '结束必须晚于开始。',
   'code.WINDOW_TOO_LONG': '最多在开始七天之后。',
+  'code.FAILURE_ALREADY_HANDLED': '此消息已重放或搁下。',
+  'code.FAILURE_NOT_FOUND': '没有这条消息。',
+  'code.UNREADABLE': '此版本无法读取该消息。',
 };
