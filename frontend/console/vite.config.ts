@@ -7,7 +7,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 // `npm run dev` beside a running server.
 const backend = process.env.DOORBUSTER_URL ?? 'http://127.0.0.1:8080';
 
-const core = /node_modules\/(preact|@preact)\/|frontend\/kit\/|frontend\/console\/src\/(?!pages|messages\/)|vite\/preload-helper|rolldown/;
+const core = /node_modules\/(preact|@preact)\/|frontend\/kit\/(?!socket\.)|frontend\/console\/src\/(?!pages|messages\/)|vite\/preload-helper|rolldown/;
 
 export default defineConfig({
   base: '/console/',
