@@ -1,7 +1,7 @@
 //! From an admitted ticket to an order, and what becomes of it. Read in this order: [`purchase`] (sale, gate, broker, ticket),
 //! [`record`] (the order writer's transaction), [`close`] (cancel and expire), [`rebuild`] and [`reconcile`] (keeping the
 //! gate true); and of money: [`pay`] (begin), [`settle`] (what the gateway says), [`attempts`] (asking it), [`refund`] and
-//! [`returns`] (money going back), [`ledger`] (looking up), [`bills`] (the gateway's
+//! [`returns`] (money going back), [`ledger`] and [`search`] (looking up), [`bills`] (the gateway's
 //! word on each day), [`looked_at`] (what operators close), [`audit`] (whether all of it is right).
 //!
 //! Invariants: live units never exceed the stock; a published ticket gets exactly one row; a buyer has at most one live order
@@ -29,6 +29,7 @@ pub mod record;
 pub mod refund;
 pub mod republish;
 pub mod returns;
+pub mod search;
 pub mod service;
 pub mod settle;
 
@@ -39,6 +40,7 @@ pub use model::{Closing, Order, OrderState, Refusal, Ticket};
 pub use pay::{Action, Begun, PayRefusal, PayRequest};
 pub use purchase::{PurchaseRefusal, PurchaseRequest};
 pub use refund::{OperatorRefund, RefundRefusal, RefundRequest};
+pub use search::{OrderSearch, SearchRefusal};
 pub use service::{ListKey, OrderList, OrderPage, Orders, OrdersError, Parts};
 
 /// Where fault tests let the process die: `DOORBUSTER_SABOTAGE=pay.after_commit`, say.
