@@ -10,6 +10,12 @@ export type Route =
   | { page: 'orders' }
   | { page: 'order'; id: string }
   | { page: 'money' }
+  | { page: 'users' }
+  | { page: 'audit' }
+  | { page: 'signIns' }
+  | { page: 'failures' }
+  | { page: 'nodes' }
+  | { page: 'settings' }
   | { page: 'missing' };
 
 const PAGES: Record<string, Route> = {
@@ -18,6 +24,12 @@ const PAGES: Record<string, Route> = {
   products: { page: 'products' },
   orders: { page: 'orders' },
   money: { page: 'money' },
+  users: { page: 'users' },
+  failures: { page: 'failures' },
+  audit: { page: 'audit' },
+  'sign-ins': { page: 'signIns' },
+  nodes: { page: 'nodes' },
+  settings: { page: 'settings' },
 };
 
 export function match(path: string): Route {

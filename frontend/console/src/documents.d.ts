@@ -1,4 +1,11 @@
 // What each document asks for and answers; the build makes `{ id, name, kind }` of the files themselves.
+declare module '@documents/AuditEntries.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').AuditEntriesQuery,
+    import('@kit/generated/operations').AuditEntriesQueryVariables
+  >;
+  export default document;
+}
 declare module '@documents/BillDifferenceClose.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').BillDifferenceCloseMutation,
@@ -13,6 +20,13 @@ declare module '@documents/BillDifferences.graphql' {
   >;
   export default document;
 }
+declare module '@documents/BooksAudit.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').BooksAuditQuery,
+    import('@kit/generated/operations').BooksAuditQueryVariables
+  >;
+  export default document;
+}
 declare module '@documents/ConsoleSale.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').ConsoleSaleQuery,
@@ -24,6 +38,41 @@ declare module '@documents/ConsoleSales.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').ConsoleSalesQuery,
     import('@kit/generated/operations').ConsoleSalesQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/FailureCount.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').FailureCountQuery,
+    import('@kit/generated/operations').FailureCountQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/FailureDismiss.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').FailureDismissMutation,
+    import('@kit/generated/operations').FailureDismissMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/FailureReplay.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').FailureReplayMutation,
+    import('@kit/generated/operations').FailureReplayMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/Failures.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').FailuresQuery,
+    import('@kit/generated/operations').FailuresQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/OrderSearch.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').OrderSearchQuery,
+    import('@kit/generated/operations').OrderSearchQueryVariables
   >;
   export default document;
 }
@@ -73,6 +122,20 @@ declare module '@documents/ProductUpdate.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').ProductUpdateMutation,
     import('@kit/generated/operations').ProductUpdateMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/Products.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ProductsQuery,
+    import('@kit/generated/operations').ProductsQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/Queues.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').QueuesQuery,
+    import('@kit/generated/operations').QueuesQueryVariables
   >;
   export default document;
 }
@@ -146,6 +209,20 @@ declare module '@documents/SaleUpdate.graphql' {
   >;
   export default document;
 }
+declare module '@documents/ServerNodes.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ServerNodesQuery,
+    import('@kit/generated/operations').ServerNodesQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/Settings.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SettingsQuery,
+    import('@kit/generated/operations').SettingsQueryVariables
+  >;
+  export default document;
+}
 declare module '@documents/Shop.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').ShopQuery,
@@ -160,6 +237,13 @@ declare module '@documents/SignIn.graphql' {
   >;
   export default document;
 }
+declare module '@documents/SignInAttempts.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SignInAttemptsQuery,
+    import('@kit/generated/operations').SignInAttemptsQueryVariables
+  >;
+  export default document;
+}
 declare module '@documents/SignOut.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').SignOutMutation,
@@ -171,6 +255,13 @@ declare module '@documents/StuckPayments.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').StuckPaymentsQuery,
     import('@kit/generated/operations').StuckPaymentsQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/Users.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').UsersQuery,
+    import('@kit/generated/operations').UsersQueryVariables
   >;
   export default document;
 }

@@ -9,7 +9,6 @@ import { auditOf } from './audit-link';
 import { differences, edit, FIELDS, type Texts } from './catalogue';
 import { t } from './i18n';
 import { minor, typedAmount } from './money';
-import { meet } from './product-pick';
 import { ActDialog, type Reading } from './ui/act-dialog';
 import { Input, Select } from './ui/inputs';
 
@@ -20,10 +19,9 @@ const CURRENCIES = ['CNY', 'EUR', 'USD'] as const;
 interface Props {
   product?: Product;
   onClose: () => void;
-  onDone?: (product: Product) => void;
 }
 
-export function ProductForm({ product, onClose, onDone }: Props) {
+export function ProductForm({ product, onClose }: Props) {
   // What the form was filled with.
   const base = useSignal<Product | undefined>(product).peek();
   /** What it is by now, if somebody else was faster. */
@@ -67,8 +65,6 @@ export function ProductForm({ product, onClose, onDone }: Props) {
             ? (await send(ProductUpdate, { input })).productUpdate
             : (await send(ProductCreate, { input: input as ProductCreateInput })).productCreate;
         if (made) {
-          meet(made);
-          onDone?.(made);
           done.value = { text: t(base ? 'product.edit.done' : 'product.create.done', { name: made.name }), href: auditOf(made.id) };
         }
         return userErrors;

@@ -23,6 +23,12 @@ const sources: Record<Name, () => Promise<{ default: Page }>> = {
   orders: () => import('./pages/orders'),
   order: () => import('./pages/order'),
   money: () => import('./pages/money'),
+  users: () => import('./pages/users'),
+  failures: () => import('./pages/failures'),
+  audit: () => import('./pages/audit'),
+  signIns: () => import('./pages/sign-ins'),
+  nodes: () => import('./pages/nodes'),
+  settings: () => import('./pages/settings'),
   missing: () => import('./pages/missing'),
 };
 
@@ -33,6 +39,12 @@ const NAV: readonly (readonly [page: Name & SignName, path: string, others?: Nam
   ['products', 'products'],
   ['orders', 'orders', 'order'],
   ['money', 'money'],
+  ['users', 'users'],
+  ['failures', 'failures'],
+  ['audit', 'audit'],
+  ['signIns', 'sign-ins'],
+  ['nodes', 'nodes'],
+  ['settings', 'settings'],
 ];
 const IN_BAR = 5;
 

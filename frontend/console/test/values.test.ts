@@ -3,6 +3,7 @@ import { differences as productDifferences, edit as productEdit, type Texts } fr
 import { match, orderAddress, to } from '../src/addresses';
 import { creation, differences, edit, readTerms, termsOf, type Draft, type Terms } from '../src/draft';
 import { left, minor, typedAmount, typedCount, written } from '../src/money';
+import { searchOf } from '../src/order-search';
 import { actsOf, later, numbersOf, type Stock } from '../src/sale-state';
 import { timeline, type Lookup } from '../src/timeline';
 import { addDays, fromLocal, isDay, toInput, toLocal } from '../src/zone';
@@ -209,6 +210,20 @@ describe('the timeline', () => {
     ]);
     expect(moments[1]?.detail).toBe('TRADE_SUCCESS');
     expect(moments[2]?.detail).toBe('taken · n1');
+  });
+});
+
+describe('the search of orders', () => {
+  it('knows numbers, names, and what is to be looked up', () => {
+    expect(searchOf(null)).toEqual({ kind: 'all' });
+    expect(searchOf('  ')).toEqual({ kind: 'all' });
+    expect(searchOf(' 1001-1-000006 ')).toEqual({ kind: 'number', number: '1001-1-000006' });
+    expect(searchOf('1001')).toEqual({ kind: 'number', number: '1001' });
+    expect(searchOf('ada')).toEqual({ kind: 'buyer', buyer: 'ada' });
+    expect(searchOf('2026ada')).toEqual({ kind: 'buyer', buyer: '2026ada' });
+    expect(searchOf('order_AaIrl64O')).toEqual({ kind: 'lookup', words: 'order_AaIrl64O' });
+    expect(searchOf('2026113022001400000000000001')).toMatchObject({ kind: 'lookup' });
+    for (const short of ['1', '100', 'ad']) expect(searchOf(short), short).toEqual({ kind: 'short' });
   });
 });
 

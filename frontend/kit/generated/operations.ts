@@ -2,6 +2,20 @@
 type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+/** What entries to look for: all that is given must hold. */
+export type AuditFilterInput = {
+  /** Only such acts, or those that begin so: `sale.` */
+  act?: string | null | undefined;
+  /** At or after. */
+  from?: string | null | undefined;
+  /** By this operator's username. */
+  operator?: string | null | undefined;
+  /** About this object. */
+  subject?: string | null | undefined;
+  /** Before. */
+  until?: string | null | undefined;
+};
+
 /** Why a difference was not closed. Stable: programs may rely on it. */
 export type BillDifferenceCloseErrorCode =
   /** There is no such difference, or it differs otherwise by now. */
@@ -39,6 +53,42 @@ export type CurrencyCode =
   /** United States dollar. */
   | 'USD';
 
+/** Why a message was not put away. Stable: programs may rely on it. */
+export type FailureDismissErrorCode =
+  /** It was replayed or put away before. */
+  | 'FAILURE_ALREADY_HANDLED'
+  /** There is no such message. */
+  | 'FAILURE_NOT_FOUND'
+  /** The reason is missing, too long, or has control characters. */
+  | 'REASON_INVALID';
+
+/** Which message to put away. */
+export type FailureDismissInput = {
+  /** The parked message. */
+  failureId: string;
+  /** For the audit log: 1 to 500 characters on one line. */
+  reason: string;
+};
+
+/** Why a message was not handled once more. Stable: programs may rely on it. */
+export type FailureReplayErrorCode =
+  /** It was replayed or put away before. */
+  | 'FAILURE_ALREADY_HANDLED'
+  /** There is no such message. */
+  | 'FAILURE_NOT_FOUND'
+  /** The reason is missing, too long, or has control characters. */
+  | 'REASON_INVALID'
+  /** This version can't read the message. */
+  | 'UNREADABLE';
+
+/** Which message to handle once more. */
+export type FailureReplayInput = {
+  /** The parked message. */
+  failureId: string;
+  /** For the audit log: 1 to 500 characters on one line. */
+  reason: string;
+};
+
 /** An amount of money given to the shop. */
 export type MoneyInput = {
   /** The amount in major units, such as `"19.90"`: no sign, no grouping, no more decimal places than the currency has. */
@@ -71,6 +121,22 @@ export type OrderCancelErrorCode =
 export type OrderCancelInput = {
   /** One's own order. */
   orderId: string;
+};
+
+/** What orders to look for: all that is given must hold. */
+export type OrderFilterInput = {
+  /** The buyer's username, or its beginning: at least 3 characters, and so many that at most 100 usernames begin so. */
+  buyer?: string | null | undefined;
+  /** Made at or after. */
+  from?: string | null | undefined;
+  /** The order's number, or its beginning from the whole number of the sale on (`100017`, `100017-1-00`): at least 4 characters. */
+  number?: string | null | undefined;
+  /** Only of this sale. */
+  saleId?: string | null | undefined;
+  /** Only those that stand so. */
+  statuses?: Array<OrderStatus> | null | undefined;
+  /** Made before. */
+  until?: string | null | undefined;
 };
 
 /** Why no payment has begun. Stable: programs may rely on it. */
@@ -736,6 +802,14 @@ export type UserSignUpInput = {
   username: string;
 };
 
+export type AuditEntriesQueryVariables = Exact<{
+  filter?: AuditFilterInput | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type AuditEntriesQuery = { serverTime: string, auditEntries: { nodes: Array<{ id: string, at: string, act: string, subject: string, detail: string, reason: string | null, operator: { id: string, username: string } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
 export type BillDifferenceCloseMutationVariables = Exact<{
   input: BillDifferenceCloseInput;
 }>;
@@ -750,6 +824,11 @@ export type BillDifferencesQueryVariables = Exact<{
 
 
 export type BillDifferencesQuery = { serverTime: string, billDifferences: { totalCount: number, nodes: Array<{ id: string, day: string, kind: BillDifferenceKind, number: string, ours: string, theirs: string, foundAt: string, resolvedAt: string | null, closedAt: string | null, closeReason: string | null, closedBy: { id: string, username: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type BooksAuditQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type BooksAuditQuery = { serverTime: string, booksAudit: { ok: boolean, at: string, invariants: Array<{ number: number, title: string, breaches: Array<string> }> } };
 
 export type ConsoleSaleQueryVariables = Exact<{
   id: string;
@@ -766,6 +845,33 @@ export type ConsoleSalesQueryVariables = Exact<{
 
 
 export type ConsoleSalesQuery = { serverTime: string, sales: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, startsAt: string, endsAt: string, version: number, price: { amount: string, currencyCode: CurrencyCode }, product: { id: string, name: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type FailureCountQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type FailureCountQuery = { serverTime: string, failures: { totalCount: number } };
+
+export type FailureDismissMutationVariables = Exact<{
+  input: FailureDismissInput;
+}>;
+
+
+export type FailureDismissMutation = { failureDismiss: { failure: { id: string, handledAt: string | null } | null, userErrors: Array<{ code: FailureDismissErrorCode, message: string, field: Array<string> | null }> } };
+
+export type FailureReplayMutationVariables = Exact<{
+  input: FailureReplayInput;
+}>;
+
+
+export type FailureReplayMutation = { failureReplay: { failure: { id: string, handledAt: string | null } | null, userErrors: Array<{ code: FailureReplayErrorCode, message: string, field: Array<string> | null }> } };
+
+export type FailuresQueryVariables = Exact<{
+  topic?: string | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type FailuresQuery = { serverTime: string, failures: { totalCount: number, nodes: Array<{ id: string, topic: string, reason: string, parkedAt: string, payload: string, truncated: boolean, ticketId: string | null, handledAt: string | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type OrderQueryVariables = Exact<{
   id: string;
@@ -795,6 +901,14 @@ export type OrderRefundMutationVariables = Exact<{
 
 export type OrderRefundMutation = { orderRefund: { order: { id: string, status: OrderStatus, version: number, refunds: Array<{ id: string, status: RefundStatus, cause: PaymentRefundCause, reason: string | null, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }> } | null, refund: { id: string, status: RefundStatus } | null, userErrors: Array<{ code: OrderRefundErrorCode, message: string, field: Array<string> | null }> } };
 
+export type OrderSearchQueryVariables = Exact<{
+  filter?: OrderFilterInput | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type OrderSearchQuery = { serverTime: string, orders: { nodes: Array<{ id: string, number: string, status: OrderStatus, productName: string, quantity: number, createdAt: string, pointsTotal: number | null, total: { amount: string, currencyCode: CurrencyCode }, buyer: { id: string, username: string, displayName: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
 export type OrdersQueryVariables = Exact<{
   statuses?: Array<OrderStatus> | OrderStatus | null | undefined;
   after?: string | null | undefined;
@@ -822,7 +936,7 @@ export type PaymentLookupQueryVariables = Exact<{
 }>;
 
 
-export type PaymentLookupQuery = { serverTime: string, paymentLookup: { order: { id: string, number: string, status: OrderStatus, productName: string, quantity: number, createdAt: string, payBefore: string, paidAt: string | null, closedAt: string | null, pointsTotal: number | null, total: { amount: string, currencyCode: CurrencyCode }, sale: { id: string } }, payments: Array<{ number: string, flag: PaymentFlag | null, gatewayTradeNumber: string | null, nextCheckAt: string | null, received: { amount: string, currencyCode: CurrencyCode } | null, refunded: { amount: string, currencyCode: CurrencyCode } | null, refundPending: { amount: string, currencyCode: CurrencyCode } | null, payment: { id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }, notifications: Array<{ notifyId: string, receivedAt: string, tradeStatus: string, verdict: string }>, log: Array<{ at: string, actor: string, event: string, from: string | null, to: string, code: string | null, detail: string | null }> }>, refunds: Array<{ number: string, attempts: number, lastCode: string | null, nextTryAt: string | null, cause: PaymentRefundCause, refund: { id: string, status: RefundStatus, reason: string | null, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null, payment: { id: string } }, log: Array<{ at: string, actor: string, event: string, from: string | null, to: string, code: string | null, detail: string | null }> }> } | null };
+export type PaymentLookupQuery = { serverTime: string, paymentLookup: { order: { id: string, number: string, status: OrderStatus, productName: string, quantity: number, createdAt: string, payBefore: string, paidAt: string | null, closedAt: string | null, pointsTotal: number | null, total: { amount: string, currencyCode: CurrencyCode }, sale: { id: string }, buyer: { id: string, username: string, displayName: string } | null }, payments: Array<{ number: string, flag: PaymentFlag | null, gatewayTradeNumber: string | null, nextCheckAt: string | null, received: { amount: string, currencyCode: CurrencyCode } | null, refunded: { amount: string, currencyCode: CurrencyCode } | null, refundPending: { amount: string, currencyCode: CurrencyCode } | null, payment: { id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }, notifications: Array<{ notifyId: string, receivedAt: string, tradeStatus: string, verdict: string }>, log: Array<{ at: string, actor: string, event: string, from: string | null, to: string, code: string | null, detail: string | null }> }>, refunds: Array<{ number: string, attempts: number, lastCode: string | null, nextTryAt: string | null, cause: PaymentRefundCause, refund: { id: string, status: RefundStatus, reason: string | null, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null, payment: { id: string } }, log: Array<{ at: string, actor: string, event: string, from: string | null, to: string, code: string | null, detail: string | null }> }> } | null };
 
 export type PaymentRefundMutationVariables = Exact<{
   input: PaymentRefundInput;
@@ -869,6 +983,14 @@ export type ProductUpdateMutationVariables = Exact<{
 
 export type ProductUpdateMutation = { productUpdate: { product: { id: string, name: string, title: string | null, description: string | null, imageUrl: string | null, version: number, price: { amount: string, currencyCode: CurrencyCode } } | null, userErrors: Array<{ code: ProductUpdateErrorCode, message: string, field: Array<string> | null }> } };
 
+export type ProductsQueryVariables = Exact<{
+  search?: string | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type ProductsQuery = { serverTime: string, products: { totalCount: number, nodes: Array<{ id: string, name: string, title: string | null, description: string | null, imageUrl: string | null, version: number, updatedAt: string, price: { amount: string, currencyCode: CurrencyCode } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
 export type PurchaseMutationVariables = Exact<{
   input: SalePurchaseInput;
 }>;
@@ -882,6 +1004,11 @@ export type PurchaseTicketQueryVariables = Exact<{
 
 
 export type PurchaseTicketQuery = { purchaseTicket: { id: string, status: PurchaseTicketStatus, version: number, quantity: number, createdAt: string, decidedAt: string | null, ticketsAhead: number | null, refusal: { code: PurchaseRefusalCode, message: string } | null, order: { id: string, number: string, status: OrderStatus, payBefore: string, version: number, total: { amount: string, currencyCode: CurrencyCode } } | null } | null };
+
+export type QueuesQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type QueuesQuery = { serverTime: string, queues: Array<{ topic: string, partitions: number, waiting: number, shares: Array<{ partition: string, reader: string | null, waiting: number }> }> };
 
 export type RefundLookupQueryVariables = Exact<{
   id: string;
@@ -971,10 +1098,22 @@ export type SalesQueryVariables = Exact<{
 
 export type SalesQuery = { serverTime: string, sales: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null, viewerTicket?: { id: string, status: PurchaseTicketStatus, version: number } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
+export type ServerNodesQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ServerNodesQuery = { serverTime: string, serverNodes: Array<{ name: string, roles: Array<string>, address: string, version: string, startedAt: string, seenAt: string, cpu: number | null, memoryBytes: number | null, sockets: number | null, readiness: { ready: boolean, checks: Array<{ name: string, ready: boolean, reason: string | null }> } | null }>, jobs: Array<{ name: string, holder: string | null, token: number }> };
+
 export type ServerTimeQueryVariables = Exact<{ [key: string]: never; }>;
 
 
 export type ServerTimeQuery = { serverTime: string };
+
+export type SettingsQueryVariables = Exact<{
+  search?: string | null | undefined;
+}>;
+
+
+export type SettingsQuery = { serverTime: string, settings: Array<{ key: string, value: string, default: string, source: string, description: string, hot: boolean }> };
 
 export type ShopQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -987,6 +1126,14 @@ export type SignInMutationVariables = Exact<{
 
 
 export type SignInMutation = { userSignIn: { user: { id: string, username: string, displayName: string, role: UserRole } | null, userErrors: Array<{ code: UserSignInErrorCode, message: string, field: Array<string> | null }> } };
+
+export type SignInAttemptsQueryVariables = Exact<{
+  username?: string | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type SignInAttemptsQuery = { serverTime: string, signInAttempts: { nodes: Array<{ at: string, username: string, address: string, outcome: string, user: { id: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type SignOutMutationVariables = Exact<{ [key: string]: never; }>;
 
@@ -1009,6 +1156,15 @@ export type StuckPaymentsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
 export type StuckPaymentsQuery = { serverTime: string, stuckPayments: { payments: Array<{ number: string, orderId: string, flag: PaymentFlag | null, nextCheckAt: string | null, received: { amount: string, currencyCode: CurrencyCode } | null, payment: { id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, amount: { amount: string, currencyCode: CurrencyCode } | null } }>, refunds: Array<{ number: string, orderId: string, attempts: number, lastCode: string | null, nextTryAt: string | null, refund: { id: string, status: RefundStatus, points: number | null, createdAt: string, amount: { amount: string, currencyCode: CurrencyCode } | null } }> } };
+
+export type UsersQueryVariables = Exact<{
+  search?: string | null | undefined;
+  roles?: Array<UserRole> | UserRole | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type UsersQuery = { serverTime: string, users: { nodes: Array<{ id: string, username: string, displayName: string, role: UserRole, createdAt: string, points: { balance: number, reserved: number } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 

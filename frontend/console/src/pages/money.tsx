@@ -6,6 +6,7 @@ import type { StuckPaymentsQuery } from '@kit/generated/operations';
 import { Button, Chip, Empty, Tabs } from '@kit/ui';
 import { orderAddress } from '../addresses';
 import { f, send } from '../app';
+import { Books } from '../books';
 import { t, type Key } from '../i18n';
 import { DifferenceClose, PointsForm, type Difference } from '../money-acts';
 import { Heading, More, Show, useAnswer, useList } from '../page';
@@ -14,7 +15,7 @@ import { Table, type Column } from '../ui/table';
 import { amountOf } from './order';
 import { Lookup } from '../lookup';
 
-const TABS = ['waiting', 'bills', 'lookup'] as const;
+const TABS = ['waiting', 'bills', 'books', 'lookup'] as const;
 type Tab = (typeof TABS)[number];
 
 export default function Money() {
@@ -36,6 +37,7 @@ export default function Money() {
       <div id="money" role="tabpanel" aria-labelledby={`tab-${tab}`} class="day">
         {tab === 'waiting' && <Waiting />}
         {tab === 'bills' && <Bills />}
+        {tab === 'books' && <Books />}
         {tab === 'lookup' && <Lookup />}
       </div>
       {granting.value && <PointsForm onClose={() => (granting.value = false)} />}

@@ -2,6 +2,7 @@
 import type { ReadonlySignal } from '@preact/signals';
 import BillDifferences from '@documents/BillDifferences.graphql';
 import ConsoleSales from '@documents/ConsoleSales.graphql';
+import FailureCount from '@documents/FailureCount.graphql';
 import SaleSessions from '@documents/SaleSessions.graphql';
 import StuckPayments from '@documents/StuckPayments.graphql';
 import { Button, Empty, Icon } from '@kit/ui';
@@ -141,18 +142,20 @@ function AsOf({ stock }: { stock: Stock | undefined }) {
 function Waiting() {
   const answer = useAnswer(
     async () => {
-      const [{ stuckPayments }, { billDifferences }] = await Promise.all([
+      const [{ stuckPayments }, { billDifferences }, { failures }] = await Promise.all([
         send(StuckPayments, {}),
         send(BillDifferences, { open: true }),
+        send(FailureCount, {}),
       ]);
       const stuck = stuckPayments.payments.length + stuckPayments.refunds.length;
-      return { stuck, bills: billDifferences.totalCount };
+      return { stuck, bills: billDifferences.totalCount, parked: failures.totalCount };
     },
     'waiting',
     4 * EVERY_MS,
   );
-  const { stuck = 0, bills = 0 } = answer.value ?? {};
+  const { stuck = 0, bills = 0, parked = 0 } = answer.value ?? {};
   const alerts = [
+    { id: 'parked', n: parked, href: to('failures') },
     { id: 'stuck', n: stuck, href: to('money') },
     { id: 'bills', n: bills, href: to('money', { tab: 'bills' }) },
   ] as const;

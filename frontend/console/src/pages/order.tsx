@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import PaymentLookup from '@documents/PaymentLookup.graphql';
 import { Button, Chip, Empty, Icon, type Tone } from '@kit/ui';
+import type { ComponentChildren } from 'preact';
 import { saleAddress, to, type Route } from '../addresses';
 import { f, send } from '../app';
 import { History } from '../history';
@@ -45,7 +46,8 @@ const moment = (at: string | null) => (at ? f.value.moment(Date.parse(at)) : '�
 
 function Shown({ found }: { found: Lookup }) {
   const { order } = found;
-  const facts: [string, string][] = [
+  const facts: [string, ComponentChildren][] = [
+    [t('order.buyer'), <a href={to('users', { q: order.buyer?.username })}>{order.buyer?.username ?? '–'}</a>],
     [t('order.product'), `${order.productName} × ${f.value.number(order.quantity)}`],
     [t('order.total'), f.value.money(order.total)],
     [t('order.points'), order.pointsTotal === null ? '–' : f.value.number(order.pointsTotal)],

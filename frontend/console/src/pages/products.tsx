@@ -1,17 +1,20 @@
 // The catalogue.
 import { useSignal } from '@preact/signals';
+import Products from '@documents/Products.graphql';
 import { Button, Empty, Picture } from '@kit/ui';
 import { f } from '../app';
 import { t } from '../i18n';
-import { Heading } from '../page';
+import { Heading, More, Show, useList } from '../page';
 import { ProductForm, type Product } from '../product-form';
+import { place } from '../router';
+import { Filters } from '../ui/filters';
 import { Table, type Column } from '../ui/table';
 
-export default function Products() {
+export default function ProductsPage() {
+  const search = place.value.query.get('q');
+  const list = useList(Products, { search }, (data) => data.products);
   const creating = useSignal(false);
   const editing = useSignal<Product | undefined>(undefined);
-  const made = useSignal<readonly Product[]>([]);
-  const keep = (product: Product) => (made.value = [product, ...made.peek().filter(({ id }) => id !== product.id)]);
   return (
     <>
       <Heading title={t('nav.products')}>
@@ -19,16 +22,26 @@ export default function Products() {
           {t('product.create')}
         </Button>
       </Heading>
-      <ProductTable products={made.value} onEdit={(product) => (editing.value = product)} />
-      {creating.value && <ProductForm onDone={keep} onClose={() => (creating.value = false)} />}
-      {editing.value && <ProductForm product={editing.value} onDone={keep} onClose={() => (editing.value = undefined)} />}
+      <Filters label={t('nav.products')} filters={[{ name: 'q', label: t('product.search') }]} />
+      <Show answer={list}>
+        {(products) =>
+          products.length === 0 ? (
+            <Empty title={t(search ? 'product.noneFound' : 'product.none')} />
+          ) : (
+            <ProductTable products={products} onEdit={(product) => (editing.value = product)} />
+          )
+        }
+      </Show>
+      <More list={list} />
+      {creating.value && <ProductForm onClose={() => (creating.value = false)} />}
+      {editing.value && <ProductForm product={editing.value} onClose={() => (editing.value = undefined)} />}
     </>
   );
 }
 
-export function ProductTable({ products, onEdit }: { products: readonly Product[]; onEdit: (product: Product) => void }) {
+function ProductTable({ products, onEdit }: { products: readonly Product[]; onEdit: (product: Product) => void }) {
   const columns: Column<Product>[] = [
-    { id: 'picture', title: '', cell: ({ imageUrl }) => <Picture src={imageUrl} size={48} lazy /> },
+    { id: 'picture', title: t('product.imageUrl'), cell: ({ imageUrl }) => <Picture src={imageUrl} size={48} lazy /> },
     {
       id: 'name',
       title: t('product.name'),
@@ -47,13 +60,12 @@ export function ProductTable({ products, onEdit }: { products: readonly Product[
       title: t('act.acts'),
       cell: (product) => (
         <span class="acts">
-          <Button label={`${t('product.edit')}: ${product.name}`} onPress={() => onEdit(product)}>
+          <Button label={`${t('product.edit.short')}: ${product.name}`} onPress={() => onEdit(product)}>
             {t('product.edit.short')}
           </Button>
         </span>
       ),
     },
   ];
-  if (products.length === 0) return <Empty title={t('product.none')} />;
   return <Table caption={t('nav.products')} columns={columns} rows={products} id={({ id }) => id} />;
 }

@@ -103,6 +103,7 @@ function Shown({ sale, stock }: { sale: FullSale; stock: Stock | undefined }) {
         </div>
         {sale.status !== 'DRAFT' && (
           <p class="links">
+            <a href={to('orders', { sale: sale.id })}>{t('sale.orders')}</a>
             <a href={`/sales/${encodeURIComponent(sale.id)}`} target="_blank" rel="noopener">
               {t('sale.asShoppers')}
             </a>

@@ -137,6 +137,14 @@ export const flows = {
     await seen('the end', reaches(shopper, 'ended'));
     await page.getByText(/^Paper lantern was ended at/).waitFor();
     assert.equal(await page.getByRole('button', { name: /^(Pause|Resume|End|Add stock): / }).count(), 0);
+    // Each act is in the audit log, the newest first.
+    await page.getByRole('link', { name: 'In the audit log' }).click();
+    await page.getByRole('heading', { name: 'Audit log' }).waitFor();
+    const acts = page.locator('tbody th');
+    await acts.first().waitFor();
+    const names = (await acts.allInnerTexts()).map((name) => name.split('.').at(-1));
+    assert.equal(names.length, 6, names.join());
+    assert.match(names[0], /end/);
   },
 
   'C3 tells the second of two operators at the same draft that the first was faster, and at which field': async ({ shop, device }) => {
@@ -161,6 +169,29 @@ export const flows = {
     await gone(second);
     await second.getByText('¥89.00').waitFor();
     await until('the stock', async () => (await second.locator('[data-tile=total] dd').innerText()) === '30');
+  },
+
+  'C13 tells the second of two operators at the same product as well, and keeps what the first has changed': async ({ shop, device }) => {
+    await shop.draft({ name: 'Linen curtain', stock: 1 });
+    const [first, second] = await Promise.all(
+      [1, 2].map(async () => {
+        const page = await (await device({ operator: true })).open('/console/products?q=linen');
+        await page.getByRole('button', { name: 'Edit: Linen curtain' }).click();
+        return page;
+      }),
+    );
+    await dialog(first).getByLabel('Advertising line').fill('Woven by hand');
+    await confirm(first, 'Save the product');
+    await gone(first);
+    await dialog(second).getByLabel('Description').fill('Washable.');
+    await confirm(second, 'Save the product');
+    await dialog(second).getByText('By now: Woven by hand').waitFor();
+    await confirm(second, 'Save over version 2');
+    await gone(second);
+    // The second has not touched what the first has changed.
+    await second.getByText('Woven by hand').waitFor();
+    const found = await shop.ask('{ products(search: "linen", first: 5) { nodes { title description version } } }', {}, shop.operator);
+    assert.deepEqual(found.products.nodes, [{ title: 'Woven by hand', description: 'Washable.', version: 3 }]);
   },
 
   'C11 presses twice, and once more after a lost answer, and it is done once': async ({ shop, device }) => {
@@ -203,7 +234,7 @@ export const flows = {
     await page.getByText(/^Brass bell was paused at/).waitFor();
   },
 
-  'C4 finds an order by its number, gives a part of the money back, and sees it in the order': async ({ shop, device }) => {
+  'C4 finds an order by number and by buyer, gives a part of the money back, and sees it in the order': async ({ shop, device }) => {
     const sale = await shop.sale({ name: 'Tea set' });
     const buyer = await shop.shopper();
     await shop.buy(buyer, sale);
@@ -219,7 +250,14 @@ export const flows = {
     await reaches(shopper, 'paid');
 
     const { open } = await device({ operator: true });
-    const page = await open('/console/money?tab=lookup');
+    const page = await open('/console/orders');
+    await page.getByLabel('Number or buyer').fill(buyer.username);
+    await press(page, 'Find');
+    await page.getByRole('row', { name: /Tea set/ }).waitFor();
+    assert.equal(await page.locator('tbody tr').count(), 1);
+    await page.reload();
+    await page.getByRole('row', { name: /Tea set/ }).waitFor();
+    await page.goto('/console/money?tab=lookup');
     await page.getByLabel('Find an order').fill('nothing-like-it');
     await press(page, 'Find');
     await page.getByText('There is no order, payment or refund of this number.').waitFor();
@@ -228,6 +266,10 @@ export const flows = {
     await page.getByLabel('Find an order').fill(number);
     await press(page, 'Find');
     await page.getByRole('heading', { name: `Order ${number}` }).waitFor();
+    await page.goto(`/console/orders?q=${number}`);
+    await page.getByRole('link', { name: number }).click();
+    await page.getByRole('heading', { name: `Order ${number}` }).waitFor();
+    await page.getByRole('link', { name: buyer.username }).waitFor();
     await page.getByRole('button', { name: /^Refund: / }).click();
     assert.equal(await dialog(page).getByLabel('Amount').inputValue(), '79.00', 'what is left');
     await dialog(page).getByLabel('Amount').fill('80');
@@ -246,6 +288,10 @@ export const flows = {
     await gone(page);
     await accessible(page, 'an order');
 
+    await page.goto('/console/money?tab=books');
+    await press(page, 'Check the books');
+    await page.getByText('The books are in order', { exact: false }).waitFor();
+    await accessible(page, 'the books');
     await page.goto('/console/money');
     await press(page, 'Grant points');
     await dialog(page).getByLabel('Username').fill(buyer.username);
@@ -327,11 +373,18 @@ export const flows = {
       now: ['/console', 'Wool blanket'],
       schedule: ['/console/schedule', 'Wool blanket'],
       sale: [`/console${sale.path}`, 'Wool blanket'],
-      products: ['/console/products', undefined],
-      orders: ['/console/orders', undefined],
+      products: ['/console/products?q=blanket', 'Wool blanket'],
+      orders: [`/console/orders?sale=${sale.id}`, 'Wool blanket'],
       order: [`/console/orders/${order.id}`, 'Wool blanket × 1'],
       money: ['/console/money', undefined],
       bills: ['/console/money?tab=bills', undefined],
+      users: [`/console/users?q=${buyer.username}`, buyer.username],
+      audit: [`/console/audit?subject=${sale.id}`, 'sale.publish'],
+      signIns: [`/console/sign-ins?username=${buyer.username}`, buyer.username],
+      books: ['/console/money?tab=books', undefined],
+      failures: ['/console/failures', undefined],
+      nodes: ['/console/nodes', undefined],
+      settings: ['/console/settings?q=orders', 'orders.writer_batch'],
       missing: ['/console/nothing', undefined],
     };
     for (const [width, height] of [[1280, 800], [360, 740]]) {
@@ -360,6 +413,6 @@ export const flows = {
     // By keyboard alone: Escape leaves, and the focus is where it was.
     await page.keyboard.press('Escape');
     await gone(page);
-    assert.match(await page.evaluate(() => document.activeElement?.getAttribute('aria-label')), /^Pause: /);
+    await until('the focus', () => page.evaluate(() => document.activeElement?.getAttribute('aria-label')?.startsWith('Pause: ')));
   },
 };

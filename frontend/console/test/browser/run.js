@@ -33,7 +33,22 @@ shop.draft = async ({ name, stock }) => {
 };
 
 /** Documents for operators only, by id, with variables. */
-const documents = { StuckPayments: {}, BillDifferences: { open: true }, PaymentLookup: { id: '1001-1-000001' } };
+const documents = {
+  StuckPayments: {},
+  BillDifferences: { open: true },
+  PaymentLookup: { id: '1001-1-000001' },
+  RefundLookup: { id: 'refund_1' },
+  Products: {},
+  OrderSearch: {},
+  Users: {},
+  AuditEntries: {},
+  SignInAttempts: {},
+  Failures: {},
+  Settings: {},
+  ServerNodes: {},
+  Queues: {},
+  BooksAudit: {},
+};
 shop.forbidden = Object.fromEntries(
   Object.entries(documents).map(([name, variables]) => {
     const text = readFileSync(join(root, `frontend/documents/${name}.graphql`));
