@@ -107,7 +107,12 @@ test-browser: setup
 # Test the storefront in Chromium: ./justw test-storefront S1 S5
 [group('check')]
 test-storefront *ARGS: setup
-    @scripts/storefront-test {{ features }} -- "$@"
+    @scripts/front-test storefront {{ features }} -- "$@"
+
+# Operators in Chromium in the control room: ./justw test-console C1 C3
+[group('check')]
+test-console *ARGS: setup
+    @scripts/front-test console {{ features }} -- "$@"
 
 # Kill the server N times under load and check its histories
 [group('check')]

@@ -10,6 +10,8 @@ pub use listeners::{Listeners, Reserved};
 pub use observer::Observer;
 pub use preflight::objections;
 
+use vitals::Measured;
+
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
@@ -31,6 +33,7 @@ use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::pulsar::PulsarBroker;
 use crate::broker::{Broker, Relay};
 use crate::config::{self, Config};
+use crate::control::{self, Control};
 use crate::gate::{Coalescer, Gate, MemoryGate, RedisGate, RedisTally, RedisTokens, Tally};
 use crate::hub::Hub;
 use crate::kernel::{Clock, Rng};
@@ -74,8 +77,7 @@ struct Inner {
     metrics: Metrics,
     supervisor: Supervisor,
     gates_open: AtomicBool,
-    /// Why the database can't be written to, if so.
-    database_fault: parking_lot::Mutex<Option<String>>,
+    measured: Measured,
     publisher: Publisher,
     edge: OnceLock<Edge>,
     leaving: OnceLock<CancellationToken>,
@@ -147,7 +149,7 @@ impl App {
             metrics,
             supervisor,
             gates_open: AtomicBool::new(shared_gate),
-            database_fault: parking_lot::Mutex::default(),
+            measured: Measured::default(),
             publisher,
             edge: OnceLock::new(),
             leaving: OnceLock::new(),
@@ -268,7 +270,19 @@ impl App {
             stock: Arc::new(self.0.hub.clone()),
             orders: self.0.orders.clone(),
             points: self.0.points.clone(),
+            control: self.control(),
         }
+    }
+
+    fn control(&self) -> Control {
+        Control::new(control::Parts {
+            db: self.0.db.clone(),
+            broker: self.0.broker.clone(),
+            own: Arc::new(self.clone()),
+            settings: self.0.config.settings.clone(),
+            clock: self.0.clock.clone(),
+            rng: self.0.rng.clone(),
+        })
     }
 
     fn edge(&self, shutdown: CancellationToken) -> Edge {

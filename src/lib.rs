@@ -8,6 +8,7 @@ pub mod broker;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod demo;
 pub mod gate;
 pub mod hub;

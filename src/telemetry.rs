@@ -11,4 +11,5 @@ pub use logging::init_logging;
 pub(crate) use logging::panic_message;
 pub use metrics::{CONTENT_TYPE, Metrics};
 pub use output::{FlushOnDrop, print, prompt, say};
+pub use process::{cpu_seconds, memory_bytes};
 pub use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};

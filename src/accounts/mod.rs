@@ -19,7 +19,7 @@ pub(crate) mod testing;
 
 pub use device::DeviceToken;
 pub use messages::{LoginEvent, LoginOutcome};
-pub use model::{AccessToken, Role, User, Viewer};
+pub use model::{AccessToken, Role, SignInAttempt, User, Viewer};
 pub use rules::SignUpRefusal;
 pub use service::{Accounts, AccountsError, Origin, PasswordChanged, PasswordRefusal, SignInRefusal, SignedIn};
 pub use shared::{Found, Kept, Life, Live, SharedError, SharedTokens};

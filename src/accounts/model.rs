@@ -1,9 +1,9 @@
 //! Users and their roles.
 
-use crate::kernel::{Timestamp, UserId};
+use crate::kernel::{LoginEventId, Timestamp, UserId};
 
 /// The role of a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Buys.
     Buyer,
@@ -12,6 +12,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every role.
+    pub const ALL: [Self; 2] = [Self::Buyer, Self::Operator];
+
     /// As stored.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -22,7 +25,7 @@ impl Role {
 
     /// From its stored form.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Buyer, Self::Operator].into_iter().find(|role| role.as_str() == text)
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
     }
 }
 
@@ -48,6 +51,23 @@ pub struct Viewer {
     pub id: UserId,
     /// With which role.
     pub role: Role,
+}
+
+/// An attempt to sign in or up, or a change of who is signed in, as the login log has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignInAttempt {
+    /// Identity.
+    pub id: LoginEventId,
+    /// The user, if there is one of that name.
+    pub user: Option<UserId>,
+    /// The name that was tried; empty when it can't be a name.
+    pub username: String,
+    /// Where the attempt came from.
+    pub address: String,
+    /// How it ended, such as `SIGNED_IN`.
+    pub outcome: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// The access token of a signed-in user.

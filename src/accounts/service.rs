@@ -1,5 +1,6 @@
 //! Signing up, in and out.
 
+mod lists;
 mod own;
 
 use std::net::IpAddr;

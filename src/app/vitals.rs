@@ -2,14 +2,28 @@
 
 use std::sync::atomic::Ordering;
 
+use parking_lot::Mutex;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
 use crate::api::graphql::edge::Edge;
 use crate::api::health::{Check, Note, Vitals};
-use crate::broker::Topic;
+use crate::control::nodes::{NodeCheck, OwnFacts, OwnNode};
 use crate::kernel::Breaker;
-use crate::workers::{gate_changes, login_log, payment_timeouts};
+use crate::telemetry;
+use crate::workers::GROUPS;
+
+/// What is found out now and then, so that asking costs nothing.
+#[derive(Default)]
+pub(super) struct Measured {
+    /// Why the database can't be written to, if so.
+    pub(super) database_fault: Mutex<Option<String>>,
+    /// Share of one processor that this process used of late.
+    pub(super) cpu: Mutex<Option<f64>>,
+    /// Jobs of this node's roles that one node at a time does.
+    pub(super) jobs: Mutex<Vec<&'static str>>,
+}
 
 impl App {
     /// The dependencies of this node, and whether their circuit breakers are open.
@@ -26,9 +40,15 @@ impl App {
     pub(super) async fn measure(&self) -> anyhow::Result<()> {
         let mut tick = tokio::time::interval(*self.0.config.server.measure_every);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut before: Option<(Instant, f64)> = None;
         loop {
             tick.tick().await;
-            *self.0.database_fault.lock() = self.0.db.ping().await.err().map(|error| error.to_string());
+            let now = telemetry::cpu_seconds().map(|used| (Instant::now(), used));
+            *self.0.measured.cpu.lock() = before.zip(now).map(|((then, before), (now, used))| {
+                (used - before) / now.duration_since(then).as_secs_f64().max(f64::EPSILON)
+            });
+            before = now;
+            *self.0.measured.database_fault.lock() = self.0.db.ping().await.err().map(|error| error.to_string());
             for (dependency, open) in self.refused() {
                 self.0.metrics.refused.get(dependency).set(i64::from(open));
             }
@@ -41,17 +61,11 @@ impl App {
 
     /// Apart from the rest, because brokers that do not answer keep it waiting.
     pub(super) async fn measure_backlog(&self) -> anyhow::Result<()> {
-        let groups = [
-            (Topic::OrderRequests, crate::orders::rebuild::WRITER),
-            (Topic::PaymentTimeouts, payment_timeouts::GROUP),
-            (Topic::LoginEvents, login_log::SUBSCRIPTION),
-            (Topic::GateChanges, gate_changes::SUBSCRIPTION),
-        ];
         let mut tick = tokio::time::interval(*self.0.config.server.measure_every);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            for (topic, group) in groups {
+            for (topic, group) in GROUPS {
                 match self.0.broker.backlog(topic, group).await {
                     Ok(backlog) => {
                         self.0.metrics.broker_backlog.get(topic.name()).set(backlog as i64);
@@ -63,6 +77,20 @@ impl App {
     }
 }
 
+impl OwnNode for App {
+    fn facts(&self) -> OwnFacts {
+        let check = |check: Check| NodeCheck { name: check.name, ready: check.ready, reason: check.reason };
+        OwnFacts {
+            name: self.0.node.clone(),
+            checks: self.checks().into_iter().map(check).collect(),
+            cpu: *self.0.measured.cpu.lock(),
+            memory: telemetry::memory_bytes(),
+            sockets: self.0.edge.get().map_or(0, Edge::streams),
+            jobs: self.0.measured.jobs.lock().clone(),
+        }
+    }
+}
+
 impl Vitals for App {
     fn checks(&self) -> Vec<Check> {
         let check = |name: &str, ready: bool, reason: &str| Check {
@@ -70,7 +98,7 @@ impl Vitals for App {
             ready,
             reason: (!ready).then(|| reason.to_owned()),
         };
-        let fault = self.0.database_fault.lock().clone();
+        let fault = self.0.measured.database_fault.lock().clone();
         let mut checks = vec![
             check("database", fault.is_none(), fault.as_deref().unwrap_or_default()),
             check("gates", self.0.gates_open.load(Ordering::SeqCst), "earlier purchases are still being recorded"),

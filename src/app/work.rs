@@ -154,6 +154,7 @@ impl App {
         F: Fn(Self) -> W + Clone + Send + Sync + 'static,
         W: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
+        self.0.measured.jobs.lock().push(job);
         self.work(job, move |app| {
             let worker = worker.clone();
             async move { app.0.leases.clone().lead(job, || worker(app)).await }

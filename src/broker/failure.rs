@@ -74,7 +74,29 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// Key and payload in their most readable form, as JSON: `{"key": {"text": …}, "payload": {"json": …}}`.
+    pub fn readable(&self) -> String {
+        #[derive(Serialize)]
+        struct Shown {
+            key: Readable,
+            payload: Readable,
+        }
+        let shown = Shown { key: Readable::shown(&self.key), payload: Readable::shown(&self.payload) };
+        serde_json::to_string(&shown).unwrap_or_default()
+    }
+}
+
 impl Readable {
+    /// For people: what reads best, whatever it takes, without the space around it.
+    fn shown(bytes: &Bytes) -> Self {
+        match (serde_json::from_slice::<Box<RawValue>>(bytes), std::str::from_utf8(bytes)) {
+            (Ok(raw), _) => Self::Json(raw),
+            (_, Ok(text)) => Self::Text(text.to_owned()),
+            _ => Self::Base64(BASE64.encode(bytes)),
+        }
+    }
+
     fn json(bytes: &Bytes) -> Self {
         match serde_json::from_slice::<Box<RawValue>>(bytes) {
             // White space around the value would be lost.

@@ -25,6 +25,9 @@ use bytes::Bytes;
 
 use crate::kernel::Timestamp;
 
+/// Dead-letter messages read in one call.
+const FAILURES_PAGE: usize = 100;
+
 /// A topic. The name is stable: it is stored, and becomes the Pulsar topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Topic {
@@ -156,6 +159,22 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Parked messages, oldest first, after `after`.
     async fn failures(&self, after: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError>;
+
+    /// Dead-letter messages before the position `before`, newest first.
+    async fn failures_before(&self, before: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError> {
+        // Right for every broker; those that can read backwards need not read all.
+        let (mut after, mut newest) = (0, std::collections::VecDeque::new());
+        loop {
+            let page = self.failures(after, FAILURES_PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            for parked in page.into_iter().filter(|(position, _)| *position < before) {
+                newest.push_front(parked);
+                newest.truncate(max);
+            }
+        }
+        Ok(newest.into())
+    }
 
     /// Publishes a dead-letter message to its topic again and removes it from the queue. Returns whether it existed.
     /// A crash in between leaves it in both.

@@ -196,6 +196,10 @@ impl Broker for Unruly {
         self.inner.failures(after, max).await
     }
 
+    async fn failures_before(&self, before: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError> {
+        self.inner.failures_before(before, max).await
+    }
+
     async fn replay(&self, position: u64) -> Result<bool, BrokerError> {
         self.inner.replay(position).await
     }

@@ -1,6 +1,6 @@
 //! The catalog: products, reading them, and why an operator's input is rejected.
 
-mod audit;
+pub mod audit;
 mod input;
 pub mod model;
 pub mod problem;
@@ -13,7 +13,7 @@ use async_trait::async_trait;
 pub use audit::Audit;
 pub use input::{PriceInput, ProductChange, ProductInput};
 pub(crate) use input::{absent_if_blank, is_line, price};
-pub use model::Product;
+pub use model::{Product, ProductPlace};
 pub use problem::{ActError, Problem, Reason};
 
 use crate::kernel::ProductId;

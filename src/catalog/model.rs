@@ -24,3 +24,12 @@ pub struct Product {
     /// When it was last edited.
     pub updated_at: Timestamp,
 }
+
+/// A place in the list of products, by name, then by id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductPlace {
+    /// The product's name.
+    pub name: String,
+    /// Which product of that name.
+    pub id: ProductId,
+}

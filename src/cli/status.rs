@@ -7,15 +7,7 @@ use crate::broker::Topic;
 use crate::kernel::{Clock, Timestamp};
 use crate::nodes::{Leases, Registry};
 use crate::orders::rebuild::WRITER;
-use crate::workers::{gate_changes, login_log, payment_timeouts};
-
-/// Groups whose backlog is shown.
-const GROUPS: [(Topic, &str); 4] = [
-    (Topic::OrderRequests, WRITER),
-    (Topic::PaymentTimeouts, payment_timeouts::GROUP),
-    (Topic::LoginEvents, login_log::SUBSCRIPTION),
-    (Topic::GateChanges, gate_changes::SUBSCRIPTION),
-];
+use crate::workers::GROUPS;
 
 /// The whole report, as tables for people.
 pub async fn report(seen: &Observer, clock: &Clock) -> anyhow::Result<String> {

@@ -58,6 +58,10 @@ impl Entry {
     pub(super) fn path(&self) -> String {
         format!("{}.{}", self.section, self.key)
     }
+
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
+    }
 }
 
 /// All keys with the values in force, and what was wrong with the others.
@@ -115,7 +119,7 @@ impl Layers {
             Err(error) => check.require(false, &[], error.message()),
         }
         match (config, check.finish()) {
-            (Ok(config), problems) if problems.is_empty() => Ok(config),
+            (Ok(config), problems) if problems.is_empty() => Ok(Config { settings: self.settings(), ..config }),
             (_, problems) => Err(ConfigErrors(problems)),
         }
     }
@@ -171,7 +175,10 @@ impl Layers {
         }
     }
 
-    #[cfg(test)]
+    pub(super) fn default_of(&self, entry: &Entry) -> Option<&Value> {
+        self.defaults.get(&entry.section)?.get(&entry.key)
+    }
+
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -273,7 +280,7 @@ impl Layers {
         self.entries.iter().position(|entry| entry.section == section && entry.key == key)
     }
 
-    fn is_secret(&self, entry: &Entry) -> bool {
+    pub(super) fn is_secret(&self, entry: &Entry) -> bool {
         self.property(entry).is_some_and(|property| property["writeOnly"] == true)
     }
 

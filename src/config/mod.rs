@@ -24,6 +24,7 @@ mod sales;
 pub mod schema;
 mod secret;
 mod server;
+mod settings;
 mod shop;
 mod store;
 mod tcc;
@@ -54,6 +55,7 @@ pub use points::Points;
 pub use sales::Sales;
 pub use secret::Secret;
 pub use server::Server;
+pub use settings::{Setting, Settings};
 pub use shop::Shop;
 pub use store::Store;
 pub use tcc::Tcc;
@@ -100,6 +102,9 @@ pub struct Config {
     pub hub: Hub,
     /// Logging.
     pub log: Log,
+    /// All of these as they can be shown, with the place that each comes from.
+    #[serde(skip)]
+    pub settings: Settings,
 }
 
 impl Config {

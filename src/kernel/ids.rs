@@ -154,6 +154,24 @@ uuid_ids! {
     Xid = "tx";
 }
 
+/// A parked message, by its position among those that were parked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FailureId(pub u64);
+
+impl FailureId {
+    /// Big-endian: ids sort by position.
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+
+    /// The reverse of [`Self::to_bytes`].
+    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(u64::from_be_bytes(bytes))
+    }
+}
+
+text_form!(FailureId, "failure", 8);
+
 macro_rules! numbers {
     ($($name:ident = $letter:literal;)*) => {$(
         impl $name {

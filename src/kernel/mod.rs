@@ -5,6 +5,7 @@ pub mod clock;
 pub mod gather;
 pub mod ids;
 pub mod money;
+pub mod pages;
 pub mod recent;
 pub mod retry;
 pub mod rng;
@@ -19,10 +20,11 @@ pub const INT_MAX: u64 = i32::MAX as u64;
 pub use breaker::Breaker;
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use ids::{
-    AuditId, BillDifferenceId, Epoch, LoginEventId, OrderId, PaymentId, ProductId, RefundId, SaleId, Seq, SessionId,
-    TicketId, TransferId, UserId, Xid,
+    AuditId, BillDifferenceId, Epoch, FailureId, LoginEventId, OrderId, PaymentId, ProductId, RefundId, SaleId, Seq,
+    SessionId, TicketId, TransferId, UserId, Xid,
 };
 pub use money::{Currency, Money};
+pub use pages::{Listed, Place, Wanted};
 pub use recent::recent;
 pub use retry::Backoff;
 pub use rng::Rng;

@@ -100,8 +100,19 @@ impl Orders {
 
     /// Writes down that an operator looked at what is a buyer's.
     pub async fn audit_look(&self, operator: UserId, act: &'static str, subject: String) -> Result<(), OrdersError> {
+        self.audit_search(operator, act, subject, serde_json::Value::Null).await
+    }
+
+    /// Writes down that an operator looked at what is a buyer's, and what was looked for.
+    pub async fn audit_search(
+        &self,
+        operator: UserId,
+        act: &'static str,
+        subject: String,
+        detail: serde_json::Value,
+    ) -> Result<(), OrdersError> {
         let id = AuditId::generate(&self.0.clock, &self.0.rng);
-        let audit = Audit { id, operator, act, subject, detail: serde_json::Value::Null, at: self.0.clock.now() };
+        let audit = Audit { id, operator, act, subject, detail, at: self.0.clock.now() };
         Ok(store::write!(&self.0.db, |conn| sql::catalog::write_down(conn, &audit).await)?)
     }
 

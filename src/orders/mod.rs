@@ -1,7 +1,7 @@
 //! From an admitted ticket to an order, and its life cycle. Read in this order: [`purchase`] (sale, gate, broker, ticket),
 //! [`record`] (the order writer's transaction), [`close`] (cancel and expire), [`rebuild`] and [`reconcile`] (keeping the
 //! gate true); and of money: [`pay`] (begin), [`settle`] (what the gateway says), [`attempts`] (asking it), [`refund`] and
-//! [`returns`] (money going back), [`ledger`] and [`money_lists`] (looking up), [`bills`] (the gateway's
+//! [`returns`] (money going back), [`ledger`], [`search`] and [`money_lists`] (looking up), [`bills`] (the gateway's
 //! bill of each day), [`looked_at`] (reviews by operators), [`book`] (recording refunds that were made on the
 //! gateway's site), [`audit`] (verification of all of it).
 //!
@@ -32,6 +32,7 @@ pub mod record;
 pub mod refund;
 pub mod republish;
 pub mod returns;
+pub mod search;
 pub mod service;
 pub mod settle;
 
@@ -43,6 +44,7 @@ pub use model::{Closing, Order, OrderState, Refusal, Ticket};
 pub use pay::{Action, Begun, PayRefusal, PayRequest};
 pub use purchase::{PurchaseRefusal, PurchaseRequest};
 pub use refund::{OperatorRefund, RefundRefusal, RefundRequest};
+pub use search::{OrderSearch, SearchRefusal};
 pub use service::{ListKey, OrderList, OrderPage, Orders, OrdersError, Parts};
 
 /// Where fault tests let the process die: `DOORBUSTER_SABOTAGE=pay.after_commit`, say.

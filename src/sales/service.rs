@@ -12,10 +12,10 @@ use tokio::sync::{Mutex, watch};
 use super::model::Session;
 use super::snapshot::{Offer, Snapshot};
 use crate::broker::{Broker, Relay};
-use crate::catalog::{Catalog, CatalogError, Product};
+use crate::catalog::{Catalog, CatalogError, Product, ProductPlace};
 use crate::config;
 use crate::gate::Gate;
-use crate::kernel::{Clock, ProductId, Rng, SaleId, SessionId, Timestamp};
+use crate::kernel::{Clock, Listed, ProductId, Rng, SaleId, SessionId, Timestamp, Wanted};
 use crate::store::{self, Database, StoreError};
 
 /// `sales.time_zone` names no time zone.
@@ -134,6 +134,16 @@ impl Sales {
         }
         let found = store::read!(&self.parts().db, |conn| sql::catalog::find_product(conn, id).await)?;
         Ok(found.map(Arc::new))
+    }
+
+    /// A page of all products by name: those in whose name or title `search` stands, in any case of ASCII letters.
+    pub async fn list_products(
+        &self,
+        search: Option<String>,
+        wanted: Wanted<ProductPlace>,
+    ) -> Result<Listed<Product>, StoreError> {
+        let search = search.map(|text| text.to_ascii_lowercase());
+        store::read!(&self.parts().db, |conn| sql::catalog::list_products(conn, search.as_deref(), &wanted).await)
     }
 
     /// The calendar day that it is now in the shop's time zone.

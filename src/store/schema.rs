@@ -3,7 +3,10 @@
 
 diesel::table! {
     use super::super::types::*;
-    users (id) { id -> Id, username -> Text, display_name -> Text, password_hash -> Text, role -> Text, created_at -> BigInt, }
+    users (id) {
+        id -> Id, username -> Text, display_name -> Text, password_hash -> Text, role -> Text, created_at -> BigInt,
+        display_key -> Nullable<Text>,
+    }
 }
 
 diesel::table! {

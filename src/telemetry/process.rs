@@ -56,7 +56,14 @@ fn open_files() -> Option<i64> {
     Some(open.saturating_sub(1) as i64)
 }
 
-fn cpu_seconds() -> Option<f64> {
+/// Memory of this process, in bytes; `None` where there is no `/proc`.
+pub fn memory_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    field(&status, "VmRSS:").and_then(|kib| u64::try_from(kib * 1024).ok())
+}
+
+/// Processor time of this process, in seconds; `None` where there is no `/proc`.
+pub fn cpu_seconds() -> Option<f64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     // The program's name, in parentheses, may hold anything: fields are counted from behind it. utime and stime are 14 and 15.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);

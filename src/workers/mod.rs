@@ -24,3 +24,13 @@ pub mod order_writer;
 pub mod payment_timeouts;
 pub mod payments;
 pub mod results;
+
+use crate::broker::Topic;
+
+/// Groups of consumers that messages wait for, for people and metrics.
+pub const GROUPS: [(Topic, &str); 4] = [
+    (Topic::OrderRequests, crate::orders::rebuild::WRITER),
+    (Topic::PaymentTimeouts, payment_timeouts::GROUP),
+    (Topic::LoginEvents, login_log::SUBSCRIPTION),
+    (Topic::GateChanges, gate_changes::SUBSCRIPTION),
+];

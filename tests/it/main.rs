@@ -14,11 +14,13 @@ mod edge;
 mod flows {
     pub mod away;
     pub mod cluster_faults;
+    pub mod control;
     pub mod gate_away;
     pub mod history;
     pub mod kill_storm;
     pub mod nodes;
     pub mod operators;
+    pub mod parked;
     pub mod points;
     pub mod process;
     pub mod scenario;

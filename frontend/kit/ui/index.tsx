@@ -6,7 +6,7 @@ type Children = ComponentChildren;
 export type Tone = 'plain' | 'ok' | 'warn' | 'bad' | 'info' | 'accent';
 
 interface ButtonProps {
-  kind?: 'primary' | 'secondary' | 'quiet';
+  kind?: 'primary' | 'secondary' | 'quiet' | 'danger';
   /** It can't be pressed with effect now. It stays reachable, so that the focus is not lost. */
   off?: boolean | undefined;
   busy?: boolean | undefined;
@@ -16,14 +16,16 @@ interface ButtonProps {
   describedBy?: string | undefined;
   wide?: boolean;
   id?: string;
+  /** What a screen reader says instead of the text, where that is not enough without what stands around it. */
+  label?: string | undefined;
   children: Children;
 }
 
-export function Button({ kind = 'secondary', off, busy, onPress, href, type = 'button', describedBy, wide, id, children }: ButtonProps) {
+export function Button({ kind = 'secondary', off, busy, onPress, href, type = 'button', describedBy, wide, id, label, children }: ButtonProps) {
   const name = `button ${kind}${wide ? ' wide' : ''}${busy ? ' busy' : ''}`;
   if (href !== undefined) {
     return (
-      <a class={name} href={href} id={id}>
+      <a class={name} href={href} id={id} aria-label={label}>
         {children}
       </a>
     );
@@ -35,6 +37,7 @@ export function Button({ kind = 'secondary', off, busy, onPress, href, type = 'b
       type={type}
       aria-disabled={off || busy ? 'true' : undefined}
       aria-describedby={describedBy}
+      aria-label={label}
       onClick={(event) => {
         if (type === 'submit' && !busy && !off) return;
         event.preventDefault();

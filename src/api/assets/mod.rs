@@ -1,11 +1,14 @@
-//! Files compiled into the binary: the storefront at `/`, GraphiQL at `/graphiql`, the demo's product pictures at `/pictures`.
+//! Files compiled into the binary: the storefront at `/`, the control room at `/console`, GraphiQL at `/graphiql`, the demo's
+//! product pictures at `/pictures`.
 //!
 //! GraphiQL's build leaves only brotli and gzip variants of its large files, which halves what the
 //! binary carries; a client that accepts neither is told so. The storefront's build keeps the plain files as well. A debug build
 //! reads the files from disk.
 
 mod bundle;
+mod console;
 mod policy;
+mod site;
 pub mod storefront;
 
 use axum::Router;

@@ -9,6 +9,7 @@ use super::error::Code;
 use crate::accounts::{Accounts, Role, Viewer};
 use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::control::Control;
 use crate::kernel::Clock;
 use crate::orders::Orders;
 use crate::points::Points;
@@ -32,6 +33,8 @@ pub struct Services {
     pub orders: Orders,
     /// Loyalty points.
     pub points: Points,
+    /// The shop as its operators look at it.
+    pub control: Control,
 }
 
 impl Services {

@@ -3,6 +3,8 @@
 use async_graphql::{Error, ErrorExtensions as _};
 
 use crate::accounts::AccountsError;
+use crate::broker::BrokerError;
+use crate::control::failures::FailuresError;
 use crate::orders::OrdersError;
 use crate::store::StoreError;
 
@@ -119,5 +121,19 @@ pub fn orders_fault(error: &OrdersError) -> Error {
             tracing::warn!(%error, "the purchase path is unavailable");
             Code::Unavailable.retry("The service is temporarily unavailable. Please try again shortly.", 2)
         }
+    }
+}
+
+/// The answer when the broker fails.
+pub fn broker_fault(error: &BrokerError) -> Error {
+    tracing::warn!(%error, "broker unavailable");
+    Code::Unavailable.retry("The service is not available right now. Please try again shortly.", 2)
+}
+
+/// The answer when parked messages can't be looked at or handled.
+pub fn failures_fault(error: &FailuresError) -> Error {
+    match error {
+        FailuresError::Store(error) => store_fault(error),
+        FailuresError::Broker(error) => broker_fault(error),
     }
 }

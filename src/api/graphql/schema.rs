@@ -7,6 +7,7 @@ use async_graphql::{MergedObject, MergedSubscription, Schema, ValidationMode};
 use super::context::Services;
 use super::mutation::accounts::AccountsMutation;
 use super::mutation::catalog::CatalogMutation;
+use super::mutation::failures::FailuresMutation;
 use super::mutation::looked_at::LookedAtMutation;
 use super::mutation::orders::OrdersMutation;
 use super::mutation::payments::PaymentsMutation;
@@ -14,7 +15,9 @@ use super::mutation::points::PointsMutation;
 use super::mutation::sale_acts::SaleActsMutation;
 use super::mutation::sales::SalesMutation;
 use super::query::accounts::AccountsQuery;
+use super::query::control::ControlQuery;
 use super::query::node::{Node, NodeQuery};
+use super::query::nodes::NodesQuery;
 use super::query::orders::OrdersQuery;
 use super::query::payments::PaymentsQuery;
 use super::query::sales::SalesQuery;
@@ -24,7 +27,7 @@ use super::types::user_error::UserError;
 
 /// All queries.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, SalesQuery, AccountsQuery, OrdersQuery, PaymentsQuery);
+pub struct Query(NodeQuery, SalesQuery, AccountsQuery, OrdersQuery, PaymentsQuery, ControlQuery, NodesQuery);
 
 /// All mutations.
 #[derive(MergedObject, Default)]
@@ -33,6 +36,7 @@ pub struct Mutation(
     OrdersMutation,
     PaymentsMutation,
     LookedAtMutation,
+    FailuresMutation,
     CatalogMutation,
     SalesMutation,
     SaleActsMutation,

@@ -186,6 +186,24 @@ impl EmbeddedBroker {
         Ok(Reader::new(self.shared.clone(), log.clone(), group.to_owned()))
     }
 
+    /// The dead-letter messages among these that still exist and can be decoded.
+    fn readable(&self, found: Vec<Received>) -> Result<Vec<(u64, Failure)>, BrokerError> {
+        let queue = self.failures_queue()?;
+        let mut failures = Vec::new();
+        for message in found {
+            if queue.is_done(message.position) {
+                continue;
+            }
+            match Failure::decode(&message.payload) {
+                Ok(failure) => failures.push((message.position, failure)),
+                Err(error) => {
+                    tracing::error!(position = message.position, %error, "could not decode a dead-letter message")
+                }
+            }
+        }
+        Ok(failures)
+    }
+
     /// Removes a dead-letter message from the table.
     async fn remove_failure(&self, position: u64) -> Result<bool, BrokerError> {
         let ids = [position];
@@ -287,21 +305,15 @@ impl Broker for EmbeddedBroker {
     }
 
     async fn failures(&self, after: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError> {
-        let (topic, queue) = (Topic::Failures.name(), self.failures_queue()?);
+        let topic = Topic::Failures.name();
         let found = store::read!(&self.shared.db, |conn| sql::broker::list(conn, topic, after, max).await);
-        let mut failures = Vec::new();
-        for message in found.map_err(unavailable)? {
-            if queue.is_done(message.position) {
-                continue;
-            }
-            match Failure::decode(&message.payload) {
-                Ok(failure) => failures.push((message.position, failure)),
-                Err(error) => {
-                    tracing::error!(position = message.position, %error, "could not decode a dead-letter message")
-                }
-            }
-        }
-        Ok(failures)
+        self.readable(found.map_err(unavailable)?)
+    }
+
+    async fn failures_before(&self, before: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError> {
+        let topic = Topic::Failures.name();
+        let found = store::read!(&self.shared.db, |conn| sql::broker::list_back(conn, topic, before, max).await);
+        self.readable(found.map_err(unavailable)?)
     }
 
     async fn replay(&self, position: u64) -> Result<bool, BrokerError> {

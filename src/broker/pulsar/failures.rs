@@ -53,6 +53,25 @@ pub(super) async fn list(shared: &Shared, after: u64, max: usize) -> Result<Vec<
     Ok(failures)
 }
 
+/// Dead-letter messages before the position `before`, newest first.
+pub(super) async fn list_back(shared: &Shared, before: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError> {
+    let mut failures = Vec::new();
+    let mut number = first_at(shared, before).await?;
+    while failures.len() < max && number > 1 {
+        number -= 1;
+        // One that is taken meanwhile moves those behind it: what has been seen is not shown again.
+        let Some(Peeked { position, payload }) = peek(shared, number).await? else { continue };
+        if position >= failures.last().map_or(before, |(seen, _)| *seen) {
+            continue;
+        }
+        match Failure::decode(&payload) {
+            Ok(failure) => failures.push((position, failure)),
+            Err(error) => tracing::error!(position, %error, "could not decode a dead-letter message"),
+        }
+    }
+    Ok(failures)
+}
+
 /// The dead-letter message at this position.
 pub(super) async fn find(shared: &Shared, position: u64) -> Result<Option<Peeked>, BrokerError> {
     let number = first_at(shared, position).await?;

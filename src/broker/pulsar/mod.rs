@@ -403,6 +403,11 @@ impl Broker for PulsarBroker {
         failures::list(&self.shared, after, max).await
     }
 
+    async fn failures_before(&self, before: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError> {
+        self.check_open()?;
+        failures::list_back(&self.shared, before, max).await
+    }
+
     async fn replay(&self, position: u64) -> Result<bool, BrokerError> {
         self.check_open()?;
         let _taking = self.taking.lock().await;

@@ -14,16 +14,16 @@ use crate::store::StoreError;
 /// Tokens removed by one statement: SQLite counts the values of a list one by one.
 const TOKENS_TOGETHER: usize = 500;
 
-type UserRow = (UserId, String, String, String, Timestamp);
+pub(super) type UserRow = (UserId, String, String, String, Timestamp);
 
-const USER: (users::id, users::username, users::display_name, users::role, users::created_at) =
+pub(super) const USER: (users::id, users::username, users::display_name, users::role, users::created_at) =
     (users::id, users::username, users::display_name, users::role, users::created_at);
 
 fn role(text: &str) -> Result<Role, StoreError> {
     Role::parse(text).ok_or_else(|| StoreError::Internal(format!("unknown role {text:?}")))
 }
 
-fn user((id, username, display_name, role_text, created_at): UserRow) -> Result<User, StoreError> {
+pub(super) fn user((id, username, display_name, role_text, created_at): UserRow) -> Result<User, StoreError> {
     Ok(User { id, username, display_name, role: role(&role_text)?, created_at })
 }
 

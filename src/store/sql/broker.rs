@@ -104,6 +104,25 @@ pub async fn list(conn: &mut Conn, topic: &'static str, after: u64, limit: usize
     Ok(rows.into_iter().map(received).collect())
 }
 
+/// Messages of a competing topic in the order against which they were published, before `before`, due or not.
+pub async fn list_back(
+    conn: &mut Conn,
+    topic: &'static str,
+    before: u64,
+    limit: usize,
+) -> Result<Vec<Received>, StoreError> {
+    let place = || broker_messages::id + 0_i64;
+    let rows: Vec<Row> = broker_messages::table
+        .filter(broker_messages::topic.eq(topic).and(place().lt(i64::try_from(before).unwrap_or(i64::MAX))))
+        .filter(broker_messages::deliver_at.is_not_null())
+        .order(place().desc())
+        .limit(limit as i64)
+        .select((broker_messages::id, broker_messages::key, broker_messages::payload))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(received).collect())
+}
+
 /// One message of a competing topic.
 pub async fn find(conn: &mut Conn, topic: &'static str, id: u64) -> Result<Option<Received>, StoreError> {
     let row: Option<Row> = broker_messages::table

@@ -1,12 +1,19 @@
 //! Products, the catalog's revision, and the audit log of operators' actions.
 
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, Queryable};
+use diesel::dsl::sql;
+use diesel::sql_types::{Bool, Nullable, Text};
+use diesel::{
+    BoolExpressionMethods as _, EscapeExpressionMethods as _, ExpressionMethods, NullableExpressionMethods as _,
+    OptionalExtension, QueryDsl, Queryable, TextExpressionMethods as _, define_sql_function,
+};
 use diesel_async::RunQueryDsl;
 
 use super::super::Conn;
 use super::super::schema::{audit_log, catalog_revision, products};
-use crate::catalog::{Audit, Product};
-use crate::kernel::{Money, ProductId, Timestamp, UserId};
+use super::super::types::Id;
+use super::planned_each_time;
+use crate::catalog::{Audit, Product, ProductPlace};
+use crate::kernel::{Listed, Money, ProductId, Timestamp, UserId, Wanted};
 use crate::store::StoreError;
 
 /// The one row of `catalog_revision`.
@@ -167,4 +174,80 @@ pub async fn find_product(conn: &mut Conn, id: ProductId) -> Result<Option<Produ
 pub async fn find_products(conn: &mut Conn, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
     let rows = products::table.filter(products::id.eq_any(ids.to_vec())).load::<ProductRow>(conn).await?;
     rows.into_iter().map(ProductRow::into_product).collect()
+}
+
+define_sql_function! {
+    /// Without the case of ASCII letters.
+    fn lower(text: Text) -> Text;
+}
+define_sql_function! {
+    /// The same of a text that may be absent.
+    #[sql_name = "lower"]
+    fn lower_if_any(text: Nullable<Text>) -> Nullable<Text>;
+}
+
+/// What `LIKE` takes for exactly this text, anywhere in another one.
+fn anywhere(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern + "%"
+}
+
+/// Products in whose name or title this stands (in lower case); or all.
+macro_rules! searched {
+    ($query:expr, $search:expr) => {{
+        let query = $query.filter(planned_each_time());
+        match $search {
+            None => query,
+            Some(text) => {
+                let in_name = lower(products::name).like(anywhere(text)).escape('\\');
+                let in_title = lower_if_any(products::title).like(anywhere(text)).escape('\\');
+                query.filter(in_name.nullable().or(in_title))
+            }
+        }
+    }};
+}
+
+/// A page of the products by name. What is searched for may stand anywhere, so the names are gone through until the page is full.
+pub async fn list_products(
+    conn: &mut Conn,
+    search: Option<&str>,
+    wanted: &Wanted<ProductPlace>,
+) -> Result<Listed<Product>, StoreError> {
+    let query = searched!(products::table.into_boxed(), search).limit(wanted.read() as i64);
+    // One bound at each end, which is a place in the index however many products have one name.
+    let query = match &wanted.after {
+        Some(ProductPlace { name, id }) => {
+            let behind = sql::<Bool>("(products.name, products.id) > (").bind::<Text, _>(name.clone());
+            query.filter(behind.sql(", ").bind::<Id, _>(*id).sql(")"))
+        }
+        // SQLite takes a list without a bound for a scan.
+        None => query.filter(products::name.ge("")),
+    };
+    let mut query = match &wanted.before {
+        Some(ProductPlace { name, id }) => {
+            let in_front = sql::<Bool>("(products.name, products.id) < (").bind::<Text, _>(name.clone());
+            query.filter(in_front.sql(", ").bind::<Id, _>(*id).sql(")"))
+        }
+        None => query,
+    };
+    query = if wanted.from_end {
+        query.order((products::name.desc(), products::id.desc()))
+    } else {
+        query.order((products::name.asc(), products::id.asc()))
+    };
+    let rows: Vec<ProductRow> = query.load(conn).await?;
+    let read = rows.into_iter().map(ProductRow::into_product).collect::<Result<_, _>>()?;
+    let total = if wanted.count { count_products(conn, search).await? } else { 0 };
+    Ok(Listed::of(read, wanted, total))
+}
+
+async fn count_products(conn: &mut Conn, search: Option<&str>) -> Result<usize, StoreError> {
+    let count: i64 = searched!(products::table.count().into_boxed(), search).get_result(conn).await?;
+    Ok(count as usize)
 }

@@ -26,7 +26,7 @@ const CHUNK: usize = 500;
 
 #[derive(Queryable, Insertable, diesel::Selectable)]
 #[diesel(table_name = orders)]
-struct Row {
+pub(super) struct Row {
     id: TicketId,
     sale_id: SaleId,
     sale_number: i64,

@@ -1,8 +1,9 @@
 use axum::body::{Body, to_bytes};
-use axum::http::Request;
+use axum::http::{HeaderName, Request, header};
 use tower::ServiceExt as _;
 
-use super::super::bundle::File;
+use super::super::bundle::{FOR_GOOD, File, REVALIDATE};
+use super::super::site::{PAGE, PERMISSIONS_POLICY};
 use super::*;
 
 /// A small build: a page in three variants, a script in three, a style sheet that is stored compressed only, a manifest.

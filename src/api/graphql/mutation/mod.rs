@@ -3,6 +3,7 @@
 pub mod accounts;
 mod act;
 pub mod catalog;
+pub mod failures;
 pub mod looked_at;
 pub mod orders;
 pub mod payments;

@@ -1,7 +1,9 @@
 //! Queries, one file per slice.
 
 pub mod accounts;
+pub mod control;
 pub mod node;
+pub mod nodes;
 pub mod orders;
 pub mod payments;
 pub mod sale_plan;

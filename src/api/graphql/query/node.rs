@@ -4,17 +4,20 @@ use async_graphql::{Context, ID, Interface, Object, Result};
 
 use super::orders::{find_order, find_ticket};
 use crate::api::graphql::context::ContextExt as _;
-use crate::api::graphql::error::{Code, accounts_fault, orders_fault, store_fault};
+use crate::api::graphql::error::{Code, broker_fault, orders_fault, store_fault};
 use crate::api::graphql::loaders::ProductLoader;
-use crate::api::graphql::types::accounts::User;
+use crate::api::graphql::types::accounts::{User, find_user};
+use crate::api::graphql::types::audit::AuditEntry;
 use crate::api::graphql::types::bills::BillDifference;
 use crate::api::graphql::types::catalog::ProductObject;
+use crate::api::graphql::types::failures::Failure;
 use crate::api::graphql::types::orders::{Order, PurchaseTicket};
 use crate::api::graphql::types::payments::{Payment, Refund};
 use crate::api::graphql::types::points::PointsEntry;
 use crate::api::graphql::types::sales::{SaleObject, SaleSessionObject, visible};
 use crate::kernel::{
-    BillDifferenceId, OrderId, PaymentId, ProductId, RefundId, SaleId, SessionId, TicketId, TransferId, UserId,
+    AuditId, BillDifferenceId, FailureId, OrderId, PaymentId, ProductId, RefundId, SaleId, SessionId, TicketId,
+    TransferId, UserId,
 };
 
 /// An object with a globally unique ID.
@@ -42,6 +45,10 @@ pub enum Node {
     Refund(Refund),
     /// A difference between a bill and the records, for operators.
     BillDifference(BillDifference),
+    /// Something that an operator did or looked at, for operators.
+    AuditEntry(AuditEntry),
+    /// A message that could not be handled, for operators, while it waits.
+    Failure(Failure),
 }
 
 /// Queries of any object.
@@ -116,13 +123,22 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
             let found = services.orders.difference(difference).await.map_err(|error| orders_fault(&error))?;
             found.map(|item| Node::BillDifference(BillDifference(item)))
         }
+        AuditId::PREFIX => {
+            let (Ok(entry), Ok(_)) = (id.parse(), ctx.require_operator()) else { return Ok(None) };
+            let found = services.control.audit_entry(entry).await.map_err(|error| store_fault(&error))?;
+            found.map(|entry| Node::AuditEntry(AuditEntry(entry)))
+        }
+        FailureId::PREFIX => {
+            let (Ok(failure), Ok(_)) = (id.parse(), ctx.require_operator()) else { return Ok(None) };
+            let found = services.control.failure(failure).await.map_err(|error| broker_fault(&error))?;
+            found.map(|parked| Node::Failure(Failure(parked)))
+        }
         UserId::PREFIX => {
             let (Ok(user), Some(viewer)) = (id.parse(), ctx.viewer()) else { return Ok(None) };
             if viewer.id != user {
                 return Ok(None);
             }
-            let found = services.accounts.user(user).await.map_err(|error| accounts_fault(&error))?;
-            found.map(|user| Node::User(User(user)))
+            find_user(ctx, user).await?.map(Node::User)
         }
         TransferId::PREFIX => {
             let (Ok(transfer), Some(viewer)) = (id.parse(), ctx.viewer()) else { return Ok(None) };
@@ -131,4 +147,24 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         }
         _ => None,
     })
+}
+
+/// The object with this id as operators may see it: also what is a buyer's.
+pub async fn find_for_operator(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
+    let orders = &ctx.services().orders;
+    let fault = |error| orders_fault(&error);
+    ctx.require_operator()?;
+    if let Ok(order) = id.parse::<OrderId>() {
+        return Ok(orders.order(order).await.map_err(fault)?.map(|order| Node::Order(Order(order))));
+    }
+    if let Ok(payment) = id.parse::<PaymentId>() {
+        return Ok(orders.payment(payment).await.map_err(fault)?.map(|payment| Node::Payment(Payment(payment))));
+    }
+    if let Ok(refund) = id.parse::<RefundId>() {
+        return Ok(orders.any_refund(refund).await.map_err(fault)?.map(|refund| Node::Refund(Refund(refund))));
+    }
+    if let Ok(user) = id.parse::<UserId>() {
+        return Ok(find_user(ctx, user).await?.map(Node::User));
+    }
+    find(ctx, &ID(id.to_owned())).await
 }

@@ -14,7 +14,7 @@ use crate::api::graphql::context::Services;
 use crate::api::graphql::edge::shortcut::{Plan, Ready, Shortcut};
 use crate::api::graphql::plans::arguments::{Arguments, Declared, Unclear, Values};
 use crate::api::graphql::plans::{Wanted, Writes, plain, wanted};
-use crate::api::graphql::types::connection::{PageArgs, PageRequest};
+use crate::api::graphql::types::connection::{PageArgs, PageRequest, Position};
 use crate::api::graphql::types::sales::SaleStatus;
 use crate::config;
 use crate::kernel::{SaleId, SessionId, Timestamp};
@@ -81,8 +81,8 @@ enum PageField {
 enum Asked {
     Nothing,
     Sale(Option<SaleId>),
-    Sales { session: Option<Option<SessionId>>, statuses: Option<Vec<SaleStatus>>, page: PageRequest<16> },
-    Sessions { begin: Timestamp, end: Timestamp, page: PageRequest<16> },
+    Sales { session: Option<Option<SessionId>>, statuses: Option<Vec<SaleStatus>>, page: PageRequest<Position<16>> },
+    Sessions { begin: Timestamp, end: Timestamp, page: PageRequest<Position<16>> },
 }
 
 impl Shortcut for SaleShortcut {
@@ -212,7 +212,7 @@ fn page_field(field: &Positioned<Field>) -> Option<PageField> {
     })
 }
 
-fn page(values: &Values, config: &config::Graphql) -> Result<PageRequest<16>, Unclear> {
+fn page(values: &Values, config: &config::Graphql) -> Result<PageRequest<Position<16>>, Unclear> {
     let args = PageArgs {
         first: values.int("first")?,
         after: values.text("after")?.map(str::to_owned),

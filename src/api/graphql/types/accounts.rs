@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, Object, Result};
 
-use super::connection::PageArgs;
+use super::connection::{PageArgs, connection};
 use super::orders::{OrderConnection, OrderStatus, list_orders};
 use super::points::{PointsAccount, account_of};
 use super::scalars::DateTime;
@@ -29,7 +29,28 @@ impl From<Role> for UserRole {
     }
 }
 
+impl From<UserRole> for Role {
+    fn from(role: UserRole) -> Self {
+        match role {
+            UserRole::Buyer => Self::Buyer,
+            UserRole::Operator => Self::Operator,
+        }
+    }
+}
+
+/// A user, by ID.
+pub async fn find_user(ctx: &Context<'_>, id: UserId) -> Result<Option<User>> {
+    let found = ctx.services().accounts.user(id).await.map_err(|error| accounts_fault(&error))?;
+    Ok(found.map(User))
+}
+
+connection! {
+    /// A page of users, sorted by username.
+    UserConnection, UserEdge, User
+}
+
 /// A registered user.
+#[derive(Clone)]
 pub struct User(pub accounts::User);
 
 /// A registered user.
@@ -58,6 +79,25 @@ impl User {
     /// When the user signed up.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
+    }
+
+    /// Operators: the user's orders, newest first; null for others.
+    async fn orders(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "This many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Option<Result<OrderConnection>> {
+        ctx.require_operator().ok()?;
+        Some(list_orders(ctx, self.0.id, None, &PageArgs { first, after, last, before }).await)
+    }
+
+    /// Operators: the user's loyalty points; null for others.
+    async fn points(&self, ctx: &Context<'_>) -> Option<Result<PointsAccount>> {
+        ctx.require_operator().ok()?;
+        Some(account_of(ctx, self.0.id).await)
     }
 }
 

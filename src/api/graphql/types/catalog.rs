@@ -4,9 +4,15 @@ use std::sync::Arc;
 
 use async_graphql::{ID, Object};
 
+use super::connection::connection;
 use super::int::clamped;
 use super::scalars::{DateTime, Money, Url};
 use crate::catalog::Product;
+
+connection! {
+    /// A page of products, sorted by name.
+    ProductConnection, ProductEdge, ProductObject
+}
 
 /// A product that the shop sells.
 #[derive(Clone)]

@@ -1,13 +1,13 @@
 //! Pages of lists: Relay's cursor connections over any sorted list. A cursor is the position of an item, not its index, so
 //! pages neither repeat nor skip what was there all along when items are added in between.
 
-use async_graphql::Result;
+use async_graphql::{Context, Result};
 use data_encoding::BASE64URL_NOPAD;
 
 use super::scalars::PageInfo;
 use crate::api::graphql::error::Code;
 use crate::config;
-use crate::kernel::Timestamp;
+use crate::kernel::{Listed, Timestamp, Wanted};
 
 /// Where an item stands: by time, then by id. Lists are sorted by it, so it is unique within a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +34,30 @@ impl<const N: usize> Position<N> {
     }
 }
 
+/// Where an item stands in a list that is sorted by a text, then by id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextPosition {
+    /// The text that the list is sorted by.
+    pub text: String,
+    /// The bytes of the item's id.
+    pub id: [u8; 16],
+}
+
+impl TextPosition {
+    /// The opaque cursor.
+    pub fn encode(&self) -> String {
+        BASE64URL_NOPAD.encode(&[&self.id[..], self.text.as_bytes()].concat())
+    }
+
+    /// From its cursor; `None` when it is not one.
+    pub fn decode(cursor: &str) -> Option<Self> {
+        let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok()?;
+        let (id, text) = bytes.split_first_chunk::<16>()?;
+        let text = str::from_utf8(text).ok().filter(|text| !text.contains('\0'))?;
+        Some(Self { text: text.to_owned(), id: *id })
+    }
+}
+
 /// The arguments that every connection takes, as they came.
 #[derive(Debug, Clone, Default)]
 pub struct PageArgs {
@@ -49,20 +73,29 @@ pub struct PageArgs {
 
 /// Which items are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PageRequest<const N: usize> {
+pub struct PageRequest<P> {
     /// How many at most.
     pub size: usize,
     /// The last ones instead of the first ones.
     pub from_end: bool,
     /// Only what comes after this position.
-    pub after: Option<Position<N>>,
+    pub after: Option<P>,
     /// Only what comes before this position.
-    pub before: Option<Position<N>>,
+    pub before: Option<P>,
 }
 
 impl PageArgs {
     /// The request, or `BAD_USER_INPUT`.
-    pub fn check<const N: usize>(&self, config: &config::Graphql) -> Result<PageRequest<N>> {
+    pub fn check<const N: usize>(&self, config: &config::Graphql) -> Result<PageRequest<Position<N>>> {
+        self.check_with(config, Position::decode)
+    }
+
+    /// The same for a list that is sorted by a text.
+    pub fn check_text(&self, config: &config::Graphql) -> Result<PageRequest<TextPosition>> {
+        self.check_with(config, TextPosition::decode)
+    }
+
+    fn check_with<P>(&self, config: &config::Graphql, decode: fn(&str) -> Option<P>) -> Result<PageRequest<P>> {
         let (name, count) = match (self.first, self.last) {
             (Some(_), Some(_)) => return Err(Code::BadUserInput.error("Use either `first` or `last`, not both.")),
             (None, Some(last)) => ("last", Some(last)),
@@ -73,7 +106,7 @@ impl PageArgs {
             return Err(Code::BadUserInput.error(format!("`{name}` must be from 0 to {}.", config.page_max)));
         };
         let position = |name: &str, cursor: Option<&String>| {
-            let decoded = cursor.map(|cursor| Position::decode(cursor).ok_or(name));
+            let decoded = cursor.map(|cursor| decode(cursor).ok_or(name));
             decoded
                 .transpose()
                 .map_err(|name| Code::BadUserInput.error(format!("`{name}` is not a cursor of this list.")))
@@ -100,7 +133,30 @@ pub struct Page<T> {
     pub total: usize,
 }
 
-impl<const N: usize> PageRequest<N> {
+impl<P> PageRequest<P> {
+    /// The request as the slices take it. The list is counted only if the document asks for it.
+    pub fn wanted<K>(&self, ctx: &Context<'_>, place: impl Fn(&P) -> K) -> Wanted<K> {
+        Wanted {
+            after: self.after.as_ref().map(&place),
+            before: self.before.as_ref().map(&place),
+            limit: self.size,
+            from_end: self.from_end,
+            count: ctx.look_ahead().field("totalCount").exists(),
+        }
+    }
+
+    /// The page of what a slice has found.
+    pub fn page<T, U>(&self, listed: Listed<T>, cursor: impl Fn(&T) -> String, make: impl Fn(T) -> U) -> Page<U> {
+        Page {
+            has_previous: if self.from_end { listed.more } else { self.after.is_some() },
+            has_next: if self.from_end { self.before.is_some() } else { listed.more },
+            total: listed.total,
+            edges: listed.items.into_iter().map(|item| (cursor(&item), make(item))).collect(),
+        }
+    }
+}
+
+impl<const N: usize> PageRequest<Position<N>> {
     /// The wanted page of a list that is sorted by `position`.
     pub fn of<T: Clone>(&self, sorted: &[T], position: impl Fn(&T) -> Position<N>) -> Page<T> {
         let lower = self.after.map_or(0, |after| sorted.partition_point(|item| position(item) <= after));
@@ -300,6 +356,12 @@ mod tests {
         fn cursors_round_trip(at: i64, id: [u8; 28]) {
             let position = Position { at: Timestamp::from_millis(at), id };
             prop_assert_eq!(Position::decode(&position.encode()), Some(position));
+        }
+
+        #[test]
+        fn cursors_of_texts_round_trip(text in "[^\0]{0,40}", id: [u8; 16]) {
+            let position = TextPosition { text, id };
+            prop_assert_eq!(TextPosition::decode(&position.encode()), Some(position));
         }
     }
 }

@@ -1,11 +1,15 @@
 //! Output types, one file per slice, and the scalars they share.
 
 pub mod accounts;
+pub mod audit;
 pub mod bills;
+pub mod books;
 pub mod catalog;
 pub mod connection;
+pub mod failures;
 pub mod int;
 pub mod money_lists;
+pub mod nodes;
 pub mod orders;
 pub mod payments;
 pub mod points;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
+use super::accounts::{User, find_user};
 use super::connection::{Page, PageArgs, Position, connection};
 use super::int::clamped;
 use super::payments::{Payment, Refund};
@@ -197,7 +198,7 @@ pub enum OrderActionCode {
 }
 
 connection! {
-    /// A page of a buyer's orders, newest first.
+    /// A page of orders, newest first.
     OrderConnection, OrderEdge, Order
 }
 
@@ -216,6 +217,12 @@ impl Order {
     /// The human-readable order number, which is unique.
     async fn number(&self) -> String {
         self.0.number()
+    }
+
+    /// Operators: the buyer. Null for others.
+    async fn buyer(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        ctx.require_operator().ok()?;
+        find_user(ctx, self.0.buyer).await.transpose()
     }
 
     /// The sale in which the order was placed.

@@ -5,6 +5,7 @@ use crate::api::graphql::mutation::accounts::{
     UserSignUpUserError,
 };
 use crate::api::graphql::mutation::catalog::{ProductCreateUserError, ProductUpdateUserError};
+use crate::api::graphql::mutation::failures::{FailureDismissUserError, FailureReplayUserError};
 use crate::api::graphql::mutation::looked_at::{BillDifferenceCloseUserError, PaymentFlagClearUserError};
 use crate::api::graphql::mutation::orders::{OrderCancelUserError, SalePurchaseUserError};
 use crate::api::graphql::mutation::payments::{OrderPayUserError, OrderRefundUserError, PaymentRefundUserError};
@@ -71,6 +72,8 @@ pub enum UserError {
     PaymentRefund(PaymentRefundUserError),
     BillDifferenceClose(BillDifferenceCloseUserError),
     PaymentFlagClear(PaymentFlagClearUserError),
+    FailureReplay(FailureReplayUserError),
+    FailureDismiss(FailureDismissUserError),
     ProductCreate(ProductCreateUserError),
     ProductUpdate(ProductUpdateUserError),
     SaleSessionCreate(SaleSessionCreateUserError),

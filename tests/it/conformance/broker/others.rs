@@ -92,6 +92,10 @@ pub async fn failures_come_back_verbatim(rig: &dyn Rig) {
     let parked = broker.failures(0, 100).await.unwrap();
     assert_eq!(parked.iter().map(|(_, parked)| parked.clone()).collect::<Vec<_>>(), payloads.map(failure));
     assert_eq!(broker.failures(parked[1].0, 1).await.unwrap(), vec![parked[2].clone()]);
+    let newest = broker.failures_before(u64::MAX, 3).await.unwrap();
+    assert_eq!(newest, [parked[3].clone(), parked[2].clone(), parked[1].clone()]);
+    assert_eq!(broker.failures_before(parked[1].0, 3).await.unwrap(), vec![parked[0].clone()]);
+    assert!(broker.failures_before(parked[0].0, 3).await.unwrap().is_empty());
     for (position, _) in &parked {
         assert!(broker.replay(*position).await.unwrap());
         assert!(!broker.replay(*position).await.unwrap(), "replayed twice");

@@ -145,7 +145,7 @@ fn find(services: &Services, viewer: Option<Viewer>, now: Timestamp, asked: &Ask
         Asked::Sessions { begin, end, page } => {
             let touches = |session: &&Arc<crate::sales::Session>| session.starts_at < *end && session.ends_at > *begin;
             let listed: Vec<_> = snapshot.sessions().iter().filter(touches).collect();
-            let page: &PageRequest<16> = page;
+            let page: &PageRequest<Position<16>> = page;
             let found = page.of(&listed, |session| SaleSessionObject::position(session));
             Found::Sessions(found.map(|session| SessionAt { session: session.clone(), now }))
         }

@@ -41,6 +41,7 @@ macro_rules! recorded {
     }};
 }
 
+mod lists;
 mod money;
 
 pub async fn all(db: &Database, recorder: &Recorder) {
@@ -57,6 +58,7 @@ pub async fn all(db: &Database, recorder: &Recorder) {
     transactions(db, recorder).await;
     nodes(db, recorder).await;
     audits(db, recorder).await;
+    lists::all(db, recorder).await;
 }
 
 async fn accounts(db: &Database, recorder: &Recorder) {
@@ -242,6 +244,7 @@ async fn broker(db: &Database, recorder: &Recorder) {
         sql::broker::read_forward(conn, TOPIC, 0, 500, 100);
         sql::broker::due(conn, "login-events", NOW, 100);
         sql::broker::list(conn, "failures", 0, 100);
+        sql::broker::list_back(conn, "failures", u64::MAX, 100);
         sql::broker::find(conn, "login-events", 500);
         sql::broker::read_topic(conn, TOPIC, 500, 100);
         sql::broker::count_after(conn, TOPIC, 0, 9_900);

@@ -1,0 +1,281 @@
+// What each document asks for and answers; the build makes `{ id, name, kind }` of the files themselves.
+declare module '@documents/AuditEntries.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').AuditEntriesQuery,
+    import('@kit/generated/operations').AuditEntriesQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/BillDifferenceClose.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').BillDifferenceCloseMutation,
+    import('@kit/generated/operations').BillDifferenceCloseMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/BillDifferences.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').BillDifferencesQuery,
+    import('@kit/generated/operations').BillDifferencesQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/BooksAudit.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').BooksAuditQuery,
+    import('@kit/generated/operations').BooksAuditQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/ConsoleSale.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ConsoleSaleQuery,
+    import('@kit/generated/operations').ConsoleSaleQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/ConsoleSales.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ConsoleSalesQuery,
+    import('@kit/generated/operations').ConsoleSalesQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/FailureCount.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').FailureCountQuery,
+    import('@kit/generated/operations').FailureCountQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/FailureDismiss.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').FailureDismissMutation,
+    import('@kit/generated/operations').FailureDismissMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/FailureReplay.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').FailureReplayMutation,
+    import('@kit/generated/operations').FailureReplayMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/Failures.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').FailuresQuery,
+    import('@kit/generated/operations').FailuresQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/OrderSearch.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').OrderSearchQuery,
+    import('@kit/generated/operations').OrderSearchQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/PaymentFlagClear.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').PaymentFlagClearMutation,
+    import('@kit/generated/operations').PaymentFlagClearMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/PaymentLookup.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').PaymentLookupQuery,
+    import('@kit/generated/operations').PaymentLookupQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/PaymentRefund.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').PaymentRefundMutation,
+    import('@kit/generated/operations').PaymentRefundMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/PointsGrant.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').PointsGrantMutation,
+    import('@kit/generated/operations').PointsGrantMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/ProductById.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ProductByIdQuery,
+    import('@kit/generated/operations').ProductByIdQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/ProductCreate.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ProductCreateMutation,
+    import('@kit/generated/operations').ProductCreateMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/ProductUpdate.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ProductUpdateMutation,
+    import('@kit/generated/operations').ProductUpdateMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/Products.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ProductsQuery,
+    import('@kit/generated/operations').ProductsQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/Queues.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').QueuesQuery,
+    import('@kit/generated/operations').QueuesQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/RefundLookup.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').RefundLookupQuery,
+    import('@kit/generated/operations').RefundLookupQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/SaleCreate.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SaleCreateMutation,
+    import('@kit/generated/operations').SaleCreateMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SaleEnd.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SaleEndMutation,
+    import('@kit/generated/operations').SaleEndMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SalePause.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SalePauseMutation,
+    import('@kit/generated/operations').SalePauseMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SalePublish.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SalePublishMutation,
+    import('@kit/generated/operations').SalePublishMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SaleResume.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SaleResumeMutation,
+    import('@kit/generated/operations').SaleResumeMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SaleSessionCreate.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SaleSessionCreateMutation,
+    import('@kit/generated/operations').SaleSessionCreateMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SaleSessions.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SaleSessionsQuery,
+    import('@kit/generated/operations').SaleSessionsQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/SaleStockAdd.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SaleStockAddMutation,
+    import('@kit/generated/operations').SaleStockAddMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SaleUpdate.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SaleUpdateMutation,
+    import('@kit/generated/operations').SaleUpdateMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/ServerNodes.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ServerNodesQuery,
+    import('@kit/generated/operations').ServerNodesQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/Settings.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SettingsQuery,
+    import('@kit/generated/operations').SettingsQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/Shop.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ShopQuery,
+    import('@kit/generated/operations').ShopQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/SignIn.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SignInMutation,
+    import('@kit/generated/operations').SignInMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SignInAttempts.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SignInAttemptsQuery,
+    import('@kit/generated/operations').SignInAttemptsQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/SignOut.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SignOutMutation,
+    import('@kit/generated/operations').SignOutMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/StuckPayments.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').StuckPaymentsQuery,
+    import('@kit/generated/operations').StuckPaymentsQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/Users.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').UsersQuery,
+    import('@kit/generated/operations').UsersQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/Viewer.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ViewerQuery,
+    import('@kit/generated/operations').ViewerQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/WatchStock.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').WatchStockSubscription,
+    import('@kit/generated/operations').WatchStockSubscriptionVariables
+  >;
+  export default document;
+}

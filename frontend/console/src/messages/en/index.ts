@@ -1,0 +1,9 @@
+import acts from './acts';
+import codes from './codes';
+import lists from './lists';
+import pages from './pages';
+import shell from './shell';
+
+const messages = { ...shell, ...acts, ...codes, ...lists, ...pages };
+export type Messages = typeof messages;
+export default messages;

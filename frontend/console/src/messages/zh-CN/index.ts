@@ -1,0 +1,10 @@
+import type { Messages } from '../en';
+import acts from './acts';
+import codes from './codes';
+import lists from './lists';
+import pages from './pages';
+import shell from './shell';
+
+const messages = { ...shell, ...acts, ...codes, ...lists, ...pages };
+
+export default messages satisfies Messages;

@@ -1,0 +1,71 @@
+// The catalogue.
+import { useSignal } from '@preact/signals';
+import Products from '@documents/Products.graphql';
+import { Button, Empty, Picture } from '@kit/ui';
+import { f } from '../app';
+import { t } from '../i18n';
+import { Heading, More, Show, useList } from '../page';
+import { ProductForm, type Product } from '../product-form';
+import { place } from '../router';
+import { Filters } from '../ui/filters';
+import { Table, type Column } from '../ui/table';
+
+export default function ProductsPage() {
+  const search = place.value.query.get('q');
+  const list = useList(Products, { search }, (data) => data.products);
+  const creating = useSignal(false);
+  const editing = useSignal<Product | undefined>(undefined);
+  return (
+    <>
+      <Heading title={t('nav.products')}>
+        <Button kind="primary" onPress={() => (creating.value = true)}>
+          {t('product.create')}
+        </Button>
+      </Heading>
+      <Filters label={t('nav.products')} filters={[{ name: 'q', label: t('product.search') }]} />
+      <Show answer={list}>
+        {(products) =>
+          products.length === 0 ? (
+            <Empty title={t(search ? 'product.noneFound' : 'product.none')} />
+          ) : (
+            <ProductTable products={products} onEdit={(product) => (editing.value = product)} />
+          )
+        }
+      </Show>
+      <More list={list} />
+      {creating.value && <ProductForm onClose={() => (creating.value = false)} />}
+      {editing.value && <ProductForm product={editing.value} onClose={() => (editing.value = undefined)} />}
+    </>
+  );
+}
+
+function ProductTable({ products, onEdit }: { products: readonly Product[]; onEdit: (product: Product) => void }) {
+  const columns: Column<Product>[] = [
+    { id: 'picture', title: t('product.imageUrl'), cell: ({ imageUrl }) => <Picture src={imageUrl} size={48} lazy /> },
+    {
+      id: 'name',
+      title: t('product.name'),
+      head: true,
+      cell: ({ name, title }) => (
+        <>
+          <bdi>{name}</bdi>
+          {title && <span class="hint block">{title}</span>}
+        </>
+      ),
+    },
+    { id: 'price', title: t('product.price'), numeric: true, cell: ({ price }) => f.value.money(price) },
+    { id: 'version', title: t('sale.version'), numeric: true, cell: ({ version }) => f.value.number(version) },
+    {
+      id: 'acts',
+      title: t('act.acts'),
+      cell: (product) => (
+        <span class="acts">
+          <Button label={`${t('product.edit.short')}: ${product.name}`} onPress={() => onEdit(product)}>
+            {t('product.edit.short')}
+          </Button>
+        </span>
+      ),
+    },
+  ];
+  return <Table caption={t('nav.products')} columns={columns} rows={products} id={({ id }) => id} />;
+}

@@ -1,0 +1,165 @@
+// Sales as pages show them: their state, their numbers kept up by push, and what can be done with them.
+import { useSignal, type Signal } from '@preact/signals';
+import SaleEnd from '@documents/SaleEnd.graphql';
+import SalePause from '@documents/SalePause.graphql';
+import SalePublish from '@documents/SalePublish.graphql';
+import SaleResume from '@documents/SaleResume.graphql';
+import SaleStockAdd from '@documents/SaleStockAdd.graphql';
+import WatchStock from '@documents/WatchStock.graphql';
+import type { SaleStatus } from '@kit/generated/operations';
+import { Button, Chip, Meter, type Tone } from '@kit/ui';
+import { useEffect } from 'preact/hooks';
+import type { Problem } from './act';
+import { saleAddress } from './addresses';
+import { clock, done, f, live, send } from './app';
+import { auditOf } from './audit-link';
+import { t, type Key } from './i18n';
+import { typedCount } from './money';
+import { actsOf, later, numbersOf, type ActName, type Numbers, type Sale, type Stock } from './sale-state';
+import { ActDialog, type Reading } from './ui/act-dialog';
+import { Input } from './ui/inputs';
+
+export { numbersOf, type Sale, type Stock } from './sale-state';
+
+const TONES: Record<SaleStatus, Tone> = {
+  DRAFT: 'plain',
+  UPCOMING: 'info',
+  OPEN: 'ok',
+  SOLD_OUT: 'accent',
+  PAUSED: 'warn',
+  ENDED: 'plain',
+};
+
+export const SaleChip = ({ status }: { status: SaleStatus }) => <Chip tone={TONES[status]}>{t(`sale.status.${status}`)}</Chip>;
+
+export const nameOf = (sale: { product: { name: string } | null }): string => sale.product?.name ?? t('sale.noProduct');
+
+/** As many as one subscription takes. */
+const WATCHED = 50;
+
+/** What was pushed last about each of these sales. */
+export function useStock(ids: readonly string[]): Signal<ReadonlyMap<string, Stock>> {
+  const stocks = useSignal<ReadonlyMap<string, Stock>>(new Map());
+  const watched = ids.slice(0, WATCHED);
+  useEffect(() => {
+    if (watched.length === 0) return;
+    return live.watch(WatchStock, () => ({ saleIds: watched }), {
+      next({ saleStockChanged: fresh }) {
+        const held = stocks.peek().get(fresh.saleId);
+        stocks.value = new Map(stocks.peek()).set(fresh.saleId, later(held, fresh));
+      },
+    });
+  }, [watched.join()]);
+  return stocks;
+}
+
+export function Free({ numbers: { free, total } }: { numbers: Numbers }) {
+  return (
+    <span class="free">
+      <span class="number">{t('sale.freeOf', { free: f.value.number(free), total: f.value.number(total) })}</span>
+      <Meter value={free} of={total} />
+    </span>
+  );
+}
+
+export const SaleLink = ({ sale }: { sale: Pick<Sale, 'id' | 'product'> }) => (
+  <a class="sale-link" href={saleAddress(sale.id)}>
+    <bdi>{nameOf(sale)}</bdi>
+  </a>
+);
+
+const DOCUMENTS = { publish: SalePublish, pause: SalePause, resume: SaleResume, end: SaleEnd } as const;
+
+/** Codes which say that the sale is already as the act would have it. */
+const ALREADY: Record<ActName, string[]> = {
+  publish: ['SALE_ALREADY_PUBLISHED'],
+  pause: ['SALE_ALREADY_PAUSED'],
+  resume: ['SALE_NOT_PAUSED'],
+  end: ['SALE_ENDED'],
+  stockAdd: [],
+};
+
+async function carryOut(act: ActName, saleId: string, units: number | undefined, idempotencyKey: string): Promise<readonly Problem[]> {
+  if (act === 'stockAdd') {
+    const { saleStockAdd } = await send(SaleStockAdd, { input: { saleId, units: units ?? 0, idempotencyKey } });
+    return saleStockAdd.userErrors;
+  }
+  const answer: Record<string, unknown> = await send(DOCUMENTS[act] as typeof SalePublish, { input: { saleId } });
+  return Object.values(answer as Record<string, { userErrors: Problem[] }>)[0]?.userErrors ?? [];
+}
+
+interface SaleActProps {
+  act: ActName;
+  sale: Pick<Sale, 'id' | 'product' | 'status' | 'stockRemaining' | 'stockTotal' | 'unitsHeld' | 'version'>;
+  stock: Stock | undefined;
+  onClose: () => void;
+}
+
+export function SaleAct({ act, sale, stock, onClose }: SaleActProps) {
+  const numbers = numbersOf(sale, stock);
+  const n = (count: number) => f.value.number(count);
+  const read = (form: FormData): Reading<{ units: number | undefined }> => {
+    if (act !== 'stockAdd') return { input: { units: undefined } };
+    const units = typedCount(String(form.get('units')));
+    return units === undefined || units < 1 ? { errors: { units: t('code.UNITS_INVALID') } } : { input: { units } };
+  };
+  return (
+    <ActDialog
+      title={t(`act.${act}.title`)}
+      does={t(`act.${act}.does`, { name: nameOf(sale) })}
+      shoppers={t(`act.${act}.shoppers`)}
+      facts={[
+        [t('sale.state'), t(`sale.status.${numbers.status}`)],
+        [t('sale.free'), t('sale.freeOf', { free: n(numbers.free), total: n(numbers.total) })],
+        [t('sale.held'), n(numbers.held)],
+        [t('sale.gone'), n(numbers.gone)],
+      ]}
+      button={t(`act.${act}.button`)}
+      danger={act === 'end' || act === 'pause'}
+      rules={{ fields: ['units'], already: ALREADY[act] }}
+      repeatable
+      read={read}
+      send={({ units }, key) => carryOut(act, sale.id, units, key)}
+      onDone={() => {
+        const time = f.value.time(clock.now());
+        done.value = { text: t(`act.${act}.done`, { name: nameOf(sale), time }), href: auditOf(sale.id) };
+        onClose();
+      }}
+      onClose={onClose}
+    >
+      {act === 'stockAdd'
+        ? (error) => <Input label={t('act.stockAdd.units')} name="units" mode="numeric" error={error('units')} first />
+        : undefined}
+    </ActDialog>
+  );
+}
+
+interface SaleActsProps {
+  sale: SaleActProps['sale'] & { endsAt: string };
+  stock: Stock | undefined;
+  /** Only these. */
+  only?: readonly ActName[];
+}
+
+/** Buttons of what can be done with a sale now. */
+export function SaleActs({ sale, stock, only }: SaleActsProps) {
+  const open = useSignal<ActName | undefined>(undefined);
+  const endsAt = Date.parse(stock?.endsAt ?? sale.endsAt);
+  const acts = actsOf(stock?.status ?? sale.status, clock.now(), endsAt).filter((act) => !only || only.includes(act));
+  return (
+    <>
+      {acts.map((act) => (
+        <Button
+          key={act}
+          kind={act === 'publish' || act === 'resume' ? 'primary' : 'secondary'}
+          label={`${t(`act.${act}.short`)}: ${nameOf(sale)}`}
+          onPress={() => (open.value = act)}
+        >
+          {t(`act.${act}.short` satisfies Key)}
+        </Button>
+      ))}
+      {open.value && <SaleAct act={open.value} sale={sale} stock={stock} onClose={() => (open.value = undefined)} />}
+    </>
+  );
+}
+

@@ -1,0 +1,15 @@
+DROP INDEX login_log_of;
+DROP INDEX login_log_by_time;
+DROP INDEX users_by_display_key;
+DROP INDEX users_by_role;
+ALTER TABLE users DROP COLUMN display_key;
+DROP INDEX orders_by_status;
+DROP INDEX products_by_name;
+DROP INDEX audit_log_by_operator_and_act;
+DROP INDEX audit_log_by_act;
+DROP INDEX audit_log_by_operator;
+DROP INDEX audit_log_by_time;
+CREATE INDEX audit_log_by_time ON audit_log (at);
+ALTER TABLE audit_log ALTER COLUMN act TYPE TEXT COLLATE "default";
+ALTER TABLE products ALTER COLUMN name TYPE TEXT COLLATE "default", ALTER COLUMN title TYPE TEXT COLLATE "default";
+ALTER TABLE users ALTER COLUMN username TYPE TEXT COLLATE "default";

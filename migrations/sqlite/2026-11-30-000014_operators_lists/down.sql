@@ -1,0 +1,12 @@
+DROP INDEX login_log_of;
+DROP INDEX login_log_by_time;
+DROP INDEX users_by_display_key;
+DROP INDEX users_by_role;
+ALTER TABLE users DROP COLUMN display_key;
+DROP INDEX orders_by_status;
+DROP INDEX products_by_name;
+DROP INDEX audit_log_by_operator_and_act;
+DROP INDEX audit_log_by_act;
+DROP INDEX audit_log_by_operator;
+DROP INDEX audit_log_by_time;
+CREATE INDEX audit_log_by_time ON audit_log (at);

@@ -1,0 +1,32 @@
+//! Users and their attempts to sign in, as lists for operators.
+
+use super::{Accounts, AccountsError};
+use crate::accounts::{Role, SignInAttempt, User};
+use crate::kernel::{Listed, LoginEventId, Place, Wanted};
+use crate::store;
+
+impl Accounts {
+    /// A page of the users with these roles, by username: all, or those whose username begins with `search` or who show exactly this
+    /// name, in any case of ASCII letters.
+    pub async fn list_users(
+        &self,
+        search: Option<String>,
+        mut roles: Vec<Role>,
+        wanted: Wanted<String>,
+    ) -> Result<Listed<User>, AccountsError> {
+        let search = search.map(|text| text.to_ascii_lowercase());
+        roles.sort_unstable();
+        roles.dedup();
+        Ok(store::read!(&self.0.db, |conn| sql::people::list(conn, search.as_deref(), &roles, &wanted).await)?)
+    }
+
+    /// A page of the attempts to sign in, the newest first: all, or those with this username.
+    pub async fn sign_in_attempts(
+        &self,
+        username: Option<String>,
+        wanted: Wanted<Place<LoginEventId>>,
+    ) -> Result<Listed<SignInAttempt>, AccountsError> {
+        let username = username.map(|text| text.to_ascii_lowercase());
+        Ok(store::read!(&self.0.db, |conn| sql::people::attempts(conn, username.as_deref(), &wanted).await)?)
+    }
+}

@@ -1,0 +1,72 @@
+//! The state of the servers, and what could not be handled, for operators.
+
+use async_graphql::{Context, Object, Result};
+
+use crate::api::graphql::context::ContextExt as _;
+use crate::api::graphql::error::{Code, broker_fault, store_fault};
+use crate::api::graphql::types::books::BooksAudit;
+use crate::api::graphql::types::connection::PageArgs;
+use crate::api::graphql::types::failures::{FailureConnection, list_failures};
+use crate::api::graphql::types::nodes::{Job, Queue, ServerNode, Setting};
+
+/// Queries of nodes, jobs, queues, settings, parked messages and the books.
+#[derive(Default)]
+pub struct NodesQuery;
+
+#[Object]
+impl NodesQuery {
+    /// Operators: the nodes that run or ran until a moment ago.
+    async fn server_nodes(&self, ctx: &Context<'_>) -> Result<Vec<ServerNode>> {
+        ctx.require_operator()?;
+        let nodes = ctx.services().control.nodes().await.map_err(|error| store_fault(&error))?;
+        Ok(nodes.into_iter().map(ServerNode).collect())
+    }
+
+    /// Operators: jobs that one node at a time does, and which.
+    async fn jobs(&self, ctx: &Context<'_>) -> Result<Vec<Job>> {
+        ctx.require_operator()?;
+        let jobs = ctx.services().control.jobs().await.map_err(|error| store_fault(&error))?;
+        Ok(jobs.into_iter().map(Into::into).collect())
+    }
+
+    /// Operators: what waits in the broker.
+    async fn queues(&self, ctx: &Context<'_>) -> Result<Vec<Queue>> {
+        ctx.require_operator()?;
+        let queues = ctx.services().control.queues().await.map_err(|error| broker_fault(&error))?;
+        Ok(queues.into_iter().map(Into::into).collect())
+    }
+
+    /// Operators: messages that could not be handled and wait for a person, newest first.
+    #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
+    async fn failures(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only from this topic.")] topic: Option<String>,
+        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "This many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<FailureConnection> {
+        ctx.require_operator()?;
+        list_failures(ctx, topic.as_deref(), &PageArgs { first, after, last, before }).await
+    }
+
+    /// Operators: checks the books as `doorbuster payments audit` does. One at a time; `UNAVAILABLE` while another runs.
+    async fn books_audit(&self, ctx: &Context<'_>) -> Result<BooksAudit> {
+        ctx.require_operator()?;
+        let checked = ctx.services().control.check_books().await.map_err(|error| store_fault(&error))?;
+        let busy = || Code::Unavailable.retry("The books are being checked already. Please try again shortly.", 5);
+        checked.map(|(report, at)| BooksAudit(report, at)).ok_or_else(busy)
+    }
+
+    /// Operators: every setting in force on the node that answers, without secrets.
+    async fn settings(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "In the key; all when absent.")] search: Option<String>,
+    ) -> Result<Vec<Setting>> {
+        ctx.require_operator()?;
+        let settings = ctx.services().control.settings(search.as_deref());
+        Ok(settings.into_iter().map(Into::into).collect())
+    }
+}

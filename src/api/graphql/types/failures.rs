@@ -1,0 +1,88 @@
+//! Messages that could not be handled, for operators.
+
+use async_graphql::{Context, ID, Object, Result};
+
+use super::connection::{PageArgs, Position, connection};
+use super::scalars::DateTime;
+use crate::api::graphql::context::ContextExt as _;
+use crate::api::graphql::error::failures_fault;
+use crate::control::failures::Parked;
+use crate::kernel::{FailureId, Place};
+
+/// Bytes of a message that are shown at most.
+const SHOWN_MAX: usize = 64 * 1024;
+
+connection! {
+    /// A page of messages that could not be handled, newest first.
+    FailureConnection, FailureEdge, Failure
+}
+
+/// A message that could not be handled. Who is meant by it was told.
+#[derive(Clone)]
+pub struct Failure(pub Parked);
+
+impl Failure {
+    /// What is shown of it, and whether that is not all.
+    fn shown(&self) -> (String, bool) {
+        let mut text = self.0.failure.readable();
+        let end = (0..=SHOWN_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        let cut = end < text.len();
+        text.truncate(end);
+        (text, cut)
+    }
+}
+
+/// A message that could not be handled. Who is meant by it was told.
+#[Object]
+impl Failure {
+    /// The opaque id.
+    pub async fn id(&self) -> ID {
+        ID(self.0.id.to_string())
+    }
+
+    /// The topic that it came from.
+    async fn topic(&self) -> &str {
+        &self.0.failure.topic
+    }
+
+    /// Why it could not be handled.
+    async fn reason(&self) -> &str {
+        &self.0.failure.reason
+    }
+
+    /// When it was parked.
+    async fn parked_at(&self) -> DateTime {
+        DateTime(self.0.failure.at)
+    }
+
+    /// Its key and payload as JSON, each as far as it can be read: `{"key": {"text": …}, "payload": {"json": …}}`; what can't be read is
+    /// `base64`. At most 64 KiB, then cut.
+    async fn payload(&self) -> String {
+        self.shown().0
+    }
+
+    /// Whether `payload` was cut.
+    async fn truncated(&self) -> bool {
+        self.shown().1
+    }
+
+    /// The ticket that it is about, whose buyer was told; null when it is about none, or about several.
+    async fn ticket_id(&self) -> Option<ID> {
+        self.0.ticket().map(|ticket| ID(ticket.to_string()))
+    }
+
+    /// When it was replayed or put away; null: it waits.
+    async fn handled_at(&self) -> Option<DateTime> {
+        self.0.handled_at.map(DateTime)
+    }
+}
+
+/// A page of the parked messages.
+pub async fn list_failures(ctx: &Context<'_>, topic: Option<&str>, args: &PageArgs) -> Result<FailureConnection> {
+    let services = ctx.services();
+    let request = args.check::<8>(&services.config.graphql)?;
+    let wanted = request.wanted(ctx, |place| Place { at: place.at, id: FailureId::from_bytes(place.id) });
+    let listed = services.control.failures(topic, wanted).await.map_err(|error| failures_fault(&error))?;
+    let cursor = |parked: &Parked| Position { at: parked.place().at, id: parked.id.to_bytes() }.encode();
+    Ok(FailureConnection(request.page(listed, cursor, Failure)))
+}

@@ -1,0 +1,173 @@
+//! Nodes, jobs, queues and settings, for operators.
+
+use async_graphql::{Object, SimpleObject};
+
+use super::int::clamped;
+use super::scalars::DateTime;
+use crate::config;
+use crate::control::nodes;
+
+/// A node.
+pub struct ServerNode(pub nodes::NodeState);
+
+/// A node.
+#[Object]
+impl ServerNode {
+    /// Its name; unique.
+    async fn name(&self) -> &str {
+        &self.0.row.name
+    }
+
+    /// What it does.
+    async fn roles(&self) -> Vec<&str> {
+        self.0.row.roles.split(',').filter(|role| !role.is_empty()).collect()
+    }
+
+    /// Where it listens.
+    async fn address(&self) -> &str {
+        &self.0.row.address
+    }
+
+    /// Its program's version.
+    async fn version(&self) -> &str {
+        &self.0.row.version
+    }
+
+    /// When it began, by its own clock.
+    async fn started_at(&self) -> DateTime {
+        DateTime(self.0.row.started_at)
+    }
+
+    /// When it last said that it runs, by its own clock.
+    async fn seen_at(&self) -> DateTime {
+        DateTime(self.0.row.seen_at)
+    }
+
+    /// Whether it is ready, and of each thing that it needs why not; null when the node that answers does not know it.
+    async fn readiness(&self) -> Option<NodeReadiness> {
+        let own = self.0.own.as_ref()?;
+        let check = |check: &nodes::NodeCheck| NodeCheck {
+            name: check.name.clone(),
+            ready: check.ready,
+            reason: check.reason.clone(),
+        };
+        let checks: Vec<NodeCheck> = own.checks.iter().map(check).collect();
+        Some(NodeReadiness { ready: checks.iter().all(|check| check.ready), checks })
+    }
+
+    /// Share of one processor that it used of late, such as 0.25; null where it is not known.
+    async fn cpu(&self) -> Option<f64> {
+        self.0.own.as_ref()?.cpu
+    }
+
+    /// Memory that it holds, in bytes; null where it is not known.
+    async fn memory_bytes(&self) -> Option<f64> {
+        self.0.own.as_ref()?.memory.map(|bytes| bytes as f64)
+    }
+
+    /// Its open sockets and event streams; null where it is not known.
+    async fn sockets(&self) -> Option<i32> {
+        self.0.own.as_ref().map(|own| clamped(own.sockets as u64))
+    }
+}
+
+/// Whether a node is ready.
+#[derive(SimpleObject)]
+pub struct NodeReadiness {
+    /// Whether all works.
+    ready: bool,
+    /// Each thing that it needs.
+    checks: Vec<NodeCheck>,
+}
+
+/// Something that a node needs.
+#[derive(SimpleObject)]
+pub struct NodeCheck {
+    /// Its name, such as `database`.
+    name: String,
+    /// Whether it works.
+    ready: bool,
+    /// Why it does not; null when it does.
+    reason: Option<String>,
+}
+
+/// A job that one node at a time does.
+#[derive(SimpleObject)]
+pub struct Job {
+    /// Its name.
+    name: String,
+    /// The node that does it; null: nobody.
+    holder: Option<String>,
+    /// Grows each time that a node takes it over.
+    token: i32,
+}
+
+impl From<nodes::Job> for Job {
+    fn from(job: nodes::Job) -> Self {
+        Self { name: job.name, holder: job.holder, token: clamped(job.token) }
+    }
+}
+
+/// What waits in one topic.
+#[derive(SimpleObject)]
+pub struct Queue {
+    /// Its name.
+    topic: &'static str,
+    /// Its partitions.
+    partitions: i32,
+    /// Messages that wait.
+    waiting: i32,
+    /// Who reads which partition; none of topics that are not read in order.
+    shares: Vec<QueueShare>,
+}
+
+/// A partition and its reader.
+#[derive(SimpleObject)]
+pub struct QueueShare {
+    /// The partition.
+    partition: String,
+    /// Who reads it; null: nobody, or it is not known.
+    reader: Option<String>,
+    /// Messages that wait in it.
+    waiting: i32,
+}
+
+impl From<nodes::Queue> for Queue {
+    fn from(queue: nodes::Queue) -> Self {
+        let share = |share: crate::broker::Share| QueueShare {
+            partition: share.partition,
+            reader: share.reader,
+            waiting: clamped(share.waiting),
+        };
+        Self {
+            topic: queue.topic,
+            partitions: clamped(queue.partitions),
+            waiting: clamped(queue.waiting),
+            shares: queue.shares.into_iter().map(share).collect(),
+        }
+    }
+}
+
+/// A setting.
+#[derive(SimpleObject)]
+pub struct Setting {
+    /// Its key, such as `orders.writer_batch`.
+    key: String,
+    /// Its value as it would be written; what is secret of it is shown as `***`.
+    value: String,
+    /// The default.
+    default: String,
+    /// Where it comes from: `default`, a place in the file, a variable of the environment, a flag.
+    source: String,
+    /// What it does.
+    description: String,
+    /// Whether it takes effect without a restart. None does today.
+    hot: bool,
+}
+
+impl From<config::Setting> for Setting {
+    fn from(setting: config::Setting) -> Self {
+        let config::Setting { key, value, default, source, description } = setting;
+        Self { key, value, default, source, description, hot: false }
+    }
+}
