@@ -169,7 +169,7 @@ impl Place {
     }
 }
 
-fn page(request: &PageRequest<16>, within: Within) -> MoneyPage {
+fn page(request: &PageRequest<Position<16>>, within: Within) -> MoneyPage {
     let key = |position: Position<16>| MoneyKey { at: position.at, id: position.id };
     MoneyPage {
         from: within.from.map(|at| at.0),
@@ -186,12 +186,12 @@ fn counts(ctx: &Context<'_>) -> bool {
     ctx.look_ahead().field("totalCount").exists()
 }
 
-fn nothing<T>(request: &PageRequest<16>) -> Page<T> {
+fn nothing<T>(request: &PageRequest<Position<16>>) -> Page<T> {
     let list = MoneyList { items: Vec::new(), more: false };
     as_page(request, list, 0, |_| MoneyKey::START)
 }
 
-fn as_page<T>(request: &PageRequest<16>, list: MoneyList<T>, total: usize, key: impl Fn(&T) -> MoneyKey) -> Page<T> {
+fn as_page<T>(request: &PageRequest<Position<16>>, list: MoneyList<T>, total: usize, key: impl Fn(&T) -> MoneyKey) -> Page<T> {
     let cursor = |item: &T| {
         let MoneyKey { at, id } = key(item);
         Position { at, id }.encode()
