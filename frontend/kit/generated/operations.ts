@@ -16,35 +16,35 @@ export type AuditFilterInput = {
   until?: string | null | undefined;
 };
 
-/** Why a difference was not closed. Stable: programs may rely on it. */
+/** Why the discrepancy was not closed. Values are stable, so programs may rely on them. */
 export type BillDifferenceCloseErrorCode =
-  /** There is no such difference, or it differs otherwise by now. */
+  /** No such discrepancy exists, or the values now differ in another way. */
   | 'DIFFERENCE_NOT_FOUND'
-  /** It is resolved, or was closed before, by another operator or for another reason. */
+  /** The discrepancy has been resolved, or was already closed by another operator or for another reason. */
   | 'DIFFERENCE_NOT_OPEN'
-  /** The reason is missing, too long, or has control characters. */
+  /** The reason is missing, too long, or contains control characters. */
   | 'REASON_INVALID';
 
-/** Which difference to close, and why. */
+/** The discrepancy to close, and the reason. */
 export type BillDifferenceCloseInput = {
-  /** The difference. */
+  /** The discrepancy. */
   differenceId: string;
-  /** Why it needs nothing more, for the audit log: 1 to 500 characters on one line. */
+  /** Why no further action is needed, for the audit log: 1 to 500 characters on one line. */
   reason: string;
 };
 
-/** In what a bill and the books differ. */
+/** The kinds of discrepancy between a bill and the shop's records. */
 export type BillDifferenceKind =
-  /** Both have it, with other amounts, or the bill has it twice. */
+  /** Both have the transaction, but the amounts differ, or the bill lists it twice. */
   | 'AMOUNT'
-  /** The bill has a number that is not the shop's. */
+  /** The bill lists a number that the shop has no record of. */
   | 'MISSING_HERE'
-  /** The shop holds as paid, or as paid back, what the bill does not have. */
+  /** The shop has recorded a payment or refund as completed that the bill does not list. */
   | 'MISSING_THERE'
-  /** The bill has it, and here it is not paid, or not paid back. */
+  /** The bill lists the payment or refund, but the shop has not recorded it as completed. */
   | 'STATUS';
 
-/** A currency the shop sells in (ISO 4217). */
+/** A currency that the shop sells in (ISO 4217). */
 export type CurrencyCode =
   /** Chinese yuan. */
   | 'CNY'
@@ -89,15 +89,18 @@ export type FailureReplayInput = {
   reason: string;
 };
 
-/** An amount of money given to the shop. */
+/** An amount of money, as input. */
 export type MoneyInput = {
-  /** The amount in major units, such as `"19.90"`: no sign, no grouping, no more decimal places than the currency has. */
+  /**
+   * The amount in major units, such as `"19.90"`, without a sign or digit grouping, and with no more decimal
+   * places than the currency has.
+   */
   amount: string;
-  /** What the amount is of. */
+  /** The currency of the amount. */
   currencyCode?: CurrencyCode;
 };
 
-/** What a buyer can do with an order. */
+/** The actions that a buyer can take on an order. */
 export type OrderActionCode =
   /** Cancel the order with `orderCancel`. */
   | 'CANCEL'
@@ -142,7 +145,7 @@ export type OrderFilterInput = {
   until?: string | null | undefined;
 };
 
-/** Why no payment has begun. Stable: programs may rely on it. */
+/** Why no payment was started. Values are stable, so programs may rely on them. */
 export type OrderPayErrorCode =
   /** The payment method does not support this currency or amount. */
   | 'AMOUNT_NOT_TAKEN'
@@ -226,37 +229,40 @@ export type OrderStatus =
   /** A refund is in progress. */
   | 'REFUNDING';
 
-/** What a person must look at. */
+/** A condition that needs an operator's attention. */
 export type PaymentFlag =
-  /** The gateway took another amount than was asked for. It pays nothing, and stays until an operator sends it back. */
+  /** The gateway received an amount other than the one requested. It does not pay the order, and stays until an operator refunds it. */
   | 'AMOUNT_MISMATCH'
-  /** The gateway closed or refunded what is held as paid, and not because of the shop. */
+  /** The gateway closed or refunded a payment that is recorded as paid, without a request from the shop. */
   | 'CHANGED_OUTSIDE'
-  /** The gateway knows another amount under a refund's number. */
+  /** The gateway reports a different amount for a refund. */
   | 'REFUND_MISMATCH'
-  /** The gateway refused a refund for good. */
+  /** The gateway rejected a refund permanently. */
   | 'REFUND_REJECTED'
-  /** Two payments claim the same trade, or one claims two. */
+  /** Two payments refer to the same gateway transaction, or one payment refers to two. */
   | 'TRADE_MISMATCH';
 
-/** Why a payment's mark was not taken away. Stable: programs may rely on it. */
+/** Why the flag was not cleared. Values are stable, so programs may rely on them. */
 export type PaymentFlagClearErrorCode =
-  /** The payment has no such mark, or not any more. */
+  /** The payment does not have this flag, or no longer has it. */
   | 'FLAG_NOT_SET'
-  /** Another amount than was asked for came in and pays nothing: `paymentRefund` sends it back, which takes the mark away. */
+  /**
+   * The gateway received an amount other than the one requested, which does not pay the order. Refund it with
+   * `paymentRefund`, which also clears the flag.
+   */
   | 'MONEY_WAITS'
-  /** There is no such payment. */
+  /** No such payment exists. */
   | 'PAYMENT_NOT_FOUND'
-  /** The reason is missing, too long, or has control characters. */
+  /** The reason is missing, too long, or contains control characters. */
   | 'REASON_INVALID';
 
-/** Which payment's mark to take away, and why. */
+/** The payment whose flag to clear, and the reason. */
 export type PaymentFlagClearInput = {
-  /** The mark that was looked at. If the payment has another one by now, nothing is done. */
+  /** The flag that was reviewed. If the payment has a different flag by now, nothing changes. */
   flag: PaymentFlag;
   /** The payment. */
   paymentId: string;
-  /** Why it needs nothing more, for the payment's log and the audit log: 1 to 500 characters on one line. */
+  /** Why no further action is needed, for the payment log and the audit log: 1 to 500 characters on one line. */
   reason: string;
 };
 
@@ -280,34 +286,37 @@ export type PaymentRefundCause =
   /** The order was already paid by another payment. */
   | 'SURPLUS';
 
-/** Why no money goes back. Stable: programs may rely on it. */
+/** Why no refund was created. Values are stable, so programs may rely on them. */
 export type PaymentRefundErrorCode =
-  /** Not a plain decimal number above zero, of the payment's currency, and at most what is left. */
+  /** The amount is not a plain decimal number above zero in the payment's currency, or exceeds what is left to refund. */
   | 'AMOUNT_INVALID'
-  /** The key is too short, too long, or has other characters. */
+  /** The idempotency key is too short, too long, or contains invalid characters. */
   | 'IDEMPOTENCY_KEY_INVALID'
-  /** The key was used before for something else. */
+  /** The idempotency key was already used for a different request. */
   | 'IDEMPOTENCY_KEY_REUSED'
-  /** There is no such payment. */
+  /** No such payment exists. */
   | 'PAYMENT_NOT_FOUND'
-  /** It brought no money, or all of it went back or is on its way. */
+  /** No money was received, or all of it has been refunded or is being refunded. */
   | 'PAYMENT_NOT_REFUNDABLE'
-  /** The reason is missing, too long, or has control characters. */
+  /** The reason is missing, too long, or contains control characters. */
   | 'REASON_INVALID';
 
-/** Which payment's money should go back. */
+/** The payment to refund. */
 export type PaymentRefundInput = {
-  /** How much; all that is left when absent. Payments in points go back whole. */
+  /** The amount to refund. Defaults to all that is left. Payments with points can only be refunded in full. */
   amount?: MoneyInput | null | undefined;
-  /** Chosen by the client for this one decision: 8 to 64 of `A-Z a-z 0-9 _ -`. The same key gets the same refund for ever. */
+  /**
+   * An idempotency key generated by the client for this refund: 8 to 64 characters of `A-Z a-z 0-9 _ -`. Repeating
+   * a request with the same key always returns the same refund.
+   */
   idempotencyKey: string;
   /** The payment. */
   paymentId: string;
-  /** Why, for the audit log: 1 to 500 characters. */
+  /** The reason, for the audit log: 1 to 500 characters. */
   reason: string;
 };
 
-/** Where an attempt to pay stands. */
+/** The status of a payment attempt. */
 export type PaymentStatus =
   /** The attempt ended without a payment. */
   | 'CLOSED'
@@ -334,106 +343,109 @@ export type PointsEntryKind =
   /** The points were granted at sign-up. */
   | 'WELCOME';
 
-/** Why no points were granted. Stable: programs may rely on it. */
+/** Why no points were granted. Values are stable, so programs may rely on them. */
 export type PointsGrantErrorCode =
-  /** The account would hold more than an account may. */
+  /** The account would exceed the maximum balance. */
   | 'BALANCE_TOO_LARGE'
-  /** The key is too short, too long, or has other characters. */
+  /** The idempotency key is too short, too long, or contains invalid characters. */
   | 'IDEMPOTENCY_KEY_INVALID'
-  /** The operator used the key before for another grant. */
+  /** The operator already used the idempotency key for another grant. */
   | 'IDEMPOTENCY_KEY_REUSED'
-  /** Fewer than 1, or more than one grant may give. */
+  /** The number of points is below 1 or above the maximum of one grant. */
   | 'POINTS_INVALID'
-  /** The reason shows nothing, is too long, or has line breaks or other controls. */
+  /** The reason has no visible characters, is too long, or contains line breaks or other control characters. */
   | 'REASON_INVALID'
-  /** There is no such user, or not exactly one of `username` and `userId` was given. */
+  /** No such user exists, or the input does not contain exactly one of `username` and `userId`. */
   | 'USER_NOT_FOUND';
 
-/** What to give, and to whom: give either `username` or `userId`. */
+/** The points to grant, and the user. Set either `username` or `userId`. */
 export type PointsGrantInput = {
-  /** Chosen by the client for this one grant: 8 to 64 of `A-Z a-z 0-9 _ -`. The same key gives once, however often it is sent. */
+  /**
+   * An idempotency key generated by the client for this grant: 8 to 64 characters of `A-Z a-z 0-9 _ -`. Repeating
+   * a request with the same key grants the points only once.
+   */
   idempotencyKey: string;
-  /** How many points, at least 1. */
+  /** The number of points, at least 1. */
   points: number;
-  /** Why: 1 to 200 characters on one line, of which something is visible. The user can read it. */
+  /** The reason, which the user can read: 1 to 200 characters on one line, with at least one visible character. */
   reason: string;
-  /** The user's id. */
+  /** The user's ID. */
   userId?: string | null | undefined;
-  /** The name that the user signs in with. */
+  /** The username. */
   username?: string | null | undefined;
 };
 
-/** What is wrong with a new product. */
+/** Why a product was not created. */
 export type ProductCreateErrorCode =
   /** The description is too long. */
   | 'DESCRIPTION_INVALID'
-  /** The picture is neither an `http` or `https` URL nor an absolute path. */
+  /** The image URL is neither an `http` or `https` URL nor an absolute path. */
   | 'IMAGE_URL_INVALID'
-  /** The name is missing, too long, or has control characters. */
+  /** The name is missing, too long, or contains control characters. */
   | 'NAME_INVALID'
   /** The price is not a plain decimal number. */
   | 'PRICE_INVALID'
-  /** The price is zero, below zero, or too large. */
+  /** The price is zero, negative or too high. */
   | 'PRICE_OUT_OF_RANGE'
   /** The price has more decimal places than its currency. */
   | 'PRICE_SCALE_INVALID'
-  /** The title is too long, or has control characters. */
+  /** The title is too long or contains control characters. */
   | 'TITLE_INVALID';
 
 /** A new product. */
 export type ProductCreateInput = {
-  /** Longer text: at most 10000 characters. */
+  /** A longer description: at most 10000 characters. */
   description?: string | null | undefined;
-  /** A picture: an `http` or `https` URL, or a path on this server that begins with a slash. */
+  /** An image: an `http` or `https` URL, or a path on this server that begins with a slash. */
   imageUrl?: string | null | undefined;
   /** The short name: 1 to 200 characters on one line. */
   name: string;
-  /** The ordinary price, above zero. */
+  /** The regular price, above zero. */
   price: MoneyInput;
-  /** One line of advertising: at most 200 characters. */
+  /** A one-line tagline: at most 200 characters. */
   title?: string | null | undefined;
 };
 
-/** What is wrong with an edit of a product. */
+/** Why a product was not updated. */
 export type ProductUpdateErrorCode =
   /** The description is too long. */
   | 'DESCRIPTION_INVALID'
-  /** The picture is neither an `http` or `https` URL nor an absolute path. */
+  /** The image URL is neither an `http` or `https` URL nor an absolute path. */
   | 'IMAGE_URL_INVALID'
-  /** The name is missing, too long, or has control characters. */
+  /** The name is missing, too long, or contains control characters. */
   | 'NAME_INVALID'
   /** The price is not a plain decimal number. */
   | 'PRICE_INVALID'
-  /** The price is zero, below zero, or too large. */
+  /** The price is zero, negative or too high. */
   | 'PRICE_OUT_OF_RANGE'
   /** The price has more decimal places than its currency. */
   | 'PRICE_SCALE_INVALID'
-  /** There is no such product. */
+  /** No such product exists. */
   | 'PRODUCT_NOT_FOUND'
-  /** The title is too long, or has control characters. */
+  /** The title is too long or contains control characters. */
   | 'TITLE_INVALID'
-  /** Somebody else edited the product in the meantime. */
+  /** The product has been updated since the given version. */
   | 'VERSION_CONFLICT';
 
-/** An edit of a product. What is absent stays as it is; null empties what may be empty. */
+/** The changes to a product. Fields that are absent stay unchanged; null clears an optional field. */
 export type ProductUpdateInput = {
-  /** Longer text: at most 10000 characters. */
+  /** A longer description: at most 10000 characters. */
   description?: string | null | undefined;
-  /** A picture: an `http` or `https` URL, or a path on this server that begins with a slash. */
+  /** An image: an `http` or `https` URL, or a path on this server that begins with a slash. */
   imageUrl?: string | null | undefined;
   /** The short name: 1 to 200 characters on one line. */
   name?: string | null | undefined;
-  /** The ordinary price, above zero. */
+  /** The regular price, above zero. */
   price?: MoneyInput | null | undefined;
   /** The product. */
   productId: string;
-  /** One line of advertising: at most 200 characters. */
+  /** A one-line tagline: at most 200 characters. */
   title?: string | null | undefined;
-  /** The version that the edit was made from: refused when there is a newer one. Absent: the edit is made in any case. */
+  /** The version that the changes are based on. The update is rejected if a newer one exists. If absent, the version is not checked. */
   version?: number | null | undefined;
 };
 
-/** Why a ticket became no order. Stable: programs may rely on it. */
+/** Why a ticket did not become an order. Values are stable, so programs may rely on them. */
 export type PurchaseRefusalCode =
   /** The buyer already has an order in this sale. */
   | 'ALREADY_BOUGHT'
@@ -465,102 +477,105 @@ export type RefundStatus =
   /** The money has been returned. */
   | 'SUCCEEDED';
 
-/** What is wrong with a new sale. */
+/** Why a sale was not created. */
 export type SaleCreateErrorCode =
-  /** The limit per buyer is outside its limits. */
+  /** The limit per buyer is out of range. */
   | 'LIMIT_PER_BUYER_INVALID'
-  /** The seconds to pay are outside their limits. */
+  /** The payment period is out of range. */
   | 'PAY_WITHIN_INVALID'
-  /** The price in points is zero, below zero, or too large, or an order of `limitPerBuyer` units would cost more than 2147483647. */
+  /**
+   * The price in points is zero, negative or too high, or an order of `limitPerBuyer` units would cost more
+   * than 2147483647 points.
+   */
   | 'POINTS_PRICE_INVALID'
   /** The price is not a plain decimal number. */
   | 'PRICE_INVALID'
-  /** The price is zero, below zero, or too large. */
+  /** The price is zero, negative or too high. */
   | 'PRICE_OUT_OF_RANGE'
   /** The price has more decimal places than its currency. */
   | 'PRICE_SCALE_INVALID'
-  /** There is no such product. */
+  /** No such product exists. */
   | 'PRODUCT_NOT_FOUND'
-  /** There is no such session. */
+  /** No such session exists. */
   | 'SESSION_NOT_FOUND'
-  /** The stock is outside its limits. */
+  /** The stock is out of range. */
   | 'STOCK_INVALID';
 
-/** A new sale; it begins as a draft. */
+/** A new sale, which starts as a draft. */
 export type SaleCreateInput = {
-  /** Units one buyer may hold, 1 to 1000. */
+  /** The maximum number of units per buyer, from 1 to 1000. */
   limitPerBuyer?: number;
-  /** How long an order waits for its payment, 1 to 604800 seconds. */
+  /** How many seconds a buyer has to pay an order, from 1 to 604800. */
   payWithinSeconds?: number;
   /**
-   * The price of one unit in loyalty points, 1 to 1000000000, and times `limitPerBuyer` at most 2147483647; absent when it is not
-   * sold for points.
+   * The price per unit in loyalty points, from 1 to 1000000000; multiplied by `limitPerBuyer`, at most 2147483647.
+   * If absent, the sale does not accept points.
    */
   pointsPrice?: number | null | undefined;
-  /** The price of one unit, above zero. */
+  /** The price per unit, above zero. */
   price: MoneyInput;
-  /** What it sells. */
+  /** The product. */
   productId: string;
-  /** Whether refunded units are sold again. */
+  /** Whether refunded units go back on sale. */
   returnsOnRefund?: boolean;
-  /** The session in which it sells. */
+  /** The session in which the sale runs. */
   sessionId: string;
-  /** Units, 1 to 10000000. */
+  /** The number of units, from 1 to 10000000. */
   stock: number;
 };
 
-/** Why ending a sale was refused. */
+/** Why a sale was not ended. */
 export type SaleEndErrorCode =
-  /** The sale was ended already. */
+  /** The sale has already ended. */
   | 'SALE_ENDED'
-  /** There is no such sale. */
+  /** No such sale exists. */
   | 'SALE_NOT_FOUND'
   /** The sale is still a draft. */
   | 'SALE_NOT_PUBLISHED';
 
-/** Which sale to end. */
+/** The sale to end. */
 export type SaleEndInput = {
   /** The sale. */
   saleId: string;
 };
 
-/** Why pausing a sale was refused. */
+/** Why a sale was not paused. */
 export type SalePauseErrorCode =
-  /** The sale is paused already. */
+  /** The sale is already paused. */
   | 'SALE_ALREADY_PAUSED'
-  /** The sale was ended. */
+  /** The sale has ended. */
   | 'SALE_ENDED'
-  /** There is no such sale. */
+  /** No such sale exists. */
   | 'SALE_NOT_FOUND'
   /** The sale is still a draft. */
   | 'SALE_NOT_PUBLISHED'
-  /** The sale's session is over. */
+  /** The session of the sale is over. */
   | 'SESSION_ENDED';
 
-/** Which sale to pause. */
+/** The sale to pause. */
 export type SalePauseInput = {
   /** The sale. */
   saleId: string;
 };
 
-/** Why publishing a sale was refused. */
+/** Why a sale was not published. */
 export type SalePublishErrorCode =
-  /** The sale is not a draft any more. */
+  /** The sale is no longer a draft. */
   | 'SALE_ALREADY_PUBLISHED'
-  /** The sale was ended. */
+  /** The sale has ended. */
   | 'SALE_ENDED'
-  /** There is no such sale. */
+  /** No such sale exists. */
   | 'SALE_NOT_FOUND'
-  /** The sale's session is over. */
+  /** The session of the sale is over. */
   | 'SESSION_ENDED';
 
-/** Which sale to publish. */
+/** The sale to publish. */
 export type SalePublishInput = {
   /** The sale. */
   saleId: string;
 };
 
-/** Why there is no ticket. Stable: programs may rely on it. */
+/** Why no ticket was issued. Values are stable, so programs may rely on them. */
 export type SalePurchaseErrorCode =
   /** The buyer already has an order in this sale. */
   | 'ALREADY_BOUGHT'
@@ -597,45 +612,45 @@ export type SalePurchaseInput = {
   saleId: string;
 };
 
-/** Why resuming a sale was refused. */
+/** Why a sale was not resumed. */
 export type SaleResumeErrorCode =
-  /** The sale was ended. */
+  /** The sale has ended. */
   | 'SALE_ENDED'
-  /** There is no such sale. */
+  /** No such sale exists. */
   | 'SALE_NOT_FOUND'
   /** The sale is not paused. */
   | 'SALE_NOT_PAUSED'
   /** The sale is still a draft. */
   | 'SALE_NOT_PUBLISHED'
-  /** The sale's session is over. */
+  /** The session of the sale is over. */
   | 'SESSION_ENDED';
 
-/** Which sale to resume. */
+/** The sale to resume. */
 export type SaleResumeInput = {
   /** The sale. */
   saleId: string;
 };
 
-/** What is wrong with a new session. */
+/** Why a session was not created. */
 export type SaleSessionCreateErrorCode =
-  /** The name is too long, or has control characters. */
+  /** The name is too long or contains control characters. */
   | 'NAME_INVALID'
-  /** The session does not end after it starts. */
+  /** The end of the session is not after its start. */
   | 'WINDOW_INVALID'
   /** The session is longer than seven days. */
   | 'WINDOW_TOO_LONG';
 
 /** A new sale session. */
 export type SaleSessionCreateInput = {
-  /** The first moment after it, at most seven days later; two hours later when absent. */
+  /** When the session ends, exclusive: at most seven days after its start. Defaults to two hours after the start. */
   endsAt?: string | null | undefined;
-  /** What shoppers call it: at most 200 characters on one line. */
+  /** The name that shoppers see: at most 200 characters on one line. */
   name?: string | null | undefined;
-  /** Its first moment. */
+  /** When the session starts. */
   startsAt: string;
 };
 
-/** Where a session stands. */
+/** The status of a session. */
 export type SaleSessionStatus =
   /** It has ended. */
   | 'ENDED'
@@ -659,90 +674,96 @@ export type SaleStatus =
   /** The session of the sale has not started. */
   | 'UPCOMING';
 
-/** Why adding units was refused. */
+/** Why no units were added. */
 export type SaleStockAddErrorCode =
-  /** The key is too short, too long, or has other characters. */
+  /** The idempotency key is too short, too long, or contains invalid characters. */
   | 'IDEMPOTENCY_KEY_INVALID'
-  /** The key was used with another number of units. */
+  /** The idempotency key was already used with another number of units. */
   | 'IDEMPOTENCY_KEY_REUSED'
-  /** The sale was ended. */
+  /** The sale has ended. */
   | 'SALE_ENDED'
-  /** There is no such sale. */
+  /** No such sale exists. */
   | 'SALE_NOT_FOUND'
-  /** The sale is still a draft: change its stock instead. */
+  /** The sale is still a draft. Update its stock instead. */
   | 'SALE_NOT_PUBLISHED'
-  /** The sale's session is over. */
+  /** The session of the sale is over. */
   | 'SESSION_ENDED'
-  /** The units are outside their limits, or the sum is. */
+  /** The number of units, or the resulting total, is out of range. */
   | 'UNITS_INVALID';
 
-/** Units to add to a sale. */
+/** The units to add to a sale. */
 export type SaleStockAddInput = {
-  /** 8 to 64 of A-Z, a-z, 0-9, `_` and `-`. Within one sale the same key adds only once, however often it is sent. */
+  /**
+   * An idempotency key: 8 to 64 characters of `A-Z a-z 0-9 _ -`. Within one sale, repeating a request with the
+   * same key adds the units only once.
+   */
   idempotencyKey: string;
   /** The sale. */
   saleId: string;
-  /** How many: at least 1, and at most 10000000 in all with those there already. */
+  /** The number of units to add, at least 1. The resulting total must not exceed 10000000. */
   units: number;
 };
 
-/** What is wrong with an edit of a sale. */
+/** Why a sale was not updated. */
 export type SaleUpdateErrorCode =
-  /** The limit per buyer is outside its limits. */
+  /** The limit per buyer is out of range. */
   | 'LIMIT_PER_BUYER_INVALID'
-  /** The seconds to pay are outside their limits. */
+  /** The payment period is out of range. */
   | 'PAY_WITHIN_INVALID'
-  /** The price in points is zero, below zero, or too large, or an order of `limitPerBuyer` units would cost more than 2147483647. */
+  /**
+   * The price in points is zero, negative or too high, or an order of `limitPerBuyer` units would cost more
+   * than 2147483647 points.
+   */
   | 'POINTS_PRICE_INVALID'
   /** The price is not a plain decimal number. */
   | 'PRICE_INVALID'
-  /** The price is zero, below zero, or too large. */
+  /** The price is zero, negative or too high. */
   | 'PRICE_OUT_OF_RANGE'
   /** The price has more decimal places than its currency. */
   | 'PRICE_SCALE_INVALID'
-  /** There is no such product. */
+  /** No such product exists. */
   | 'PRODUCT_NOT_FOUND'
-  /** The sale is not a draft any more. */
+  /** The sale is no longer a draft. */
   | 'SALE_ALREADY_PUBLISHED'
-  /** The sale was ended. */
+  /** The sale has ended. */
   | 'SALE_ENDED'
-  /** There is no such sale. */
+  /** No such sale exists. */
   | 'SALE_NOT_FOUND'
-  /** There is no such session. */
+  /** No such session exists. */
   | 'SESSION_NOT_FOUND'
-  /** The stock is outside its limits. */
+  /** The stock is out of range. */
   | 'STOCK_INVALID'
-  /** Somebody else changed the sale in the meantime. */
+  /** The sale has been changed since the given version. */
   | 'VERSION_CONFLICT';
 
-/** An edit of a draft. What is absent stays as it is. */
+/** The changes to a draft. Fields that are absent stay unchanged. */
 export type SaleUpdateInput = {
-  /** Units one buyer may hold, 1 to 1000. */
+  /** The maximum number of units per buyer, from 1 to 1000. */
   limitPerBuyer?: number | null | undefined;
-  /** How long an order waits for its payment, 1 to 604800 seconds. */
+  /** How many seconds a buyer has to pay an order, from 1 to 604800. */
   payWithinSeconds?: number | null | undefined;
   /**
-   * The price of one unit in loyalty points, 1 to 1000000000, and times `limitPerBuyer` at most 2147483647; null to not sell for
-   * points.
+   * The price per unit in loyalty points, from 1 to 1000000000; multiplied by `limitPerBuyer`, at most 2147483647.
+   * If null, the sale does not accept points.
    */
   pointsPrice?: number | null | undefined;
-  /** The price of one unit, above zero. */
+  /** The price per unit, above zero. */
   price?: MoneyInput | null | undefined;
-  /** What it sells. */
+  /** The product. */
   productId?: string | null | undefined;
-  /** Whether refunded units are sold again. */
+  /** Whether refunded units go back on sale. */
   returnsOnRefund?: boolean | null | undefined;
   /** The sale. */
   saleId: string;
-  /** The session in which it sells. */
+  /** The session in which the sale runs. */
   sessionId?: string | null | undefined;
-  /** Units, 1 to 10000000. */
+  /** The number of units, from 1 to 10000000. */
   stock?: number | null | undefined;
-  /** The version that the edit was made from: refused when there is a newer one. Absent: the edit is made in any case. */
+  /** The version that the changes are based on. The update is rejected if a newer one exists. If absent, the version is not checked. */
   version?: number | null | undefined;
 };
 
-/** Why the password was not changed. Stable: programs may rely on it. */
+/** Why the password was not changed. Values are stable, so programs may rely on them. */
 export type UserPasswordChangeErrorCode =
   /** The current password is wrong. */
   | 'INVALID_CREDENTIALS'
@@ -882,6 +903,15 @@ export type FailuresQueryVariables = Exact<{
 
 
 export type FailuresQuery = { serverTime: string, failures: { totalCount: number, nodes: Array<{ id: string, topic: string, reason: string, parkedAt: string, payload: string, truncated: boolean, ticketId: string | null, handledAt: string | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type HomeQueryVariables = Exact<{
+  until?: string | null | undefined;
+}>;
+
+
+export type HomeQuery = { serverTime: string, shop: { name: string, timeZone: string, paymentMethods: Array<PaymentMethod>, signUpOpen: boolean, welcomePoints: number, supportUrl: string | null }, viewer: { signedInUntil: string, user: { id: string, username: string, displayName: string, role: UserRole }, points: { balance: number, reserved: number } } | null, saleSessions: { nodes: Array<{ id: string, name: string | null, status: SaleSessionStatus, startsAt: string, endsAt: string }> }, begun: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number } | null, session: { id: string }, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null }>, pageInfo: { hasPreviousPage: boolean } }, coming: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, session: { id: string }, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null }>, pageInfo: { hasNextPage: boolean } } };
+
+export type CardFragment = { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null };
 
 export type OrderQueryVariables = Exact<{
   id: string;
