@@ -99,7 +99,7 @@ impl Orders {
         match report.open().count() {
             0 => tracing::info!(%day, "the bill agrees with the records, except for closed discrepancies"),
             open => {
-                tracing::error!(%day, differences = open, "the bill differs from the records; an operator must review it")
+                tracing::error!(%day, differences = open, "the bill differs from the records; an operator must review it");
             }
         }
         Ok(report)

@@ -41,7 +41,7 @@ impl Republisher {
     pub async fn round(&mut self, orders: &Orders, sale: SaleId, after: Duration) -> Result<usize, OrdersError> {
         match timeout(BROKER_WAIT, self.publish_lost(orders, sale, after)).await {
             Ok(Err(OrdersError::Broker(error))) => {
-                tracing::warn!(%error, %sale, "could not publish pending tickets yet")
+                tracing::warn!(%error, %sale, "could not publish pending tickets yet");
             }
             Ok(result) => return result,
             Err(_) => tracing::warn!(%sale, "timed out publishing pending tickets"),

@@ -197,7 +197,7 @@ impl EmbeddedBroker {
             match Failure::decode(&message.payload) {
                 Ok(failure) => failures.push((message.position, failure)),
                 Err(error) => {
-                    tracing::error!(position = message.position, %error, "could not decode a dead-letter message")
+                    tracing::error!(position = message.position, %error, "could not decode a dead-letter message");
                 }
             }
         }

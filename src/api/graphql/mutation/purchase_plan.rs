@@ -204,7 +204,7 @@ fn error_field(field: &Positioned<Field>) -> Option<Writes<SalePurchaseUserError
         "message" => |error, out| write_text(&error.message, out),
         "field" => |error, out| {
             write_option(error.field.as_ref(), out, |path, out| {
-                write_list(path, out, |part, out| write_text(part, out))
+                write_list(path, out, |part, out| write_text(part, out));
             });
         },
         "retryAfterSeconds" => |error, out| write_option(error.retry_after_seconds, out, write_plain),

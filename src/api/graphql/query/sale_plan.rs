@@ -81,8 +81,17 @@ enum PageField {
 enum Asked {
     Nothing,
     Sale(Option<SaleId>),
-    Sales { session: Option<Option<SessionId>>, statuses: Option<Vec<SaleStatus>>, page: PageRequest<Position<16>> },
+    Sales { within: Within, statuses: Option<Vec<SaleStatus>>, page: PageRequest<Position<16>> },
     Sessions { begin: Timestamp, end: Timestamp, page: PageRequest<Position<16>> },
+}
+
+/// Whose sales.
+#[derive(Debug, Clone, Copy)]
+enum Within {
+    AllSessions,
+    Session(SessionId),
+    /// The ID is that of no session.
+    NoSession,
 }
 
 impl Shortcut for SaleShortcut {
@@ -229,7 +238,11 @@ fn sales_asked(values: &Values, config: &config::Graphql) -> Result<Asked, Uncle
     };
     let statuses = values.texts("statuses")?;
     Ok(Asked::Sales {
-        session: values.text("sessionId")?.map(|id| id.parse().ok()),
+        within: match values.text("sessionId")?.map(str::parse) {
+            None => Within::AllSessions,
+            Some(Ok(id)) => Within::Session(id),
+            Some(Err(_)) => Within::NoSession,
+        },
         statuses: statuses.map(|names| names.into_iter().map(status).collect()).transpose()?,
         page: page(values, config)?,
     })

@@ -191,7 +191,12 @@ fn nothing<T>(request: &PageRequest<Position<16>>) -> Page<T> {
     as_page(request, list, 0, |_| MoneyKey::START)
 }
 
-fn as_page<T>(request: &PageRequest<Position<16>>, list: MoneyList<T>, total: usize, key: impl Fn(&T) -> MoneyKey) -> Page<T> {
+fn as_page<T>(
+    request: &PageRequest<Position<16>>,
+    list: MoneyList<T>,
+    total: usize,
+    key: impl Fn(&T) -> MoneyKey,
+) -> Page<T> {
     let cursor = |item: &T| {
         let MoneyKey { at, id } = key(item);
         Position { at, id }.encode()

@@ -7,7 +7,7 @@ use async_graphql::{Error, PathSegment, Pos, Response, ServerError, Value};
 use futures_util::future::join_all;
 
 use super::fields::{SaleAt, SaleField, SessionAt};
-use super::{Asked, EdgeField, Form, ListField, PageField, Root, sees_drafts};
+use super::{Asked, EdgeField, Form, ListField, PageField, Root, Within, sees_drafts};
 use crate::accounts::Viewer;
 use crate::api::graphql::context::Services;
 use crate::api::graphql::edge::shortcut::Planned;
@@ -21,7 +21,7 @@ use crate::api::graphql::types::connection::{Page, PageRequest, Position};
 use crate::api::graphql::types::orders::PurchaseTicket;
 use crate::api::graphql::types::sales::{SaleSessionObject, SaleStatus, status};
 use crate::catalog::{CatalogError, Product};
-use crate::kernel::{ProductId, SaleId, SessionId, Timestamp};
+use crate::kernel::{ProductId, SaleId, Timestamp};
 use crate::orders::OrdersError;
 use crate::sales::Offer;
 
@@ -132,8 +132,8 @@ fn find(services: &Services, viewer: Option<Viewer>, now: Timestamp, asked: &Ask
     match asked {
         Asked::Nothing => Found::Nothing,
         Asked::Sale(id) => Found::Sale(id.and_then(|id| snapshot.offer(id)).filter(|offer| visible(offer)).map(at)),
-        Asked::Sales { session, statuses, page } => {
-            let offers = offers_of(&snapshot, *session);
+        Asked::Sales { within, statuses, page } => {
+            let offers = offers_of(&snapshot, *within);
             let wanted = |offer: &&Offer| {
                 let is_one_of = |statuses: &Vec<SaleStatus>| statuses.contains(&status(services, offer).into());
                 visible(offer) && statuses.as_ref().is_none_or(is_one_of)
@@ -152,10 +152,11 @@ fn find(services: &Services, viewer: Option<Viewer>, now: Timestamp, asked: &Ask
     }
 }
 
-fn offers_of(snapshot: &crate::sales::Snapshot, session: Option<Option<SessionId>>) -> &[Offer] {
-    match session {
-        None => snapshot.offers(),
-        Some(id) => id.map_or(&[], |id| snapshot.offers_of(id)),
+fn offers_of(snapshot: &crate::sales::Snapshot, within: Within) -> &[Offer] {
+    match within {
+        Within::AllSessions => snapshot.offers(),
+        Within::Session(id) => snapshot.offers_of(id),
+        Within::NoSession => &[],
     }
 }
 
@@ -167,7 +168,7 @@ impl Writing<'_> {
             (Root::Shop(wanted), _) => write_fields(wanted, self.services, &mut self.body),
             (Root::Sale(_, wanted), Found::Sale(Some(sale))) => self.sale(wanted, sale),
             (Root::Sales(_, wanted), Found::Sales(page)) => {
-                self.list(wanted, page, "Sale", |writing, fields, sale| writing.sale(fields, sale));
+                self.list(wanted, page, "Sale", Self::sale);
             }
             (Root::Sessions(_, wanted), Found::Sessions(page)) => {
                 self.list(wanted, page, "SaleSession", |writing, fields, session| {

@@ -107,8 +107,10 @@ impl Shop {
         ];
         Self { app, viewers, sales, session: running.id, _folder: folder }
     }
+}
 
-    fn both(&self, services: Services) -> Both {
+impl Both {
+    fn of(services: Services) -> Self {
         let services = Arc::new(services);
         let shortcut = Arc::new(SaleShortcut(services.clone()));
         let engine: Arc<dyn Engine> = Arc::new(schema::build(services.clone()));
@@ -116,11 +118,9 @@ impl Shop {
             Documents::new(&*engine, limits(), &[], shortcut, &Manifest::default(), &services.config.graphql)
         };
         let (planned, executed) = (documents(Some(shortcut)), documents(None));
-        Both { planned, executed, engine }
+        Self { planned, executed, engine }
     }
-}
 
-impl Both {
     /// The response that the plan gives; `None` when it leaves the request to the executor.
     async fn planned(&self, query: &str, variables: &Value, viewer: Option<Viewer>) -> Option<String> {
         let mut prepared = self.planned.prepare(params(query, variables), true).ok()?;
@@ -172,7 +172,7 @@ fn text(response: async_graphql::Response) -> String {
 #[tokio::test]
 async fn the_front_ends_documents_are_planned() {
     let shop = Shop::open().await;
-    let both = shop.both(shop.app.services());
+    let both = Both::of(shop.app.services());
     let manifest = trusted::compiled_in();
     let named = |name: &str| {
         let query = format!("query {name}");
@@ -195,7 +195,7 @@ async fn the_front_ends_documents_are_planned() {
 #[tokio::test]
 async fn arguments_mean_what_they_mean_to_the_executor() {
     let shop = Shop::open().await;
-    let both = shop.both(shop.app.services());
+    let both = Both::of(shop.app.services());
     let list = "query($s: ID, $t: [SaleStatus!], $a: String, $b: String) { \
         sales(sessionId: $s, statuses: $t, first: 2, after: $a, before: $b) { totalCount nodes { id } edges { cursor } \
         pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
@@ -246,21 +246,21 @@ async fn arguments_mean_what_they_mean_to_the_executor() {
 #[tokio::test]
 async fn what_can_not_be_read_is_null_with_its_error() {
     let shop = Shop::open().await;
-    let both = shop.both(Services { catalog: Arc::new(Down), ..shop.app.services() });
+    let both = Both::of(Services { catalog: Arc::new(Down), ..shop.app.services() });
     let query =
         "{ x: sales(first: 3) { edges { node { id p: product { name } originalPrice { amount } } } nodes { id } } }";
     let answer = both.agree(query, Value::Null, None).await;
     assert_eq!(answer["errors"].as_array().unwrap().len(), 6);
     assert_eq!(answer["errors"][0]["path"], json!(["x", "edges", 0, "node", "p"]));
     let tickets = "{ sales(first: 3) { nodes { viewerTicket { id status } } } }";
-    let both = shop.both(shop.app.services());
+    let both = Both::of(shop.app.services());
     both.agree(tickets, Value::Null, shop.viewers[1]).await;
 }
 
 #[tokio::test]
 async fn what_is_not_known_is_left_to_the_executor() {
     let shop = Shop::open().await;
-    let both = shop.both(shop.app.services());
+    let both = Both::of(shop.app.services());
     for query in [
         "{ nodes(ids: []) { id } }",
         "{ serverTime node(id: \"user_x\") { id } }",
@@ -340,7 +340,7 @@ fn documents() -> impl Strategy<Value = String> {
 fn any_document_gets_the_executors_bytes() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let shop = runtime.block_on(Shop::open());
-    let both = shop.both(shop.app.services());
+    let both = Both::of(shop.app.services());
     let mut runner = proptest::test_runner::TestRunner::default();
     let cases = (documents(), 0..3_usize);
     let outcome = runner.run(&cases, |(document, viewer)| {
