@@ -67,9 +67,9 @@ pub enum Wish {
 /// Why nothing was done with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureRefusal {
-    /// There is no such message.
+    /// No such message exists.
     NotFound,
-    /// It was replayed or put away before.
+    /// The message has already been replayed or dismissed.
     AlreadyHandled,
     /// Empty, too long, or with control characters.
     ReasonInvalid,

@@ -11,7 +11,7 @@ use crate::workers::GROUPS;
 pub struct OwnFacts {
     /// Its name.
     pub name: String,
-    /// Each thing that it needs.
+    /// The dependencies of the node.
     pub checks: Vec<NodeCheck>,
     /// Share of one processor that it used of late; `None` where it is not known.
     pub cpu: Option<f64>,
@@ -23,12 +23,12 @@ pub struct OwnFacts {
     pub jobs: Vec<&'static str>,
 }
 
-/// Something that a node needs.
+/// A dependency of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeCheck {
-    /// Its name, such as `database`.
+    /// The name of the dependency, such as `database`.
     pub name: String,
-    /// Whether it works.
+    /// Whether the dependency is available.
     pub ready: bool,
     /// Why it does not.
     pub reason: Option<String>,
@@ -49,7 +49,7 @@ pub struct NodeState {
     pub own: Option<OwnFacts>,
 }
 
-/// A job that one node at a time does.
+/// A job that runs on one node at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     /// Its name.

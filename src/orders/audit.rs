@@ -68,9 +68,9 @@ impl Waiting {
 /// All that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Whether nothing is wrong.
+    /// Whether all invariants hold.
     pub ok: bool,
-    /// Each invariant, by number.
+    /// The invariants, sorted by number.
     pub invariants: Vec<Checked>,
     /// The work in progress.
     pub waiting: Waiting,

@@ -24,9 +24,9 @@ pub struct OrderSearch {
     pub number: Option<String>,
     /// The buyer's username, or its beginning.
     pub buyer: Option<String>,
-    /// Only of this sale.
+    /// Only orders of this sale.
     pub sale: Option<SaleId>,
-    /// Only those that stand so.
+    /// Only orders with one of these statuses.
     pub states: Vec<OrderState>,
     /// Admitted at or after.
     pub from: Option<Timestamp>,

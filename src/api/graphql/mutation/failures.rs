@@ -9,77 +9,77 @@ use crate::api::graphql::types::user_error::user_error;
 use crate::control::failures::{FailureRefusal, Parked, Wish};
 
 const REASON: &str = "The reason must be 1 to 500 characters on one line.";
-const NOT_FOUND: &str = "There is no such message.";
+const NOT_FOUND: &str = "No such message exists.";
 const HANDLED: &str = "The message was replayed or put away before.";
 const UNREADABLE: &str = "This version of the server can't read the message.";
 
-/// Which message to handle once more.
+/// The message to replay, and the reason.
 #[derive(InputObject)]
 pub struct FailureReplayInput {
-    /// The parked message.
+    /// The dead-letter message.
     pub failure_id: ID,
-    /// For the audit log: 1 to 500 characters on one line.
+    /// The reason, for the audit log: 1 to 500 characters on one line.
     pub reason: String,
 }
 
-/// Why a message was not handled once more. Stable: programs may rely on it.
+/// Why the message was not replayed. Values are stable, so programs may rely on them.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureReplayErrorCode {
-    /// It was replayed or put away before.
+    /// The message has already been replayed or dismissed.
     FailureAlreadyHandled,
-    /// There is no such message.
+    /// No such message exists.
     FailureNotFound,
-    /// The reason is missing, too long, or has control characters.
+    /// The reason is missing, too long, or contains control characters.
     ReasonInvalid,
-    /// This version can't read the message.
+    /// This version of the program can't decode the message.
     Unreadable,
 }
 
 user_error! {
-    /// Why a message was not handled once more.
+    /// Why the message was not replayed.
     FailureReplayUserError, FailureReplayErrorCode
 }
 
-/// What came of the wish to handle a message once more.
+/// The result of replaying a message.
 #[derive(SimpleObject, Default)]
 pub struct FailureReplayPayload {
-    /// The message, on its way again; null when there are user errors.
+    /// The replayed message. Null when there are user errors.
     pub failure: Option<Failure>,
-    /// Why it was not sent; empty on success.
+    /// Why the message was not replayed. Empty on success.
     pub user_errors: Vec<FailureReplayUserError>,
 }
 
-/// Which message to put away.
+/// The message to dismiss, and the reason.
 #[derive(InputObject)]
 pub struct FailureDismissInput {
-    /// The parked message.
+    /// The dead-letter message.
     pub failure_id: ID,
-    /// For the audit log: 1 to 500 characters on one line.
+    /// The reason, for the audit log: 1 to 500 characters on one line.
     pub reason: String,
 }
 
-/// Why a message was not put away. Stable: programs may rely on it.
+/// Why the message was not dismissed. Values are stable, so programs may rely on them.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureDismissErrorCode {
-    /// It was replayed or put away before.
+    /// The message has already been replayed or dismissed.
     FailureAlreadyHandled,
-    /// There is no such message.
+    /// No such message exists.
     FailureNotFound,
-    /// The reason is missing, too long, or has control characters.
+    /// The reason is missing, too long, or contains control characters.
     ReasonInvalid,
 }
 
 user_error! {
-    /// Why a message was not put away.
+    /// Why the message was not dismissed.
     FailureDismissUserError, FailureDismissErrorCode
 }
 
-/// What came of putting a message away.
+/// The result of dismissing a message.
 #[derive(SimpleObject, Default)]
 pub struct FailureDismissPayload {
-    /// The message, put away; null when there are user errors.
+    /// The dismissed message. Null when there are user errors.
     pub failure: Option<Failure>,
-    /// Why it was not put away; empty on success.
+    /// Why the message was not dismissed. Empty on success.
     pub user_errors: Vec<FailureDismissUserError>,
 }
 
@@ -120,11 +120,11 @@ pub struct FailuresMutation;
 
 #[Object]
 impl FailuresMutation {
-    /// Operators: has a parked message handled once more. Handling is safe to repeat. Audited.
+    /// Replays a dead-letter message. Processing a message twice is safe. Operators only; audited.
     async fn failure_replay(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which message to handle once more.")] input: FailureReplayInput,
+        #[graphql(desc = "The message to replay, and the reason.")] input: FailureReplayInput,
     ) -> Result<FailureReplayPayload> {
         Ok(match handle(ctx, &input.failure_id, Wish::Replay, &input.reason).await? {
             Ok(parked) => FailureReplayPayload { failure: Some(Failure(parked)), user_errors: Vec::new() },
@@ -132,11 +132,11 @@ impl FailuresMutation {
         })
     }
 
-    /// Operators: puts a parked message away without handling it; its buyer was told already. Audited.
+    /// Dismisses a dead-letter message without processing it. Its buyer has already been notified. Operators only; audited.
     async fn failure_dismiss(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which message to put away.")] input: FailureDismissInput,
+        #[graphql(desc = "The message to dismiss, and the reason.")] input: FailureDismissInput,
     ) -> Result<FailureDismissPayload> {
         Ok(match handle(ctx, &input.failure_id, Wish::Dismiss, &input.reason).await? {
             Ok(parked) => FailureDismissPayload { failure: Some(Failure(parked)), user_errors: Vec::new() },

@@ -22,16 +22,16 @@ use crate::orders::{self, OrderSearch};
 /// Characters of what is searched for at most.
 const SEARCH_MAX: usize = 200;
 
-/// What orders to look for: all that is given must hold.
+/// A filter of orders. All given conditions must match.
 #[derive(InputObject, Default)]
 pub struct OrderFilterInput {
     /// The order's number, or its beginning from the whole number of the sale on (`100017`, `100017-1-00`): at least 4 characters.
     pub number: Option<String>,
     /// The buyer's username, or its beginning: at least 3 characters, and so many that at most 100 usernames begin so.
     pub buyer: Option<String>,
-    /// Only of this sale.
+    /// Only orders of this sale.
     pub sale_id: Option<ID>,
-    /// Only those that stand so.
+    /// Only orders with one of these statuses.
     pub statuses: Option<Vec<OrderStatus>>,
     /// Made at or after.
     pub from: Option<DateTime>,
@@ -51,10 +51,10 @@ impl ControlQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "In the name or the title, in any case; all when absent.")] search: Option<String>,
-        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "This many from the end.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<ProductConnection> {
         ctx.require_operator()?;
         let services = ctx.services();
@@ -73,10 +73,10 @@ impl ControlQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to look for; all orders when absent.")] filter: Option<OrderFilterInput>,
-        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "This many from the end.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<OrderConnection> {
         let operator = ctx.require_operator()?;
         let services = ctx.services();
@@ -104,10 +104,10 @@ impl ControlQuery {
         #[graphql(desc = "The beginning of the username, or the whole display name, in any case; all when absent.")]
         search: Option<String>,
         #[graphql(desc = "Only these.")] roles: Option<Vec<UserRole>>,
-        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "This many from the end.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<UserConnection> {
         let operator = ctx.require_operator()?;
         let services = ctx.services();
@@ -129,10 +129,10 @@ impl ControlQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to look for; everything when absent.")] filter: Option<AuditFilterInput>,
-        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "This many from the end.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<AuditEntryConnection> {
         ctx.require_operator()?;
         let services = ctx.services();
@@ -157,10 +157,10 @@ impl ControlQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only of this username.")] username: Option<String>,
-        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "This many from the end.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<SignInAttemptConnection> {
         let operator = ctx.require_operator()?;
         let services = ctx.services();

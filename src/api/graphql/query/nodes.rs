@@ -42,16 +42,16 @@ impl NodesQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only from this topic.")] topic: Option<String>,
-        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "This many from the end.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<FailureConnection> {
         ctx.require_operator()?;
         list_failures(ctx, topic.as_deref(), &PageArgs { first, after, last, before }).await
     }
 
-    /// Operators: checks the books as `doorbuster payments audit` does. One at a time; `UNAVAILABLE` while another runs.
+    /// Verifies the records, like `doorbuster payments audit`. Operators only. Fails with `UNAVAILABLE` while another verification runs.
     async fn books_audit(&self, ctx: &Context<'_>) -> Result<BooksAudit> {
         ctx.require_operator()?;
         let checked = ctx.services().control.check_books().await.map_err(|error| store_fault(&error))?;

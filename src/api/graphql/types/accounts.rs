@@ -81,20 +81,20 @@ impl User {
         DateTime(self.0.created_at)
     }
 
-    /// Operators: the user's orders, newest first; null for others.
+    /// The user's orders, newest first. Null unless the viewer is an operator.
     async fn orders(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "This many from the beginning.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "This many from the end.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Return the first n items.")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return the last n items.")] last: Option<i32>,
+        #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Option<Result<OrderConnection>> {
         ctx.require_operator().ok()?;
         Some(list_orders(ctx, self.0.id, None, &PageArgs { first, after, last, before }).await)
     }
 
-    /// Operators: the user's loyalty points; null for others.
+    /// The user's loyalty points. Null unless the viewer is an operator.
     async fn points(&self, ctx: &Context<'_>) -> Option<Result<PointsAccount>> {
         ctx.require_operator().ok()?;
         Some(account_of(ctx, self.0.id).await)

@@ -11,15 +11,15 @@ use crate::api::graphql::query::node::{Node, find_for_operator};
 use crate::control::audit_log::Entry;
 
 connection! {
-    /// A page of what operators did and looked at, newest first.
+    /// A page of audit log entries, newest first.
     AuditEntryConnection, AuditEntryEdge, AuditEntry
 }
 
-/// Something that an operator did or looked at.
+/// An audit log entry: an operator's action, or data that an operator looked up.
 #[derive(Clone)]
 pub struct AuditEntry(pub Entry);
 
-/// Something that an operator did or looked at.
+/// An audit log entry: an operator's action, or data that an operator looked up.
 #[Object]
 impl AuditEntry {
     /// The opaque id.
@@ -45,35 +45,35 @@ impl AuditEntry {
         &self.0.act
     }
 
-    /// What it was done to: an id. Empty when it was a list.
+    /// The ID of the affected object. Empty if it was a list.
     async fn subject(&self) -> ID {
         ID(self.0.subject.clone())
     }
 
-    /// That object, if it can be shown.
+    /// The affected object, if it still exists and can be returned.
     async fn subject_node(&self, ctx: &Context<'_>) -> Option<Result<Node>> {
         find_for_operator(ctx, &self.0.subject).await.transpose()
     }
 
-    /// What was changed or looked for, as JSON.
+    /// The change or the search criteria, as JSON.
     async fn detail(&self) -> &str {
         &self.0.detail
     }
 
-    /// Why, in the operator's words; null when none was given.
+    /// The reason that the operator gave. Null if none was given.
     async fn reason(&self) -> Option<String> {
         self.0.reason()
     }
 }
 
-/// What entries to look for: all that is given must hold.
+/// A filter of audit log entries. All given conditions must match.
 #[derive(InputObject, Default)]
 pub struct AuditFilterInput {
-    /// By this operator's username.
+    /// The operator's username.
     pub operator: Option<String>,
-    /// Only such acts, or those that begin so: `sale.`
+    /// Only this action, or actions that start with this prefix, such as `sale.`.
     pub act: Option<String>,
-    /// About this object.
+    /// The affected object.
     pub subject: Option<ID>,
     /// At or after.
     pub from: Option<DateTime>,
@@ -108,7 +108,7 @@ impl SignInAttempt {
         &self.0.address
     }
 
-    /// What came of it: `SIGNED_UP`, `SIGN_UP_REFUSED`, `SIGNED_IN`, `INVALID_CREDENTIALS`, `PASSWORD_CHANGED`,
+    /// The outcome: `SIGNED_UP`, `SIGN_UP_REFUSED`, `SIGNED_IN`, `INVALID_CREDENTIALS`, `PASSWORD_CHANGED`,
     /// `SIGNED_OUT_EVERYWHERE` or `UNAVAILABLE`.
     async fn outcome(&self) -> &str {
         &self.0.outcome

@@ -9,36 +9,36 @@ use crate::orders::audit::{Checked, Report};
 /// Rows at fault that are shown of each invariant at most.
 const SHOWN_MAX: usize = 100;
 
-/// What came of checking the books.
+/// The result of verifying the records.
 pub struct BooksAudit(pub Report, pub Timestamp);
 
-/// What came of checking the books.
+/// The result of verifying the records.
 #[Object]
 impl BooksAudit {
-    /// Whether nothing is wrong.
+    /// Whether all invariants hold.
     async fn ok(&self) -> bool {
         self.0.ok
     }
 
-    /// Each invariant, by number.
+    /// The invariants, sorted by number.
     async fn invariants(&self) -> Vec<BooksInvariant> {
         self.0.invariants.iter().map(Into::into).collect()
     }
 
-    /// When it was looked at.
+    /// When the records were verified.
     async fn at(&self) -> DateTime {
         DateTime(self.1)
     }
 }
 
-/// An invariant of the books.
+/// An invariant of the records.
 #[derive(SimpleObject)]
 pub struct BooksInvariant {
     /// Its number.
     number: i32,
-    /// What must be.
+    /// The condition that must hold.
     title: &'static str,
-    /// Rows at fault, each with what is wrong with it; at most 100.
+    /// The rows that violate it, with an explanation each. At most 100.
     breaches: Vec<String>,
 }
 

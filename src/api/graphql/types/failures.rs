@@ -13,11 +13,11 @@ use crate::kernel::{FailureId, Place};
 const SHOWN_MAX: usize = 64 * 1024;
 
 connection! {
-    /// A page of messages that could not be handled, newest first.
+    /// A page of dead-letter messages, newest first.
     FailureConnection, FailureEdge, Failure
 }
 
-/// A message that could not be handled. Who is meant by it was told.
+/// A dead-letter message: one that could not be processed. Its buyer has been notified.
 #[derive(Clone)]
 pub struct Failure(pub Parked);
 
@@ -32,7 +32,7 @@ impl Failure {
     }
 }
 
-/// A message that could not be handled. Who is meant by it was told.
+/// A dead-letter message: one that could not be processed. Its buyer has been notified.
 #[Object]
 impl Failure {
     /// The opaque id.
@@ -40,17 +40,17 @@ impl Failure {
         ID(self.0.id.to_string())
     }
 
-    /// The topic that it came from.
+    /// The topic that the message came from.
     async fn topic(&self) -> &str {
         &self.0.failure.topic
     }
 
-    /// Why it could not be handled.
+    /// Why the message could not be processed.
     async fn reason(&self) -> &str {
         &self.0.failure.reason
     }
 
-    /// When it was parked.
+    /// When the message was moved to the dead-letter queue.
     async fn parked_at(&self) -> DateTime {
         DateTime(self.0.failure.at)
     }
@@ -61,17 +61,17 @@ impl Failure {
         self.shown().0
     }
 
-    /// Whether `payload` was cut.
+    /// Whether `payload` was truncated.
     async fn truncated(&self) -> bool {
         self.shown().1
     }
 
-    /// The ticket that it is about, whose buyer was told; null when it is about none, or about several.
+    /// The ticket in the message, whose buyer has been notified. Null if it contains none or several.
     async fn ticket_id(&self) -> Option<ID> {
         self.0.ticket().map(|ticket| ID(ticket.to_string()))
     }
 
-    /// When it was replayed or put away; null: it waits.
+    /// When the message was replayed or dismissed. Null if it is still waiting.
     async fn handled_at(&self) -> Option<DateTime> {
         self.0.handled_at.map(DateTime)
     }

@@ -71,34 +71,34 @@ impl ServerNode {
     }
 }
 
-/// Whether a node is ready.
+/// The readiness of a node.
 #[derive(SimpleObject)]
 pub struct NodeReadiness {
-    /// Whether all works.
+    /// Whether all dependencies are available.
     ready: bool,
-    /// Each thing that it needs.
+    /// The dependencies of the node.
     checks: Vec<NodeCheck>,
 }
 
-/// Something that a node needs.
+/// A dependency of a node.
 #[derive(SimpleObject)]
 pub struct NodeCheck {
-    /// Its name, such as `database`.
+    /// The name of the dependency, such as `database`.
     name: String,
-    /// Whether it works.
+    /// Whether the dependency is available.
     ready: bool,
-    /// Why it does not; null when it does.
+    /// Why the dependency is not available. Null if it is.
     reason: Option<String>,
 }
 
-/// A job that one node at a time does.
+/// A job that runs on one node at a time.
 #[derive(SimpleObject)]
 pub struct Job {
     /// Its name.
     name: String,
-    /// The node that does it; null: nobody.
+    /// The node that runs the job. Null if none does.
     holder: Option<String>,
-    /// Grows each time that a node takes it over.
+    /// Increases each time a node takes over the job.
     token: i32,
 }
 

@@ -219,7 +219,7 @@ impl Order {
         self.0.number()
     }
 
-    /// Operators: the buyer. Null for others.
+    /// The buyer. Null unless the viewer is an operator.
     async fn buyer(&self, ctx: &Context<'_>) -> Option<Result<User>> {
         ctx.require_operator().ok()?;
         find_user(ctx, self.0.buyer).await.transpose()
