@@ -261,7 +261,7 @@ fn contradictions_are_refused() {
             "[store]\nurl = \"postgres://db/shop\"\n[gate]\nurl = \"redis://cache\"",
             "store.url, gate.url, broker.url: several nodes could share the database",
         ),
-        ("[node]\nname = \"a b\"", "node.name: must be at most 60 of"),
+        ("[node]\nname = \"a b\"", "node.name: must be at most 60 characters of"),
         ("[node]\nroles = []", "node.roles: must contain at least one role"),
     ];
     for (text, expected) in cases {
