@@ -157,8 +157,8 @@ impl<'a> Cluster<'a> {
     /// again, gates that had to be rebuilt, words in the nodes' logs.
     fn was_struck(&self, name: &str, before: [u64; 2], epochs: u64, said: &str) -> bool {
         match name {
-            "F17" => ["comes 200ms late", "comes 5s late"].iter().all(|word| said.contains(word)),
-            "F19" => ["comes at once", "comes twice", "comes never"].iter().all(|word| said.contains(word)),
+            "F17" => ["arrives 200ms late", "arrives 5s late"].iter().all(|word| said.contains(word)),
+            "F19" => ["arrives at once", "arrives twice", "arrives never"].iter().all(|word| said.contains(word)),
             "F8" | "F9" | "F1+F8" => epochs >= 4,
             "F13-half-open" => self.redis.swallowed() > 0 && self.postgres.swallowed() > 0,
             "F12" | "F13-cut" | "F13-reset" => {

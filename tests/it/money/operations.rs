@@ -277,6 +277,9 @@ async fn case_45_a_storm_of_notifications_with_forgeries(till: &Till) {
     }
     assert!(till.metric(&["notification", "bad_signature"]).await >= refused + f64::from(messages as u32 / 10));
     let log = till.log();
-    let told = log.lines().skip(lines).filter(|line| line.contains("of a gateway") && !line.contains("DEBUG"));
+    let told = log
+        .lines()
+        .skip(lines)
+        .filter(|line| line.contains("rejected a message from the gateway") && !line.contains("DEBUG"));
     assert_eq!(told.count(), 0, "forged messages are counted, and told only to who debugs");
 }
