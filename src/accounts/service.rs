@@ -225,7 +225,7 @@ impl Accounts {
         Ok(ended.is_some())
     }
 
-    /// Calls this with each token that ends from now on, here or on another node, once it is nobody's.
+    /// Calls `tell` with each token that is revoked from now on, here or on another node, once it is invalid.
     pub fn when_tokens_end(&self, tell: TellEnd) {
         self.0.tokens.when_tokens_end(tell);
     }
@@ -253,13 +253,6 @@ impl Accounts {
     /// The user with this id.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, AccountsError> {
         Ok(store::read!(&self.0.db, |conn| sql::accounts::find_user(conn, id).await)?)
-    }
-
-    /// The user with this name, in any case.
-    pub async fn user_named(&self, username: &str) -> Result<Option<User>, AccountsError> {
-        let Some(username) = rules::username(username.trim()) else { return Ok(None) };
-        let found = store::read!(&self.0.db, |conn| sql::accounts::find_by_username(conn, &username).await)?;
-        Ok(found.map(|(user, _)| user))
     }
 
     /// Creates an operator. Meant for the command line: it is not throttled, logged or signed in.

@@ -1,11 +1,18 @@
 //! Users and their attempts to sign in, as lists for operators.
 
-use super::{Accounts, AccountsError};
+use super::{Accounts, AccountsError, rules};
 use crate::accounts::{Role, SignInAttempt, User};
 use crate::kernel::{Listed, LoginEventId, Place, Wanted};
 use crate::store;
 
 impl Accounts {
+    /// The user with this name, in any case.
+    pub async fn user_named(&self, username: &str) -> Result<Option<User>, AccountsError> {
+        let Some(username) = rules::username(username.trim()) else { return Ok(None) };
+        let found = store::read!(&self.0.db, |conn| sql::accounts::find_by_username(conn, &username).await)?;
+        Ok(found.map(|(user, _)| user))
+    }
+
     /// A page of the users with these roles, by username: all, or those whose username begins with `search` or who show exactly this
     /// name, in any case of ASCII letters.
     pub async fn list_users(

@@ -282,7 +282,7 @@ async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
         // Who knocks while the node is away goes to the other one. Who was let in is answered.
         let history = recorder.snapshot();
         // The other node has the load of two: shedding it is an answer. Any other UNAVAILABLE is not.
-        let answered = |why: &str| why.starts_with("could not connect") || why.contains("The server is overloaded");
+        let answered = |why: &str| why.starts_with("cannot connect") || why.contains("The server is overloaded");
         let lost = |entry: &&Entry| matches!(&entry.step, Step::Unknown { why } if !answered(why));
         for entry in history.iter().filter(lost) {
             faults = format!("{faults}\na request without an answer: {entry:?}");
