@@ -10,8 +10,9 @@ use doorbuster::demo::server::{Launch, LaunchError, Server, get, status};
 use doorbuster::payments::alipay::SigningKey;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
 
-use crate::support::until;
+use crate::support::{PATIENCE, until};
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_doorbuster");
@@ -52,7 +53,13 @@ async fn serve(launch: &Launch, log: impl Into<Stdio>) -> Child {
 
 /// Waits for the end; the exit code, `None` if a signal ended it.
 async fn ended(child: &mut Child) -> Option<i32> {
-    until("ended", async || child.try_wait().unwrap().is_some()).await;
+    let waiting = async {
+        while child.try_wait().unwrap().is_none() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    // A shutdown may take `server.shutdown_timeout` by itself.
+    assert!(timeout(3 * PATIENCE, waiting).await.is_ok(), "never ended");
     child.wait().unwrap().code()
 }
 
