@@ -2,15 +2,15 @@
 type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
-/** What entries to look for: all that is given must hold. */
+/** A filter of audit log entries. All given conditions must match. */
 export type AuditFilterInput = {
-  /** Only such acts, or those that begin so: `sale.` */
+  /** Only this action, or actions that start with this prefix, such as `sale.`. */
   act?: string | null | undefined;
   /** At or after. */
   from?: string | null | undefined;
-  /** By this operator's username. */
+  /** The operator's username. */
   operator?: string | null | undefined;
-  /** About this object. */
+  /** The affected object. */
   subject?: string | null | undefined;
   /** Before. */
   until?: string | null | undefined;
@@ -53,39 +53,39 @@ export type CurrencyCode =
   /** United States dollar. */
   | 'USD';
 
-/** Why a message was not put away. Stable: programs may rely on it. */
+/** Why the message was not dismissed. Values are stable, so programs may rely on them. */
 export type FailureDismissErrorCode =
-  /** It was replayed or put away before. */
+  /** The message has already been replayed or dismissed. */
   | 'FAILURE_ALREADY_HANDLED'
-  /** There is no such message. */
+  /** No such message exists. */
   | 'FAILURE_NOT_FOUND'
-  /** The reason is missing, too long, or has control characters. */
+  /** The reason is missing, too long, or contains control characters. */
   | 'REASON_INVALID';
 
-/** Which message to put away. */
+/** The message to dismiss, and the reason. */
 export type FailureDismissInput = {
-  /** The parked message. */
+  /** The dead-letter message. */
   failureId: string;
-  /** For the audit log: 1 to 500 characters on one line. */
+  /** The reason, for the audit log: 1 to 500 characters on one line. */
   reason: string;
 };
 
-/** Why a message was not handled once more. Stable: programs may rely on it. */
+/** Why the message was not replayed. Values are stable, so programs may rely on them. */
 export type FailureReplayErrorCode =
-  /** It was replayed or put away before. */
+  /** The message has already been replayed or dismissed. */
   | 'FAILURE_ALREADY_HANDLED'
-  /** There is no such message. */
+  /** No such message exists. */
   | 'FAILURE_NOT_FOUND'
-  /** The reason is missing, too long, or has control characters. */
+  /** The reason is missing, too long, or contains control characters. */
   | 'REASON_INVALID'
-  /** This version can't read the message. */
+  /** This version of the program can't decode the message. */
   | 'UNREADABLE';
 
-/** Which message to handle once more. */
+/** The message to replay, and the reason. */
 export type FailureReplayInput = {
-  /** The parked message. */
+  /** The dead-letter message. */
   failureId: string;
-  /** For the audit log: 1 to 500 characters on one line. */
+  /** The reason, for the audit log: 1 to 500 characters on one line. */
   reason: string;
 };
 
@@ -129,7 +129,7 @@ export type OrderCancelInput = {
   orderId: string;
 };
 
-/** What orders to look for: all that is given must hold. */
+/** A filter of orders. All given conditions must match. */
 export type OrderFilterInput = {
   /** The buyer's username, or its beginning: at least 3 characters, and so many that at most 100 usernames begin so. */
   buyer?: string | null | undefined;
@@ -137,9 +137,9 @@ export type OrderFilterInput = {
   from?: string | null | undefined;
   /** The order's number, or its beginning from the whole number of the sale on (`100017`, `100017-1-00`): at least 4 characters. */
   number?: string | null | undefined;
-  /** Only of this sale. */
+  /** Only orders of this sale. */
   saleId?: string | null | undefined;
-  /** Only those that stand so. */
+  /** Only orders with one of these statuses. */
   statuses?: Array<OrderStatus> | null | undefined;
   /** Made before. */
   until?: string | null | undefined;

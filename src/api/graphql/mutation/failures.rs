@@ -10,7 +10,7 @@ use crate::control::failures::{FailureRefusal, Parked, Wish};
 
 const REASON: &str = "The reason must be 1 to 500 characters on one line.";
 const NOT_FOUND: &str = "No such message exists.";
-const HANDLED: &str = "The message was replayed or put away before.";
+const HANDLED: &str = "The message has already been replayed or dismissed.";
 const UNREADABLE: &str = "This version of the server can't read the message.";
 
 /// The message to replay, and the reason.
