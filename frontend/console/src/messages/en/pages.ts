@@ -119,6 +119,7 @@ export default {
   'refund.status.SUCCEEDED': 'Gone back',
   'refund.status.FAILED': 'Failed',
   'cause.BUYER': 'The buyer asked',
+  'cause.EXTERNAL': 'Made at Alipay’s site',
   'cause.LATE_PAYMENT': 'Paid too late',
   'cause.OPERATOR': 'An operator decided',
   'cause.SURPLUS': 'Paid twice',

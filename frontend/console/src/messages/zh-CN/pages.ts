@@ -116,6 +116,7 @@ export default {
   'refund.status.SUCCEEDED': '已退回',
   'refund.status.FAILED': '失败',
   'cause.BUYER': '买家申请',
+  'cause.EXTERNAL': '在支付宝后台退款',
   'cause.LATE_PAYMENT': '付款过晚',
   'cause.OPERATOR': '操作员决定',
   'cause.SURPLUS': '重复付款',
