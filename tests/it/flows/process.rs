@@ -10,9 +10,8 @@ use doorbuster::demo::server::{Launch, LaunchError, Server, get, status};
 use doorbuster::payments::alipay::SigningKey;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use tokio::time::{sleep, timeout};
 
-use crate::support::{PATIENCE, until};
+use crate::support::until;
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_doorbuster");
@@ -53,13 +52,7 @@ async fn serve(launch: &Launch, log: impl Into<Stdio>) -> Child {
 
 /// Waits for the end; the exit code, `None` if a signal ended it.
 async fn ended(child: &mut Child) -> Option<i32> {
-    let waiting = async {
-        while child.try_wait().unwrap().is_none() {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    // A shutdown may take `server.shutdown_timeout` by itself.
-    assert!(timeout(3 * PATIENCE, waiting).await.is_ok(), "never ended");
+    until("ended", async || child.try_wait().unwrap().is_some()).await;
     child.wait().unwrap().code()
 }
 
