@@ -1,4 +1,4 @@
-//! Checking the books, as `doorbuster payments audit` does.
+//! Verification of the records, as `doorbuster payments audit` does.
 
 use super::Control;
 use crate::kernel::Timestamp;

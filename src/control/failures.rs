@@ -89,7 +89,7 @@ pub enum FailuresError {
 }
 
 impl Control {
-    /// A page of the parked messages, the newest first: all, or those from this topic.
+    /// A page of dead-letter messages, newest first: all, or those from this topic.
     pub async fn failures(
         &self,
         topic: Option<&str>,

@@ -20,7 +20,7 @@ pub struct Control(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
-    /// Held by who checks the books.
+    /// Held while the records are verified.
     checking: Mutex<()>,
 }
 

@@ -47,7 +47,7 @@ export function match(path: string): Route {
   return { page: 'missing' };
 }
 
-/** The address of a page, with what is given of the query. */
+/** The address of a page, with the given query parameters. */
 export function to(path: string, query: Record<string, string | undefined> = {}): string {
   const given = Object.entries(query).filter((entry): entry is [string, string] => Boolean(entry[1]));
   const search = new URLSearchParams(given).toString();

@@ -239,7 +239,7 @@ describe('addresses', () => {
     }
   });
 
-  it('carry what is asked for', () => {
+  it('carry the query parameters', () => {
     expect(to('')).toBe('/console');
     expect(to('money', { tab: 'bills', day: undefined })).toBe('/console/money?tab=bills');
   });

@@ -260,7 +260,7 @@ export const lastDay = () => f.peek().date(clock.now() + DAYS * DAY_MS);
 
 let home: Promise<HomeQuery> | undefined;
 
-/** What was asked for when the page was opened: for who comes first, once. */
+/** The response to the query that was sent when the page opened. The first reader takes it. */
 export function takeHome(): Promise<HomeQuery> | undefined {
   const held = home;
   home = undefined;

@@ -130,7 +130,7 @@ pub fn broker_fault(error: &BrokerError) -> Error {
     Code::Unavailable.retry("The service is not available right now. Please try again shortly.", 2)
 }
 
-/// The answer when parked messages can't be looked at or handled.
+/// The error when dead-letter messages can't be read or processed.
 pub fn failures_fault(error: &FailuresError) -> Error {
     match error {
         FailuresError::Store(error) => store_fault(error),

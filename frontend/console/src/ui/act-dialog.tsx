@@ -89,7 +89,7 @@ export function ActDialog<I>(props: Props<I>) {
   const { phase, fields, whole, trouble, doubt } = act.value;
   const errorOf = (name: string) => own.value[name] ?? (fields[name] && problemText(fields[name]));
   const close = () => {
-    // Its outcome is told in a moment: nobody should leave before.
+    // The outcome arrives in a moment: keep the dialog open until then.
     if (phase === 'sending') return;
     // What it has come to is to be seen on the page behind it.
     if (doubt) refresh();

@@ -1,4 +1,4 @@
-// A table that becomes a list of cards where it is too narrow for columns. The roles keep it a table for who can't see it.
+// A table that becomes a list of cards on narrow screens. The roles keep it a table for screen readers.
 import type { ComponentChildren } from 'preact';
 
 export interface Column<R> {

@@ -289,7 +289,7 @@ export const flows = {
     await accessible(page, 'an order');
 
     await page.goto('/console/money?tab=books');
-    await press(page, 'Check the books');
+    await press(page, 'Verify the records');
     await page.getByText('The books are in order', { exact: false }).waitFor();
     await accessible(page, 'the books');
     await page.goto('/console/money');

@@ -27,7 +27,7 @@ export default function OrderPage({ route }: { route: Route }) {
 
 const context = (): Context => ({ t, f: f.value, durable: store.durable(), presser: undefined });
 
-/** So long after the way back from the cashier money may still come in. */
+/** How long after the return from the cashier a payment may still arrive, in milliseconds. */
 const LATE_MS = 120_000;
 const LATE_EVERY_MS = 3_000;
 

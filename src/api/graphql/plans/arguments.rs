@@ -33,7 +33,7 @@ struct Variable {
 #[derive(Debug)]
 pub struct Variables(Map<String, Value>);
 
-/// The arguments of one field in one request. A `null` is the same as none: all arguments of planned fields are so.
+/// The arguments of one field in one request. Every planned argument treats `null` as absent, so nulls are left out.
 #[derive(Debug)]
 pub struct Values(Vec<(Name, Value)>);
 

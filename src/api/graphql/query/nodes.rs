@@ -9,7 +9,7 @@ use crate::api::graphql::types::connection::PageArgs;
 use crate::api::graphql::types::failures::{FailureConnection, list_failures};
 use crate::api::graphql::types::nodes::{Job, Queue, ServerNode, Setting};
 
-/// Queries of nodes, jobs, queues, settings, parked messages and the books.
+/// Queries of nodes, jobs, queues, settings, dead-letter messages and the verification of the records.
 #[derive(Default)]
 pub struct NodesQuery;
 

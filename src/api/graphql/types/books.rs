@@ -1,4 +1,4 @@
-//! What came of checking the books.
+//! The result of verifying the records.
 
 use async_graphql::{Object, SimpleObject};
 

@@ -22,7 +22,7 @@ export default {
   'act.pause.title': 'Pause this sale',
   'act.pause.button': 'Pause this sale',
   'act.pause.does': 'No purchase of {name} is accepted from now on. Orders that exist can still be paid.',
-  'act.pause.shoppers': 'They are told that it is paused and can’t press.',
+  'act.pause.shoppers': 'Their page shows that the sale is paused, and they can’t buy.',
   'act.pause.done': '{name} was paused at {time}.',
   'act.resume.short': 'Resume',
   'act.resume.title': 'Resume this sale',

@@ -1,4 +1,4 @@
-//! Reads what is asked for and writes the response.
+//! Reads the requested sales and sessions, and writes the response.
 
 use std::collections::HashMap;
 use std::sync::Arc;

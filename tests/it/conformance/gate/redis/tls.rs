@@ -1,10 +1,10 @@
 //! The gate over TLS: `rediss://`, with certificates of the test's own.
 
 use doorbuster::config;
+use doorbuster::demo::server::free_address;
 use doorbuster::gate::RedisGate;
 use doorbuster::kernel::Rng;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 
 use super::{Gate as _, connect, fresh_prefix, new_sale, settings};
 use crate::support::pki::{Authority, file};
@@ -22,7 +22,7 @@ struct Guarded {
 impl Guarded {
     async fn open() -> Self {
         let servers = tokio::task::spawn_blocking(|| OwnServers::up("redis")).await.unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let port = free_address().unwrap().port();
         let (authority, folder) = (Authority::new("The shop's authority"), tempfile::tempdir().unwrap());
         let guarded = Self { servers, authority, folder, port };
         let issued = guarded.authority.issue(&["localhost"]);
