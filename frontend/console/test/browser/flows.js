@@ -290,8 +290,8 @@ export const flows = {
 
     await page.goto('/console/money?tab=books');
     await press(page, 'Verify the records');
-    await page.getByText('The books are in order', { exact: false }).waitFor();
-    await accessible(page, 'the books');
+    await page.getByText('The records are consistent', { exact: false }).waitFor();
+    await accessible(page, 'the records');
     await page.goto('/console/money');
     await press(page, 'Grant points');
     await dialog(page).getByLabel('Username').fill(buyer.username);
