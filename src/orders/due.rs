@@ -3,10 +3,12 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::future::{Fuse, FusedFuture as _};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::Notify;
 
 use super::OrdersError;
@@ -51,7 +53,10 @@ where
     W: Future<Output = Result<(), OrdersError>>,
 {
     let (mut busy, mut waiting, mut running) = (HashSet::new(), VecDeque::new(), FuturesUnordered::new());
-    let mut more = true;
+    // Work goes on while the next page is read: an item that waits for a connection could otherwise be given the one that the page
+    // needs, and never take it.
+    let mut look = pin!(Fuse::terminated());
+    let (mut more, mut done_meanwhile) = (true, Vec::new());
     loop {
         while running.len() < pace.at_once
             && let Some(item) = waiting.pop_front()
@@ -60,20 +65,31 @@ where
             running.push(async move { (key, work.await) });
         }
         let free = waiting.is_empty() && running.len() < pace.at_once;
-        if free && more {
-            let mut found = page().await?;
-            let full = found.len() >= pace.page;
-            found.retain(|item| busy.insert(key(item)));
-            more = full && !found.is_empty();
-            waiting.extend(found);
-            continue;
+        if free && more && look.is_terminated() {
+            look.set(page().fuse());
         }
+        let looking = !look.is_terminated();
         tokio::select! {
             Some((key, done)) = running.next() => {
-                busy.remove(&key);
                 done?;
+                // The page that is being read may still show it as due.
+                if looking {
+                    done_meanwhile.push(key);
+                } else {
+                    busy.remove(&key);
+                }
             }
-            () = pace.wait(), if free => more = true,
+            found = &mut look, if looking => {
+                let mut found = found?;
+                let full = found.len() >= pace.page;
+                found.retain(|item| busy.insert(key(item)));
+                more = full && !found.is_empty();
+                waiting.extend(found);
+                for key in done_meanwhile.drain(..) {
+                    busy.remove(&key);
+                }
+            }
+            () = pace.wait(), if free && !looking => more = true,
         }
     }
 }
@@ -83,6 +99,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use parking_lot::Mutex;
+    use tokio::sync::Semaphore;
 
     use super::*;
     use crate::store::StoreError;
@@ -117,6 +134,73 @@ mod tests {
         let all = tokio::time::timeout(Duration::from_secs(60), async {
             tokio::select! {
                 ended = work_off(pace(&woken), page, |item| *item, work) => panic!("{ended:?}"),
+                () = enough.notified() => {}
+            }
+        });
+        all.await.expect("held up");
+        assert_eq!(begun.load(Ordering::SeqCst), 1);
+    }
+
+    /// As with the connections of a database: who waited first gets it first, whether or not it looks.
+    #[tokio::test]
+    async fn looking_waits_for_no_item_that_waits_for_the_same() {
+        let (woken, enough, done) = (Notify::new(), Notify::new(), AtomicUsize::new(0));
+        let connection = Semaphore::new(1);
+        let page = || async {
+            let _connection = connection.acquire().await.unwrap();
+            tokio::task::yield_now().await;
+            let next = done.load(Ordering::SeqCst);
+            Ok((next..next + 4).collect())
+        };
+        let work = |_| async {
+            for _ in 0..3 {
+                let _connection = connection.acquire().await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            if done.fetch_add(1, Ordering::SeqCst) >= 100 {
+                enough.notify_one();
+            }
+            Ok(())
+        };
+        let all = tokio::time::timeout(Duration::from_secs(60), async {
+            tokio::select! {
+                ended = work_off(pace(&woken), page, |item: &usize| *item, work) => panic!("{ended:?}"),
+                () = enough.notified() => {}
+            }
+        });
+        all.await.expect("they wait for each other");
+    }
+
+    /// A page shows what was due when it was read: what has been done since is not done again.
+    #[tokio::test]
+    async fn what_is_done_while_a_page_is_read_is_not_begun_again_from_it() {
+        let (woken, enough) = (Notify::new(), Notify::new());
+        let (begun, finish, looks) = (AtomicUsize::new(0), Notify::new(), AtomicUsize::new(0));
+        let page = || async {
+            match looks.fetch_add(1, Ordering::SeqCst) {
+                0 => Ok(vec![1]),
+                // The item ends while this page, on which it stands, is on its way.
+                1 => {
+                    finish.notify_one();
+                    for _ in 0..10 {
+                        tokio::task::yield_now().await;
+                    }
+                    Ok(vec![1])
+                }
+                _ => {
+                    enough.notify_one();
+                    Ok(Vec::new())
+                }
+            }
+        };
+        let work = |_| async {
+            begun.fetch_add(1, Ordering::SeqCst);
+            finish.notified().await;
+            Ok(())
+        };
+        let all = tokio::time::timeout(Duration::from_secs(60), async {
+            tokio::select! {
+                ended = work_off(pace(&woken), page, |item: &usize| *item, work) => panic!("{ended:?}"),
                 () = enough.notified() => {}
             }
         });

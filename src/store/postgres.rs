@@ -35,7 +35,9 @@ use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use futures_util::future::BoxFuture;
+use tokio::task::JoinError;
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use self::metrics::{LinkMetrics, PoolMetrics};
 use self::session::{LastError, Manager};
@@ -118,8 +120,7 @@ impl Store {
         R: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
     {
-        let call = async { self.within_deadline(statements(self.acquire().await?, work)).await };
-        self.trouble.around(call).await
+        self.trouble.around(self.on_session(|session| statements(session, work))).await
     }
 
     /// Runs `work` in a transaction; returns after the commit.
@@ -128,8 +129,19 @@ impl Store {
         R: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
     {
-        let call = async { self.within_deadline(transaction(self.acquire().await?, work)).await };
-        self.trouble.around(call).await
+        self.trouble.around(self.on_session(|session| transaction(session, work))).await
+    }
+
+    /// Waits for a connection, then finishes `work` on it. A task waits: a connection that is given to a caller who is not polled now
+    /// (because its client takes no data, say) would be lost to all others.
+    async fn on_session<R, W>(&self, work: impl FnOnce(Pooled) -> W + Send + 'static) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        W: Future<Output = Result<R, StoreError>> + Send + 'static,
+    {
+        let store = self.clone();
+        let wait = tokio::spawn(async move { store.within_deadline(work(store.acquire().await?)).await });
+        joined(AbortOnDropHandle::new(wait).await)
     }
 
     /// Finishes `work`, whether or not the caller waits for it. Late work is dropped, and its connection with it.
@@ -153,11 +165,7 @@ impl Store {
             }
             result
         };
-        match tokio::spawn(run).await {
-            Ok(result) => result,
-            Err(error) if error.is_panic() => Err(StoreError::Internal("work on the database panicked".into())),
-            Err(_) => Err(StoreError::Unavailable("the process is shutting down".into())),
-        }
+        joined(tokio::spawn(run).await)
     }
 
     async fn acquire(&self) -> Result<Pooled, StoreError> {
@@ -213,6 +221,14 @@ impl Store {
             registry.register_collector(Box::new(pool));
             registry.register_collector(Box::new(link));
         });
+    }
+}
+
+fn joined<R>(ended: Result<Result<R, StoreError>, JoinError>) -> Result<R, StoreError> {
+    match ended {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => Err(StoreError::Internal("work on the database panicked".into())),
+        Err(_) => Err(StoreError::Unavailable("the process is shutting down".into())),
     }
 }
 

@@ -29,7 +29,8 @@ use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 use futures_util::future::{BoxFuture, ready};
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::AbortOnDropHandle;
 
 use self::file::{DatabaseFile, Lock};
 use super::StoreError;
@@ -180,20 +181,18 @@ impl Store {
         R: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
     {
-        let permit = self.0.reader_permits.clone().acquire_owned().await.map_err(stopped)?;
-        let inner = self.0.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            let mut reader = inner.reader()?;
-            let result = futures_util::FutureExt::now_or_never(work(&mut reader.conn))
-                .unwrap_or_else(|| Err(StoreError::Internal("a read waited for something other than SQLite".into())));
-            // A connection that saw trouble is not reused: the file behind it may have been replaced.
-            if !matches!(result, Err(StoreError::Unavailable(_))) && !inner.reader_permits.is_closed() {
-                inner.idle_readers.lock().push(reader);
+        let (inner, permits) = (self.0.clone(), self.0.reader_permits.clone());
+        let run =
+            async move |permit| tokio::task::spawn_blocking(move || inner.read(permit, work)).await.map_err(stopped)?;
+        match permits.clone().try_acquire_owned() {
+            Ok(permit) => run(permit).await,
+            // Permits are given out in the order of waiting. One that is given to a caller who is not polled now (because its client
+            // takes no data, say) would be lost to all others: so a task waits for it.
+            Err(_) => {
+                let wait = async move { run(permits.acquire_owned().await.map_err(stopped)?).await };
+                AbortOnDropHandle::new(tokio::spawn(wait)).await.map_err(stopped)?
             }
-            result
-        });
-        done.await.map_err(stopped)?
+        }
     }
 
     /// Runs `work` in a transaction of the writer; returns after the commit is on disk.
@@ -244,6 +243,21 @@ impl Store {
 }
 
 impl Inner {
+    /// Blocks.
+    fn read<R, F>(&self, _permit: OwnedSemaphorePermit, work: F) -> Result<R, StoreError>
+    where
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>>,
+    {
+        let mut reader = self.reader()?;
+        let result = futures_util::FutureExt::now_or_never(work(&mut reader.conn))
+            .unwrap_or_else(|| Err(StoreError::Internal("a read waited for something other than SQLite".into())));
+        // A connection that saw trouble is not reused: the file behind it may have been replaced.
+        if !matches!(result, Err(StoreError::Unavailable(_))) && !self.reader_permits.is_closed() {
+            self.idle_readers.lock().push(reader);
+        }
+        result
+    }
+
     fn reader(&self) -> Result<Reader, StoreError> {
         let statistics = self.statistics.load(Ordering::Acquire);
         let idle = self.idle_readers.lock().pop();

@@ -31,4 +31,5 @@ mod flows {
 #[cfg(feature = "sabotage")]
 mod mistakes;
 mod money;
+mod store;
 mod support;

@@ -10,7 +10,9 @@ use diesel::sql_types::BigInt;
 use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Conn;
 use super::file::DatabaseFile;
@@ -105,7 +107,16 @@ impl Writer {
     {
         let (answer, answered) = oneshot::channel();
         let stopped = || StoreError::Unavailable("the database writer has stopped".into());
-        self.orders.send(Order::Work(Box::new(Task { work, answer }))).await.map_err(|_| stopped())?;
+        match self.orders.try_send(Order::Work(Box::new(Task { work, answer }))) {
+            Ok(()) => {}
+            Err(TrySendError::Closed(_)) => return Err(stopped()),
+            // As with the readers' permits, a task waits for the room in the queue.
+            Err(TrySendError::Full(order)) => {
+                let orders = self.orders.clone();
+                let wait = tokio::spawn(async move { orders.send(order).await.map_err(drop) });
+                AbortOnDropHandle::new(wait).await.map_err(|_| stopped())?.map_err(|()| stopped())?;
+            }
+        }
         answered.await.map_err(|_| stopped())?
     }
 

@@ -56,6 +56,14 @@ pub struct Query;
 
 #[Object]
 impl Query {
+    /// Says that it has started, then waits to be let go on.
+    async fn later(&self, ctx: &Context<'_>) -> usize {
+        let state = ctx.data_unchecked::<Arc<State>>();
+        state.started.notify_one();
+        state.go_on.notified().await;
+        state.executions.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
     async fn echo(&self, text: String) -> String {
         text
     }

@@ -307,6 +307,26 @@ async fn who_does_not_read_is_not_produced_for_and_then_dropped() {
     assert!(produced < 16 << 20, "{produced} bytes");
 }
 
+/// What it holds meanwhile, others may wait for.
+#[tokio::test]
+async fn a_query_goes_on_while_its_client_takes_no_data() {
+    let server = start().await;
+    let mut socket = server.socket().await;
+    socket.subscribe("1", "{ later }").await;
+    server.state.started.notified().await;
+    socket.subscribe("2", "subscription { flood(bytes: 30000) }").await;
+    let (mut produced, mut looks) = (0, 0);
+    until("the network takes no more", || {
+        let before = std::mem::replace(&mut produced, server.state.flooded.load(Ordering::SeqCst));
+        looks = if produced == before { looks + 1 } else { 0 };
+        produced > 0 && looks > 10_000
+    })
+    .await;
+    server.state.go_on.notify_one();
+    until("the query ends", || server.state.executions.load(Ordering::SeqCst) == 1).await;
+    assert_eq!(server.edge.streams(), 1);
+}
+
 #[tokio::test]
 async fn a_mutation_outlives_its_socket() {
     let server = start().await;

@@ -7,16 +7,16 @@ use std::task::{Context, Poll, ready};
 use async_graphql::Response;
 use async_graphql::parser::types::OperationType;
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::Edge;
 use super::answer::Answer;
 use super::prepared::Prepared;
 use super::refusal::Refusal;
 use super::shared::Subscriber;
 use super::wheel::Seat;
+use super::{Edge, panicked};
 use crate::api::graphql::context::RequestInfo;
 
 /// The events of an operation.
@@ -49,7 +49,7 @@ impl VersionReporter {
 pub struct Running(Source);
 
 enum Source {
-    Single(BoxFuture<'static, Result<Answer, Refusal>>),
+    Single { task: AbortOnDropHandle<Result<Answer, Refusal>>, request_id: Box<str> },
     Own { stream: BoxStream<'static, Response>, request_id: Box<str>, versions: Option<VersionReporter> },
     Shared(Subscriber),
     Ended,
@@ -88,7 +88,10 @@ impl Running {
                 }
             },
             OperationType::Query | OperationType::Mutation => {
-                Source::Single(Box::pin(async move { edge.run(prepared, info).await }))
+                // In a task of its own: a client that takes no data polls nothing, and what has begun may hold what others wait for.
+                let request_id = info.request_id.as_str().into();
+                let task = edge.0.tasks.clone().spawn(async move { edge.run(prepared, info).await });
+                Source::Single { task: AbortOnDropHandle::new(task), request_id }
             }
         })
     }
@@ -104,10 +107,13 @@ impl Running {
     /// The next event; not to be called after the last one.
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let (event, ends) = match &mut self.0 {
-            Source::Single(future) => match ready!(future.as_mut().poll(cx)) {
-                Ok(answer) => (Event::Next(answer.body), true),
-                Err(refusal) => (Event::Error(refusal.errors_json()), true),
-            },
+            Source::Single { task, request_id } => {
+                let ran = ready!(task.poll_unpin(cx)).unwrap_or_else(|_| Err(panicked(request_id)));
+                match ran {
+                    Ok(answer) => (Event::Next(answer.body), true),
+                    Err(refusal) => (Event::Error(refusal.errors_json()), true),
+                }
+            }
             Source::Own { stream, request_id, .. } => match ready!(stream.poll_next_unpin(cx)) {
                 None => (Event::Complete, true),
                 Some(response) => match Answer::new(response, request_id) {
