@@ -18,6 +18,7 @@ mod flows {
     pub mod gate_away;
     pub mod history;
     pub mod kill_storm;
+    pub mod monitor;
     pub mod nodes;
     pub mod operators;
     pub mod parked;

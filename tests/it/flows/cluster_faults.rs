@@ -14,6 +14,7 @@ use doorbuster::kernel::{Clock, Rng};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
+use super::monitor::{Seen, quantile};
 use super::scenario::{Run, Scenario, stage};
 use crate::support::proxy::{Network, Proxy};
 use crate::support::servers::{FreshDatabase, OwnServers, execute};
@@ -32,7 +33,7 @@ const fn fault(name: &'static str, what: &'static str, each_change: bool, inside
     Fault { name, what, each_change, inside }
 }
 
-const FAULTS: [Fault; 22] = [
+const FAULTS: [Fault; 25] = [
     fault("F1", "node killed between admission and publishing", true, Some("publisher.slow")),
     fault("F2", "node killed after publishing, before the answer", false, Some("purchase.slow_answer")),
     fault("F3", "node killed before the writer's commit", false, Some("writer.slow")),
@@ -41,6 +42,7 @@ const FAULTS: [Fault; 22] = [
     fault("F6", "Pulsar killed, back after 5 s", true, None),
     fault("F7", "Pulsar away for a minute", false, None),
     fault("F8", "Redis killed, back empty", true, None),
+    fault("F8-away", "no connections to Redis for a minute", false, None),
     fault("F9", "Redis back with an old dump", false, None),
     fault("F1+F8", "node killed before publishing, and Redis back empty", false, Some("publisher.slow")),
     fault("F11", "PostgreSQL killed, back at once", true, None),
@@ -48,6 +50,8 @@ const FAULTS: [Fault; 22] = [
     fault("F13-cut", "no connections to Redis and PostgreSQL for 3 s", false, None),
     fault("F13-half-open", "connections to Redis and PostgreSQL dead without a word", false, None),
     fault("F13-slow", "500 ms to Redis and PostgreSQL for 5 s", false, None),
+    fault("F13-slow-redis", "500 ms to Redis for 10 s", false, None),
+    fault("F13-slow-postgres", "500 ms to PostgreSQL for 10 s", false, None),
     fault("F13-reset", "connections to Redis and PostgreSQL reset, again and again", false, None),
     fault("F17", "messages come twice, late and out of order", true, Some("broker.unruly")),
     fault("F18", "messages that nobody can read", false, None),
@@ -56,6 +60,8 @@ const FAULTS: [Fault; 22] = [
     fault("F24", "a lock on the orders for 4 s", false, None),
     fault("SIGTERM", "node stopped in the middle of the rush, and started again", true, None),
 ];
+
+const SLOW: Network = Network::Slow(Duration::from_millis(500));
 
 /// Shoppers outlast each fault, so that every one of them is served in the end. On a busy machine Pulsar alone needs a minute to start.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -118,12 +124,15 @@ impl<'a> Cluster<'a> {
             "F6" => self.without("pulsar", away(5)).await,
             "F7" => self.without("pulsar", away(60)).await,
             "F8" => self.servers.wipe("redis"),
+            "F8-away" => network(&[&self.redis], Network::Cut, away(60)).await,
             "F9" => self.old_dump(run).await,
             "F11" => self.without("postgres", away(0)).await,
             "F12" => self.terminate_sessions().await,
-            "F13-cut" => self.network(Network::Cut, away(3)).await,
-            "F13-half-open" => self.network(Network::HalfOpen, away(1)).await,
-            "F13-slow" => self.network(Network::Slow(Duration::from_millis(500)), away(5)).await,
+            "F13-cut" => network(&[&self.redis, &self.postgres], Network::Cut, away(3)).await,
+            "F13-half-open" => network(&[&self.redis, &self.postgres], Network::HalfOpen, away(1)).await,
+            "F13-slow" => network(&[&self.redis, &self.postgres], SLOW, away(5)).await,
+            "F13-slow-redis" => network(&[&self.redis], SLOW, away(10)).await,
+            "F13-slow-postgres" => network(&[&self.postgres], SLOW, away(10)).await,
             "F13-reset" => {
                 repeated(20, Duration::from_millis(100), async || {
                     self.redis.reset();
@@ -161,6 +170,7 @@ impl<'a> Cluster<'a> {
             "F19" => ["arrives at once", "arrives twice", "arrives never"].iter().all(|word| said.contains(word)),
             "F8" | "F9" | "F1+F8" => epochs >= 4,
             "F13-half-open" => self.redis.swallowed() > 0 && self.postgres.swallowed() > 0,
+            "F8-away" => self.redis.connections() > before[0],
             "F12" | "F13-cut" | "F13-reset" => {
                 let now = self.connections();
                 now[1] > before[1] && (name == "F12" || now[0] > before[0])
@@ -196,14 +206,6 @@ impl<'a> Cluster<'a> {
         repeated(20, Duration::from_millis(100), async || self.tell_postgres(&statement).await).await;
     }
 
-    async fn network(&self, network: Network, lasts: Duration) {
-        self.redis.set(network);
-        self.postgres.set(network);
-        sleep(lasts).await;
-        self.redis.set(Network::Fine);
-        self.postgres.set(Network::Fine);
-    }
-
     /// Into every partition, between the tickets.
     async fn garbage(&self) {
         let mut config = Config::default_embedded().broker;
@@ -228,6 +230,17 @@ impl<'a> Cluster<'a> {
     }
 }
 
+/// The way to these servers is like this for a while.
+async fn network(ways: &[&Proxy], network: Network, lasts: Duration) {
+    for way in ways {
+        way.set(network);
+    }
+    sleep(lasts).await;
+    for way in ways {
+        way.set(Network::Fine);
+    }
+}
+
 async fn repeated<F: Future<Output = ()>>(times: u32, pause: Duration, act: impl Fn() -> F) {
     for _ in 0..times {
         act().await;
@@ -244,7 +257,12 @@ fn return_grace(fault: &str) -> Duration {
     })
 }
 
-/// Returns a line for the table, and what was wrong.
+/// Whether all nodes take traffic and answer lists during the fault: they are alive, and so is what that needs.
+fn nodes_stay_good(fault: &str) -> bool {
+    matches!(fault, "F6" | "F7" | "F8" | "F8-away" | "F9" | "F13-slow-redis" | "F17" | "F18" | "F19")
+}
+
+/// Returns lines for the table, and what was wrong.
 async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
     let cluster = Cluster::new(servers).await;
@@ -264,15 +282,21 @@ async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
     let mut run = cluster.begin(scenario, folder.path()).await;
     run.until_each_sale_sells(10).await;
     let connections = cluster.connections();
+    let (monitor, ending) = (run.monitor(), run.end_a_sale());
     cluster.strike(fault.name, &mut run).await;
+    let seen = monitor.stop().await;
     let recovered = run.until_sold_on_each_node().await;
+    let ended = run.ended(ending).await;
     let recorder = run.recorder.clone();
     let said = ["one", "two"].map(|name| std::fs::read_to_string(folder.path().join(format!("{name}.log"))).unwrap());
-    let outcome = run.end(folder).await;
+    let outcome = run.end_with(folder, Some(ended)).await;
     let counts = &outcome.report.counts;
     let mut faults = outcome.faults();
     if !cluster.was_struck(fault.name, connections, counts.epochs, &said.concat()) {
         faults = format!("{faults}\nthe fault did not happen");
+    }
+    if nodes_stay_good(fault.name) && !seen.iter().all(Seen::is_good) {
+        faults = format!("{faults}\na node took no traffic or refused lists: {seen:?}");
     }
     // A run in which nothing happens proves nothing.
     if counts.accepted < 30 || counts.orders < 30 || counts.fully_sold != 2 {
@@ -288,14 +312,20 @@ async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
             faults = format!("{faults}\na request without an answer: {entry:?}");
         }
     }
+    let [one, two] = seen.as_slice() else { panic!("two nodes") };
+    let pushes = [0.5, 0.99].map(|part| quantile(&outcome.pushes, part));
     let line = format!(
-        "{:14} {:62} {:5.1} s, {} accepted, {} unknown, {} epochs",
+        "{:17} {:62} {:5.1} s, {} accepted, {} unknown, {} epochs\n{:17} pushes p50 {:.0?}, p99 {:.0?} of {}; one: {one}; two: {two}",
         fault.name,
         fault.what,
         recovered.as_secs_f64(),
         counts.accepted,
         counts.unknown,
-        counts.epochs
+        counts.epochs,
+        "",
+        pushes[0],
+        pushes[1],
+        outcome.pushes.len()
     );
     (line, faults)
 }

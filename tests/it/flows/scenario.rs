@@ -23,8 +23,12 @@ use doorbuster::orders::OrderState;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::monitor::{Ended, Ending, Monitor, push_latencies};
+
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const SETTLE_WITHIN: Duration = Duration::from_secs(60);
+/// Buyers who press while a sale is being ended.
+const PRESSING: usize = 50;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -91,6 +95,8 @@ pub struct Outcome {
     pub at_once: Vec<Violation>,
     /// How many times the server was killed.
     pub kills: u32,
+    /// From the decision of a ticket until its buyer was told.
+    pub pushes: Vec<Duration>,
     /// Where the data, the history and the server's log are, if something was wrong.
     pub kept: Option<PathBuf>,
 }
@@ -129,6 +135,9 @@ pub struct Run {
     sales: Vec<SaleId>,
     /// A sale that the crowd leaves alone.
     quiet: SaleId,
+    /// Another, to be ended.
+    doomed: SaleId,
+    operator: Account,
     stream: Option<Stream>,
     /// Accounts that are kept for the end.
     late: Vec<Account>,
@@ -187,7 +196,7 @@ impl Scenario {
         let (clock, rng) = (Clock::system(), Rng::system());
         // A restart takes about as long as a load phase; should they run out, the stream just ends earlier.
         let seconds = (self.load.1.as_secs_f64() + 1.0) * f64::from(self.kills.max(1)) + 5.0;
-        let late = self.stock * self.sales as u32 + 20;
+        let late = self.stock * self.sales as u32 + 20 + PRESSING as u32;
         let count = (seconds * f64::from(self.per_second)) as u32 + late;
         let operator = ready::users(&db, &clock, &rng, "operator", 1, true).await.unwrap().remove(0);
         let mut buyers = ready::users(&db, &clock, &rng, "buyer", count, false).await.unwrap();
@@ -195,7 +204,7 @@ impl Scenario {
         (operator, early, buyers)
     }
 
-    /// A shop whose sales have just begun, the last of them for whoever asks whether one can buy.
+    /// A shop whose sales have just begun, the last two of them not for the crowd.
     async fn open_shop(&self, launch: &Launch, operator: &Account) -> Vec<SaleId> {
         let mut operator = Operator::new(launch.address, &operator.token);
         let starts_at = operator.server_time().await.unwrap().plus(Duration::from_millis(500));
@@ -204,7 +213,7 @@ impl Scenario {
         let product = operator.product("Lamp", "Light", "A lamp.", "/pictures/lamp.svg", "20.00").await.unwrap();
         let terms = Terms { price: "10.00", stock: self.stock, limit_per_buyer: 1, pay_within: self.pay_within };
         let mut sales = Vec::new();
-        for _ in 0..=self.sales {
+        for _ in 0..self.sales + 2 {
             sales.push(operator.sale(&session, &product, terms).await.unwrap());
         }
         let opens = Instant::now() + starts_at.since(operator.server_time().await.unwrap());
@@ -222,7 +231,7 @@ impl Run {
             nodes.push(launch.start(READY_WITHIN).await.unwrap());
         }
         let mut sales = scenario.open_shop(&launches[0], &operator).await;
-        let quiet = sales.pop().expect("a sale");
+        let (quiet, doomed) = (sales.pop().expect("a sale"), sales.pop().expect("a sale"));
         let mut run = Self {
             scenario,
             launches,
@@ -230,6 +239,8 @@ impl Run {
             recorder: Recorder::new(Clock::system()),
             sales,
             quiet,
+            doomed,
+            operator,
             stream: None,
             late,
             at_once: Vec::new(),
@@ -242,7 +253,12 @@ impl Run {
     }
 
     /// Ends the load, lets everything settle, and checks.
-    pub async fn end(mut self, folder: TempDir) -> Outcome {
+    pub async fn end(self, folder: TempDir) -> Outcome {
+        self.end_with(folder, None).await
+    }
+
+    /// The same, for a sale that was ended in between.
+    pub async fn end_with(mut self, folder: TempDir, ended: Option<Ended>) -> Outcome {
         let sent = match self.stream.take() {
             Some(stream) => stream.finish().await,
             None => 0,
@@ -260,7 +276,11 @@ impl Run {
                 self.fault(Invariant::Answered, "a server did not stop well".into());
             }
         }
-        let mut outcome = Outcome { report, at_once: self.at_once, kills: self.kills, kept: None };
+        for order in ended.iter().flat_map(|ended| ended.sold_on(&facts)) {
+            self.fault(Invariant::Answered, format!("{order} was admitted after its sale had ended"));
+        }
+        let pushes = push_latencies(&entries, &facts);
+        let mut outcome = Outcome { report, at_once: self.at_once, kills: self.kills, pushes, kept: None };
         if self.scenario.sabotage.is_none() && !outcome.faults().is_empty() {
             let mut file = std::io::BufWriter::new(std::fs::File::create(folder.path().join("history.jsonl")).unwrap());
             write_lines(&entries, &mut file).unwrap();
@@ -270,7 +290,7 @@ impl Run {
     }
 
     fn stages(&self) -> Vec<Arc<Stage>> {
-        let addresses: Vec<_> = self.launches.iter().map(|launch| launch.address).collect();
+        let addresses = self.addresses();
         self.sales.iter().map(|sale| Arc::new(self.stage_on(*sale, addresses.clone()))).collect()
     }
 
@@ -306,6 +326,27 @@ impl Run {
 
     fn tickets(&self) -> HashSet<TicketId> {
         self.recorder.snapshot().iter().filter_map(ticket_of).collect()
+    }
+
+    /// Looks at the nodes until it is stopped.
+    pub fn monitor(&self) -> Monitor {
+        Monitor::start(&self.addresses())
+    }
+
+    /// An operator ends a sale for which buyers press meanwhile.
+    pub fn end_a_sale(&mut self) -> Ending {
+        let buyers = self.late.split_off(self.late.len() - PRESSING);
+        Ending::start(self.addresses(), self.doomed, self.operator.clone(), buyers)
+    }
+
+    /// Waits until the sale is over on each node.
+    pub async fn ended(&mut self, ending: Ending) -> Ended {
+        let late = self.late.split_off(self.late.len() - self.launches.len());
+        ending.finish(late).await
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.launches.iter().map(|launch| launch.address).collect()
     }
 
     /// Waits until a shopper of each node has bought: in a sale with units enough, so that being told that there are none is no
