@@ -53,9 +53,9 @@ check: lint-fmt lint-clippy lint-schema check-gen
 fmt:
     cargo fmt
 
-# Check formatting, clippy and rustdoc; warnings are errors
+# Check formatting, clippy, rustdoc and the dependencies; warnings are errors
 [group('check')]
-lint: lint-fmt lint-clippy lint-doc
+lint: lint-fmt lint-clippy lint-doc lint-deny
 
 # Check the formatting
 [group('check')]
@@ -73,6 +73,11 @@ lint-clippy: setup
 [group('check')]
 lint-doc: setup
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items {{ features }}
+
+# Check the dependencies' licences, sources and duplicates; `advisories` too needs GitHub: ./justw lint-deny advisories
+[group('check')]
+lint-deny *CHECKS:
+    @scripts/deny "$@"
 
 # Lint schema/schema.graphql (descriptions, conventions, breaking changes) and the wording of documentation
 [group('check')]
