@@ -129,6 +129,11 @@ kill-storm N="100": setup
 payments-storm N="10000" PROFILE="": setup
     DOORBUSTER_STORM_ORDERS="{{ N }}" scripts/with-services cargo test {{ features }} --test it money::storm::{{ PROFILE }} -- --nocapture
 
+# Build the server for release, with its debug sections in a file of their own: target/dist/
+[group('files')]
+release: setup
+    @scripts/release
+
 # Regenerate the SDL and the configuration's schema
 [group('files')]
 gen: setup
