@@ -74,7 +74,7 @@ lint-clippy: setup
 lint-doc: setup
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items {{ features }}
 
-# Check the dependencies' licences, sources and duplicates; `advisories` too needs GitHub: ./justw lint-deny advisories
+# Check that dependencies are used, and their licences, sources and duplicates; `advisories` needs GitHub: ./justw lint-deny advisories
 [group('check')]
 lint-deny *CHECKS:
     @scripts/deny "$@"
