@@ -53,9 +53,9 @@ check: lint-fmt lint-clippy lint-schema check-gen
 fmt:
     cargo fmt
 
-# Check formatting, clippy and rustdoc; warnings are errors
+# Check formatting, clippy, rustdoc and the dependencies; warnings are errors
 [group('check')]
-lint: lint-fmt lint-clippy lint-doc
+lint: lint-fmt lint-clippy lint-doc lint-deny
 
 # Check the formatting
 [group('check')]
@@ -73,6 +73,11 @@ lint-clippy: setup
 [group('check')]
 lint-doc: setup
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items {{ features }}
+
+# Check that dependencies are used, and their licences, sources and duplicates; `advisories` needs GitHub: ./justw lint-deny advisories
+[group('check')]
+lint-deny *CHECKS:
+    @scripts/deny "$@"
 
 # Lint schema/schema.graphql (descriptions, conventions, breaking changes) and the wording of documentation
 [group('check')]
@@ -123,6 +128,11 @@ kill-storm N="100": setup
 [group('check')]
 payments-storm N="10000" PROFILE="": setup
     DOORBUSTER_STORM_ORDERS="{{ N }}" scripts/with-services cargo test {{ features }} --test it money::storm::{{ PROFILE }} -- --nocapture
+
+# Build the server for release, with its debug sections in a file of their own: target/dist/
+[group('files')]
+release: setup
+    @scripts/release
 
 # Regenerate the SDL and the configuration's schema
 [group('files')]

@@ -37,7 +37,7 @@ use crate::control::{self, Control};
 use crate::gate::{Coalescer, Gate, MemoryGate, RedisGate, RedisTally, RedisTokens, Tally};
 use crate::hub::Hub;
 use crate::kernel::{Clock, Rng};
-use crate::lifecycle::{Backoff, Shutdown, Supervisor};
+use crate::lifecycle::{RestartPolicy, Shutdown, Supervisor};
 use crate::nodes::Leases;
 use crate::orders::gate_news::GateNews;
 use crate::orders::publisher::Publisher;
@@ -126,7 +126,7 @@ impl App {
         sales.refresh().await?;
         // A gate that nodes share is opened by whichever of them holds the lease; one's own, by this node.
         let shared_gate = matches!(db, Database::Postgres(_));
-        let supervisor = Supervisor::new(rng.clone(), metrics.clone(), Backoff::default());
+        let supervisor = Supervisor::new(rng.clone(), metrics.clone(), RestartPolicy::default());
         let leases = Leases::new(db.clone(), &node, *config.node.lease);
         Ok(Self(Arc::new(Inner {
             config,

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 mod supervisor;
 
-pub use supervisor::{Backoff, Supervisor, WorkerState, WorkerStatus};
+pub use supervisor::{RestartPolicy, Supervisor, WorkerState, WorkerStatus};
 
 /// Lets this process, and those that it starts, open as many files as the system lets it (the hard limit), and says how many
 /// that is; `None` is no limit. Each connection is a file, and shells and service managers often allow 1024 where nobody asks.

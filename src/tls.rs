@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, RootCertStore};
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, OtherError, RootCertStore};
 
 /// The maximum size of a file with certificates or a key, in bytes. Debian's file of all roots has 220 kB.
 const FILE_MAX: u64 = 4 << 20;
@@ -181,14 +181,21 @@ pub fn explain_certificate(error: &CertificateError, roots: Option<&Roots>) -> S
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "was not issued for a server (extendedKeyUsage)".to_owned()
         }
-        // rustls has no name for these.
-        CertificateError::Other(other) if other.to_string().contains("UnsupportedCertVersion") => {
+        CertificateError::Other(other) => explain_unnamed(other),
+        other => format!("can't be trusted: {other}"),
+    }
+}
+
+/// The errors that rustls has no name for.
+fn explain_unnamed(error: &OtherError) -> String {
+    match error.0.downcast_ref() {
+        Some(webpki::Error::UnsupportedCertVersion) => {
             "is of the old version 1 of X.509: issue it with extensions, which makes it version 3".to_owned()
         }
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+        Some(webpki::Error::CaUsedAsEndEntity) => {
             "is an authority's own (CA:TRUE), which can't be used by a server: issue one for the server".to_owned()
         }
-        other => format!("can't be trusted: {other}"),
+        _ => format!("can't be trusted: {error}"),
     }
 }
 

@@ -4,7 +4,6 @@
 //! [`envelope`] is the outer form of every payload, [`failure`] the form of what could not be handled, [`outbox`] the way of
 //! events that are written together with the state they announce.
 
-mod backoff;
 pub mod embedded;
 pub mod envelope;
 pub mod failure;
@@ -23,10 +22,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::kernel::Timestamp;
+use crate::kernel::{Backoff, Rng, Timestamp};
 
 /// Dead-letter messages read in one call.
 const FAILURES_PAGE: usize = 100;
+
+/// The wait after the first failed try to reach a server; doubled with each further one, up to [`LONGEST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// For tries to reach a server.
+const fn backoff(rng: Rng) -> Backoff {
+    Backoff::new(rng, FIRST_WAIT, LONGEST_WAIT)
+}
 
 /// A topic. The name is stable: it is stored, and becomes the Pulsar topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -14,9 +14,9 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
-use super::{Broker, BrokerError, Failure, Message, Topic, park};
+use super::{Broker, BrokerError, Failure, Message, Topic, backoff, park};
 use crate::config;
+use crate::kernel::tasks::sleep_until;
 use crate::kernel::{Clock, Rng, Timestamp};
 use crate::store::{self, Database, StoreError};
 
@@ -144,7 +144,7 @@ impl Relay {
     /// Publishes until `stop`, then removes what is published. Never fails: it waits and tries again.
     pub async fn run(&self, stop: CancellationToken) {
         let relay = &*self.0;
-        let mut backoff = Backoff::new(relay.rng.clone());
+        let mut backoff = backoff(relay.rng.clone());
         let mut progress = Progress { after: 0, sent: BTreeSet::new(), sent_since: None, removal: None };
         let mut sweep = tokio::time::interval(relay.sweep_every);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -169,8 +169,8 @@ impl Relay {
             tokio::select! {
                 biased;
                 done = progress.removed() => progress.settle(done),
-                () = at(next_try) => {}
-                () = at(removal_due) => {}
+                () = sleep_until(next_try) => {}
+                () = sleep_until(removal_due) => {}
                 () = stop.cancelled() => {}
                 () = relay.wake.notified(), if delay.is_zero() => {
                     if !relay.db.commits_in_order() {
@@ -186,13 +186,6 @@ impl Relay {
             }
         }
         progress.finish(relay).await;
-    }
-}
-
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::{Broker, BrokerError, Consumer, Delivery, Failure, Message, Received, Share, Topic};
+use crate::kernel::tasks::sleep_until;
 use crate::kernel::{Rng, sabotage};
 
 /// How long an overtaken message lags behind, and how long the second copy of any may.
@@ -103,7 +104,7 @@ impl Consumer for Scattered {
             let due = self.coming.first_key_value().map(|((due, _), _)| *due);
             tokio::select! {
                 received = self.inner.receive(max, linger) => received?.iter().for_each(|message| self.scatter(message)),
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                () = sleep_until(due) => {}
             }
         }
     }

@@ -9,10 +9,10 @@ use super::{print, with_app};
 use crate::app::App;
 use crate::config::Config;
 use crate::kernel::Clock;
+use crate::kernel::money::decimal;
 use crate::orders::audit::{self, Report};
 use crate::orders::bills::BillReport;
 use crate::orders::looked_at::Item;
-use crate::payments::alipay::wire::amount_text;
 use crate::payments::reconciliation;
 use crate::store::Database;
 
@@ -81,7 +81,7 @@ pub async fn run(config: Config, command: PaymentsCommand) -> anyhow::Result<Exi
 fn bill(report: &BillReport) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     writeln!(text, "{}: {} lines, {} agree", report.day, report.rows, report.matched)?;
-    writeln!(text, "paid {}, refunded {}", amount_text(report.paid), amount_text(report.refunded))?;
+    writeln!(text, "paid {}, refunded {}", decimal(report.paid), decimal(report.refunded))?;
     for item in report.open() {
         writeln!(
             text,

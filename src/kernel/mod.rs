@@ -2,6 +2,7 @@
 
 pub mod breaker;
 pub mod clock;
+pub mod errors;
 pub mod gather;
 pub mod ids;
 pub mod money;

@@ -104,8 +104,14 @@ impl Money {
 
     /// The amount without its currency, `19.90`.
     pub fn amount(self) -> String {
-        format!("{}.{:02}", self.minor / 100, self.minor % 100)
+        decimal(self.minor)
     }
+}
+
+/// Minor units as a decimal of major ones: `1990` is `19.90`, `-5` is `-0.05`.
+pub fn decimal(minor: i64) -> String {
+    let sign = if minor < 0 { "-" } else { "" };
+    format!("{sign}{}.{:02}", minor.unsigned_abs() / 100, minor.unsigned_abs() % 100)
 }
 
 impl fmt::Display for Money {
@@ -131,5 +137,13 @@ mod tests {
             assert_eq!(parse(bad), Err(InvalidMoney::Number), "{bad}");
         }
         assert_eq!(Money { minor: 1905, currency: Currency::Usd }.to_string(), "19.05 USD");
+    }
+
+    #[test]
+    fn amounts_below_one_and_below_zero_keep_their_digits_and_sign() {
+        let pairs = [(0, "0.00"), (5, "0.05"), (-5, "-0.05"), (-1990, "-19.90"), (i64::MIN, "-92233720368547758.08")];
+        for (minor, text) in pairs {
+            assert_eq!(decimal(minor), text);
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 /// The pause before a task begins again, so that a panic that comes back at once does not fill the log.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -34,6 +35,14 @@ pub async fn guarded<T>(task: &'static str, work: impl Future<Output = T>) -> Op
 pub async fn restarted<W: Future<Output = ()>>(task: &'static str, mut begin: impl FnMut() -> W) {
     while guarded(task, async { begin().await }).await.is_none() {
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Sleeps until `deadline`; for ever without one. For a branch of `select!`.
+pub async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -74,6 +83,15 @@ mod tests {
         assert!(answered.await.is_err());
         assert_eq!(guarded("guarded test", async { 7 }).await, Some(7));
         assert_eq!(panics()["guarded test"], 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_without_a_deadline_never_ends() {
+        let start = Instant::now();
+        let limit = Duration::from_secs(60);
+        sleep_until(Some(start + limit)).await;
+        assert!(start.elapsed() >= limit);
+        assert!(tokio::time::timeout(limit, sleep_until(None)).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]

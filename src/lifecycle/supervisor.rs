@@ -12,32 +12,23 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::kernel::Rng;
+use crate::kernel::retry::Delays;
 use crate::telemetry::{Counter, Metrics, panic_message};
 
-/// How long to wait before a failed worker is started again.
+/// When a failed worker is started again.
 #[derive(Debug, Clone, Copy)]
-pub struct Backoff {
-    /// After the first failure; doubled after each further one.
-    pub first: Duration,
-    /// At most.
-    pub max: Duration,
+pub struct RestartPolicy {
+    /// The wait before it is started again.
+    pub delays: Delays,
     /// A worker that has run for this long is healthy again, and its next failure counts as the first.
     pub settled_after: Duration,
 }
 
-impl Default for Backoff {
+impl Default for RestartPolicy {
     /// Quick enough that a restarted database is not waited for, slow enough that one that is gone costs nothing.
     fn default() -> Self {
-        Self { first: Duration::from_millis(100), max: Duration::from_secs(10), settled_after: Duration::from_secs(5) }
-    }
-}
-
-impl Backoff {
-    /// Between half of the delay and the whole of it, so that workers that failed together do not return together.
-    fn delay(&self, failures: u32, rng: &Rng) -> Duration {
-        let doubled = self.first.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
-        let half = doubled.min(self.max) / 2;
-        half + Duration::from_millis(rng.below(half.as_millis() as u64 + 1))
+        let delays = Delays::new(Duration::from_millis(100), Duration::from_secs(10));
+        Self { delays, settled_after: Duration::from_secs(5) }
     }
 }
 
@@ -59,7 +50,7 @@ pub struct WorkerState {
     pub name: String,
     /// The current state.
     pub status: WorkerStatus,
-    /// Whether it runs and has not just failed: false until it has run for [`Backoff::settled_after`] since its last failure.
+    /// Whether it runs and has not just failed: false until it has run for [`RestartPolicy::settled_after`] since its last failure.
     pub healthy: bool,
     /// Why it failed the last time.
     pub last_error: Option<String>,
@@ -75,7 +66,7 @@ pub struct Supervisor(Arc<Inner>);
 struct Inner {
     rng: Rng,
     metrics: Metrics,
-    backoff: Backoff,
+    restart: RestartPolicy,
     tracker: TaskTracker,
     stopping: CancellationToken,
     workers: Mutex<Vec<(Arc<Mutex<Worker>>, AbortHandle)>>,
@@ -94,11 +85,11 @@ struct Worker {
 
 impl Supervisor {
     /// A supervisor without workers.
-    pub fn new(rng: Rng, metrics: Metrics, backoff: Backoff) -> Self {
+    pub fn new(rng: Rng, metrics: Metrics, restart: RestartPolicy) -> Self {
         Self(Arc::new(Inner {
             rng,
             metrics,
-            backoff,
+            restart,
             tracker: TaskTracker::new(),
             stopping: CancellationToken::new(),
             workers: Mutex::default(),
@@ -124,7 +115,7 @@ impl Supervisor {
 
     /// All workers, in the order in which they were started.
     pub fn workers(&self) -> Vec<WorkerState> {
-        self.0.workers.lock().iter().map(|(worker, _)| worker.lock().state(&self.0.backoff)).collect()
+        self.0.workers.lock().iter().map(|(worker, _)| worker.lock().state(&self.0.restart)).collect()
     }
 
     /// Cancelled when the workers must stop.
@@ -156,7 +147,7 @@ impl Supervisor {
         F: Fn(CancellationToken) -> W,
         W: Future<Output = anyhow::Result<()>>,
     {
-        let Inner { rng, backoff, stopping, .. } = &*self.0;
+        let Inner { rng, restart, stopping, .. } = &*self.0;
         loop {
             worker.lock().starts();
             let run = AssertUnwindSafe(async { factory(stopping.clone()).await }).catch_unwind().await;
@@ -166,8 +157,8 @@ impl Supervisor {
                 Ok(Err(error)) => format!("{error:#}"),
                 Err(panic) => format!("panicked: {}", panic_message(&*panic)),
             };
-            let failures = worker.lock().failed(&error, backoff);
-            let delay = backoff.delay(failures, rng);
+            let failures = worker.lock().failed(&error, restart);
+            let delay = restart.delays.after(failures, rng);
             tracing::error!(worker = worker.lock().name, error, failures, ?delay, "worker failed");
             tokio::select! {
                 () = tokio::time::sleep(delay) => restarts.inc(),
@@ -186,16 +177,16 @@ impl Worker {
     }
 
     /// Returns how many times it has now failed in a row.
-    fn failed(&mut self, error: &str, backoff: &Backoff) -> u32 {
-        let settled = self.started.elapsed() >= backoff.settled_after;
+    fn failed(&mut self, error: &str, restart: &RestartPolicy) -> u32 {
+        let settled = self.started.elapsed() >= restart.settled_after;
         self.failures = if settled { 1 } else { self.failures.saturating_add(1) };
         self.status = WorkerStatus::BackingOff;
         self.last_error = Some(error.to_owned());
         self.failures
     }
 
-    fn state(&self, backoff: &Backoff) -> WorkerState {
-        let settled = self.failures == 0 || self.started.elapsed() >= backoff.settled_after;
+    fn state(&self, restart: &RestartPolicy) -> WorkerState {
+        let settled = self.failures == 0 || self.started.elapsed() >= restart.settled_after;
         WorkerState {
             name: self.name.clone(),
             status: self.status,
@@ -213,7 +204,7 @@ mod tests {
     use super::*;
 
     fn supervisor() -> Supervisor {
-        Supervisor::new(Rng::seeded(1), Metrics::new(), Backoff::default())
+        Supervisor::new(Rng::seeded(1), Metrics::new(), RestartPolicy::default())
     }
 
     async fn until(mut holds: impl FnMut() -> bool) {

@@ -3,7 +3,8 @@
 
 use super::due::{Pace, work_off};
 use super::{Closing, Orders, OrdersError};
-use crate::kernel::{Backoff, OrderId, PaymentId, Timestamp};
+use crate::kernel::retry::Delays;
+use crate::kernel::{OrderId, PaymentId, Timestamp};
 use crate::payments::gateway::{Closed, Unclear};
 use crate::payments::{Flag, LogEntry, Method, Outcome, Payment, PaymentState, TradeStatus, Verdict};
 use crate::store;
@@ -213,15 +214,15 @@ impl Orders {
 
     async fn ask_later(&self, payment: &Payment, now: Timestamp) -> Result<(), OrdersError> {
         let (first, max) = (*self.0.payments.check_after, *self.0.payments.check_max);
-        let ceiling = first.saturating_mul(1 << payment.checks.min(16)).min(max.max(first));
-        let mut next = now.plus(Backoff::new(self.0.rng.clone(), ceiling, ceiling).next_wait());
+        let checks = payment.checks.saturating_add(1);
+        let mut next = now.plus(Delays::new(first, max).after(checks, &self.0.rng));
         // Not later than something can be done about it.
         for moment in [payment.expires_at, payment.expires_at.plus(*self.0.payments.close_within)] {
             if now < moment {
                 next = next.min(moment);
             }
         }
-        self.schedule(payment.id, Some(next), payment.checks.saturating_add(1)).await
+        self.schedule(payment.id, Some(next), checks).await
     }
 
     async fn schedule(&self, id: PaymentId, at: Option<Timestamp>, checks: u32) -> Result<(), OrdersError> {

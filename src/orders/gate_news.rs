@@ -104,7 +104,7 @@ impl GateNews {
         while !stop.is_cancelled() {
             let wait = match self.tell_next().await {
                 Ok(true) => {
-                    backoff.reset();
+                    backoff.succeeded();
                     continue;
                 }
                 Ok(false) => Duration::MAX,

@@ -7,7 +7,8 @@ use super::due::{Pace, work_off};
 use super::record::result_event;
 use super::{Order, OrderState, Orders, OrdersError};
 use crate::hub::events::ResultEvent;
-use crate::kernel::{Backoff, Money, Timestamp};
+use crate::kernel::retry::Delays;
+use crate::kernel::{Money, Timestamp};
 use crate::payments::gateway::{RefundFound, Unclear};
 use crate::payments::{Flag, LogEntry, Method, Outcome, PaymentGateway, Refund, RefundState};
 use crate::store;
@@ -135,8 +136,7 @@ impl Orders {
         }
         tracing::warn!(number, ?outcome, "the gateway gave no definite response about a refund");
         let first = *config.refund_check_after;
-        let ceiling = first.saturating_mul(1 << refund.attempts.min(16)).min(max.max(first));
-        let wait = Backoff::new(self.0.rng.clone(), ceiling, ceiling).next_wait();
+        let wait = Delays::new(first, max).after(refund.attempts.saturating_add(1), &self.0.rng);
         Tried::Later(wait.max(first), why)
     }
 

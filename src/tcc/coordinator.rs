@@ -10,7 +10,8 @@ use super::fail_points::FailPoints;
 use super::model::{Branch, BranchState, GlobalState, Transaction};
 use super::participant::{BranchKey, Failure, Participant, Tried};
 use crate::config;
-use crate::kernel::{Backoff, Clock, Rng, Xid};
+use crate::kernel::retry::Delays;
+use crate::kernel::{Clock, Rng, Xid};
 use crate::store::{self, Database, StoreError};
 use crate::telemetry::Metrics;
 
@@ -298,9 +299,7 @@ impl Coordinator {
     }
 
     fn wait_after(&self, attempts: u32) -> std::time::Duration {
-        let (first, max) = (*self.0.config.retry_first, *self.0.config.retry_max);
-        let ceiling = first.saturating_mul(1_u32.checked_shl(attempts.min(31) - 1).unwrap_or(u32::MAX)).min(max);
-        Backoff::new(self.0.rng.clone(), ceiling, max).next_wait()
+        Delays::new(*self.0.config.retry_first, *self.0.config.retry_max).after(attempts, &self.0.rng)
     }
 
     fn participant(&self, branch: &Branch) -> Result<&Arc<dyn Participant>, Failure> {

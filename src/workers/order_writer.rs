@@ -96,7 +96,7 @@ impl OrderWriter {
             let error = match self.timed(batch.to_vec()).await {
                 Ok(()) => {
                     size.grow();
-                    backoff.reset();
+                    backoff.succeeded();
                     (requests, refusals) = (later, 0);
                     continue;
                 }

@@ -23,7 +23,7 @@ const fn in_test(switch: &'static str, test: &'static str, says: &'static str) -
 }
 
 const fn in_fault(switch: &'static str, fault: &'static str, says: &'static str) -> Mistake {
-    let test = "flows::cluster_faults::promises_survive_faults_of_nodes_servers_and_network";
+    let test = "flows::cluster_faults::invariants_hold_through_node_server_and_network_faults";
     Mistake { switch, test, fault: Some(fault), says }
 }
 
@@ -72,7 +72,7 @@ const MISTAKES: [Mistake; 14] = [
     ),
     in_test(
         "rebuild.skip_broker",
-        "flows::nodes::a_rebuilt_gate_knows_what_nobody_had_decided",
+        "flows::nodes::a_rebuilt_gate_includes_undecided_tickets",
         "the gate opened without what was on its way",
     ),
     in_fault("purchase.answer_before_receipt", "F1+F8", "I3 accepted is recorded"),

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::{BrokerError, Consumer, Message, Received};
+use crate::kernel::tasks::sleep_until;
 
 /// One broadcast topic.
 pub(super) struct Channel {
@@ -54,12 +55,6 @@ impl Listener {
 
     /// Waits for one message until `deadline`; `false` when the time is up.
     async fn wait(&mut self, deadline: Option<Instant>) -> Result<bool, BrokerError> {
-        let late = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
             message = self.receiver.recv() => match message {
@@ -71,7 +66,7 @@ impl Listener {
                 Err(RecvError::Closed) => Err(BrokerError::Closed),
             },
             () = self.closed.cancelled() => Err(BrokerError::Closed),
-            () = late => Ok(false),
+            () = sleep_until(deadline) => Ok(false),
         }
     }
 }

@@ -11,9 +11,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Shared;
-use crate::broker::backoff::Backoff;
-use crate::broker::{BrokerError, Consumer, Received, Topic};
-use crate::kernel::Timestamp;
+use crate::broker::{BrokerError, Consumer, Received, Topic, backoff};
+use crate::kernel::{Backoff, Timestamp};
 use crate::store;
 
 /// A competing topic.
@@ -262,7 +261,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, queue: Arc<Queue>, number: u64) -> Self {
-        let backoff = Backoff::new(shared.rng.clone());
+        let backoff = backoff(shared.rng.clone());
         let news = queue.news.subscribe();
         Self { shared, queue, number, news, ready: Vec::new(), backoff }
     }

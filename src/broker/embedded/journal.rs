@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::rows::{Cursor, NewMessage};
 use super::{Shared, unavailable};
 use crate::broker::{BrokerError, Delivery, Received, Topic};
-use crate::kernel::tasks::guarded;
+use crate::kernel::tasks::{guarded, sleep_until};
 use crate::store::{self, Database, StoreError};
 
 /// The queue of writes.
@@ -191,13 +191,6 @@ pub(super) async fn run(shared: Arc<Shared>, mut last: u64) {
             }
         })
         .await;
-    }
-}
-
-async fn sleep_until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::rows::Cursor;
-use crate::broker::backoff::Backoff;
-use crate::broker::{BrokerError, Consumer, Received, Topic};
+use crate::broker::{BrokerError, Consumer, Received, Topic, backoff};
+use crate::kernel::Backoff;
 use crate::store;
 
 /// A partition. Positions up to `end` are committed; those after `tail_from` are in memory as well.
@@ -224,7 +224,7 @@ pub(super) struct Reader {
 impl Reader {
     /// The group must be known to the log.
     pub(super) fn new(shared: Arc<Shared>, log: Arc<Log>, group: String) -> Self {
-        let backoff = Backoff::new(shared.rng.clone());
+        let backoff = backoff(shared.rng.clone());
         let end = log.end.subscribe();
         Self { shared, log, group, turn: None, end, fetched: 0, ready: VecDeque::new(), backoff }
     }

@@ -14,9 +14,9 @@ use super::Shared;
 use super::admin::Begin;
 use super::clients::Use;
 use super::feed::{Entry, Event, Feed, Plan};
-use super::ordered::sleep_until;
 use super::position;
 use crate::broker::{BrokerError, Consumer, Received, Topic};
+use crate::kernel::tasks::sleep_until;
 
 /// An Exclusive consumer, from the moment it was opened.
 pub(super) struct Listener {

@@ -17,9 +17,9 @@ use super::admin::Begin;
 use super::clients::Use;
 use super::feed::{Entry, Event, Feed, Plan};
 use super::names::{COMPETING, Place};
-use super::ordered::sleep_until;
 use crate::broker::{BrokerError, Consumer, Received, Topic};
 use crate::kernel::Timestamp;
+use crate::kernel::tasks::sleep_until;
 
 /// How often each message that is not done yet was handed out by this process: the client does not tell what the broker knows.
 #[derive(Default)]
@@ -129,7 +129,7 @@ impl Worker {
             biased;
             () = self.shared.closed.cancelled() => return Err(BrokerError::Closed),
             (event, feed, _) = next => (event, feed),
-            () = sleep_until(ripe), if ripe.is_some() => return Ok(true),
+            () = sleep_until(ripe) => return Ok(true),
             () = sleep_until(deadline) => return Ok(false),
         };
         self.absorb(feed, event);

@@ -15,9 +15,8 @@ use super::admin::Begin;
 use super::clients::{Client, Use};
 use super::names::Place;
 use super::{Shared, lane, position};
-use crate::broker::backoff::Backoff;
-use crate::broker::{BrokerError, Received};
-use crate::kernel::Timestamp;
+use crate::broker::{BrokerError, Received, backoff};
+use crate::kernel::{Backoff, Timestamp};
 
 /// A consumer that stays attached this long was sound.
 const SOUND: Duration = Duration::from_secs(5);
@@ -83,7 +82,7 @@ pub(super) struct Feed {
 impl Feed {
     /// Begins to attach.
     pub(super) fn new(shared: Arc<Shared>, plan: Plan) -> Self {
-        let backoff = Backoff::new(shared.rng.clone());
+        let backoff = backoff(shared.rng.clone());
         let state = State::Attaching(attaching(shared.clone(), plan.clone(), Duration::ZERO));
         Self { shared, plan, state, backoff, heard: Instant::now(), last: 0 }
     }

@@ -21,12 +21,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::clients::{Client, Use};
 use super::names::Place;
-use super::ordered::sleep_until;
 use super::{Shared, setup};
-use crate::broker::backoff::Backoff;
-use crate::broker::{BrokerError, Message};
-use crate::kernel::Breaker;
-use crate::kernel::tasks::guarded;
+use crate::broker::{BrokerError, Message, backoff};
+use crate::kernel::tasks::{guarded, sleep_until};
+use crate::kernel::{Backoff, Breaker};
 
 /// Bytes that a message takes beside its payload and key, roughly.
 const OVERHEAD: usize = 256;
@@ -69,7 +67,7 @@ impl Lane {
             layout,
             jobs: receiver,
             waiting: VecDeque::new(),
-            backoff: Backoff::new(shared.rng.clone()),
+            backoff: backoff(shared.rng.clone()),
         };
         let ended = shared.ended.clone();
         shared.tasks.spawn(async move { ended.run_until_cancelled(Box::pin(driver.run())).await });

@@ -16,6 +16,7 @@ use super::clients::Use;
 use super::feed::{Entry, Event, Feed, Plan};
 use super::{Shared, setup};
 use crate::broker::{BrokerError, Consumer, Received, Topic};
+use crate::kernel::tasks::sleep_until;
 
 /// A Failover consumer: of the group's consumers the broker lets one read each partition.
 pub(super) struct Reader {
@@ -167,14 +168,6 @@ impl Reader {
             tracing::debug!(%error, "could not check whether the partition layout is finished");
         }
         Ok(true)
-    }
-}
-
-/// For ever without a deadline.
-pub(super) async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
 

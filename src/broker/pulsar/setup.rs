@@ -13,15 +13,14 @@ use tokio::time::Instant;
 use super::Shared;
 use super::admin::{Admin, Begin, minutes};
 use super::names::{COMPETING, Names, ORDERED, topics};
-use crate::broker::backoff::Backoff;
-use crate::broker::{BrokerError, Delivery, Topic};
+use crate::broker::{BrokerError, Delivery, Topic, backoff};
 use crate::config;
 
 /// Makes everything, waiting up to `broker.start_timeout` for the brokers to come up.
 pub(super) async fn prepare(shared: &Shared) -> Result<(), BrokerError> {
     let config = &shared.config;
     let deadline = Instant::now() + *config.start_timeout;
-    let mut backoff = Backoff::new(shared.rng.clone());
+    let mut backoff = backoff(shared.rng.clone());
     loop {
         match everything(shared).await {
             Err(BrokerError::Unavailable(reason)) if Instant::now() < deadline => {

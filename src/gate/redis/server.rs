@@ -264,9 +264,9 @@ async fn load(connection: &mut MultiplexedConnection, library: &Library) -> Resu
         let loaded: Result<Value, RedisError> = cmd("FUNCTION").arg("LOAD").arg(code).query_async(connection).await;
         match loaded {
             Ok(_) => return Ok(()),
-            // Another node was faster.
-            Err(error) if error.to_string().contains("already exists") => {}
-            Err(error) => return Err(error.into()),
+            // If another node was faster, the library is listed now.
+            Err(error) if listed(connection, name).await?.is_none() => return Err(error.into()),
+            Err(_) => {}
         }
     }
     let held = listed(connection, name).await?;
@@ -298,7 +298,8 @@ fn contains(value: &Value, text: &[u8]) -> bool {
     }
 }
 
-/// Whether the server answered that it does not know the function: somebody flushed its libraries.
+/// Whether the server responded that it does not know the function: somebody flushed its libraries. Told by the text, because Redis
+/// gives this error no code but the general `ERR`.
 pub(super) fn lacks_function(error: &RedisError) -> bool {
     error.to_string().to_lowercase().contains("function not found")
 }

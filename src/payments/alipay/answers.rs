@@ -6,8 +6,7 @@ use serde::Deserialize;
 
 use super::envelope::{EnvelopeError, Opened, open};
 use super::keys::VerifyingKey;
-use super::wire::parse_amount;
-use crate::kernel::{Currency, Money};
+use super::wire::parse_money;
 use crate::payments::gateway::{Closed, Outcome, RefundFound, TradeSnapshot, TradeStatus};
 
 /// Longest piece of the gateway's words that is passed on.
@@ -91,10 +90,6 @@ fn classify<T>(
     }
 }
 
-fn money(text: Option<&str>) -> Option<Money> {
-    text.and_then(parse_amount).map(|minor| Money { minor, currency: Currency::Cny })
-}
-
 /// The contract's word for a `trade_status`.
 pub(super) fn trade_status(text: &str) -> Option<TradeStatus> {
     Some(match text {
@@ -109,7 +104,7 @@ pub(super) fn trade_status(text: &str) -> Option<TradeStatus> {
 pub fn query(body: &[u8], keys: &[VerifyingKey], number: &str) -> Outcome<TradeSnapshot> {
     let outcome = classify("alipay.trade.query", body, keys, |fields| {
         let status = fields.trade_status.as_deref().and_then(trade_status);
-        match (status, money(fields.total_amount.as_deref())) {
+        match (status, fields.total_amount.as_deref().and_then(parse_money)) {
             (Some(status), Some(amount)) if fields.out_trade_no.as_deref() == Some(number) => {
                 Outcome::Succeeded(TradeSnapshot {
                     number: number.to_owned(),
@@ -169,7 +164,7 @@ pub fn query_refund(body: &[u8], keys: &[VerifyingKey], number: &str, refund_num
         }
         let about_it =
             fields.out_trade_no.as_deref() == Some(number) && fields.out_request_no.as_deref() == Some(refund_number);
-        match money(fields.refund_amount.as_deref()) {
+        match fields.refund_amount.as_deref().and_then(parse_money) {
             Some(amount) if about_it => Outcome::Succeeded(RefundFound::Done(amount)),
             _ => unknown("the response concerns another refund or lacks its amount"),
         }

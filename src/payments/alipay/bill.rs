@@ -9,8 +9,9 @@
 use std::borrow::Cow;
 use std::io::{Cursor, Read as _, Write as _};
 
-use super::wire::{parse_amount, parse_time};
-use crate::kernel::{Currency, Money};
+use zip::result::ZipError;
+
+use super::wire::{parse_money, parse_time};
 use crate::payments::gateway::BillRow;
 
 /// The headings of the columns that are read.
@@ -28,11 +29,14 @@ const FILE_MAX: u64 = 256 * 1024 * 1024;
 const FILES_MAX: usize = 16;
 
 /// The bill can't be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum BillError {
-    /// The archive is broken, or larger than any bill.
+    /// The archive is broken.
     #[error("the bill's archive can't be read")]
-    Archive,
+    Archive(#[from] ZipError),
+    /// A file in the archive is larger than any bill.
+    #[error("a file in the bill's archive has more than {FILE_MAX} bytes")]
+    TooLarge,
     /// Neither UTF-8 nor GBK.
     #[error("the bill is not text in GBK")]
     Encoding,
@@ -49,13 +53,13 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<BillRow>, BillError> {
     if !bytes.starts_with(ARCHIVE) {
         return parse_text(&text(bytes)?);
     }
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|_| BillError::Archive)?;
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes))?;
     for index in 0..archive.len().min(FILES_MAX) {
-        let file = archive.by_index(index).map_err(|_| BillError::Archive)?;
+        let file = archive.by_index(index)?;
         let mut content = Vec::new();
-        file.take(FILE_MAX + 1).read_to_end(&mut content).map_err(|_| BillError::Archive)?;
+        file.take(FILE_MAX + 1).read_to_end(&mut content).map_err(ZipError::from)?;
         if content.len() as u64 > FILE_MAX {
-            return Err(BillError::Archive);
+            return Err(BillError::TooLarge);
         }
         match parse_text(&text(&content)?) {
             Err(BillError::Columns) => {}
@@ -70,10 +74,10 @@ pub fn pack(files: &[(String, String)]) -> Result<Vec<u8>, BillError> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, text) in files {
         let options = zip::write::SimpleFileOptions::default();
-        archive.start_file(name.as_str(), options).map_err(|_| BillError::Archive)?;
-        archive.write_all(&encoding_rs::GBK.encode(text).0).map_err(|_| BillError::Archive)?;
+        archive.start_file(name.as_str(), options)?;
+        archive.write_all(&encoding_rs::GBK.encode(text).0).map_err(ZipError::from)?;
     }
-    archive.finish().map(Cursor::into_inner).map_err(|_| BillError::Archive)
+    Ok(archive.finish()?.into_inner())
 }
 
 fn text(bytes: &[u8]) -> Result<Cow<'_, str>, BillError> {
@@ -108,12 +112,11 @@ fn row(line: &str, width: usize, columns: &[usize; HEADINGS.len()]) -> Option<Bi
         REFUND if !refund_number.is_empty() => Some(refund_number.to_owned()),
         _ => return None,
     };
-    let minor = parse_amount(amount.strip_prefix('-').unwrap_or(amount))?;
     Some(BillRow {
         number: cell(1)?.to_owned(),
         refund_number,
         gateway_trade_no: cell(0)?.to_owned(),
-        amount: Money { minor, currency: Currency::Cny },
+        amount: parse_money(amount.strip_prefix('-').unwrap_or(amount))?,
         at: parse_time(cell(3)?)?,
     })
 }

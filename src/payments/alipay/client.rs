@@ -10,6 +10,7 @@ use super::bill;
 use super::merchant::{self, Merchant, SignedRequest};
 use super::messages;
 use super::wire::amount_text;
+use crate::kernel::errors::chain;
 use crate::kernel::{Breaker, Clock, Currency, Money};
 use crate::payments::gateway::{
     BadMessage, BillRow, Closed, Notification, Outcome, PageError, PageRequest, PaymentGateway, RefundFound, Returned,
@@ -34,15 +35,15 @@ pub struct Alipay {
     clock: Clock,
 }
 
-/// Why there is no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why there is no answer. Recorded as it is, and logged with its cause.
+#[derive(Debug, thiserror::Error)]
 enum CallError {
     #[error("could not connect to the gateway")]
-    Connect,
+    Connect(#[source] reqwest::Error),
     #[error("no response within {} ms", .0.as_millis())]
     Timeout(Duration),
     #[error("the connection was lost")]
-    Broken,
+    Broken(#[source] reqwest::Error),
     #[error("HTTP status {0}")]
     Status(u16),
     #[error("the response is too large")]
@@ -76,14 +77,14 @@ impl Alipay {
         }
         let request = self.merchant.call(method, business, self.clock.now()).map_err(|_| CallError::Sign)?;
         let answer = match self.post(&request).await {
-            Err(CallError::Connect) => self.post(&request).await,
+            Err(CallError::Connect(_)) => self.post(&request).await,
             other => other,
         };
         match &answer {
             Ok(_) => self.breaker.works(),
             Err(error) => {
                 self.breaker.fails();
-                tracing::warn!(method, %error, "the payment gateway did not respond");
+                tracing::warn!(method, error = chain(error), "the payment gateway did not respond");
             }
         }
         answer
@@ -100,12 +101,13 @@ impl Alipay {
     }
 }
 
-/// The kind of a failure. Not its text: it has the URL in it, and so the signature. `within`: the deadline of the call.
+/// The kind of a failure. Without the URL, which contains the signature. `within`: the deadline of the call.
 fn reason(error: reqwest::Error, within: Duration) -> CallError {
+    let error = error.without_url();
     match () {
-        () if error.is_connect() => CallError::Connect,
+        () if error.is_connect() => CallError::Connect(error),
         () if error.is_timeout() => CallError::Timeout(within),
-        () => CallError::Broken,
+        () => CallError::Broken(error),
     }
 }
 
@@ -216,7 +218,7 @@ impl PaymentGateway for Alipay {
         };
         match bytes.map(|bytes| bill::parse(&bytes)) {
             Ok(Ok(rows)) => Outcome::Succeeded(rows),
-            Ok(Err(error)) => Outcome::Unknown { reason: error.to_string() },
+            Ok(Err(error)) => Outcome::Unknown { reason: chain(&error) },
             Err(error) => unknown(error),
         }
     }

@@ -7,8 +7,8 @@
 
 use super::answers::trade_status;
 use super::merchant::Merchant;
-use super::wire::{Parameters, RawParameters, masked, parse_amount};
-use crate::kernel::{Currency, Money};
+use super::wire::{Parameters, RawParameters, masked, parse_money};
+use crate::kernel::Money;
 use crate::payments::gateway::{BadMessage, Notification, RefundFacts, Returned, TradeSnapshot};
 
 /// Bytes of a message at most.
@@ -48,9 +48,7 @@ fn verified(merchant: &Merchant, form: &[u8]) -> Result<Parameters, BadMessage> 
 }
 
 fn money(parameters: &Parameters, name: &str) -> Result<Option<Money>, BadMessage> {
-    let Some(text) = parameters.get(name) else { return Ok(None) };
-    let minor = parse_amount(text).ok_or(BadMessage::Malformed)?;
-    Ok(Some(Money { minor, currency: Currency::Cny }))
+    parameters.get(name).map(|text| parse_money(text).ok_or(BadMessage::Malformed)).transpose()
 }
 
 /// Checks the body of a notification. Which payment it is about, and whether the amount is right, is for who keeps the payments.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, GB18030, GBK, UTF_8};
 use percent_encoding::percent_decode;
 
+use crate::kernel::money::decimal;
 use crate::kernel::{Currency, Money, Timestamp};
 
 /// Parameters that a message may have at most; the vendor's largest has about forty.
@@ -201,12 +202,17 @@ impl Parameters {
 
 /// The amount as on the wire, `19.90`, in yuan. The protocol knows no other currency here.
 pub fn amount_text(fen: i64) -> String {
-    format!("{}{}.{:02}", if fen < 0 { "-" } else { "" }, fen.unsigned_abs() / 100, fen.unsigned_abs() % 100)
+    decimal(fen)
 }
 
-/// Fen of an amount on the wire: a plain decimal with at most two places, zero or more.
+/// An amount on the wire: a plain decimal with at most two places, zero or more.
+pub fn parse_money(text: &str) -> Option<Money> {
+    Money::parse(text, Currency::Cny).ok()
+}
+
+/// [`parse_money`] in fen.
 pub fn parse_amount(text: &str) -> Option<i64> {
-    Money::parse(text, Currency::Cny).ok().map(|money| money.minor)
+    parse_money(text).map(|money| money.minor)
 }
 
 /// `yyyy-MM-dd HH:mm:ss` in UTC+8.

@@ -12,7 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use self::verifier::{Seen, Verifier, expiry};
 use super::policy::{Check, Protection, Target, Tls};
-use super::session::chain;
+use crate::kernel::errors::chain;
 use crate::store::StoreError;
 use crate::tls;
 

@@ -10,6 +10,7 @@ use rustls::pki_types::ServerName;
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host, SslMode, SslNegotiation};
 
+use crate::kernel::errors::chain;
 use crate::tls::{Identity, Roots};
 
 /// The parameters that are taken out.
@@ -69,7 +70,7 @@ impl Target {
     /// Reads `postgres://…`.
     pub fn parse(url: &str) -> Result<Self, Refusal> {
         let (url, asked) = Asked::take_out(url)?;
-        let mut server: Config = url.parse().map_err(|error: tokio_postgres::Error| super::session::chain(&error))?;
+        let mut server: Config = url.parse().map_err(|error: tokio_postgres::Error| chain(&error))?;
         let (hosts, addresses) = (server.get_hosts().len(), server.get_hostaddrs().len());
         if hosts == 0 && addresses == 0 {
             return Err("has no host".to_owned());

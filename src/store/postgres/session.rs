@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::Conn;
 use super::dial::Dialler;
 use crate::config;
+use crate::kernel::errors::chain;
 use crate::store::StoreError;
 
 /// Errors are told apart by their text where diesel has no kind for them, so the server must speak English.
@@ -146,18 +147,4 @@ impl ErrorSink<StoreError> for LastError {
     fn boxed_clone(&self) -> Box<dyn ErrorSink<StoreError>> {
         Box::new(self.clone())
     }
-}
-
-/// The chain of causes in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -11,8 +11,9 @@ use diesel_async::RunQueryDsl;
 
 use super::super::schema::{orders, payments, products, sales};
 use super::super::{Conn, bulk};
+use super::catalog::{corrupt, money};
 use crate::gate::{KnownTicket, Units};
-use crate::kernel::{Currency, Epoch, Money, SaleId, Seq, TicketId, Timestamp, UserId};
+use crate::kernel::{Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
 use crate::orders::decide::{Decider, SaleFacts};
 use crate::orders::messages::OrderRequest;
 use crate::orders::purchase::is_key;
@@ -68,15 +69,6 @@ impl From<&Order> for Row {
             version: i64::from(order.version),
         }
     }
-}
-
-fn corrupt(what: &str) -> StoreError {
-    StoreError::Internal(format!("unreadable {what} in the database"))
-}
-
-fn money(minor: i64, currency: &str) -> Result<Money, StoreError> {
-    let currency: Currency = currency.parse().map_err(|_| corrupt("currency"))?;
-    Ok(Money { minor, currency })
 }
 
 impl TryFrom<Row> for Order {

@@ -10,6 +10,7 @@ use diesel_async::RunQueryDsl;
 
 use super::super::schema::{branch_transactions, global_transactions};
 use super::super::{Conn, bulk};
+use super::catalog::corrupt;
 use crate::kernel::{Timestamp, Xid};
 use crate::store::StoreError;
 use crate::tcc::{Branch, BranchKey, BranchState, GlobalState, NOT_DECIDED, Transaction};
@@ -29,10 +30,6 @@ struct Row {
 }
 
 type BranchRow = (Xid, i64, String, String, String);
-
-fn corrupt(what: &str) -> StoreError {
-    StoreError::Internal(format!("unreadable {what} in the database"))
-}
 
 impl Row {
     fn with(self, branches: Vec<Branch>) -> Result<Transaction, StoreError> {

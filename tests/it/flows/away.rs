@@ -41,7 +41,7 @@ fn metric(shop: &Shop, name: &str) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_redis_nodes_stay_ready_buyers_hear_and_the_gate_learns_of_it_later() {
+async fn without_redis_nodes_stay_ready_push_results_and_update_the_gate_later() {
     let cluster = Cluster::fresh("").await;
     let proxy = Proxy::before(&redis()).await;
     let shop = cluster.node_with("one", &proxy.url()).await;
@@ -78,7 +78,7 @@ async fn without_redis_nodes_stay_ready_buyers_hear_and_the_gate_learns_of_it_la
 
 /// Whoever hears that an order is cancelled can buy again at once: a gate that answers has learned of it before.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_hears_of_a_cancellation_can_buy_again_at_once() {
+async fn a_buyer_can_purchase_again_once_the_cancellation_is_pushed() {
     for round in 0..2 {
         let (shop, _cluster) = if round == 0 {
             (Shop::open().await, None)
@@ -103,7 +103,7 @@ async fn whoever_hears_of_a_cancellation_can_buy_again_at_once() {
 /// With `tasks.panic_once` the first turn of each background task panics, and each goes on.
 #[cfg(feature = "sabotage")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tasks_that_panic_once_go_on() {
+async fn tasks_restart_after_a_panic() {
     use doorbuster::demo::server::Launch;
     let program = std::env::var_os("DOORBUSTER_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_doorbuster").into());
     let cluster = Cluster::fresh("").await;

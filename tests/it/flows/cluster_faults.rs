@@ -331,7 +331,7 @@ async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn promises_survive_faults_of_nodes_servers_and_network() {
+async fn invariants_hold_through_node_server_and_network_faults() {
     let chosen = std::env::var("DOORBUSTER_FAULTS").ok();
     let wanted = |fault: &&Fault| match chosen.as_deref() {
         None => fault.each_change,

@@ -35,7 +35,7 @@ async fn entries(shop: &Shop, filter: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_operators_look_at_the_shop_as_a_whole() {
+async fn queries_of_the_whole_shop_require_the_operator_role() {
     let shop = Shop::open().await;
     let buyer = shop.buyer("alice").await;
     let before = entries(&shop, json!({})).await;
@@ -56,7 +56,7 @@ async fn only_operators_look_at_the_shop_as_a_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn acts_are_found_by_who_what_whereon_and_when() {
+async fn audit_entries_are_filtered_by_operator_action_subject_and_time() {
     let shop = Shop::open().await;
     let sale = shop.sale(&Terms::default()).await;
     assert_eq!(shop.act("pause", &sale).await, None);
@@ -265,7 +265,7 @@ async fn users_are_found_by_username_name_and_role() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn attempts_to_sign_in_are_listed() {
+async fn sign_in_attempts_are_listed() {
     let shop = Shop::open().await;
     shop.buyer("alice").await;
     let wrong =

@@ -5,7 +5,7 @@ use doorbuster::demo::plan::Habits;
 use super::scenario::Scenario;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_calm_run_is_clean() {
+async fn a_run_without_faults_violates_no_invariant() {
     let outcome = Scenario::default().run().await;
     let counts = &outcome.report.counts;
     println!("{counts:#?}");
@@ -88,7 +88,7 @@ mod sabotage {
     /// A writer that is slow, and killed on the way, breaks nothing: what some of the mistakes need to be seen
     /// is no mistake itself.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_slow_writer_is_harmless() {
+    async fn a_slow_writer_violates_no_invariant() {
         let load = (Duration::from_millis(300), Duration::from_millis(600));
         let scenario =
             Scenario { kills: 4, load, habits: busy(), sabotage: Some("writer.slow"), ..Scenario::default() };
@@ -98,7 +98,7 @@ mod sabotage {
     /// Mistakes inside the gate are caught by its conformance suite: it runs here once more in a process that makes the
     /// mistake, and must fail.
     #[test]
-    fn the_gate_suite_notices() {
+    fn the_gate_suite_detects_injected_faults() {
         let run = |mistake: &str| {
             let mut command = std::process::Command::new(std::env::current_exe().unwrap());
             command.arg("conformance::gate::memory").env("DOORBUSTER_SABOTAGE", mistake).output().unwrap()
@@ -112,7 +112,7 @@ mod sabotage {
 
     /// Events that arrive twice, the second time late, change nothing.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn repeated_results_are_harmless() {
+    async fn redelivered_results_violate_no_invariant() {
         let sabotage = Some("broker.deliver_results_again");
         let outcome = Scenario { habits: busy(), sabotage, ..Scenario::default() }.run().await;
         assert_eq!(outcome.faults(), "");
@@ -120,7 +120,7 @@ mod sabotage {
 
     /// A gate that promises too much, and a writer that does not look: the guarded update still never oversells.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_wrong_gate_never_oversells() {
+    async fn a_faulty_gate_never_oversells() {
         let sabotage = Some("rebuild.skip_broker,writer.no_stock_guard");
         let outcome = Scenario { habits: busy(), sabotage, ..kills(6) }.run().await;
         println!("{}", outcome.faults());

@@ -24,7 +24,7 @@ fn storm(seed: u64, kills: u32) -> Scenario {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn promises_survive_kills() {
+async fn invariants_hold_after_kills_under_load() {
     let kills = number("DOORBUSTER_KILLS").unwrap_or(KILLS);
     let seed = number("DOORBUSTER_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     println!("DOORBUSTER_SEED={seed} DOORBUSTER_KILLS={kills}");
@@ -54,7 +54,7 @@ async fn promises_survive_kills() {
 }
 
 #[test]
-fn a_seed_is_a_storm() {
+fn the_same_seed_gives_the_same_kills_and_shoppers() {
     assert_eq!(kill_plan(&storm(5, 40)), kill_plan(&storm(5, 40)));
     assert_ne!(kill_plan(&storm(5, 40)), kill_plan(&storm(6, 40)));
     let shopper = |seed| part(seed, 17, Arrivals::Steady(100), &Habits::default());

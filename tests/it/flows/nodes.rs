@@ -89,7 +89,7 @@ pub(super) async fn buy(shop: &Shop, buyer: &str, sale: &str, key: &str) -> Stri
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_password_and_signing_out_everywhere_are_so_on_all_nodes() {
+async fn password_changes_and_signing_out_everywhere_apply_on_all_nodes() {
     let (_cluster, one, two) = Cluster::two().await;
     let kept = one.buyer("alice").await;
     let viewer = "{ viewer { signedInUntil } }";
@@ -114,7 +114,7 @@ async fn a_new_password_and_signing_out_everywhere_are_so_on_all_nodes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outcome_is_pushed_on_whichever_node_its_buyer_is() {
+async fn results_are_pushed_to_buyers_on_any_node() {
     let (_cluster, one, two) = Cluster::two().await;
     let sale = one.sale(&Terms::default()).await;
     let buyer = one.buyer("alice").await;
@@ -160,7 +160,7 @@ async fn nodes_together_sell_exactly_the_stock() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sign_out_ends_the_token_on_every_node() {
+async fn signing_out_revokes_the_token_on_all_nodes() {
     let (_cluster, one, two) = Cluster::two().await;
     let buyer = one.buyer("alice").await;
     let who = "{ viewer { user { username } } }";
@@ -245,7 +245,7 @@ async fn without_redis_tokens_are_looked_up_in_the_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_leaves_hands_over_its_jobs_and_the_other_sells_on() {
+async fn a_stopping_node_hands_over_its_jobs_while_another_keeps_selling() {
     let (_cluster, one, two) = Cluster::two().await;
     let sale = one.sale(&Terms { pay_within_seconds: 1, stock: 1, ..Terms::default() }).await;
     let (alice, bob) = (one.buyer("alice").await, one.buyer("bob").await);
@@ -272,7 +272,7 @@ async fn a_node_that_leaves_hands_over_its_jobs_and_the_other_sells_on() {
 
 /// A gate that is rebuilt waits for the tickets on their way to an order writer, and knows them when it opens.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebuilt_gate_knows_what_nobody_had_decided() {
+async fn a_rebuilt_gate_includes_undecided_tickets() {
     let nobody_writes = "roles = [\"api\", \"relay\", \"timeouts\", \"jobs\"]\n";
     let mut cluster = Cluster(FreshDatabase::create().await, nobody_writes);
     let one = cluster.node("one").await;
@@ -298,7 +298,7 @@ async fn a_rebuilt_gate_knows_what_nobody_had_decided() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_sees_who_reads_which_partition() {
+async fn operators_see_the_consumer_of_each_partition() {
     let (_cluster, one, two) = Cluster::two().await;
     let readers = async || {
         let shares = two.app.broker().shares(Topic::OrderRequests, WRITER).await.unwrap();
@@ -316,7 +316,7 @@ async fn an_operator_sees_who_reads_which_partition() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_may_ask_so_often_on_all_nodes_together() {
+async fn the_rate_limit_of_a_user_applies_across_nodes() {
     let limits = "[limits]\nunlimited = []\nrequests_per_address_per_second = 0\nrequests_per_user_per_second = 0\n\
                   purchases_per_user_per_minute = 4\nshared_wait = \"1s\"\n";
     let (_cluster, one, two) = Cluster::two_with(limits).await;
@@ -337,7 +337,7 @@ async fn a_user_may_ask_so_often_on_all_nodes_together() {
 
 /// With answers of Redis that never come, and a call that may wait for them for a minute.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_waits_for_the_count_that_nodes_share() {
+async fn requests_do_not_wait_for_shared_counters() {
     let cluster = Cluster(FreshDatabase::create().await, "[limits]\nunlimited = []\n");
     let proxy = Proxy::before(&redis()).await;
     let one = cluster.node_set("one", &proxy.url(), "call_timeout = \"1m\"", "").await;
@@ -360,7 +360,7 @@ async fn nobody_waits_for_the_count_that_nodes_share() {
 
 /// Queries are counted afterwards: whoever asked too often is refused from then on, by a node that let all of them pass.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_queries_too_often_on_all_nodes_together_is_refused_in_the_end() {
+async fn the_query_rate_limit_applies_across_nodes() {
     let limits = "[limits]\nunlimited = []\nrequests_per_address_per_second = 0\nrequests_per_user_per_second = 6\n";
     let (_cluster, one, two) = Cluster::two_with(limits).await;
     let buyer = one.buyer("alice").await;
@@ -375,7 +375,7 @@ async fn who_queries_too_often_on_all_nodes_together_is_refused_in_the_end() {
 
 /// The topic of one partition is sealed behind the node's back, so that nothing can be stored in it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partition_that_stores_nothing_stops_its_own_sales_only() {
+async fn an_unavailable_partition_stops_only_its_own_sales() {
     let cluster = Cluster(FreshDatabase::create().await, "[orders]\npending_after = \"20s\"\n");
     let one = cluster.node_set("one", &redis(), "", "publish_timeout = \"12s\"\nin_flight = 1").await;
     let partition = |sale: &str| partition_for(&sale.parse::<SaleId>().unwrap().to_bytes(), 2);

@@ -35,7 +35,7 @@ fn with(input: &Value, changes: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_inputs_get_all_their_codes_and_change_nothing() {
+async fn invalid_inputs_return_all_error_codes_and_change_nothing() {
     let shop = Shop::open().await;
     shop.sale(&Terms::default()).await;
     let operator = Some(shop.operator.as_str());
@@ -94,7 +94,7 @@ async fn wrong_inputs_get_all_their_codes_and_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_illegal_act_on_a_sale_has_its_code() {
+async fn each_invalid_transition_of_a_sale_returns_its_error_code() {
     let shop = Shop::open().await;
     let (draft, live) = (shop.draft(&Terms::default()).await, shop.sale(&Terms::default()).await);
     let over = shop.draft(&Terms { starts: -7200, ends: -3600, ..Terms::default() }).await;
@@ -141,7 +141,7 @@ async fn every_illegal_act_on_a_sale_has_its_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_draft_is_the_operators_alone() {
+async fn only_operators_see_drafts() {
     let shop = Shop::open().await;
     let draft = shop.draft(&Terms::default()).await;
     let buyer = shop.buyer("alice").await;
@@ -161,7 +161,7 @@ async fn a_draft_is_the_operators_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_operators_act() {
+async fn operator_mutations_require_the_operator_role() {
     let shop = Shop::open().await;
     let draft = shop.draft(&Terms::default()).await;
     let buyer = shop.buyer("alice").await;

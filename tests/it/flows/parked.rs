@@ -45,7 +45,7 @@ fn good() -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_parked_message_is_read_replayed_once_or_put_away() {
+async fn a_dead_letter_message_is_read_and_replayed_once_or_dismissed() {
     let shop = Shop::open().await;
     let login = Topic::LoginEvents.name();
     parked(&shop, login, &good()).await;
@@ -116,7 +116,7 @@ async fn a_parked_message_is_read_replayed_once_or_put_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_press_at_once_one_has_it_handled() {
+async fn concurrent_replays_handle_a_dead_letter_message_once() {
     let shop = Shop::open().await;
     parked(&shop, Topic::LoginEvents.name(), &good()).await;
     let message = list(&shop, None).await["nodes"][0]["id"].clone();

@@ -57,7 +57,7 @@ fn code(payload: &Value) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_is_paid_and_given_back() {
+async fn an_order_is_paid_with_points_and_refunded() {
     let shop = Shop::open().await;
     let (sale, buyer) = (shop.points_sale().await, shop.buyer("alice").await);
     assert_eq!(shop.points_of(&buyer).await, (0, 0));
@@ -102,7 +102,7 @@ async fn an_order_is_paid_and_given_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_wishes_get_their_code() {
+async fn invalid_points_payments_return_error_codes() {
     let shop = Shop::open_with("[points]\nwelcome = 50").await;
     let (money_only, buyer) = (shop.sale(&Terms::default()).await, shop.buyer("alice").await);
     assert_eq!(shop.points_of(&buyer).await, (50, 0), "the gift");
@@ -126,7 +126,7 @@ async fn wrong_wishes_get_their_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn payments_and_cancellations_at_the_same_moment() {
+async fn concurrent_payments_and_cancellations_keep_points_consistent() {
     let shop = Shop::open_with("[points]\nwelcome = 1000").await;
     let sale = shop.points_sale().await;
     let names: Vec<String> = (0..8).map(|n| format!("buyer{n}")).collect();
@@ -155,7 +155,7 @@ async fn payments_and_cancellations_at_the_same_moment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_that_dies_ends_by_itself() {
+async fn an_interrupted_points_payment_is_finished_automatically() {
     let settings = "[points]\nwelcome = 1000\n[tcc]\ndeadline = \"1s\"\nlease = \"500ms\"\npoll_every = \"100ms\"";
     let shop = Shop::open_with(settings).await;
     for (number, (point, paid)) in [

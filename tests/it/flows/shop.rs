@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{Shop, Terms, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rush_sells_exactly_the_stock() {
+async fn concurrent_purchases_sell_exactly_the_stock() {
     let shop = Shop::open().await;
     let sale = shop.sale(&Terms { stock: 7, ..Terms::default() }).await;
     let names: Vec<String> = (0..40).map(|n| format!("rush{n}")).collect();
@@ -29,7 +29,7 @@ async fn a_rush_sells_exactly_the_stock() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_purchases_get_their_code_and_change_nothing() {
+async fn invalid_purchases_return_error_codes_and_change_nothing() {
     let shop = Shop::open().await;
     let sale = shop.sale(&Terms { stock: 5, limit: 2, ..Terms::default() }).await;
     let other = shop.sale(&Terms::default()).await;
@@ -75,7 +75,7 @@ async fn wrong_purchases_get_their_code_and_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_gets_its_ticket_whatever_became_of_the_sale() {
+async fn an_idempotency_key_returns_its_ticket_in_any_state_of_the_sale() {
     let shop = Shop::open().await;
     let sale = shop.sale(&Terms { stock: 1, ..Terms::default() }).await;
     let buyer = shop.buyer("alice").await;
@@ -126,7 +126,7 @@ async fn cancelled_and_expired_units_are_sold_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_anothers_looks_like_nothing() {
+async fn objects_of_other_users_look_like_missing_objects() {
     let shop = Shop::open().await;
     let sale = shop.sale(&Terms::default()).await;
     let (alice, bob) = (shop.buyer("alice").await, shop.buyer("bob").await);
@@ -150,7 +150,7 @@ async fn what_is_anothers_looks_like_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_is_told_so_and_changes_nothing() {
+async fn unauthorized_requests_return_errors_and_change_nothing() {
     let shop = Shop::open().await;
     let sale = shop.sale(&Terms::default()).await;
     let buyer = shop.buyer("alice").await;

@@ -173,7 +173,7 @@ async fn a_corrupt_file_is_refused_and_its_backup_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_file_takes_nothing_back_that_was_committed() {
+async fn a_full_disk_loses_nothing_that_was_committed() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config::default_embedded().store;
     config.url = Secret::new(format!("sqlite://{}", folder.path().join("full.db").display()));

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use crate::support::{Front, PATIENCE, Shop, Terms, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_shop_says_what_a_page_needs_first() {
+async fn the_shop_query_returns_the_settings_that_pages_need() {
     let query = "{ shop { name timeZone paymentMethods signUpOpen welcomePoints supportUrl } }";
     let shop = Shop::open().await;
     let plain = json!({ "name": "Doorbuster", "timeZone": "Asia/Shanghai", "paymentMethods": ["POINTS"],
@@ -54,7 +54,7 @@ async fn sessions_of_several_days_come_in_one_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_too_early_is_told_the_first_moment_to_the_millisecond() {
+async fn a_purchase_before_the_opening_returns_the_exact_retry_time() {
     let shop = Shop::open().await;
     let sale = shop.sale(&Terms { starts: 90, ..Terms::default() }).await;
     let buyer = shop.buyer("alice").await;
@@ -85,7 +85,7 @@ async fn pushed(socket: &mut Socket) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_of_ones_own_orders_are_watched_at_once() {
+async fn one_subscription_covers_all_orders_of_the_viewer() {
     let shop = Shop::open().await;
     let (lamp, kettle) = (shop.sale(&Terms::default()).await, shop.sale(&Terms::default()).await);
     let (alice, bob) = (shop.buyer("alice").await, shop.buyer("bob").await);
@@ -123,7 +123,7 @@ async fn works(front: &Front, token: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_password_ends_all_other_sign_ins() {
+async fn changing_the_password_revokes_all_other_tokens() {
     let shop = Shop::open().await;
     let first = shop.buyer("alice").await;
     let (second, bob) = (shop.sign_in("alice").await, shop.buyer("bob").await);
@@ -153,7 +153,7 @@ async fn a_new_password_ends_all_other_sign_ins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_sign_ins_end_at_once() {
+async fn signing_out_everywhere_revokes_all_tokens() {
     let shop = Shop::open().await;
     let (first, bob) = (shop.buyer("alice").await, shop.buyer("bob").await);
     let second = shop.sign_in("alice").await;
@@ -166,7 +166,7 @@ async fn all_sign_ins_end_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sign_in_says_when_it_ends() {
+async fn the_viewer_shows_when_the_token_expires() {
     let shop = Shop::open().await;
     let buyer = shop.buyer("alice").await;
     let data = shop.data(Some(&buyer), "{ serverTime viewer { signedInUntil } }", json!({})).await;

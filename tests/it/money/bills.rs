@@ -49,7 +49,7 @@ async fn status(shop: &Shop, buyer: &str, order: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_bill_is_compared_with_the_books() {
+async fn the_bill_is_compared_with_the_records() {
     let sandbox = Sandbox::start();
     let shop = deaf_shop(&sandbox).await;
     let (sale, orders) = (shop.sale(&Terms::default()).await, shop.app.orders().clone());

@@ -94,12 +94,12 @@ async fn table(profile: Profile) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_step_can_be_the_last_embedded() {
+async fn payments_recover_from_a_crash_at_every_step_embedded() {
     table(Profile::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_step_can_be_the_last_distributed() {
+async fn payments_recover_from_a_crash_at_every_step_distributed() {
     table(Profile::Distributed).await;
 }
 

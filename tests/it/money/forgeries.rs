@@ -13,16 +13,16 @@ use crate::conformance::store::on;
 use crate::support::alipay::signed;
 
 on_profiles!(
-    case_04_one_byte_changed_in_each_signed_field,
-    case_05_signatures_of_nobody_and_of_others,
-    case_06_other_kinds_of_signatures,
-    case_07_parameters_that_nobody_signed,
-    case_08_names_that_stand_twice,
-    case_11_signed_but_not_for_a_payment_of_this_shop,
+    case_04_a_changed_byte_in_any_signed_field_is_rejected,
+    case_05_missing_malformed_and_foreign_signatures_are_rejected,
+    case_06_other_signature_types_are_rejected,
+    case_07_unsigned_parameters_are_rejected,
+    case_08_duplicate_parameters_are_rejected,
+    case_11_notifications_for_other_shops_or_unknown_payments_are_rejected,
     case_12_another_amount_pays_nothing_and_goes_back_by_an_operator,
 );
 
-async fn case_04_one_byte_changed_in_each_signed_field(till: &Till) {
+async fn case_04_a_changed_byte_in_any_signed_field_is_rejected(till: &Till) {
     let attempt = till.attempt().await;
     let genuine = till.genuine(&attempt);
     for (name, value) in genuine.iter().filter(|(name, _)| !["sign", "sign_type"].contains(name)) {
@@ -38,7 +38,7 @@ async fn case_04_one_byte_changed_in_each_signed_field(till: &Till) {
     assert!(till.notify(&genuine).await, "it was right before it was changed");
 }
 
-async fn case_05_signatures_of_nobody_and_of_others(till: &Till) {
+async fn case_05_missing_malformed_and_foreign_signatures_are_rejected(till: &Till) {
     let attempt = till.attempt().await;
     let (genuine, notice) = (till.genuine(&attempt), till.sandbox.notice(&attempt.number, "9.90"));
     let before = till.metric(&["notification", "bad_signature"]).await;
@@ -71,7 +71,7 @@ fn sha1(till: &Till, text: &str) -> String {
     BASE64.encode(&done.stdout)
 }
 
-async fn case_06_other_kinds_of_signatures(till: &Till) {
+async fn case_06_other_signature_types_are_rejected(till: &Till) {
     let attempt = till.attempt().await;
     let (genuine, notice) = (till.genuine(&attempt), till.sandbox.notice(&attempt.number, "9.90"));
     for kind in ["RSA", "rsa2", "MD5", ""] {
@@ -93,7 +93,7 @@ async fn case_06_other_kinds_of_signatures(till: &Till) {
     assert_eq!(till.status(&attempt).await, "AWAITING_PAYMENT");
 }
 
-async fn case_07_parameters_that_nobody_signed(till: &Till) {
+async fn case_07_unsigned_parameters_are_rejected(till: &Till) {
     let attempt = till.attempt().await;
     let text = till.genuine(&attempt).encode(|_| true);
     assert!(!till.notify_text(&format!("{text}&extra=1")).await);
@@ -102,7 +102,7 @@ async fn case_07_parameters_that_nobody_signed(till: &Till) {
     till.until(&attempt, "PAID").await;
 }
 
-async fn case_08_names_that_stand_twice(till: &Till) {
+async fn case_08_duplicate_parameters_are_rejected(till: &Till) {
     let attempt = till.attempt().await;
     let text = till.genuine(&attempt).encode(|_| true);
     let twice =
@@ -114,7 +114,7 @@ async fn case_08_names_that_stand_twice(till: &Till) {
     assert_eq!(till.status(&attempt).await, "AWAITING_PAYMENT");
 }
 
-async fn case_11_signed_but_not_for_a_payment_of_this_shop(till: &Till) {
+async fn case_11_notifications_for_other_shops_or_unknown_payments_are_rejected(till: &Till) {
     let attempt = till.attempt().await;
     let count = async |verdict| till.metric(&["notification", verdict]).await;
     for (name, value, verdict) in [

@@ -96,7 +96,7 @@ async fn refunds_keep_the_gateways_rules() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cases_25_to_28_no_answer_that_says_nothing_counts() {
+async fn cases_25_to_28_inconclusive_responses_leave_the_outcome_unknown() {
     let sandbox = Sandbox::start();
     let client = sandbox.client();
     let done = [
@@ -126,7 +126,7 @@ async fn cases_25_to_28_no_answer_that_says_nothing_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_hangs_or_is_gone_is_unknown_in_time() {
+async fn a_hanging_or_unreachable_gateway_gives_an_unknown_result_within_the_deadline() {
     let sandbox = Sandbox::start();
     let merchant = sandbox.merchant();
     let breaker = Breaker::new(Duration::from_millis(300));
@@ -145,7 +145,7 @@ async fn a_gateway_that_hangs_or_is_gone_is_unknown_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_is_silent_for_long_is_asked_now_and_then_until_it_answers() {
+async fn the_circuit_breaker_probes_a_silent_gateway_until_it_responds() {
     let sandbox = Sandbox::start();
     let breaker = Breaker::new(Duration::from_millis(100));
     let client = Alipay::new(sandbox.merchant(), Duration::from_millis(100), breaker, Clock::system()).unwrap();
@@ -183,7 +183,7 @@ async fn the_bill_has_a_row_for_each_payment_and_refund() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_return_is_signed_and_says_nothing_of_the_status() {
+async fn the_return_url_is_signed_and_contains_no_status() {
     let sandbox = Sandbox::start();
     let client = sandbox.client();
     sandbox.open_page(&client.page_url(&page("p1", 990)).unwrap()).await;
@@ -201,7 +201,7 @@ async fn the_return_is_signed_and_says_nothing_of_the_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trades_outlive_the_process_in_their_file() {
+async fn trades_survive_a_restart_in_their_file() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("trades.json");
     let keep = ["--state", state.to_str().unwrap()];

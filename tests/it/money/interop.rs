@@ -41,7 +41,7 @@ fn run(mut command: Command, case: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_43_three_foreign_sdks_agree() {
+async fn case_43_three_foreign_sdks_and_the_sandbox_agree() {
     let sdks = here(".tools/alipay-sdks");
     let fetched = Command::new(here("tests/interop/fetch")).arg(&sdks).status().unwrap();
     assert!(fetched.success(), "the SDKs could not be fetched");

@@ -7,7 +7,7 @@ use super::till::{Attempt, Setup, Till, on_profiles};
 use crate::conformance::store::on;
 use crate::support::until;
 
-on_profiles!(operators_page_through_payments_and_refunds, what_is_stuck_has_pages,);
+on_profiles!(operators_page_through_payments_and_refunds, stuck_payments_are_paginated,);
 
 const PAYMENTS: &str = "query($s: [PaymentStatus!], $m: [PaymentMethod!], $f: Boolean, $b: String, $from: DateTime, $until: DateTime, \
     $first: Int, $after: String, $last: Int, $before: String) { payments(statuses: $s, methods: $m, flagged: $f, buyer: $b, from: $from, \
@@ -117,7 +117,7 @@ async fn refunds_have_pages(till: &Till, back: &Attempt) {
     assert_eq!(found["paymentLookup"]["order"]["id"], back.order);
 }
 
-async fn what_is_stuck_has_pages(till: &Till) {
+async fn stuck_payments_are_paginated(till: &Till) {
     let till = &Till::own(till.profile(), Setup::default()).await;
     let mut marked = Vec::new();
     for _ in 0..3 {

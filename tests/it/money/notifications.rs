@@ -14,9 +14,9 @@ on_profiles!(
     case_02_eight_deliveries_have_one_effect,
     case_03_twenty_copies_at_once_have_one_effect,
     case_09_odd_characters_and_foreign_charsets,
-    case_10_bodies_that_are_no_notification,
+    case_10_bodies_that_are_not_notifications_are_rejected,
     case_13_a_notification_counts_for_its_own_payment,
-    case_14_a_browser_that_comes_back_pays_nothing,
+    case_14_the_return_of_the_browser_does_not_pay_the_order,
 );
 
 /// Lines of the attempt's log about its end.
@@ -104,7 +104,7 @@ fn in_gbk(till: &Till, attempt: &Attempt) -> String {
     format!("{form}&sign={}", form_urlencoded::byte_serialize(sign.as_bytes()).collect::<String>())
 }
 
-async fn case_10_bodies_that_are_no_notification(till: &Till) {
+async fn case_10_bodies_that_are_not_notifications_are_rejected(till: &Till) {
     let attempt = till.attempt().await;
     let text = till.genuine(&attempt).encode(|_| true);
     let multipart = "--x\r\ncontent-disposition: form-data; name=a\r\n\r\n1\r\n--x--";
@@ -155,7 +155,7 @@ async fn case_13_a_notification_counts_for_its_own_payment(till: &Till) {
     assert_eq!(till.record(&one).await["flag"], "TRADE_MISMATCH");
 }
 
-async fn case_14_a_browser_that_comes_back_pays_nothing(till: &Till) {
+async fn case_14_the_return_of_the_browser_does_not_pay_the_order(till: &Till) {
     let attempt = till.attempt().await;
     let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let visit = async |url: &str| {

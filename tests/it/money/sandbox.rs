@@ -86,7 +86,7 @@ async fn answer_in(sandbox: &Sandbox, charset: &str, method: &str, business: &Va
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_in_gbk_are_understood_and_answered_in_gbk() {
+async fn requests_in_gbk_get_responses_in_gbk() {
     let sandbox = Sandbox::start();
     let business = json!({
         "out_trade_no": "p1", "total_amount": "9.90", "subject": "台灯 + 100%", "product_code": "FAST_INSTANT_TRADE_PAY",
@@ -116,7 +116,7 @@ async fn requests_in_gbk_are_understood_and_answered_in_gbk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_opened_a_page_in_gbk_is_told_in_gbk() {
+async fn notifications_use_the_charset_of_the_page_request() {
     let sandbox = Sandbox::start();
     let got = Arc::new(Mutex::new(Vec::new()));
     let notify_url = shop("success", got.clone()).await;
@@ -134,7 +134,7 @@ async fn who_opened_a_page_in_gbk_is_told_in_gbk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_to_come_has_no_bill() {
+async fn a_future_day_has_no_bill() {
     let sandbox = Sandbox::start();
     let day = |at: Timestamp| time_text(at)[..10].to_owned();
     let bill = async |day: String| {

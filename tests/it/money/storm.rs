@@ -110,19 +110,19 @@ fn number<T: std::str::FromStr>(name: &str) -> Option<T> {
 
 mod embedded {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_storm_leaves_no_difference() {
-        super::a_storm_leaves_no_difference(super::Profile::Embedded).await;
+    async fn concurrent_payments_over_a_faulty_gateway_leave_no_difference() {
+        super::concurrent_payments_over_a_faulty_gateway_leave_no_difference(super::Profile::Embedded).await;
     }
 }
 
 mod distributed {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_storm_leaves_no_difference() {
-        super::a_storm_leaves_no_difference(super::Profile::Distributed).await;
+    async fn concurrent_payments_over_a_faulty_gateway_leave_no_difference() {
+        super::concurrent_payments_over_a_faulty_gateway_leave_no_difference(super::Profile::Distributed).await;
     }
 }
 
-async fn a_storm_leaves_no_difference(profile: Profile) {
+async fn concurrent_payments_over_a_faulty_gateway_leave_no_difference(profile: Profile) {
     static TURN: Mutex<()> = Mutex::const_new(());
     let _turn = TURN.lock().await;
     let count = number("DOORBUSTER_STORM_ORDERS").unwrap_or(ORDERS);

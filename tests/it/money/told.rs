@@ -6,9 +6,9 @@ use super::till::{Attempt, Till, code, on_profiles};
 use crate::support::until;
 
 on_profiles!(
-    what_can_be_done_is_what_would_be_accepted,
-    a_begun_payment_can_be_gone_on_with_by_its_buyer_alone,
-    a_refund_says_why_in_a_code,
+    available_actions_are_those_that_would_be_accepted,
+    only_the_buyer_can_continue_a_started_payment,
+    a_refund_has_a_cause_code,
 );
 
 /// The order as its buyer sees it.
@@ -22,7 +22,7 @@ async fn actions(till: &Till, attempt: &Attempt) -> Value {
     seen(till, attempt).await["availableActions"].clone()
 }
 
-async fn what_can_be_done_is_what_would_be_accepted(till: &Till) {
+async fn available_actions_are_those_that_would_be_accepted(till: &Till) {
     let attempt = till.unpaid().await;
     assert_eq!(actions(till, &attempt).await, json!(["CANCEL", "PAY_ALIPAY", "PAY_POINTS"]));
     for n in 0..10 {
@@ -46,7 +46,7 @@ async fn what_can_be_done_is_what_would_be_accepted(till: &Till) {
     assert_eq!(actions(till, &late).await, json!([]));
 }
 
-async fn a_begun_payment_can_be_gone_on_with_by_its_buyer_alone(till: &Till) {
+async fn only_the_buyer_can_continue_a_started_payment(till: &Till) {
     let attempt = till.attempt().await;
     let order = seen(till, &attempt).await;
     assert_eq!(order["payments"][0]["redirectUrl"], json!(attempt.page), "{order}");
@@ -69,7 +69,7 @@ async fn a_begun_payment_can_be_gone_on_with_by_its_buyer_alone(till: &Till) {
     assert_eq!(order["payments"][0]["redirectUrl"], Value::Null, "{order}");
 }
 
-async fn a_refund_says_why_in_a_code(till: &Till) {
+async fn a_refund_has_a_cause_code(till: &Till) {
     let asked = till.paid().await;
     till.refund(&asked, "back-00001").await;
     assert_eq!(seen(till, &asked).await["refunds"][0]["cause"], "BUYER");

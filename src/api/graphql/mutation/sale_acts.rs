@@ -6,7 +6,9 @@ use super::act::operator_act;
 use super::sales::sale_id;
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::types::sales::SaleObject;
-use crate::sales::StockAdd;
+use crate::catalog::ActError;
+use crate::kernel::UserId;
+use crate::sales::{Offer, Sales, StockAdd};
 
 /// The sale to publish.
 #[derive(InputObject)]
@@ -161,6 +163,20 @@ operator_act! {
     }
 }
 
+/// Does something to a sale as the operator who asks, and shows the sale as it then is. Fails for anybody else.
+async fn acted<'a, F>(
+    ctx: &'a Context<'_>,
+    act: impl FnOnce(&'a Sales, UserId) -> F,
+) -> Result<Result<SaleObject, ActError>>
+where
+    F: Future<Output = Result<Offer, ActError>>,
+{
+    let operator = ctx.require_operator()?;
+    let services = ctx.services();
+    let done = act(&services.sales, operator.id).await;
+    Ok(done.map(|offer| SaleObject::single(services, offer)))
+}
+
 /// Mutations of prepared sales.
 #[derive(Default)]
 pub struct SaleActsMutation;
@@ -173,10 +189,8 @@ impl SaleActsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The sale.")] input: SalePublishInput,
     ) -> Result<SalePublishPayload> {
-        let operator = ctx.require_operator()?;
-        let services = ctx.services();
-        let acted = services.sales.sale_publish(operator.id, sale_id(&input.sale_id)).await;
-        SalePublishPayload::of(acted.map(|offer| SaleObject::single(services, offer)))
+        let id = sale_id(&input.sale_id);
+        SalePublishPayload::of(acted(ctx, |sales, operator| sales.sale_publish(operator, id)).await?)
     }
 
     /// Pauses a sale until it is resumed. Operators only.
@@ -185,10 +199,8 @@ impl SaleActsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The sale.")] input: SalePauseInput,
     ) -> Result<SalePausePayload> {
-        let operator = ctx.require_operator()?;
-        let services = ctx.services();
-        let acted = services.sales.sale_pause(operator.id, sale_id(&input.sale_id)).await;
-        SalePausePayload::of(acted.map(|offer| SaleObject::single(services, offer)))
+        let id = sale_id(&input.sale_id);
+        SalePausePayload::of(acted(ctx, |sales, operator| sales.sale_pause(operator, id)).await?)
     }
 
     /// Resumes a paused sale. Operators only.
@@ -197,10 +209,8 @@ impl SaleActsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The sale.")] input: SaleResumeInput,
     ) -> Result<SaleResumePayload> {
-        let operator = ctx.require_operator()?;
-        let services = ctx.services();
-        let acted = services.sales.sale_resume(operator.id, sale_id(&input.sale_id)).await;
-        SaleResumePayload::of(acted.map(|offer| SaleObject::single(services, offer)))
+        let id = sale_id(&input.sale_id);
+        SaleResumePayload::of(acted(ctx, |sales, operator| sales.sale_resume(operator, id)).await?)
     }
 
     /// Ends a sale permanently. Existing orders can still be paid until they expire. Operators only.
@@ -209,10 +219,8 @@ impl SaleActsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The sale.")] input: SaleEndInput,
     ) -> Result<SaleEndPayload> {
-        let operator = ctx.require_operator()?;
-        let services = ctx.services();
-        let acted = services.sales.sale_end(operator.id, sale_id(&input.sale_id)).await;
-        SaleEndPayload::of(acted.map(|offer| SaleObject::single(services, offer)))
+        let id = sale_id(&input.sale_id);
+        SaleEndPayload::of(acted(ctx, |sales, operator| sales.sale_end(operator, id)).await?)
     }
 
     /// Adds units to a published sale. They are available immediately. Operators only.
@@ -221,11 +229,8 @@ impl SaleActsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The sale, and the number of units to add.")] input: SaleStockAddInput,
     ) -> Result<SaleStockAddPayload> {
-        let operator = ctx.require_operator()?;
-        let services = ctx.services();
         let SaleStockAddInput { sale_id: id, units, idempotency_key } = input;
         let add = StockAdd { sale: sale_id(&id), units: units.into(), idempotency_key };
-        let acted = services.sales.sale_stock_add(operator.id, add).await;
-        SaleStockAddPayload::of(acted.map(|offer| SaleObject::single(services, offer)))
+        SaleStockAddPayload::of(acted(ctx, |sales, operator| sales.sale_stock_add(operator, add)).await?)
     }
 }
