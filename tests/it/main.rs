@@ -23,6 +23,7 @@ mod flows {
     pub mod parked;
     pub mod points;
     pub mod process;
+    pub mod restore;
     pub mod scenario;
     pub mod shop;
     pub mod storage_faults;
