@@ -119,6 +119,16 @@ test-storefront *ARGS: setup
 test-console *ARGS: setup
     @scripts/front-test console {{ features }} -- "$@"
 
+# Check the alerting rules and run their tests with promtool
+[group('check')]
+test-alerts:
+    @scripts/alerts test
+
+# Evaluate every alert and every panel of the dashboard with a real Prometheus against a running demo
+[group('check')]
+test-alerts-live: setup
+    @scripts/alerts live {{ features }}
+
 # Kill the server N times under load and check its histories
 [group('check')]
 kill-storm N="100": setup

@@ -1,11 +1,13 @@
 //! The composition root: the only place that names implementations, and the order of start and shutdown.
 
+mod drill;
 mod listeners;
 mod observer;
 mod preflight;
 mod vitals;
 mod work;
 
+pub use drill::{Drill, drill};
 pub use listeners::{Listeners, Reserved};
 pub use observer::Observer;
 pub use preflight::objections;

@@ -1,5 +1,6 @@
 //! The command line. Each command is one call.
 
+mod backup;
 mod payments;
 mod status;
 
@@ -75,6 +76,11 @@ pub enum Command {
     /// Verify the records of payments, refunds and points.
     #[command(subcommand)]
     Payments(payments::PaymentsCommand),
+    /// Back up the SQLite database, or check that a backup can be restored.
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// Restore a backup.
+    Restore(backup::Restore),
     /// List or replay dead-letter messages.
     #[command(subcommand)]
     Failures(FailuresCommand),
@@ -253,6 +259,8 @@ impl Command {
             Self::Operator(OperatorCommand::Create(options)) => create_operator(config, options).await,
             Self::Failures(command) => Box::pin(failures(config, command)).await,
             Self::Payments(command) => Box::pin(payments::run(config, command)).await,
+            Self::Backup(command) => Box::pin(backup::run(config, command)).await,
+            Self::Restore(options) => Box::pin(backup::restore(config, options)).await,
             Self::Demo(options) => demo(config, options).await,
             Self::Bench(options) => bench(options).await,
             Self::Schema | Self::Documents { .. } | Self::Config(_) => anyhow::bail!("not part of this build"),

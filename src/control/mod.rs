@@ -1,6 +1,7 @@
 //! What the control room asks of the shop as a whole: who did what, which nodes run, what is set, what could not be handled.
 
 pub mod audit_log;
+pub mod backup;
 mod books;
 pub mod failures;
 pub mod nodes;

@@ -162,6 +162,26 @@ impl RedisGate {
         }
     }
 
+    /// Removes all keys under the prefix: admissions, counters and cached tokens. How many there were. Sales are closed afterwards until
+    /// they are rebuilt. For a database that was restored.
+    pub async fn empty(&self) -> Result<u64, GateError> {
+        let literal = |c: char| if "\\*?[]^-".contains(c) { format!("\\{c}") } else { c.to_string() };
+        let pattern = self.0.prefix.chars().map(literal).collect::<String>() + ":*";
+        let (mut cursor, mut removed) = (0_u64, 0);
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(PIECE);
+            let (next, keys): (u64, Vec<Vec<u8>>) = self.call(&scan).await?;
+            if !keys.is_empty() {
+                removed += self.call::<u64>(redis::cmd("UNLINK").arg(keys)).await?;
+            }
+            if next == 0 {
+                return Ok(removed);
+            }
+            cursor = next;
+        }
+    }
+
     fn random_name(&self) -> String {
         BASE64URL_NOPAD.encode(&self.0.rng.bytes::<9>())
     }

@@ -10,15 +10,32 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{Clock, Rng};
+use super::{Clock, Rng, Timestamp};
 
 /// The text is not the canonical form of an id of the wanted type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid ID")]
 pub struct InvalidId;
 
-/// Generation of a sale's gate; grows by one each time the gate is rebuilt.
+/// Generation of a sale's gate; each rebuild of the gate raises it, to [`next_epoch`].
 pub type Epoch = u32;
+
+/// 2026-01-01T00:00:00Z.
+const EPOCHS_BEGIN: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+/// The epoch that a gate is opened under at `now`, after one with the epoch `last`: the larger of the next number and the seconds since
+/// 2026-01-01. A database that is restored from a backup has an old `last`. The numbers that were used since the backup are below the
+/// seconds of today, so they are not used again, however the database was restored. (Minutes would not do: a node that restarts more often
+/// than once a minute would run ahead of them. Whoever restores within a second or two of the last start must wait, or know the last
+/// epoch.) A clock that is years ahead counts as the year 2094, so that numbers are left.
+pub fn next_epoch(last: Epoch, now: Timestamp) -> Epoch {
+    #[cfg(feature = "sabotage")]
+    if super::sabotage::active("epoch.next_number") {
+        return last + 1;
+    }
+    let seconds = now.since(EPOCHS_BEGIN).as_secs().min(i32::MAX as u64) as Epoch;
+    seconds.max(last.saturating_add(1))
+}
 
 /// Position of an admission within an epoch, from 1.
 pub type Seq = u64;
@@ -262,6 +279,8 @@ text_form!(OrderId, "order", 28);
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -278,6 +297,22 @@ mod tests {
         let sale = ticket.sale.to_string();
         let twin = format!("{}{}", &sale[..sale.len() - 1], "x");
         assert_eq!(twin.parse::<SaleId>(), Err(InvalidId));
+    }
+
+    #[test]
+    fn an_epoch_of_later_is_above_all_that_were_used() {
+        let at = |text: &str| Timestamp::parse_rfc3339(text).unwrap();
+        assert_eq!(next_epoch(0, at("2026-01-01T00:01:00Z")), 60);
+        assert_eq!(next_epoch(60, at("2026-01-01T00:01:00Z")), 61, "a second rebuild in one second");
+        assert_eq!(next_epoch(61, at("2026-01-01T00:01:02Z")), 62);
+        // Restored from a copy of epoch 1, after a shop that restarted each second for an hour.
+        let rush = at("2026-11-29T12:00:00Z");
+        let last = (0..3_600).fold(1, |last, second| next_epoch(last, rush.plus(Duration::from_secs(second))));
+        assert!(next_epoch(1, rush.plus(Duration::from_secs(3_600))) > last);
+        // Clocks that are wrong.
+        assert_eq!(next_epoch(7, at("1970-01-01T00:00:00Z")), 8);
+        assert_eq!(next_epoch(7, Timestamp::MAX), i32::MAX as u32);
+        assert_eq!(next_epoch(i32::MAX as u32, Timestamp::MAX), i32::MAX as u32 + 1);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub use breaker::Breaker;
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use ids::{
     AuditId, BillDifferenceId, Epoch, FailureId, LoginEventId, OrderId, PaymentId, ProductId, RefundId, SaleId, Seq,
-    SessionId, TicketId, TransferId, UserId, Xid,
+    SessionId, TicketId, TransferId, UserId, Xid, next_epoch,
 };
 pub use money::{Currency, Money};
 pub use pages::{Listed, Place, Wanted};

@@ -183,7 +183,14 @@ impl Orders {
             self.0.metrics.payments.add("closed", attempts_closed);
         }
         if !closed.is_empty() {
-            let event = if matches!(closing, Closing::Expiry { .. }) { "expired" } else { "cancelled" };
+            let expired = matches!(closing, Closing::Expiry { .. });
+            let event = if expired { "expired" } else { "cancelled" };
+            // Orders with attempts to pay waited for the gateway's answer, too.
+            if expired && attempts_closed == 0 {
+                for order in &closed {
+                    self.0.metrics.expiry_delay.record(now.since(order.pay_before));
+                }
+            }
             self.0.metrics.orders.add(event, closed.len() as u64);
             self.0.relay.wake();
         }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::{Orders, OrdersError};
 use crate::broker::{BrokerError, Topic};
 use crate::gate::{KnownTicket, Release, Units};
-use crate::kernel::{Epoch, SaleId, TicketId, Timestamp};
+use crate::kernel::{Epoch, SaleId, TicketId, Timestamp, next_epoch};
 use crate::sales::{Offer, SaleState, SessionStatus};
 use crate::store;
 
@@ -158,12 +158,13 @@ impl Orders {
         if self.partition_of(id) != drained {
             return Err(BrokerError::Unavailable("the number of partitions was raised in the meantime".into()).into());
         }
-        if !self.raise_epoch(id, from).await? {
+        let began = self.0.clock.now();
+        let epoch = next_epoch(from, began);
+        if !self.raise_epoch(id, from, epoch).await? {
             return Ok(None);
         }
-        let began = self.0.clock.now();
         let snapshot = self.0.sales.refresh().await?;
-        let Some(offer) = snapshot.offer(id).filter(|offer| offer.sale.epoch == from + 1) else { return Ok(None) };
+        let Some(offer) = snapshot.offer(id).filter(|offer| offer.sale.epoch == epoch) else { return Ok(None) };
         let Some(mut loading) = self.0.gate.begin(offer.terms()).await? else { return Ok(None) };
         let (mut tickets, mut after) = (0, None);
         loop {
@@ -217,12 +218,12 @@ impl Orders {
         }
     }
 
-    /// Whether the epoch was still this one.
-    async fn raise_epoch(&self, sale: SaleId, from: Epoch) -> Result<bool, OrdersError> {
+    /// Whether the epoch was still `from`.
+    async fn raise_epoch(&self, sale: SaleId, from: Epoch, to: Epoch) -> Result<bool, OrdersError> {
         Ok(store::write!(&self.0.db, |conn| {
             // The order of locks that operator acts have: their turn, then the sale.
             sql::catalog::take_turn(conn).await?;
-            let raised = sql::orders::raise_epoch(conn, sale, from).await?;
+            let raised = sql::orders::raise_epoch(conn, sale, from, to).await?;
             if raised {
                 // So that every node's snapshot follows.
                 sql::catalog::raise_revision(conn).await?;

@@ -20,7 +20,7 @@ use super::state::{self, Act};
 use crate::broker::{Message, Topic, envelope, outbox::NewEvent};
 use crate::catalog::{ActError, Audit, Problem, Product, ProductChange, ProductInput, Reason};
 use crate::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
-use crate::kernel::{AuditId, ProductId, SaleId, SessionId, UserId};
+use crate::kernel::{AuditId, ProductId, SaleId, SessionId, UserId, next_epoch};
 use crate::store::{self, StoreError};
 
 /// The result of a transaction: the outcome, or a rejection that changed nothing.
@@ -160,7 +160,7 @@ impl Sales {
         .await
     }
 
-    /// Lets a draft sell in its session's window; its gate begins with epoch 1.
+    /// Lets a draft sell in its session's window, and begins its first epoch.
     pub async fn sale_publish(&self, operator: UserId, id: SaleId) -> Result<Offer, ActError> {
         self.transition(operator, id, Act::Publish).await
     }
@@ -194,11 +194,11 @@ impl Sales {
                     Err(reason) => return Ok(Err(vec![illegal(reason)])),
                 };
                 let old = &offer.sale;
-                let epochs = u32::from(act == Act::Publish);
-                let (epoch, version) = (old.epoch + epochs, old.version + 1);
+                let version = old.version + 1;
+                let epoch = if act == Act::Publish { next_epoch(old.epoch, now) } else { old.epoch };
                 let ended_at = (act == Act::End).then_some(now);
                 let sale = Sale { state: next, epoch, version, updated_at: now, ended_at, ..(**old).clone() };
-                sql::sales::update_state(conn, &sale, epochs).await?;
+                sql::sales::update_state(conn, &sale).await?;
                 if act != Act::Publish {
                     sql::outbox::append(conn, &[gate_event(&sale)?], now).await?;
                 }

@@ -3,6 +3,7 @@
 
 pub mod bare;
 mod bulk;
+pub mod copies;
 pub mod file;
 #[path = "schema.rs"]
 #[allow(missing_docs, clippy::wildcard_imports, reason = "made by diesel's `table!` macro")]

@@ -90,6 +90,8 @@ pub struct Inner {
     pub tickets_decided: Counters,
     /// Order events: `created`, `paid`, `cancelled`, `expired`, `refunded`.
     pub orders: Counters,
+    /// From the end of an unpaid order's time to its expiry, for orders that nobody began to pay.
+    pub expiry_delay: Seconds,
     /// What happened to payments; `unknown` counts questions that the gateway did not answer clearly, `error` payments that could
     /// not be looked at and were put off.
     pub payments: Counters,
@@ -152,6 +154,8 @@ impl Metrics {
                 .seconds("ticket_decision_seconds", "Time from the admission of a ticket to its decision"),
             tickets_decided: add.counters("tickets_decided", "Tickets decided", "outcome", &TICKET_OUTCOMES),
             orders: add.counters("orders", "Order events", "event", &ORDER_EVENTS),
+            expiry_delay: add
+                .seconds("expiry_delay_seconds", "Time from the payment deadline of an unpaid order to its expiry"),
             payments: add.counters("payments", "Payment events", "event", &PAYMENT_EVENTS),
             refunds: add.counters("refunds", "Refund events", "event", &REFUND_EVENTS),
             bill_differences: add.gauges(

@@ -15,6 +15,7 @@ mod flows {
     pub mod away;
     pub mod cluster_faults;
     pub mod control;
+    pub mod dashboards;
     pub mod gate_away;
     pub mod history;
     pub mod kill_storm;
@@ -24,6 +25,7 @@ mod flows {
     pub mod parked;
     pub mod points;
     pub mod process;
+    pub mod restore;
     pub mod scenario;
     pub mod shop;
     pub mod storage_faults;

@@ -27,7 +27,7 @@ const fn in_fault(switch: &'static str, fault: &'static str, says: &'static str)
     Mistake { switch, test, fault: Some(fault), says }
 }
 
-const MISTAKES: [Mistake; 14] = [
+const MISTAKES: [Mistake; 15] = [
     in_test(
         "gate.trust_restarted_redis",
         "conformance::gate::redis::loss::a_server_that_restarts_from_an_old_dump",
@@ -75,6 +75,7 @@ const MISTAKES: [Mistake; 14] = [
         "flows::nodes::a_rebuilt_gate_includes_undecided_tickets",
         "the gate opened without what was on its way",
     ),
+    in_test("epoch.next_number", "flows::restore::a_restored_file_hands_no_number_out_twice", "handed out twice"),
     in_fault("purchase.answer_before_receipt", "F1+F8", "I3 accepted is recorded"),
     in_fault("writer.decrement_on_redelivery", "F4", "I2/I6 conservation"),
     in_fault("orders.expire_early", "F19", "I10 no early expiry"),

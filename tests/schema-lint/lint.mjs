@@ -114,6 +114,7 @@ const texts = [
   'README.md',
   'schema/README.md',
   'deploy/README.md',
+  'deploy/slo.md',
   'ARCHITECTURE.md',
   'CONTRIBUTING.md',
   'SECURITY.md',

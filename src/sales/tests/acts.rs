@@ -9,7 +9,7 @@ use crate::accounts::testing::eventually;
 use crate::broker::Topic;
 use crate::broker::envelope;
 use crate::catalog::{PriceInput, ProductChange, Reason};
-use crate::kernel::{Currency, ProductId, SaleId, SessionId};
+use crate::kernel::{Currency, ProductId, SaleId, SessionId, next_epoch};
 use crate::sales::messages::{CATALOG_CHANGE, CATALOG_CHANGE_VERSION, CatalogChange};
 use crate::sales::testing::{NOW, Stall, Told, lamp, reasons, sale};
 use crate::sales::{Act, Offer, SaleChange, SaleState, SessionInput};
@@ -39,12 +39,13 @@ async fn a_sale_lives_from_draft_to_end_and_the_gate_hears_of_it() {
     assert_eq!((draft.stock.left, draft.stock.total, draft.sale.number), (100, 100, 1_001));
     assert!(stall.gate.told.lock().is_empty());
 
+    let first = next_epoch(0, NOW);
     let published = act(&stall, Act::Publish, id).await.unwrap();
-    assert_eq!((published.sale.state, published.sale.epoch, published.sale.version), (SaleState::Published, 1, 2));
+    assert_eq!((published.sale.state, published.sale.epoch, published.sale.version), (SaleState::Published, first, 2));
     assert_eq!(act(&stall, Act::Pause, id).await.unwrap().sale.state, SaleState::Paused);
     assert_eq!(act(&stall, Act::Resume, id).await.unwrap().sale.state, SaleState::Published);
     let ended = act(&stall, Act::End, id).await.unwrap();
-    assert_eq!((ended.sale.state, ended.sale.epoch, ended.sale.version), (SaleState::Ended, 1, 5));
+    assert_eq!((ended.sale.state, ended.sale.epoch, ended.sale.version), (SaleState::Ended, first, 5));
 
     let told = stall.gate.told.lock().clone();
     assert_eq!(told[0], Told::Rebuild(published.terms(), 0));
@@ -52,7 +53,10 @@ async fn a_sale_lives_from_draft_to_end_and_the_gate_hears_of_it() {
         Told::Update(terms) => (terms.version, terms.epoch, terms.paused, terms.ended),
         Told::Rebuild(..) => panic!("rebuilt twice"),
     });
-    assert_eq!(updates.collect::<Vec<_>>(), [(3, 1, true, false), (4, 1, false, false), (5, 1, false, true)]);
+    assert_eq!(
+        updates.collect::<Vec<_>>(),
+        [(3, first, true, false), (4, first, false, false), (5, first, false, true)]
+    );
     assert_eq!(stall.sales.snapshot().offer(id), Some(&ended), "the node sees its own act at once");
 }
 

@@ -58,7 +58,7 @@ async fn an_operator_can_see_whether_the_gate_has_heard_of_the_act() {
     stall.sales.deliver_to_gate(offer.sale.id).await;
     assert_eq!(stall.sales.gate_is_up_to_date(&ended).await, Some(true));
     assert_eq!(stall.sales.gate_is_up_to_date(&offer).await, Some(true), "of an older version the gate knows more");
-    let rebuilt = SaleTerms { epoch: 9, ..ended.terms() };
+    let rebuilt = SaleTerms { epoch: ended.sale.epoch + 1, ..ended.terms() };
     stall.gate.rebuild(rebuilt, Vec::new()).await.unwrap();
     assert_eq!(stall.sales.gate_is_up_to_date(&ended).await, Some(true), "a rebuild changes the epoch alone");
     stall.gate.told.lock().clear();

@@ -21,6 +21,7 @@ pub mod people;
 pub mod points;
 pub mod refunds;
 pub mod reservations;
+pub mod restored;
 pub mod sales;
 pub mod settle;
 pub mod tcc;

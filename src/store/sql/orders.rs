@@ -457,10 +457,10 @@ pub async fn known_tickets(
     Ok(rows.into_iter().map(ticket).collect())
 }
 
-/// Raises a sale's epoch by one: tickets of the old one that come now are refused. Whether the epoch was still this one.
-pub async fn raise_epoch(conn: &mut Conn, sale: SaleId, from: Epoch) -> Result<bool, StoreError> {
+/// Raises a sale's epoch: tickets of the old one that come now are refused. Whether the epoch was still `from`.
+pub async fn raise_epoch(conn: &mut Conn, sale: SaleId, from: Epoch, to: Epoch) -> Result<bool, StoreError> {
     let rows = diesel::update(sales::table.filter(sales::id.eq(sale).and(sales::epoch.eq(i64::from(from)))))
-        .set(sales::epoch.eq(sales::epoch + 1))
+        .set(sales::epoch.eq(i64::from(to)))
         .execute(conn)
         .await?;
     Ok(rows == 1)

@@ -195,13 +195,13 @@ pub async fn update_draft(conn: &mut Conn, sale: &Sale) -> Result<(), StoreError
     expect_one(changed, "sales.version")
 }
 
-/// Writes a sale's new state over its previous version, and raises its epoch by `epochs`.
-pub async fn update_state(conn: &mut Conn, sale: &Sale, epochs: u32) -> Result<(), StoreError> {
+/// Writes a sale's new state and epoch over its previous version. The caller has the operators' turn, as who rebuilds a gate has.
+pub async fn update_state(conn: &mut Conn, sale: &Sale) -> Result<(), StoreError> {
     let previous = sales::table.filter(sales::id.eq(sale.id)).filter(sales::version.eq(i64::from(sale.version) - 1));
     let changed = diesel::update(previous)
         .set((
             sales::status.eq(sale.state.as_str()),
-            sales::epoch.eq(sales::epoch + i64::from(epochs)),
+            sales::epoch.eq(i64::from(sale.epoch)),
             sales::version.eq(i64::from(sale.version)),
             sales::updated_at.eq(sale.updated_at),
             sales::ended_at.eq(sale.ended_at),

@@ -74,6 +74,18 @@ impl DatabaseFile {
         Ok(Self { path: real, known: Default::default() })
     }
 
+    /// The place of a file that may be missing. Its folder must be there.
+    pub fn at(path: &Path) -> Result<Self, StoreError> {
+        if path.exists() {
+            return Self::find(path);
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = fs::canonicalize(folder).map_err(|error| unavailable(folder, error))?;
+        let name =
+            path.file_name().ok_or_else(|| StoreError::Unavailable(format!("{} is not a file", path.display())))?;
+        Ok(Self { path: folder.join(name), known: Default::default() })
+    }
+
     /// Whether the file could be opened or made. Only for a process that has not opened it: closing it again would take back
     /// SQLite's own locks.
     pub fn check_place(path: &Path) -> Result<(), StoreError> {
@@ -173,6 +185,17 @@ impl DatabaseFile {
                 "the schema of {} must be brought up to date, and it is in use ({holder}): stop that first",
                 self.path.display()
             )),
+            Held::Unknown(error) => error,
+        })
+    }
+
+    /// Takes the file to put another one in its place.
+    pub fn lock_for_restore(&self, patience: Duration) -> Result<Lock, StoreError> {
+        let holds = format!("restore: pid {}", std::process::id());
+        self.lock(holds, patience).map_err(|holder| match holder {
+            Held::By(holder) => {
+                StoreError::Unavailable(format!("{} is in use ({holder}): stop that first", self.path.display()))
+            }
             Held::Unknown(error) => error,
         })
     }

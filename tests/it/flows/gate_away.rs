@@ -114,6 +114,7 @@ async fn acts_reach_the_gate_when_it_is_back() {
     let (paused, _, _) = stage.sale(&many, "paused").await;
     let (stocked, _, _) = stage.sale(&Terms { stock: 1, ..Terms::default() }, "stocked").await;
     assert_eq!(stage.strangers(&stocked, "sold", 1).await, refused("SOLD_OUT"));
+    let before = stage.epochs().await;
 
     stage.redis.set(Network::Cut);
     let told = act(one, "saleEnd", json!({ "saleId": ended })).await;
@@ -138,7 +139,7 @@ async fn acts_reach_the_gate_when_it_is_back() {
     for node in &stage.nodes {
         assert_eq!(node.buy(&early, &ended, "key-before", 1).await.as_ref(), Ok(&ticket), "the key keeps its ticket");
     }
-    assert_eq!(stage.epochs().await, [1, 1, 1], "nothing was rebuilt");
+    assert_eq!(stage.epochs().await, before, "nothing was rebuilt");
 }
 
 /// The node that acted died right after the commit, before it told anybody: its event is found in the outbox.
@@ -172,6 +173,7 @@ async fn edits_reach_the_gate_when_it_is_back() {
     let (stocked, _, _) = stage.sale(&Terms { stock: 1, ..Terms::default() }, "stocked").await;
     // Only once the units that are out are decided do both sides count alike.
     until("decided", async || stage.nodes[0].stock(&stocked).await == 0).await;
+    let before = stage.epochs().await;
 
     stage.redis.set(Network::Cut);
     let now = Clock::system().now();
@@ -203,7 +205,7 @@ async fn edits_reach_the_gate_when_it_is_back() {
     assert_eq!(stage.strangers(&moved, "late", 1).await, refused("SALE_ENDED"));
     assert_eq!(stage.strangers(&postponed, "eager", 1).await, refused("SALE_NOT_STARTED"));
     assert_eq!(stage.strangers(&stocked, "lucky", 1).await, [Ok("ticket".into()), Ok("ticket".into())]);
-    assert_eq!(stage.epochs().await, [1, 1, 1, 1], "nothing was rebuilt");
+    assert_eq!(stage.epochs().await, before, "nothing was rebuilt");
 }
 
 /// A ticket that was admitted after the end, because neither gate nor node had heard of it: its buyer is pushed the end, and the

@@ -1,7 +1,7 @@
 //! The program as whoever runs it sees it: signals, log, exit codes, and what its commands leave behind.
 
 use std::fs::{self, File};
-use std::io::{PipeReader, Read as _};
+use std::io::PipeReader;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -311,22 +311,4 @@ async fn what_a_check_finds_is_what_a_server_refuses() {
     let both = paying.set("payments.alipay_private_key_file", &missing).set("server.listen", "192.0.2.1:80");
     let said = text(&run(&both, &["config", "check"]).stderr);
     assert!(said.starts_with("2 problems"), "all at once: {said}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_file_is_copied_while_the_shop_runs() {
-    use diesel::connection::{Connection as _, SimpleConnection as _};
-    let (folder, launch) = place();
-    let server = launch.start(READY_WITHIN).await.unwrap();
-    let copy = folder.path().join("copy.db");
-    // What deploy/README.md tells to do.
-    let mut conn = diesel::SqliteConnection::establish(&launch.database().to_string_lossy()).unwrap();
-    conn.batch_execute(&format!("PRAGMA busy_timeout = 5000; VACUUM INTO '{}'", copy.display())).unwrap();
-    assert!(server.stop(READY_WITHIN).await.unwrap());
-    let on_copy = launch.clone().set("store.url", &format!("sqlite://{}", copy.display()));
-    let audited = run(&on_copy, &["payments", "audit"]);
-    assert!(audited.status.success(), "{}", text(&audited.stderr));
-    let mut bytes = Vec::new();
-    File::open(&copy).unwrap().read_to_end(&mut bytes).unwrap();
-    assert!(bytes.starts_with(b"SQLite format 3\0"));
 }

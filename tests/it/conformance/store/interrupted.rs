@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbuster::kernel::{OrderId, PaymentId, UserId};
+use doorbuster::kernel::{OrderId, PaymentId, UserId, next_epoch};
 use doorbuster::orders::audit::{self, Report};
 use doorbuster::orders::{Begun, Cancelled, OperatorRefund, OrderState, Orders, PayRefusal, PayRequest, RefundRequest};
 use doorbuster::payments::{Method, PaymentState, RefundState};
@@ -47,7 +47,9 @@ async fn bought(place: &Place, number: u64) -> Bought {
     let buyer = place.buyers(number, 1).await[0];
     let sale = place.sale(10, 1).await;
     place.execute(&format!("UPDATE sales SET points_price = {PRICE}")).await;
-    let ticket = request(sale, 1, buyer, &format!("key-{number:05}"), 1);
+    let mut ticket = request(sale, 1, buyer, &format!("key-{number:05}"), 1);
+    // Time passes between these sales.
+    ticket.ticket.epoch = next_epoch(0, place.clock.clock().now());
     place.app.orders().record(vec![ticket.clone()]).await.unwrap();
     grant(place, buyer, POINTS, &format!("gift-{number:05}")).await.unwrap();
     Bought { buyer, order: ticket.ticket.order() }

@@ -22,7 +22,7 @@ use doorbuster::app::App;
 use doorbuster::catalog::{PriceInput, ProductInput};
 use doorbuster::config::{Config, Secret, Size, Span};
 use doorbuster::demo::facts::{Facts, ReadyUser};
-use doorbuster::kernel::{Currency, ManualClock, Rng, SaleId, TicketId, Timestamp, UserId};
+use doorbuster::kernel::{Currency, Epoch, ManualClock, Rng, SaleId, TicketId, Timestamp, UserId, next_epoch};
 use doorbuster::orders::Order;
 use doorbuster::orders::messages::OrderRequest;
 use doorbuster::sales::{Offer, SaleInput, SessionInput};
@@ -210,7 +210,12 @@ pub async fn published(app: &App, operator: UserId, stock: i64, limit_per_buyer:
     app.sales().sale_publish(operator, draft.sale.id).await.unwrap()
 }
 
+/// The epoch that a sale gets when it is published at [`NOW`].
+pub fn first_epoch() -> Epoch {
+    next_epoch(0, NOW)
+}
+
 /// A ticket of the sale's first epoch.
 pub fn request(sale: SaleId, seq: u64, buyer: UserId, key: &str, quantity: u32) -> OrderRequest {
-    OrderRequest { ticket: TicketId { sale, epoch: 1, seq }, buyer, key: key.into(), quantity, at: NOW }
+    OrderRequest { ticket: TicketId { sale, epoch: first_epoch(), seq }, buyer, key: key.into(), quantity, at: NOW }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use diesel_async::AsyncConnection as _;
+use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
 use doorbuster::accounts::{LoginEvent, LoginOutcome, Role, User};
 use doorbuster::broker::Topic;
 use doorbuster::broker::embedded::rows::{Cursor, NewMessage};
@@ -59,6 +59,18 @@ pub async fn all(db: &Database, recorder: &Recorder) {
     nodes(db, recorder).await;
     audits(db, recorder).await;
     lists::all(db, recorder).await;
+    restored(db, recorder).await;
+}
+
+/// Taken back: without tokens, the statements about them would have nothing to read.
+async fn restored(db: &Database, recorder: &Recorder) {
+    recorded!(db, recorder, |conn| {
+        conn.batch_execute("BEGIN");
+        sql::restored::end_tokens(conn);
+        sql::restored::forget_nodes(conn);
+        sql::restored::raise_epochs(conn, 5);
+        conn.batch_execute("ROLLBACK");
+    });
 }
 
 async fn accounts(db: &Database, recorder: &Recorder) {
@@ -152,7 +164,7 @@ async fn sales(db: &Database, recorder: &Recorder) {
         sql::sales::insert_sale(conn, &sale);
         sql::sales::find_offer(conn, sale.id, NOW);
         sql::sales::update_draft(conn, &Sale { version: 2, ..sale.clone() });
-        sql::sales::update_state(conn, &Sale { version: 3, ..sale.clone() }, 1);
+        sql::sales::update_state(conn, &Sale { version: 3, ..sale.clone() });
         sql::sales::add_stock(conn, sale.id, 3, 5, NOW);
         sql::sales::insert_stock_add(conn, sale.id, "key-0001", 5, NOW);
         sql::sales::find_stock_add(conn, sale.id, "key-0001");
@@ -200,7 +212,7 @@ async fn orders(db: &Database, recorder: &Recorder) {
         sql::orders::find_of_buyer(conn, data::sale(7), data::buyer(7));
         sql::orders::known_tickets(conn, sale, true, None, 100);
         sql::orders::known_tickets(conn, sale, true, Some(data::ticket(203)), 100);
-        sql::orders::raise_epoch(conn, data::sale(5), 1);
+        sql::orders::raise_epoch(conn, data::sale(5), 1, 2);
     });
     for page in pages(|at| ListKey { at: data::created(at), ticket: data::ticket(at) }) {
         let Page { after, before, from_end } = page;

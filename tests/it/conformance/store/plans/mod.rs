@@ -17,7 +17,7 @@ use super::Place;
 
 /// Functions that read more on purpose (in both dialects, or in the one that is named), and why. Nobody waits for them who buys or
 /// pays.
-const WHOLE_PASSES: [(&str, &str); 18] = [
+const WHOLE_PASSES: [(&str, &str); 20] = [
     ("sql/audit.rs sale_facts", "the history checker reads everything, once at the end of a run"),
     ("sql/audit.rs order_facts", "the history checker reads everything, once at the end of a run"),
     ("sql/audit.rs facts", "the history checker counts what is not announced"),
@@ -33,6 +33,8 @@ const WHOLE_PASSES: [(&str, &str); 18] = [
     ("sql/catalog.rs count_products", "the total of an operator's list, for who asks for it: an index is counted"),
     ("sql/order_search.rs count_all", "the total of an operator's list, for who asks for it: an index is counted"),
     ("sql/order_search.rs count_in_range", "the total of an operator's list, for who asks for it: an index is counted"),
+    ("sql/restored.rs end_tokens", "once after a restore, while no node runs: all rows are removed"),
+    ("sql/restored.rs raise_epochs", "once after a restore, while no node runs: all rows are changed"),
     ("PostgreSQL sql/broker.rs read_topic", "the embedded broker's log is SQLite's alone, where it is read in pages"),
     ("sql/broker.rs count", "the backlog: an index is counted as far as it waits"),
     ("sql/bills.rs compared_since", "a day each, as far back as it is asked for"),

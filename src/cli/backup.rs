@@ -1,0 +1,164 @@
+//! `doorbuster backup` and `doorbuster restore`.
+
+use std::fmt::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+
+use super::print;
+use crate::app;
+use crate::config::Config;
+use crate::control::backup::{self, Backup, Forgotten, Restored};
+use crate::gate::RedisGate;
+use crate::kernel::{Clock, Rng};
+use crate::orders::audit::Report;
+use crate::store::Database;
+use crate::store::sqlite::copies::Contents;
+use crate::telemetry::say;
+
+/// Commands about backups.
+#[derive(Debug, Subcommand)]
+pub enum BackupCommand {
+    /// Copy the SQLite database to a new file, and verify the copy. The shop can keep running.
+    Create {
+        /// The new file. It is created when the copy is complete.
+        file: PathBuf,
+    },
+    /// Check that a backup can be restored: verify a copy of it, open a shop on the copy, and sell one unit.
+    Verify {
+        /// The backup.
+        file: PathBuf,
+        /// Folder for the copy. Defaults to the system's folder for temporary files.
+        #[arg(long, value_name = "FOLDER")]
+        workspace: Option<PathBuf>,
+    },
+}
+
+/// Options of `restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The backup of an SQLite database. It is copied to the path in store.url; the server must be stopped.
+    #[arg(required_unless_present = "finish")]
+    file: Option<PathBuf>,
+    /// Replace the database that is there. It is kept under another name.
+    #[arg(long)]
+    replace: bool,
+    /// Prepare a PostgreSQL database that was restored with other tools. All nodes must be stopped.
+    #[arg(long, conflicts_with_all = ["file", "replace"])]
+    finish: bool,
+    /// Also remove everything under gate.prefix from Redis.
+    #[arg(long, requires = "finish")]
+    empty_redis: bool,
+}
+
+/// Runs `backup`.
+pub async fn run(config: Config, command: BackupCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        BackupCommand::Create { file } => {
+            let made = backup::create(&config.store, &file).await?;
+            if !made.records.ok {
+                say(
+                    "the records are NOT consistent; the backup is a true copy of them. See `doorbuster payments audit`",
+                );
+            }
+            print(&format!("created {}\n{}", file.display(), described(&made)?))
+        }
+        BackupCommand::Verify { file, workspace } => {
+            let rng = Rng::system();
+            let name = format!("doorbuster-verify-{}", data_encoding::HEXLOWER.encode(&rng.bytes::<8>()));
+            let workspace = Workspace::make(&workspace.unwrap_or_else(std::env::temp_dir).join(name))?;
+            verify(&config, &file, &workspace.0.join("copy.db"), &rng).await
+        }
+    }
+}
+
+async fn verify(config: &Config, file: &Path, copy: &Path, rng: &Rng) -> anyhow::Result<ExitCode> {
+    let found = backup::verify(&config.store, file, copy).await?;
+    print(&described(&found)?)?;
+    if !found.records.ok {
+        print(&findings(&found.records)?)?;
+        return Ok(ExitCode::FAILURE);
+    }
+    let drill = app::drill(copy, &Clock::system(), rng).await.context("opening a shop on the copy")?;
+    print(&format!("opened {} sales and sold one unit, order {}\n", drill.gates.opened, drill.order))
+}
+
+/// A folder that nobody else can read; removed with everything in it.
+struct Workspace(PathBuf);
+
+impl Workspace {
+    fn make(path: &Path) -> anyhow::Result<Self> {
+        let made = std::fs::DirBuilder::new().mode(0o700).create(path);
+        made.with_context(|| format!("creating {}", path.display()))?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            say(&format!("{} could not be removed: {error}", self.0.display()));
+        }
+    }
+}
+
+/// Runs `restore`.
+pub async fn restore(config: Config, options: Restore) -> anyhow::Result<ExitCode> {
+    let clock = Clock::system();
+    if let Some(file) = options.file {
+        let restored = backup::restore(&config.store, &file, options.replace, &clock).await?;
+        return print(&told(&file, &restored)?);
+    }
+    let db = Database::open(&config.store).await?;
+    let finished = async {
+        db.migrate().await?;
+        backup::finish(&db, *config.node.heartbeat, &clock).await
+    };
+    let finished = finished.await;
+    db.close().await;
+    let Forgotten { tokens, sales } = finished?;
+    print(&format!("ended {tokens} access tokens\nraised the epochs of {sales} sales\n"))?;
+    if options.empty_redis {
+        let gate = RedisGate::open(&config.gate, &Rng::system()).await?;
+        print(&format!("removed {} keys from Redis\n", gate.empty().await?))?;
+    }
+    print("start the nodes\n")
+}
+
+fn counted(contents: &Contents) -> String {
+    let Contents { users, sales, orders, payments, refunds } = contents;
+    format!("{users} users, {sales} sales, {orders} orders, {payments} payments, {refunds} refunds")
+}
+
+fn described(found: &Backup) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "{} bytes: {}", found.bytes, counted(&found.contents))?;
+    let verdict = if found.records.ok { "consistent" } else { "NOT consistent" };
+    writeln!(text, "the file is not damaged; its records are {verdict}")?;
+    Ok(text)
+}
+
+fn findings(records: &Report) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    for checked in &records.invariants {
+        for breach in &checked.breaches {
+            writeln!(text, "{:>2}  {}: {}  {}", checked.invariant, checked.title, breach.subject, breach.detail)?;
+        }
+    }
+    Ok(text)
+}
+
+fn told(file: &Path, restored: &Restored) -> Result<String, std::fmt::Error> {
+    let Restored { contents, replaced, forgotten } = restored;
+    let mut text = String::new();
+    writeln!(text, "restored {}: {}", file.display(), counted(contents))?;
+    if let Some((path, had)) = replaced {
+        let had = had.as_ref().map_or_else(|| "it can't be read".to_owned(), counted);
+        writeln!(text, "the replaced database is {}: {had}", path.display())?;
+    }
+    writeln!(text, "ended {} access tokens; start the server", forgotten.tokens)?;
+    Ok(text)
+}
