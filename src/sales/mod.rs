@@ -5,6 +5,7 @@ pub mod messages;
 pub mod model;
 mod operate;
 mod service;
+mod shop;
 pub mod snapshot;
 pub mod state;
 mod terms;
@@ -15,7 +16,7 @@ mod tests;
 mod watch;
 
 pub use input::{SaleChange, SaleInput, SessionInput, StockAdd};
-pub use model::{Sale, SaleState, SaleStatus, Session, SessionStatus, StockLevel};
+pub use model::{Sale, SaleState, SaleStatus, Session, SessionStatus, ShopState, StockLevel};
 pub use service::{Parts, Sales, UnknownTimeZone, read_snapshot};
 pub use snapshot::{Offer, Snapshot};
 pub use state::Act;

@@ -763,6 +763,16 @@ export type SaleUpdateInput = {
   version?: number | null | undefined;
 };
 
+/** Whether the shop sells. */
+export type ShopStatus =
+  /** Sales can be bought from during their sessions. */
+  | 'OPEN'
+  /**
+   * An operator has stopped all sales until further notice. Their status is `PAUSED`, and purchases are rejected with
+   * `SALE_PAUSED`.
+   */
+  | 'PAUSED';
+
 /** Why the password was not changed. Values are stable, so programs may rely on them. */
 export type UserPasswordChangeErrorCode =
   /** The current password is wrong. */
@@ -909,7 +919,7 @@ export type HomeQueryVariables = Exact<{
 }>;
 
 
-export type HomeQuery = { serverTime: string, shop: { name: string, timeZone: string, paymentMethods: Array<PaymentMethod>, signUpOpen: boolean, welcomePoints: number, supportUrl: string | null }, viewer: { signedInUntil: string, user: { id: string, username: string, displayName: string, role: UserRole }, points: { balance: number, reserved: number } } | null, saleSessions: { nodes: Array<{ id: string, name: string | null, status: SaleSessionStatus, startsAt: string, endsAt: string }> }, begun: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number } | null, session: { id: string }, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null }>, pageInfo: { hasPreviousPage: boolean } }, coming: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, session: { id: string }, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null }>, pageInfo: { hasNextPage: boolean } } };
+export type HomeQuery = { serverTime: string, shop: { name: string, timeZone: string, paymentMethods: Array<PaymentMethod>, signUpOpen: boolean, welcomePoints: number, supportUrl: string | null, status: ShopStatus }, viewer: { signedInUntil: string, user: { id: string, username: string, displayName: string, role: UserRole }, points: { balance: number, reserved: number } } | null, saleSessions: { nodes: Array<{ id: string, name: string | null, status: SaleSessionStatus, startsAt: string, endsAt: string }> }, begun: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number } | null, session: { id: string }, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null }>, pageInfo: { hasPreviousPage: boolean } }, coming: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, session: { id: string }, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null }>, pageInfo: { hasNextPage: boolean } } };
 
 export type CardFragment = { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null };
 
@@ -1157,7 +1167,7 @@ export type SettingsQuery = { serverTime: string, settings: Array<{ key: string,
 export type ShopQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ShopQuery = { serverTime: string, shop: { name: string, timeZone: string, paymentMethods: Array<PaymentMethod>, signUpOpen: boolean, welcomePoints: number, supportUrl: string | null } };
+export type ShopQuery = { serverTime: string, shop: { name: string, timeZone: string, paymentMethods: Array<PaymentMethod>, signUpOpen: boolean, welcomePoints: number, supportUrl: string | null, status: ShopStatus } };
 
 export type SignInMutationVariables = Exact<{
   input: UserSignInInput;

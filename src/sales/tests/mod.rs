@@ -2,5 +2,6 @@
 
 mod acts;
 mod freshness;
+mod shop;
 mod stock;
 mod terms;

@@ -9,16 +9,16 @@ use crate::support::{Front, PATIENCE, Shop, Terms, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shop_says_what_a_page_needs_first() {
-    let query = "{ shop { name timeZone paymentMethods signUpOpen welcomePoints supportUrl } }";
+    let query = "{ shop { name timeZone paymentMethods signUpOpen welcomePoints supportUrl status } }";
     let shop = Shop::open().await;
     let plain = json!({ "name": "Doorbuster", "timeZone": "Asia/Shanghai", "paymentMethods": ["POINTS"],
-        "signUpOpen": true, "welcomePoints": 0, "supportUrl": null });
+        "signUpOpen": true, "welcomePoints": 0, "supportUrl": null, "status": "OPEN" });
     assert_eq!(shop.data(None, query, json!({})).await["shop"], plain);
     let set = "sign_up_open = false\n[shop]\nname = \"灯笼店\"\nsupport_url = \"mailto:help@shop.example\"\n\
                [sales]\ntime_zone = \"Europe/Berlin\"\n[points]\nwelcome = 120";
     let shop = Shop::open_with(set).await;
     let own = json!({ "name": "灯笼店", "timeZone": "Europe/Berlin", "paymentMethods": ["POINTS"],
-        "signUpOpen": false, "welcomePoints": 120, "supportUrl": "mailto:help@shop.example" });
+        "signUpOpen": false, "welcomePoints": 120, "supportUrl": "mailto:help@shop.example", "status": "OPEN" });
     assert_eq!(shop.data(None, query, json!({})).await["shop"], own);
     let sign_up = "mutation { userSignUp(input: { username: \"alice\", password: \"password123\", displayName: \"A\" }) \
                    { user { id } userErrors { code field } } }";

@@ -7,7 +7,7 @@ import { Fault } from '@kit/api';
 import type { HomeQuery, SaleSessionsQuery } from '@kit/generated/operations';
 import { Button, Chip, Empty, Loading, Meter, Picture, Skeleton, Tabs } from '@kit/ui';
 import { useEffect } from 'preact/hooks';
-import { clock, f, lastDay, live, loadShop, onRefresh, second, send, takeHome, viewer } from '../app';
+import { clock, f, heardStatus, lastDay, live, loadShop, onRefresh, second, send, takeHome, viewer } from '../app';
 import { useStale } from '../banner';
 import { ClockLine } from '../clock-line';
 import { t } from '../i18n';
@@ -196,7 +196,9 @@ function SalesOf({ session }: { session: Session }) {
     return live.watch(WatchStock, () => ({ saleIds: ids }), {
       next({ saleStockChanged: fresh }) {
         const held = stocks.peek().get(fresh.saleId);
-        if (held && (held.peek()?.version ?? 0) <= fresh.version) held.value = fresh;
+        if (!held || (held.peek()?.version ?? 0) > fresh.version) return;
+        heardStatus(held.peek()?.status ?? cards.peek()?.find(({ id }) => id === fresh.saleId)?.status, fresh.status);
+        held.value = fresh;
       },
     });
   }, [ids.join()]);

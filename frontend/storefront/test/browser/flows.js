@@ -93,6 +93,32 @@ export const flows = {
     await again(page, 'ended');
   },
 
+  'S27 is told that the shop has stopped all sales, and that it sells again': async ({ shop, device, pictures }) => {
+    const sale = await shop.sale();
+    const shopper = await shop.shopper();
+    const { open } = await device({ shopper });
+    const [home, page] = [await open('/'), await open(sale.path)];
+    await reaches(page, 'open');
+    const turn = async (act, type, reason) => {
+      const document = `mutation ($input: ${type}!) { it: ${act}(input: $input) { userErrors { code } } }`;
+      assert.deepEqual((await shop.ask(document, { input: { reason } }, shop.operator)).it.userErrors, []);
+    };
+    const stopped = (tab) => tab.getByText('The shop has paused all sales.');
+    await home.locator('.card').first().waitFor();
+    await turn('shopPause', 'ShopPauseInput', 'Wrong prices');
+    await reaches(page, 'paused');
+    for (const tab of [home, page]) await stopped(tab).waitFor();
+    await home.screenshot({ path: join(pictures, 'storefront-stopped.png') });
+    await accessible(home, 'the home page of a stopped shop');
+    const late = await open('/help');
+    await stopped(late).waitFor();
+    await turn('shopResume', 'ShopResumeInput', 'Prices are right');
+    await reaches(page, 'open');
+    for (const tab of [home, page]) await stopped(tab).waitFor({ state: 'hidden' });
+    await buyButton(page).click();
+    await reaches(page, 'won');
+  },
+
   'S4 presses in two tabs at once, and signs out in one of them': async ({ shop, device }) => {
     const sale = await shop.sale();
     const shopper = await shop.shopper();

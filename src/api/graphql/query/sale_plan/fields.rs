@@ -16,6 +16,7 @@ use crate::api::graphql::types::orders::PurchaseTicket;
 use crate::api::graphql::types::payments::PaymentMethod;
 use crate::api::graphql::types::sales::{SaleSessionStatus, SaleStatus};
 use crate::api::graphql::types::scalars::CurrencyCode;
+use crate::api::graphql::types::shop::ShopStatus;
 use crate::catalog::Product;
 use crate::kernel::{Money, Timestamp};
 use crate::sales::{Offer, Session, StockLevel};
@@ -149,6 +150,8 @@ pub fn shop_field(field: &Positioned<Field>) -> Option<Writes<Services>> {
         "welcomePoints" => |services, out| {
             write_plain(clamped(u64::try_from(services.config.points.welcome).unwrap_or_default()), out);
         },
+        "status" => |services, out| write_enum(ShopStatus::from(services.sales.snapshot().shop()), out),
+        "statusSince" => |services, out| write_quoted(services.sales.snapshot().shop().since.to_rfc3339(), out),
         "supportUrl" => |services, out| {
             let url = services.config.shop.support_url.as_str();
             write_option((!url.is_empty()).then_some(url), out, write_text);

@@ -1,0 +1,2 @@
+ALTER TABLE sales DROP COLUMN held;
+DROP TABLE shop_status;
