@@ -67,6 +67,11 @@ diesel::table! {
 
 diesel::table! {
     use super::super::types::*;
+    picture_files (name, width) { name -> Text, width -> BigInt, content -> Binary, created_at -> BigInt, }
+}
+
+diesel::table! {
+    use super::super::types::*;
     shop_status (id) { id -> BigInt, paused -> Flag, since -> BigInt, }
 }
 

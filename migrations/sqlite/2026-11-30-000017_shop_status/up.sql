@@ -6,3 +6,12 @@ CREATE TABLE shop_status (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO shop_status (id, paused, since) VALUES (1, 0, unixepoch() * 1000);
 ALTER TABLE sales ADD COLUMN held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1));
+
+-- The files of uploaded pictures, one for each width. The name begins with the upload's digest: a file never changes.
+CREATE TABLE picture_files (
+    name       TEXT    NOT NULL,
+    width      INTEGER NOT NULL,
+    content    BLOB    NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (name, width)
+) STRICT;

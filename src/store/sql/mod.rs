@@ -18,6 +18,7 @@ pub mod orders;
 pub mod outbox;
 pub mod payments;
 pub mod people;
+pub mod pictures;
 pub mod points;
 pub mod refunds;
 pub mod reservations;

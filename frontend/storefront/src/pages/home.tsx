@@ -240,7 +240,7 @@ function SaleCard({ card, index, stock }: { card: Card; index: number; stock: Si
   const { product } = card;
   return (
     <a class="card" href={`/sales/${encodeURIComponent(card.id)}`}>
-      <Picture src={product?.imageUrl} size={160} lazy={index >= EAGER} first={index === 0} />
+      <Picture src={product?.imageUrl} image={product?.image} size={160} lazy={index >= EAGER} first={index === 0} />
       <span class="card-body">
         <span class="card-name">
           <bdi>{product?.name ?? t('home.noProduct')}</bdi>
