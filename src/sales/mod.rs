@@ -4,6 +4,7 @@ mod input;
 pub mod messages;
 pub mod model;
 mod operate;
+mod outcome;
 mod service;
 mod shop;
 pub mod snapshot;
@@ -17,6 +18,7 @@ mod watch;
 
 pub use input::{SaleChange, SaleInput, SessionInput, StockAdd};
 pub use model::{Sale, SaleState, SaleStatus, Session, SessionStatus, ShopState, StockLevel};
+pub use outcome::{Counted, Outcome};
 pub use service::{Parts, Sales, UnknownTimeZone, read_snapshot};
 pub use snapshot::{Offer, Snapshot};
 pub use state::Act;

@@ -1088,6 +1088,13 @@ export type SaleEndMutationVariables = Exact<{
 
 export type SaleEndMutation = { saleEnd: { sale: { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, version: number } | null, userErrors: Array<{ code: SaleEndErrorCode, message: string, field: Array<string> | null }> } };
 
+export type SaleOutcomeQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type SaleOutcomeQuery = { sale: { id: string, outcome: { tickets: number, orders: number, unitsTotal: number, unitsSold: number, unitsRefunded: number, unitsUnpaid: number, unitsUnsold: number, settled: boolean, asOf: string } | null } | null };
+
 export type SalePauseMutationVariables = Exact<{
   input: SalePauseInput;
 }>;

@@ -16,6 +16,7 @@ pub mod nodes;
 pub mod order_search;
 pub mod orders;
 pub mod outbox;
+pub mod outcomes;
 pub mod payments;
 pub mod people;
 pub mod pictures;

@@ -174,3 +174,49 @@ async fn a_sign_in_says_when_it_ends() {
     let left = moment(&data["viewer"]["signedInUntil"]).since(moment(&data["serverTime"]));
     assert!((7 * 86_400 - 60..=7 * 86_400).contains(&left.as_secs()), "{left:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_of_a_sale_is_told_once_it_is_over_and_adds_up() {
+    let shop = Shop::open().await;
+    let terms = Terms { stock: 3, points_price: Some(10), ..Terms::default() };
+    let (sale, other) = (shop.sale(&terms).await, shop.sale(&Terms::default()).await);
+    let numbers = "tickets orders unitsTotal unitsSold unitsRefunded unitsUnpaid unitsUnsold settled";
+    let query = format!("query($s: ID!) {{ sale(id: $s) {{ outcome {{ {numbers} }} }} }}");
+    let outcome = async || shop.data(None, &query, json!({ "s": sale })).await["sale"]["outcome"].clone();
+    let mut orders = Vec::new();
+    for name in ["alice", "bob", "carol", "dave"] {
+        let buyer = shop.buyer(name).await;
+        let Ok(ticket) = shop.buy(&buyer, &sale, "key-00001", 1).await else { continue };
+        orders.push((buyer.clone(), shop.decided(&buyer, &ticket).await["order"]["id"].clone()));
+    }
+    assert_eq!(orders.len(), 3, "the fourth was refused without a ticket");
+    let cancel = "mutation($o: ID!) { orderCancel(input: { orderId: $o }) { userErrors { code } } }";
+    assert_eq!(
+        shop.data(Some(&orders[0].0), cancel, json!({ "o": orders[0].1 })).await["orderCancel"]["userErrors"],
+        json!([])
+    );
+    assert_eq!(outcome().await, Value::Null, "it is not over");
+    assert_eq!(shop.act("end", &sale).await, None);
+    until("counted", async || outcome().await["unitsUnpaid"] == 2).await;
+    let wanted = json!({ "tickets": 3, "orders": 3, "unitsTotal": 3, "unitsSold": 0, "unitsRefunded": 0,
+        "unitsUnpaid": 2, "unitsUnsold": 1, "settled": false });
+    assert_eq!(outcome().await, wanted);
+
+    let (payer, order) = &orders[1];
+    let user = shop.data(Some(payer), "{ viewer { user { id } } }", json!({})).await["viewer"]["user"]["id"].clone();
+    let grant = "mutation($i: PointsGrantInput!) { pointsGrant(input: $i) { userErrors { code } } }";
+    let input = json!({ "userId": user, "points": 10, "reason": "test", "idempotencyKey": "grant-0001" });
+    assert_eq!(
+        shop.data(Some(&shop.operator), grant, json!({ "i": input })).await["pointsGrant"]["userErrors"],
+        json!([])
+    );
+    let pay = "mutation($i: OrderPayInput!) { orderPay(input: $i) { userErrors { code } } }";
+    let input = json!({ "orderId": order, "method": "POINTS", "idempotencyKey": "pay-000001" });
+    assert_eq!(shop.data(Some(payer), pay, json!({ "i": input })).await["orderPay"]["userErrors"], json!([]));
+    shop.data(Some(&orders[2].0), cancel, json!({ "o": orders[2].1 })).await;
+    let wanted = json!({ "tickets": 3, "orders": 3, "unitsTotal": 3, "unitsSold": 1, "unitsRefunded": 0,
+        "unitsUnpaid": 0, "unitsUnsold": 2, "settled": true });
+    until("settled", async || outcome().await == wanted).await;
+    let open = shop.data(None, &query, json!({ "s": other })).await;
+    assert_eq!(open["sale"]["outcome"], Value::Null);
+}

@@ -91,6 +91,13 @@ export const flows = {
     await again(page, 'paused');
     await shop.act('saleEnd', 'SaleEndInput', 'sale', { saleId: sale.id });
     await again(page, 'ended');
+    // One order was given back, and one was not paid: what came of it is for who asks.
+    await press(page, 'Show what came of it');
+    const row = (name) => page.locator('.outcome dt', { hasText: name }).locator('xpath=following-sibling::dd[1]');
+    await row('Units in all').filter({ hasText: /^1$/ }).waitFor();
+    assert.equal(await row('Purchases accepted').textContent(), '3');
+    assert.equal(await row('Units not paid yet').textContent(), '1');
+    await accessible(page, 'what came of a sale');
   },
 
   'S27 is told that the shop has stopped all sales, and that it sells again': async ({ shop, device, pictures }) => {
