@@ -30,7 +30,7 @@ use crate::api::graphql::mutation::purchase_plan::PurchaseShortcut;
 use crate::api::graphql::query::sale_plan::SaleShortcut;
 use crate::api::graphql::schema;
 use crate::api::health;
-use crate::api::{payments, router};
+use crate::api::{payments, pictures, router};
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::pulsar::PulsarBroker;
 use crate::broker::{Broker, Relay};
@@ -45,6 +45,7 @@ use crate::orders::gate_news::GateNews;
 use crate::orders::publisher::Publisher;
 use crate::orders::{Orders, Parts};
 use crate::payments::PaymentGateway;
+use crate::pictures::Pictures;
 use crate::points::{self, Points};
 use crate::sales::{self, Sales};
 use crate::store::Database;
@@ -193,6 +194,11 @@ impl App {
         &self.0.tcc
     }
 
+    /// Pictures of products.
+    pub fn pictures(&self) -> Pictures {
+        Pictures::new(self.0.db.clone(), self.0.clock.clone(), self.0.rng.clone())
+    }
+
     /// This node's name.
     pub fn node(&self) -> &str {
         &self.0.node
@@ -213,7 +219,8 @@ impl App {
         let _ = self.0.leaving.set(shutdown.soft().clone());
         let vitals = Arc::new(self.clone());
         let health = if admin.is_some() { health::public_routes } else { health::routes };
-        let pages = assets::pictures().merge(payments::routes(self.0.orders.clone()));
+        let uploads = pictures::routes(self.pictures(), edge.clone());
+        let pages = assets::pictures().merge(uploads).merge(payments::routes(self.0.orders.clone()));
         let mut others = pages.merge(health(vitals.clone()));
         if server.graphiql {
             others = others.merge(assets::graphiql());

@@ -17,6 +17,7 @@ pub mod lifecycle;
 pub mod nodes;
 pub mod orders;
 pub mod payments;
+pub mod pictures;
 pub mod points;
 pub mod sales;
 pub mod store;

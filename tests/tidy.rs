@@ -76,6 +76,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("hub", &["kernel", "config", "sales", "orders"]),
     ("accounts", &["kernel", "config", "telemetry", "store", "broker"]),
     ("catalog", &["kernel", "config", "telemetry", "store", "broker"]),
+    ("pictures", &["kernel", "store", "catalog"]),
     ("sales", &["kernel", "config", "telemetry", "store", "broker", "gate", "hub", "catalog"]),
     ("tcc", &["kernel", "config", "telemetry", "store"]),
     ("points", &["kernel", "config", "telemetry", "store", "catalog", "tcc"]),

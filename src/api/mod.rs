@@ -6,5 +6,6 @@ pub mod graphql;
 mod heads;
 pub mod health;
 pub mod payments;
+pub mod pictures;
 pub mod router;
 mod unsent;

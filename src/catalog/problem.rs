@@ -57,6 +57,12 @@ pub enum Reason {
     SaleEnded,
     /// The sale's session is over.
     SessionEnded,
+    /// No reason, too long, or with control characters.
+    ReasonInvalid,
+    /// All sales are stopped already.
+    ShopAlreadyPaused,
+    /// The shop is not stopped.
+    ShopNotPaused,
 }
 
 /// One thing that is wrong with an act.

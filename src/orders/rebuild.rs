@@ -279,6 +279,7 @@ mod tests {
             pay_within: Duration::from_secs(60),
             returns_on_refund: true,
             state,
+            held: false,
             epoch: 1,
             version: 1,
             created_at: NOW,

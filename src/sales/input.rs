@@ -172,6 +172,7 @@ impl SaleInput {
                 pay_within: Duration::from_secs(pay_within.into()),
                 returns_on_refund: self.returns_on_refund,
                 state: SaleState::Draft,
+                held: false,
                 epoch: 0,
                 version: 1,
                 created_at: now,

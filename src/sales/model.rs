@@ -83,7 +83,7 @@ pub enum SaleStatus {
     Upcoming,
     /// Can be bought now.
     Open,
-    /// Stopped for now by the operator.
+    /// Stopped for now by an operator, alone or with the whole shop.
     Paused,
     /// In its window, no unit left at the moment.
     SoldOut,
@@ -116,6 +116,8 @@ pub struct Sale {
     pub returns_on_refund: bool,
     /// The state that the operator has set.
     pub state: SaleState,
+    /// Whether it is stopped together with the whole shop, whatever its own state.
+    pub held: bool,
     /// Generation of its gate; 0 until published.
     pub epoch: Epoch,
     /// Grows with each operator act.
@@ -155,12 +157,17 @@ impl Sale {
             SaleState::Ended => SaleStatus::Ended,
             SaleState::Published | SaleState::Paused => match session.status(now) {
                 SessionStatus::Ended => SaleStatus::Ended,
-                _ if self.state == SaleState::Paused => SaleStatus::Paused,
+                _ if self.is_paused() => SaleStatus::Paused,
                 SessionStatus::Upcoming => SaleStatus::Upcoming,
                 SessionStatus::Running if left == 0 => SaleStatus::SoldOut,
                 SessionStatus::Running => SaleStatus::Open,
             },
         }
+    }
+
+    /// Whether it is stopped for now, alone or together with the whole shop.
+    pub fn is_paused(&self) -> bool {
+        self.held || self.state == SaleState::Paused
     }
 
     /// Which state of the sale this is.
@@ -178,8 +185,23 @@ impl Sale {
             ends_at: session.ends_at,
             limit_per_buyer: self.limit_per_buyer,
             stock_total: self.stock_total,
-            paused: self.state == SaleState::Paused,
+            paused: self.is_paused(),
             ended: self.state == SaleState::Ended,
         }
+    }
+}
+
+/// Whether the shop sells at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShopState {
+    /// An operator has stopped all sales for now.
+    pub paused: bool,
+    /// Since when it stands so.
+    pub since: Timestamp,
+}
+
+impl Default for ShopState {
+    fn default() -> Self {
+        Self { paused: false, since: Timestamp::from_millis(0) }
     }
 }

@@ -24,7 +24,7 @@ use crate::kernel::{AuditId, ProductId, SaleId, SessionId, UserId, next_epoch};
 use crate::store::{self, StoreError};
 
 /// The result of a transaction: the outcome, or a rejection that changed nothing.
-type Decided<T> = Result<Result<T, Vec<Problem>>, StoreError>;
+pub(super) type Decided<T> = Result<Result<T, Vec<Problem>>, StoreError>;
 
 impl Sales {
     /// Creates a product.
@@ -197,7 +197,8 @@ impl Sales {
                 let version = old.version + 1;
                 let epoch = if act == Act::Publish { next_epoch(old.epoch, now) } else { old.epoch };
                 let ended_at = (act == Act::End).then_some(now);
-                let sale = Sale { state: next, epoch, version, updated_at: now, ended_at, ..(**old).clone() };
+                let held = if act == Act::Publish { sql::sales::shop(conn).await?.paused } else { old.held };
+                let sale = Sale { state: next, held, epoch, version, updated_at: now, ended_at, ..(**old).clone() };
                 sql::sales::update_state(conn, &sale).await?;
                 if act != Act::Publish {
                     sql::outbox::append(conn, &[gate_event(&sale)?], now).await?;
@@ -258,7 +259,7 @@ impl Sales {
     }
 
     /// Runs an act in a task of its own: once begun it is finished, whether or not somebody still waits for it.
-    async fn owned<T, F>(&self, act: impl FnOnce(Self) -> F + Send + 'static) -> Result<T, ActError>
+    pub(super) async fn owned<T, F>(&self, act: impl FnOnce(Self) -> F + Send + 'static) -> Result<T, ActError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, ActError>> + Send + 'static,
@@ -272,12 +273,12 @@ impl Sales {
         task.await.unwrap_or_else(|error| Err(StoreError::Internal(error.to_string()).into()))
     }
 
-    fn audit(&self, operator: UserId, act: &'static str, subject: &impl ToString, detail: Value) -> Audit {
+    pub(super) fn audit(&self, operator: UserId, act: &'static str, subject: &impl ToString, detail: Value) -> Audit {
         let id = AuditId::generate(&self.parts().clock, &self.parts().rng);
         Audit { id, operator, act, subject: subject.to_string(), detail, at: self.parts().clock.now() }
     }
 
-    async fn tell_gate(&self, offer: &Offer, act: Act) {
+    pub(super) async fn tell_gate(&self, offer: &Offer, act: Act) {
         let terms = offer.terms();
         let told = match act {
             Act::Publish => self.parts().gate.rebuild(terms, Vec::new()).await,
@@ -288,7 +289,7 @@ impl Sales {
         }
     }
 
-    async fn announce(&self, subject: &impl ToString, revision: u64) {
+    pub(super) async fn announce(&self, subject: &impl ToString, revision: u64) {
         if let Err(error) = self.refresh().await {
             tracing::warn!(%error, "could not refresh the sale snapshot");
         }
@@ -321,7 +322,7 @@ fn stock_event(stock: StockLevel) -> Result<NewEvent, StoreError> {
 
 /// Takes the act to the gate, however long the gate is away. A sale that is being published is in no gate yet: reconciliation opens it
 /// there, with the terms of then.
-fn gate_event(sale: &Sale) -> Result<NewEvent, StoreError> {
+pub(super) fn gate_event(sale: &Sale) -> Result<NewEvent, StoreError> {
     let change = GateChange { sale: sale.id, version: sale.version };
     let payload = envelope::encode(GATE_CHANGE, GATE_CHANGE_VERSION, &change);
     let payload = payload.map_err(|error| StoreError::Internal(error.to_string()))?;

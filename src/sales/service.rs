@@ -7,15 +7,17 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use quick_cache::sync::Cache;
 use tokio::sync::{Mutex, watch};
 
 use super::model::Session;
+use super::outcome::{Outcome, REMEMBERED};
 use super::snapshot::{Offer, Snapshot};
 use crate::broker::{Broker, Relay};
 use crate::catalog::{Catalog, CatalogError, Product, ProductPlace};
 use crate::config;
 use crate::gate::Gate;
-use crate::kernel::{Clock, Listed, ProductId, Rng, SaleId, SessionId, Timestamp, Wanted};
+use crate::kernel::{Clock, Listed, ProductId, Rng, SaleId, SessionId, Timestamp, Wanted, recent};
 use crate::store::{self, Database, StoreError};
 
 /// `sales.time_zone` names no time zone.
@@ -52,6 +54,8 @@ pub(super) struct Inner {
     zone: TimeZone,
     snapshot: ArcSwap<Snapshot>,
     refreshing: Mutex<()>,
+    pub(super) outcomes: Cache<SaleId, Outcome>,
+    pub(super) counting: Mutex<()>,
     version: watch::Sender<u64>,
 }
 
@@ -66,6 +70,8 @@ impl Sales {
             zone,
             snapshot: ArcSwap::default(),
             refreshing: Mutex::default(),
+            outcomes: recent(REMEMBERED),
+            counting: Mutex::default(),
             version: watch::Sender::new(0),
         })))
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::model::{Sale, SaleState, Session, StockLevel};
+use super::model::{Sale, SaleState, Session, ShopState, StockLevel};
 use crate::catalog::Product;
 use crate::gate::SaleTerms;
 use crate::kernel::{ProductId, SaleId, SessionId};
@@ -36,12 +36,15 @@ impl Offer {
 pub struct Contents {
     /// Each session, with one of its sales and that sale's product; a session without sales stands once, with `None`.
     pub rows: Vec<(Session, Option<(Sale, StockLevel, Product)>)>,
+    /// Whether the shop sells.
+    pub shop: ShopState,
 }
 
 /// All sessions that are not long over, with their sales and the products of those. Never changes once built.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     revision: u64,
+    shop: ShopState,
     products: HashMap<ProductId, Arc<Product>>,
     sessions: Vec<Arc<Session>>,
     session_index: HashMap<SessionId, usize>,
@@ -71,6 +74,7 @@ impl Snapshot {
         }
         Self {
             revision,
+            shop: contents.shop,
             products,
             session_index: sessions.iter().enumerate().map(|(index, session)| (session.id, index)).collect(),
             sessions,
@@ -83,6 +87,11 @@ impl Snapshot {
     /// The catalog's revision that it has at least; grows from one snapshot to the next. 0: nothing was read yet.
     pub const fn version(&self) -> u64 {
         self.revision
+    }
+
+    /// Whether the shop sells, and since when.
+    pub const fn shop(&self) -> ShopState {
+        self.shop
     }
 
     /// A product of one of the sales.

@@ -41,7 +41,7 @@ diesel::table! {
         points_price -> Nullable<BigInt>, stock_total -> BigInt, stock_left -> BigInt, stock_version -> BigInt,
         limit_per_buyer -> BigInt, pay_within_ms -> BigInt, returns_on_refund -> Flag, status -> Text, epoch -> BigInt,
         version -> BigInt, created_at -> BigInt, updated_at -> BigInt, ended_at -> Nullable<BigInt>,
-        units_held -> BigInt,
+        units_held -> BigInt, held -> Flag,
     }
 }
 
@@ -63,6 +63,16 @@ diesel::table! {
 diesel::table! {
     use super::super::types::*;
     catalog_revision (id) { id -> BigInt, value -> BigInt, }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    picture_files (name, width) { name -> Text, width -> BigInt, content -> Binary, created_at -> BigInt, }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    shop_status (id) { id -> BigInt, paused -> Flag, since -> BigInt, }
 }
 
 diesel::table! {

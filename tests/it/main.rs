@@ -23,6 +23,7 @@ mod flows {
     pub mod nodes;
     pub mod operators;
     pub mod parked;
+    pub mod pictures;
     pub mod points;
     pub mod process;
     pub mod restore;

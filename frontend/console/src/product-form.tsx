@@ -9,6 +9,7 @@ import { auditOf } from './audit-link';
 import { differences, edit, FIELDS, type Texts } from './catalogue';
 import { t } from './i18n';
 import { minor, typedAmount } from './money';
+import { PictureField, type Upload } from './picture-field';
 import { ActDialog, type Reading } from './ui/act-dialog';
 import { Input, Select } from './ui/inputs';
 
@@ -24,6 +25,7 @@ interface Props {
 export function ProductForm({ product, onClose }: Props) {
   // What the form was filled with.
   const base = useSignal<Product | undefined>(product).peek();
+  const upload = useSignal<Upload>({});
   /** What it is by now, if somebody else was faster. */
   const newest = useSignal<Product | undefined>(undefined);
   const theirs = newest.value;
@@ -37,6 +39,7 @@ export function ProductForm({ product, onClose }: Props) {
     const amount = typedAmount(text('price'));
     const errors: Record<string, string> = {};
     if (!text('name')) errors.name = t('form.required');
+    if (upload.peek().busy) errors.imageUrl = t('picture.wait');
     if (minor(amount) === undefined) errors.price = t('code.PRICE_INVALID');
     if (Object.keys(errors).length > 0) return { errors };
     const fields = {
@@ -115,13 +118,11 @@ export function ProductForm({ product, onClose }: Props) {
               options={CURRENCIES.map((one) => [one, one] as const)}
             />
           </div>
-          <Input
-            label={t('product.imageUrl')}
-            name="imageUrl"
-            hint={t('product.imageUrl.hint')}
+          <PictureField
             value={base?.imageUrl ?? ''}
             error={error('imageUrl')}
             now={now('imageUrl')}
+            upload={upload}
           />
           <Input
             label={t('product.description')}

@@ -763,6 +763,16 @@ export type SaleUpdateInput = {
   version?: number | null | undefined;
 };
 
+/** Whether the shop sells. */
+export type ShopStatus =
+  /** Sales can be bought from during their sessions. */
+  | 'OPEN'
+  /**
+   * An operator has stopped all sales until further notice. Their status is `PAUSED`, and purchases are rejected with
+   * `SALE_PAUSED`.
+   */
+  | 'PAUSED';
+
 /** Why the password was not changed. Values are stable, so programs may rely on them. */
 export type UserPasswordChangeErrorCode =
   /** The current password is wrong. */
@@ -909,16 +919,16 @@ export type HomeQueryVariables = Exact<{
 }>;
 
 
-export type HomeQuery = { serverTime: string, shop: { name: string, timeZone: string, paymentMethods: Array<PaymentMethod>, signUpOpen: boolean, welcomePoints: number, supportUrl: string | null }, viewer: { signedInUntil: string, user: { id: string, username: string, displayName: string, role: UserRole }, points: { balance: number, reserved: number } } | null, saleSessions: { nodes: Array<{ id: string, name: string | null, status: SaleSessionStatus, startsAt: string, endsAt: string }> }, begun: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number } | null, session: { id: string }, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null }>, pageInfo: { hasPreviousPage: boolean } }, coming: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, session: { id: string }, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null }>, pageInfo: { hasNextPage: boolean } } };
+export type HomeQuery = { serverTime: string, shop: { name: string, timeZone: string, paymentMethods: Array<PaymentMethod>, signUpOpen: boolean, welcomePoints: number, supportUrl: string | null, status: ShopStatus }, viewer: { signedInUntil: string, user: { id: string, username: string, displayName: string, role: UserRole }, points: { balance: number, reserved: number } } | null, saleSessions: { nodes: Array<{ id: string, name: string | null, status: SaleSessionStatus, startsAt: string, endsAt: string }> }, begun: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number } | null, session: { id: string }, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null, image: { colour: string | null, variants: Array<{ url: string, width: number }> } | null } | null }>, pageInfo: { hasPreviousPage: boolean } }, coming: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, session: { id: string }, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null, image: { colour: string | null, variants: Array<{ url: string, width: number }> } | null } | null }>, pageInfo: { hasNextPage: boolean } } };
 
-export type CardFragment = { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null };
+export type CardFragment = { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null, image: { colour: string | null, variants: Array<{ url: string, width: number }> } | null } | null };
 
 export type OrderQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type OrderQuery = { serverTime: string, order: { id: string, number: string, productName: string, quantity: number, status: OrderStatus, createdAt: string, payBefore: string, paidAt: string | null, closedAt: string | null, pointsTotal: number | null, availableActions: Array<OrderActionCode>, version: number, unitPrice: { amount: string, currencyCode: CurrencyCode }, total: { amount: string, currencyCode: CurrencyCode }, payments: Array<{ id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, settledAt: string | null, redirectUrl: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }>, refunds: Array<{ id: string, status: RefundStatus, cause: PaymentRefundCause, reason: string | null, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }>, sale: { id: string, status: SaleStatus, product: { id: string, name: string, imageUrl: string | null } | null } } | null };
+export type OrderQuery = { serverTime: string, order: { id: string, number: string, productName: string, quantity: number, status: OrderStatus, createdAt: string, payBefore: string, paidAt: string | null, closedAt: string | null, pointsTotal: number | null, availableActions: Array<OrderActionCode>, version: number, unitPrice: { amount: string, currencyCode: CurrencyCode }, total: { amount: string, currencyCode: CurrencyCode }, payments: Array<{ id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, settledAt: string | null, redirectUrl: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }>, refunds: Array<{ id: string, status: RefundStatus, cause: PaymentRefundCause, reason: string | null, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }>, sale: { id: string, status: SaleStatus, product: { id: string, name: string, imageUrl: string | null, image: { colour: string | null, variants: Array<{ url: string, width: number }> } | null } | null } } | null };
 
 export type OrderCancelMutationVariables = Exact<{
   input: OrderCancelInput;
@@ -955,7 +965,7 @@ export type OrdersQueryVariables = Exact<{
 }>;
 
 
-export type OrdersQuery = { serverTime: string, viewer: { orders: { nodes: Array<{ id: string, number: string, productName: string, quantity: number, status: OrderStatus, createdAt: string, payBefore: string, paidAt: string | null, closedAt: string | null, pointsTotal: number | null, version: number, total: { amount: string, currencyCode: CurrencyCode }, sale: { id: string, product: { id: string, imageUrl: string | null } | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
+export type OrdersQuery = { serverTime: string, viewer: { orders: { nodes: Array<{ id: string, number: string, productName: string, quantity: number, status: OrderStatus, createdAt: string, payBefore: string, paidAt: string | null, closedAt: string | null, pointsTotal: number | null, version: number, total: { amount: string, currencyCode: CurrencyCode }, sale: { id: string, product: { id: string, imageUrl: string | null, image: { colour: string | null, variants: Array<{ url: string, width: number }> } | null } | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
 
 export type PasswordChangeMutationVariables = Exact<{
   input: UserPasswordChangeInput;
@@ -1062,7 +1072,7 @@ export type SaleQueryVariables = Exact<{
 }>;
 
 
-export type SaleQuery = { serverTime: string, sale: { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, payWithinSeconds: number, returnsOnRefund: boolean, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, description: string | null, imageUrl: string | null } | null, session: { id: string, name: string | null, startsAt: string }, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number, quantity: number, createdAt: string, decidedAt: string | null, refusal: { code: PurchaseRefusalCode, message: string } | null, order: { id: string, number: string, productName: string, quantity: number, status: OrderStatus, createdAt: string, payBefore: string, paidAt: string | null, closedAt: string | null, pointsTotal: number | null, availableActions: Array<OrderActionCode>, version: number, unitPrice: { amount: string, currencyCode: CurrencyCode }, total: { amount: string, currencyCode: CurrencyCode }, payments: Array<{ id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, settledAt: string | null, redirectUrl: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }>, refunds: Array<{ id: string, status: RefundStatus, cause: PaymentRefundCause, reason: string | null, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }> } | null } | null } | null };
+export type SaleQuery = { serverTime: string, sale: { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, payWithinSeconds: number, returnsOnRefund: boolean, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, description: string | null, imageUrl: string | null, image: { colour: string | null, variants: Array<{ url: string, width: number }> } | null } | null, session: { id: string, name: string | null, startsAt: string }, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number, quantity: number, createdAt: string, decidedAt: string | null, refusal: { code: PurchaseRefusalCode, message: string } | null, order: { id: string, number: string, productName: string, quantity: number, status: OrderStatus, createdAt: string, payBefore: string, paidAt: string | null, closedAt: string | null, pointsTotal: number | null, availableActions: Array<OrderActionCode>, version: number, unitPrice: { amount: string, currencyCode: CurrencyCode }, total: { amount: string, currencyCode: CurrencyCode }, payments: Array<{ id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, settledAt: string | null, redirectUrl: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }>, refunds: Array<{ id: string, status: RefundStatus, cause: PaymentRefundCause, reason: string | null, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }> } | null } | null } | null };
 
 export type SaleCreateMutationVariables = Exact<{
   input: SaleCreateInput;
@@ -1077,6 +1087,13 @@ export type SaleEndMutationVariables = Exact<{
 
 
 export type SaleEndMutation = { saleEnd: { sale: { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, version: number } | null, userErrors: Array<{ code: SaleEndErrorCode, message: string, field: Array<string> | null }> } };
+
+export type SaleOutcomeQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type SaleOutcomeQuery = { sale: { id: string, outcome: { tickets: number, orders: number, unitsTotal: number, unitsSold: number, unitsRefunded: number, unitsUnpaid: number, unitsUnsold: number, settled: boolean, asOf: string } | null } | null };
 
 export type SalePauseMutationVariables = Exact<{
   input: SalePauseInput;
@@ -1135,7 +1152,7 @@ export type SalesQueryVariables = Exact<{
 }>;
 
 
-export type SalesQuery = { serverTime: string, sales: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null } | null, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type SalesQuery = { serverTime: string, sales: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null, image: { colour: string | null, variants: Array<{ url: string, width: number }> } | null } | null, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type ServerNodesQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -1157,7 +1174,7 @@ export type SettingsQuery = { serverTime: string, settings: Array<{ key: string,
 export type ShopQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ShopQuery = { serverTime: string, shop: { name: string, timeZone: string, paymentMethods: Array<PaymentMethod>, signUpOpen: boolean, welcomePoints: number, supportUrl: string | null } };
+export type ShopQuery = { serverTime: string, shop: { name: string, timeZone: string, paymentMethods: Array<PaymentMethod>, signUpOpen: boolean, welcomePoints: number, supportUrl: string | null, status: ShopStatus } };
 
 export type SignInMutationVariables = Exact<{
   input: UserSignInInput;

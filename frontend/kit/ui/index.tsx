@@ -64,8 +64,17 @@ export function Meter({ value, of }: { value: number; of: number }) {
   );
 }
 
+export interface Image {
+  colour?: string | null;
+  variants: readonly { url: string; width: number }[];
+}
+
 interface PictureProps {
   src: string | null | undefined;
+  /** The same in several widths, if the shop has them. */
+  image?: Image | null | undefined;
+  /** How wide it is shown, if not always as wide as `size`. */
+  sizes?: string;
   size: number;
   alt?: string;
   lazy?: boolean;
@@ -73,7 +82,7 @@ interface PictureProps {
 }
 
 /** A picture of a known size, or a placeholder of the same size. */
-export function Picture({ src, size, alt = '', lazy, first }: PictureProps) {
+export function Picture({ src, image, size, sizes = `${size}px`, alt = '', lazy, first }: PictureProps) {
   const [broken, setBroken] = useState<string | undefined>(undefined);
   if (!src || broken === src) {
     return (
@@ -83,9 +92,11 @@ export function Picture({ src, size, alt = '', lazy, first }: PictureProps) {
     );
   }
   return (
-    <span class="picture">
+    <span class="picture" style={{ background: image?.colour ?? '' }}>
       <img
         src={src}
+        srcset={image?.variants.map(({ url, width }) => `${url} ${width}w`).join()}
+        sizes={image ? sizes : undefined}
         alt={alt}
         width={size}
         height={size}

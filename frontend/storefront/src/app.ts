@@ -71,10 +71,25 @@ export function onRefresh(act: () => void): () => void {
 export function refresh(): void {
   refreshedAt = clock.monotonic();
   for (const act of refreshers) act();
+  // It may have been stopped, or sell again, while nobody heard of it here.
+  if (shop.peek()) void loadShop().catch(() => undefined);
 }
 
 export async function loadShop(): Promise<void> {
   shop.value = (await send(Shop, {})).shop;
+}
+
+/** Clients ask within this time, so that not all of them do in one moment. */
+const SPREAD_MS = 1_000;
+let shopTimer: ReturnType<typeof setTimeout> | undefined;
+
+/** A sale was paused, or sells again: the whole shop may be. */
+export function heardStatus(before: string | undefined, now: string): void {
+  if (before === undefined || (before === 'PAUSED') === (now === 'PAUSED') || shopTimer) return;
+  shopTimer = setTimeout(() => {
+    shopTimer = undefined;
+    void loadShop().catch(() => retryLater(loadShop));
+  }, Math.random() * SPREAD_MS);
 }
 
 function become(fresh: Viewer | null): void {

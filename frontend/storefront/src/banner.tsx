@@ -1,7 +1,7 @@
 // One line under the header: how fresh what is shown is.
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { Button } from '@kit/ui';
-import { clock, f, heardAt, live, online, outdated, second } from './app';
+import { clock, f, heardAt, live, online, outdated, second, shop } from './app';
 import { t } from './i18n';
 
 const CONNECTING_MS = 2_000;
@@ -30,6 +30,7 @@ export function Banner() {
     const age = clock.monotonic() - since;
     if (outdated.value) return t('banner.update');
     if (!online.value) return t('banner.offline');
+    if (shop.value?.status === 'PAUSED' && state !== 'restarting' && !(state === 'lost' && age > LOST_MS)) return t('banner.stopped');
     if (state === 'full') return t('banner.full');
     if (state === 'restarting') return t('banner.restarting');
     if (state === 'lost' && age > LOST_MS) return t('banner.lost', { time: f.value.time(Math.max(heardAt.value, pushedAt.value)) });

@@ -76,6 +76,13 @@ declare module '@documents/Sale.graphql' {
   >;
   export default document;
 }
+declare module '@documents/SaleOutcome.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SaleOutcomeQuery,
+    import('@kit/generated/operations').SaleOutcomeQueryVariables
+  >;
+  export default document;
+}
 declare module '@documents/SaleSessions.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').SaleSessionsQuery,

@@ -9,6 +9,7 @@ import { i18n, need, t } from './i18n';
 import { windowOf, type State, type View } from './machine/derive';
 import type { SaleModel } from './machine/sale';
 import { describe, paidWith, paramsOf, type Context } from './machine/texts';
+import { Outcome } from './outcome';
 import { Panel } from './panel';
 
 export { createSaleModel, type SaleModel } from './machine/sale';
@@ -195,6 +196,8 @@ function SecondRow({ model, state }: { model: SaleModel; state: State }) {
         </div>
       );
     }
+    case 'ended':
+      return <Outcome id={sale.id} />;
     case 'sendingAgain':
     case 'waitingRate':
     case 'waitingBusy':

@@ -23,7 +23,7 @@ export const sale = (changed: Partial<Sale> = {}): Sale => ({
   pointsPrice: 790,
   price: yuan('79.00'),
   originalPrice: yuan('279.00'),
-  product: { id: 'product_1', name: 'Halo lamp', title: 'Daylight on a desk', description: null, imageUrl: null },
+  product: { id: 'product_1', name: 'Halo lamp', title: 'Daylight on a desk', description: null, imageUrl: null, image: null },
   session: { id: 'session_1', name: null, startsAt: iso(T0) },
   viewerTicket: null,
   ...changed,

@@ -7,7 +7,7 @@
 
 mod bundle;
 mod console;
-mod policy;
+pub(super) mod policy;
 mod site;
 pub mod storefront;
 

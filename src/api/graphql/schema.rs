@@ -14,6 +14,7 @@ use super::mutation::payments::PaymentsMutation;
 use super::mutation::points::PointsMutation;
 use super::mutation::sale_acts::SaleActsMutation;
 use super::mutation::sales::SalesMutation;
+use super::mutation::shop::ShopMutation;
 use super::query::accounts::AccountsQuery;
 use super::query::control::ControlQuery;
 use super::query::node::{Node, NodeQuery};
@@ -40,6 +41,7 @@ pub struct Mutation(
     CatalogMutation,
     SalesMutation,
     SaleActsMutation,
+    ShopMutation,
     PointsMutation,
 );
 

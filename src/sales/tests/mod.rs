@@ -2,5 +2,7 @@
 
 mod acts;
 mod freshness;
+mod outcome;
+mod shop;
 mod stock;
 mod terms;

@@ -9,12 +9,12 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 
 use super::super::Conn;
-use super::super::schema::{products, sale_sessions, sale_stock_adds, sales};
+use super::super::schema::{products, sale_sessions, sale_stock_adds, sales, shop_status};
 use super::catalog::{ProductRow, corrupt, expect_one, money, narrow};
 use super::planned_each_time;
 use crate::kernel::{ProductId, SaleId, SessionId, Timestamp};
 use crate::sales::snapshot::Contents;
-use crate::sales::{Offer, Sale, SaleState, Session, StockLevel};
+use crate::sales::{Offer, Sale, SaleState, Session, ShopState, StockLevel};
 use crate::store::StoreError;
 
 /// Sale numbers begin after this one.
@@ -58,6 +58,7 @@ struct SaleRow {
     updated_at: Timestamp,
     ended_at: Option<Timestamp>,
     units_held: i64,
+    held: bool,
 }
 
 impl SaleRow {
@@ -81,6 +82,7 @@ impl SaleRow {
             limit_per_buyer: narrow(self.limit_per_buyer)?,
             pay_within: Duration::from_millis(narrow(self.pay_within_ms)?),
             returns_on_refund: self.returns_on_refund,
+            held: self.held,
             state: SaleState::parse(&self.status).ok_or_else(|| corrupt("sale status"))?,
             epoch: narrow(self.epoch)?,
             version: narrow(self.version)?,
@@ -201,6 +203,7 @@ pub async fn update_state(conn: &mut Conn, sale: &Sale) -> Result<(), StoreError
     let changed = diesel::update(previous)
         .set((
             sales::status.eq(sale.state.as_str()),
+            sales::held.eq(sale.held),
             sales::epoch.eq(i64::from(sale.epoch)),
             sales::version.eq(i64::from(sale.version)),
             sales::updated_at.eq(sale.updated_at),
@@ -302,5 +305,23 @@ pub async fn load(conn: &mut Conn, since: Timestamp, now: Timestamp) -> Result<C
         };
         rows.push((session.into_session(), sold));
     }
-    Ok(Contents { rows })
+    Ok(Contents { rows, shop: shop(conn).await? })
+}
+
+/// The one row of `shop_status`.
+const SHOP: i64 = 1;
+
+/// Whether the shop sells.
+pub async fn shop(conn: &mut Conn) -> Result<ShopState, StoreError> {
+    let row = shop_status::table.find(SHOP).select((shop_status::paused, shop_status::since));
+    let (paused, since) = row.first(conn).await?;
+    Ok(ShopState { paused, since })
+}
+
+/// Writes whether the shop sells.
+pub async fn set_shop(conn: &mut Conn, shop: ShopState) -> Result<(), StoreError> {
+    let row = diesel::update(shop_status::table.find(SHOP));
+    let changed =
+        row.set((shop_status::paused.eq(shop.paused), shop_status::since.eq(shop.since))).execute(conn).await?;
+    expect_one(changed, "shop_status.id")
 }

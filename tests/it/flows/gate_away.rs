@@ -142,6 +142,39 @@ async fn acts_reach_the_gate_when_it_is_back() {
     assert_eq!(stage.epochs().await, before, "nothing was rebuilt");
 }
 
+/// One operator's word stops both nodes at once; the gate is told of it although it was away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_shop_sells_nothing_on_any_node() {
+    let stage = Stage::open(NO_RECONCILIATION).await;
+    let one = &stage.nodes[0];
+    let turn = async |name: &str| {
+        let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+        let query = format!("mutation($i: {kind}!) {{ {name}(input: $i) {{ userErrors {{ code }} }} }}");
+        let told = one.data(Some(&one.operator), &query, json!({ "i": { "reason": "Wrong prices" } })).await;
+        assert_eq!(told[name]["userErrors"], json!([]));
+    };
+    let (first, _, _) = stage.sale(&Terms { stock: 50, ..Terms::default() }, "first").await;
+    let (second, _, _) = stage.sale(&Terms { stock: 50, ..Terms::default() }, "second").await;
+    turn("shopPause").await;
+    for (sale, name) in [(&first, "late"), (&second, "later")] {
+        assert_eq!(stage.strangers(sale, name, 1).await, refused("SALE_PAUSED"), "at once, on both nodes");
+    }
+    let status = async |node: &Shop| node.data(None, "{ shop { status } }", json!({})).await["shop"]["status"].clone();
+    until("told", async || status(&stage.nodes[1]).await == "PAUSED").await;
+
+    stage.redis.set(Network::Cut);
+    turn("shopResume").await;
+    stage.redis.set(Network::Fine);
+    for sale in [&first, &second] {
+        for node in &stage.nodes {
+            until("up to date", async || gate_up_to_date(node, Some(&node.operator), sale).await == true).await;
+        }
+    }
+    assert_eq!(stage.strangers(&first, "lucky", 1).await, [Ok("ticket".into()), Ok("ticket".into())]);
+    assert_eq!(stage.strangers(&second, "happy", 1).await, [Ok("ticket".into()), Ok("ticket".into())]);
+    assert_eq!(stage.epochs().await, [1, 1], "nothing was rebuilt");
+}
+
 /// The node that acted died right after the commit, before it told anybody: its event is found in the outbox.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_act_outlives_the_node_that_did_it() {

@@ -160,6 +160,44 @@ async fn only_operators_see_drafts() {
     }
 }
 
+/// Stops the shop, or lets it sell again; the answer.
+async fn turn(shop: &Shop, name: &str, reason: &str) -> Value {
+    let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+    let query =
+        format!("mutation($i: {kind}!) {{ {name}(input: $i) {{ shop {{ status }} userErrors {{ code field }} }} }}");
+    shop.data(Some(&shop.operator), &query, json!({ "i": { "reason": reason } })).await[name].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_shop_sells_nothing_and_orders_live_on() {
+    let shop = Shop::open().await;
+    let buyer = shop.buyer("alice").await;
+    let (sale, other) = (shop.sale(&Terms::default()).await, shop.sale(&Terms::default()).await);
+    let ticket = shop.buy(&buyer, &sale, "key-before", 1).await.unwrap();
+    let order = shop.decided(&buyer, &ticket).await["order"]["id"].clone();
+    let status = "query($s: ID!) { shop { status statusSince } sale(id: $s) { status } }";
+
+    let stopped = turn(&shop, "shopPause", "Wrong prices").await;
+    assert_eq!(stopped, json!({ "shop": { "status": "PAUSED" }, "userErrors": [] }));
+    let seen = shop.data(None, status, json!({ "s": other })).await;
+    assert_eq!((&seen["shop"]["status"], &seen["sale"]["status"]), (&json!("PAUSED"), &json!("PAUSED")));
+    assert_eq!(shop.buy(&buyer, &other, "key-during", 1).await, Err("SALE_PAUSED".into()));
+    assert_eq!(shop.buy(&buyer, &sale, "key-before", 1).await, Ok(ticket), "the key keeps its ticket");
+    let cancel = "mutation($o: ID!) { orderCancel(input: { orderId: $o }) { order { status } userErrors { code } } }";
+    let cancelled = shop.data(Some(&buyer), cancel, json!({ "o": order })).await["orderCancel"].clone();
+    assert_eq!(cancelled, json!({ "order": { "status": "CANCELLED" }, "userErrors": [] }), "orders live on");
+    let again = turn(&shop, "shopPause", "Wrong prices").await;
+    assert_eq!(again, json!({ "shop": null, "userErrors": [{ "code": "SHOP_ALREADY_PAUSED", "field": null }] }));
+
+    assert_eq!(turn(&shop, "shopResume", "Prices are right").await["shop"]["status"], json!("OPEN"));
+    let later = shop.data(None, status, json!({ "s": other })).await;
+    assert!(later["shop"]["statusSince"].as_str() >= seen["shop"]["statusSince"].as_str());
+    assert!(shop.buy(&buyer, &other, "key-during", 1).await.is_ok(), "the press that was refused may go again");
+    let refused = turn(&shop, "shopResume", "\t").await["userErrors"].clone();
+    assert_eq!(refused, json!([{ "code": "REASON_INVALID", "field": ["input", "reason"] }]));
+    assert_eq!(turn(&shop, "shopResume", "Again").await["userErrors"][0]["code"], json!("SHOP_NOT_PAUSED"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn operator_mutations_require_the_operator_role() {
     let shop = Shop::open().await;
@@ -174,6 +212,8 @@ async fn operator_mutations_require_the_operator_role() {
         "mutation($s: ID!) { saleEnd(input: { saleId: $s }) { sale { id } } }",
         "mutation($s: ID!) { saleUpdate(input: { saleId: $s, stock: 7 }) { sale { id } } }",
         "mutation($s: ID!) { saleStockAdd(input: { saleId: $s, units: 1, idempotencyKey: \"add-00001\" }) { sale { id } } }",
+        "mutation { shopPause(input: { reason: \"x\" }) { shop { name } } }",
+        "mutation { shopResume(input: { reason: \"x\" }) { shop { name } } }",
         "mutation($s: ID!) { productUpdate(input: { productId: $s, name: \"x\" }) { product { id } } }",
         "mutation($s: ID!) { saleCreate(input: { sessionId: $s, productId: $s, price: { amount: \"1\" }, stock: 1 }) \
          { sale { id } } }",

@@ -9,16 +9,16 @@ use crate::support::{Front, PATIENCE, Shop, Terms, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shop_query_returns_the_settings_that_pages_need() {
-    let query = "{ shop { name timeZone paymentMethods signUpOpen welcomePoints supportUrl } }";
+    let query = "{ shop { name timeZone paymentMethods signUpOpen welcomePoints supportUrl status } }";
     let shop = Shop::open().await;
     let plain = json!({ "name": "Doorbuster", "timeZone": "Asia/Shanghai", "paymentMethods": ["POINTS"],
-        "signUpOpen": true, "welcomePoints": 0, "supportUrl": null });
+        "signUpOpen": true, "welcomePoints": 0, "supportUrl": null, "status": "OPEN" });
     assert_eq!(shop.data(None, query, json!({})).await["shop"], plain);
     let set = "sign_up_open = false\n[shop]\nname = \"灯笼店\"\nsupport_url = \"mailto:help@shop.example\"\n\
                [sales]\ntime_zone = \"Europe/Berlin\"\n[points]\nwelcome = 120";
     let shop = Shop::open_with(set).await;
     let own = json!({ "name": "灯笼店", "timeZone": "Europe/Berlin", "paymentMethods": ["POINTS"],
-        "signUpOpen": false, "welcomePoints": 120, "supportUrl": "mailto:help@shop.example" });
+        "signUpOpen": false, "welcomePoints": 120, "supportUrl": "mailto:help@shop.example", "status": "OPEN" });
     assert_eq!(shop.data(None, query, json!({})).await["shop"], own);
     let sign_up = "mutation { userSignUp(input: { username: \"alice\", password: \"password123\", displayName: \"A\" }) \
                    { user { id } userErrors { code field } } }";
@@ -173,4 +173,50 @@ async fn the_viewer_shows_when_the_token_expires() {
     let moment = |value: &Value| Timestamp::parse_rfc3339(value.as_str().unwrap()).unwrap();
     let left = moment(&data["viewer"]["signedInUntil"]).since(moment(&data["serverTime"]));
     assert!((7 * 86_400 - 60..=7 * 86_400).contains(&left.as_secs()), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_of_a_sale_is_told_once_it_is_over_and_adds_up() {
+    let shop = Shop::open().await;
+    let terms = Terms { stock: 3, points_price: Some(10), ..Terms::default() };
+    let (sale, other) = (shop.sale(&terms).await, shop.sale(&Terms::default()).await);
+    let numbers = "tickets orders unitsTotal unitsSold unitsRefunded unitsUnpaid unitsUnsold settled";
+    let query = format!("query($s: ID!) {{ sale(id: $s) {{ outcome {{ {numbers} }} }} }}");
+    let outcome = async || shop.data(None, &query, json!({ "s": sale })).await["sale"]["outcome"].clone();
+    let mut orders = Vec::new();
+    for name in ["alice", "bob", "carol", "dave"] {
+        let buyer = shop.buyer(name).await;
+        let Ok(ticket) = shop.buy(&buyer, &sale, "key-00001", 1).await else { continue };
+        orders.push((buyer.clone(), shop.decided(&buyer, &ticket).await["order"]["id"].clone()));
+    }
+    assert_eq!(orders.len(), 3, "the fourth was refused without a ticket");
+    let cancel = "mutation($o: ID!) { orderCancel(input: { orderId: $o }) { userErrors { code } } }";
+    assert_eq!(
+        shop.data(Some(&orders[0].0), cancel, json!({ "o": orders[0].1 })).await["orderCancel"]["userErrors"],
+        json!([])
+    );
+    assert_eq!(outcome().await, Value::Null, "it is not over");
+    assert_eq!(shop.act("end", &sale).await, None);
+    until("counted", async || outcome().await["unitsUnpaid"] == 2).await;
+    let wanted = json!({ "tickets": 3, "orders": 3, "unitsTotal": 3, "unitsSold": 0, "unitsRefunded": 0,
+        "unitsUnpaid": 2, "unitsUnsold": 1, "settled": false });
+    assert_eq!(outcome().await, wanted);
+
+    let (payer, order) = &orders[1];
+    let user = shop.data(Some(payer), "{ viewer { user { id } } }", json!({})).await["viewer"]["user"]["id"].clone();
+    let grant = "mutation($i: PointsGrantInput!) { pointsGrant(input: $i) { userErrors { code } } }";
+    let input = json!({ "userId": user, "points": 10, "reason": "test", "idempotencyKey": "grant-0001" });
+    assert_eq!(
+        shop.data(Some(&shop.operator), grant, json!({ "i": input })).await["pointsGrant"]["userErrors"],
+        json!([])
+    );
+    let pay = "mutation($i: OrderPayInput!) { orderPay(input: $i) { userErrors { code } } }";
+    let input = json!({ "orderId": order, "method": "POINTS", "idempotencyKey": "pay-000001" });
+    assert_eq!(shop.data(Some(payer), pay, json!({ "i": input })).await["orderPay"]["userErrors"], json!([]));
+    shop.data(Some(&orders[2].0), cancel, json!({ "o": orders[2].1 })).await;
+    let wanted = json!({ "tickets": 3, "orders": 3, "unitsTotal": 3, "unitsSold": 1, "unitsRefunded": 0,
+        "unitsUnpaid": 0, "unitsUnsold": 2, "settled": true });
+    until("settled", async || outcome().await == wanted).await;
+    let open = shop.data(None, &query, json!({ "s": other })).await;
+    assert_eq!(open["sale"]["outcome"], Value::Null);
 }

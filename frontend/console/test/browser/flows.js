@@ -42,8 +42,8 @@ async function act(page, short, button, fill) {
 }
 
 export const flows = {
-  'C1 makes a product, a session and a sale, and a shopper’s page has it': async ({ shop, device }) => {
-    const { open } = await device({ operator: true });
+  'C1 makes a product, a session and a sale, and a shopper’s page has it': async ({ shop, device, pictures }) => {
+    const { open } = await device({ operator: true, allow: [/422/] });
     const page = await open('/console/products');
     await press(page, 'Create a product');
     // Everything that is wrong is said at its field, and the first of it has the focus.
@@ -53,18 +53,37 @@ export const flows = {
     await until('the focus', () => page.evaluate(() => document.activeElement?.getAttribute('name') === 'name'));
     await dialog(page).getByLabel('Name', { exact: true }).fill('Copper kettle');
     await dialog(page).getByLabel('Ordinary price').fill('1,279.00');
-    await dialog(page).getByLabel('Picture').fill('kettle.svg');
+    await dialog(page).getByLabel('Picture', { exact: true }).fill('kettle.svg');
     await confirm(page, 'Create a product');
     // What only the shop knows to be wrong comes from it.
     await page.locator('[name=imageUrl][aria-invalid=true]').waitFor();
-    await dialog(page).getByLabel('Picture').fill('/pictures/lamp.svg');
+    // What is no picture is refused, whatever it is called; what is one is shown before it is saved.
+    const choose = (name, mimeType, buffer) => dialog(page).locator('input[type=file]').setInputFiles({ name, mimeType, buffer });
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>');
+    await choose('kettle.svg', 'image/svg+xml', svg);
+    await dialog(page).getByText('Only JPEG, PNG and WebP pictures can be uploaded.').waitFor();
+    await choose('kettle.png', 'image/png', svg);
+    await dialog(page).getByText('The file is damaged, or not a picture.').waitFor();
+    await choose('kettle.png', 'image/png', Buffer.alloc(2 * 1024 * 1024 + 1));
+    await dialog(page).getByText('The picture is larger than 2 MiB.').waitFor();
+    const picture = await page.screenshot({ clip: { x: 0, y: 0, width: 600, height: 400 } });
+    await choose('kettle.png', 'image/png', Buffer.concat([picture, Buffer.from('PK')]));
+    await dialog(page).getByText('The file has something behind the picture.').waitFor();
+    await choose('kettle.png', 'image/png', picture);
+    await dialog(page).getByText('kettle.png was uploaded.').waitFor();
+    const imageUrl = await dialog(page).getByLabel('Picture', { exact: true }).inputValue();
+    const shown = () => dialog(page).locator('.picture img').evaluate((image) => image.complete && image.naturalWidth);
+    await until('the picture', async () => (await shown()) === 600);
+    await page.screenshot({ path: join(pictures, 'console-picture.png') });
     await confirm(page, 'Create a product');
     await gone(page);
+    assert.match(imageUrl, /^\/pictures\/[0-9a-f]{32}-600x400-[0-9a-f]{6}\/600\.jpg$/);
     await page.getByText('Copper kettle was created.').waitFor();
     await page.getByRole('rowheader', { name: /Copper kettle/ }).waitFor();
 
     await page.getByRole('navigation').getByRole('link', { name: 'Schedule' }).click();
-    await press(page, 'Create a session');
+    // An empty day has one more.
+    await page.getByRole('button', { name: 'Create a session', exact: true }).first().click();
     const starts = Date.now() + 3_000;
     await dialog(page).getByLabel('Name').fill('Evening');
     await dialog(page).getByLabel('Begins').fill(local(starts));

@@ -13,6 +13,7 @@ import { createLock, createPresser, createWishes, type Presser, type Ticket as A
 import {
   asking,
   clock,
+  heardStatus,
   keepsLink,
   live,
   loadViewer,
@@ -158,6 +159,7 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
       if (disposed) return true;
       batch(() => {
         failed.value = undefined;
+        if (fresh) heardStatus(sale.peek()?.status, fresh.status);
         sale.value = fresh && sale.peek() ? newer(sale.peek() ?? undefined, fresh) : fresh;
         // Without a socket the question is the newest that there is.
         if (live.link.peek().state !== 'live') stock.value = undefined;
@@ -188,6 +190,7 @@ export function createSaleModel(id: string, first?: Promise<SaleQuery>): SaleMod
       next({ saleStockChanged: fresh }) {
         const held = stock.peek();
         if (held && held.version > fresh.version) return;
+        heardStatus(held?.status ?? sale.peek()?.status, fresh.status);
         stock.value = fresh;
         if (held && held.status !== fresh.status) void read();
       },

@@ -4,10 +4,10 @@ import SaleSessions from '@documents/SaleSessions.graphql';
 import Sales from '@documents/Sales.graphql';
 import WatchStock from '@documents/WatchStock.graphql';
 import { Fault } from '@kit/api';
-import type { HomeQuery, SaleSessionsQuery } from '@kit/generated/operations';
+import type { HomeQuery, SaleSessionsQuery, WatchStockSubscription } from '@kit/generated/operations';
 import { Button, Chip, Empty, Loading, Meter, Picture, Skeleton, Tabs } from '@kit/ui';
 import { useEffect } from 'preact/hooks';
-import { clock, f, lastDay, live, loadShop, onRefresh, second, send, takeHome, viewer } from '../app';
+import { clock, f, heardStatus, lastDay, live, loadShop, onRefresh, second, send, takeHome, viewer } from '../app';
 import { useStale } from '../banner';
 import { ClockLine } from '../clock-line';
 import { t } from '../i18n';
@@ -189,16 +189,18 @@ function SalesOf({ session }: { session: Session }) {
     return () => stops.forEach((stop) => stop());
   }, [known, user]);
 
-  // One subscription for what is listed.
-  const ids = (cards.value ?? []).map(({ id }) => id).slice(0, WATCHED_MOST);
+  // One subscription for as many as it takes.
+  const ids = (cards.value ?? []).map(({ id }) => id);
   useEffect(() => {
-    if (ids.length === 0) return;
-    return live.watch(WatchStock, () => ({ saleIds: ids }), {
-      next({ saleStockChanged: fresh }) {
-        const held = stocks.peek().get(fresh.saleId);
-        if (held && (held.peek()?.version ?? 0) <= fresh.version) held.value = fresh;
-      },
-    });
+    const parts = Array.from({ length: Math.ceil(ids.length / WATCHED_MOST) }, (_, n) => ids.slice(n * WATCHED_MOST, (n + 1) * WATCHED_MOST));
+    const next = ({ saleStockChanged: fresh }: WatchStockSubscription) => {
+      const held = stocks.peek().get(fresh.saleId);
+      if (!held || (held.peek()?.version ?? 0) > fresh.version) return;
+      heardStatus(held.peek()?.status ?? cards.peek()?.find(({ id }) => id === fresh.saleId)?.status, fresh.status);
+      held.value = fresh;
+    };
+    const stops = parts.map((saleIds) => live.watch(WatchStock, () => ({ saleIds }), { next }));
+    return () => stops.forEach((stop) => stop());
   }, [ids.join()]);
 
   if (!cards.value) {
@@ -238,7 +240,7 @@ function SaleCard({ card, index, stock }: { card: Card; index: number; stock: Si
   const { product } = card;
   return (
     <a class="card" href={`/sales/${encodeURIComponent(card.id)}`}>
-      <Picture src={product?.imageUrl} size={160} lazy={index >= EAGER} first={index === 0} />
+      <Picture src={product?.imageUrl} image={product?.image} size={160} sizes="(min-width: 600px) 280px, 96px" lazy={index >= EAGER} first={index === 0} />
       <span class="card-body">
         <span class="card-name">
           <bdi>{product?.name ?? t('home.noProduct')}</bdi>

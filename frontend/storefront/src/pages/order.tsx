@@ -111,7 +111,7 @@ function One({ id }: { id: string }) {
   return (
     <>
       <div class="order-head">
-        <Picture src={sale.value?.product?.imageUrl} size={96} first />
+        <Picture src={sale.value?.product?.imageUrl} image={sale.value?.product?.image} size={96} first />
         <div>
           <Heading>
             {t('order.title', { number: '' }).trim()} <bdi>{order.number}</bdi>

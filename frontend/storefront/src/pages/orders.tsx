@@ -115,7 +115,7 @@ function Row({ order }: { order: Order }) {
   return (
     <li>
       <a class="order-row" href={`/orders/${encodeURIComponent(order.id)}`}>
-        <Picture src={order.sale.product?.imageUrl} size={64} lazy />
+        <Picture src={order.sale.product?.imageUrl} image={order.sale.product?.image} size={64} lazy />
         <span class="order-what">
           <span class="order-name">
             <bdi>{order.productName}</bdi>

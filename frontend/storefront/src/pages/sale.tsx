@@ -89,7 +89,7 @@ function Shown({ sale, panel }: { sale: Sale; panel: ComponentChildren }) {
       </p>
       <div class="sale">
         <div class="sale-picture">
-          <Picture src={product?.imageUrl} size={480} first />
+          <Picture src={product?.imageUrl} image={product?.image} size={480} first />
         </div>
         <div class="sale-main">
           <Heading>

@@ -91,6 +91,39 @@ export const flows = {
     await again(page, 'paused');
     await shop.act('saleEnd', 'SaleEndInput', 'sale', { saleId: sale.id });
     await again(page, 'ended');
+    // One order was given back, and one was not paid: what came of it is for who asks.
+    await press(page, 'Show what came of it');
+    const row = (name) => page.locator('.outcome dt', { hasText: name }).locator('xpath=following-sibling::dd[1]');
+    await row('Units in all').filter({ hasText: /^1$/ }).waitFor();
+    assert.equal(await row('Purchases accepted').textContent(), '3');
+    assert.equal(await row('Units not paid yet').textContent(), '1');
+    await accessible(page, 'what came of a sale');
+  },
+
+  'S27 is told that the shop has stopped all sales, and that it sells again': async ({ shop, device, pictures }) => {
+    const sale = await shop.sale();
+    const shopper = await shop.shopper();
+    const { open } = await device({ shopper });
+    const [home, page] = [await open('/'), await open(sale.path)];
+    await reaches(page, 'open');
+    const turn = async (act, type, reason) => {
+      const document = `mutation ($input: ${type}!) { it: ${act}(input: $input) { userErrors { code } } }`;
+      assert.deepEqual((await shop.ask(document, { input: { reason } }, shop.operator)).it.userErrors, []);
+    };
+    const stopped = (tab) => tab.getByText('The shop has paused all sales.');
+    await home.locator('.card').first().waitFor();
+    await turn('shopPause', 'ShopPauseInput', 'Wrong prices');
+    await reaches(page, 'paused');
+    for (const tab of [home, page]) await stopped(tab).waitFor();
+    await home.screenshot({ path: join(pictures, 'storefront-stopped.png') });
+    await accessible(home, 'the home page of a stopped shop');
+    const late = await open('/help');
+    await stopped(late).waitFor();
+    await turn('shopResume', 'ShopResumeInput', 'Prices are right');
+    await reaches(page, 'open');
+    for (const tab of [home, page]) await stopped(tab).waitFor({ state: 'hidden' });
+    await buyButton(page).click();
+    await reaches(page, 'won');
   },
 
   'S4 presses in two tabs at once, and signs out in one of them': async ({ shop, device }) => {

@@ -173,6 +173,22 @@ export async function startShop({ program, front, port: wanted, settings = {} })
     return sales;
   };
 
+  /** So many sales in one session that is open. */
+  shop.crowd = async (count) => {
+    const productId = await product('Halo lamp', 'Daylight on a desk', 'lamp', '279.00');
+    const startsAt = Date.now() + 1_000;
+    const sessionId = await session('Many', startsAt, 3_600_000);
+    const ids = [];
+    for (let n = 0; n < count; n += 1) {
+      const price = { amount: '79.00', currencyCode: 'CNY' };
+      const id = await shop.act('saleCreate', 'SaleCreateInput', 'sale', { sessionId, productId, price, stock: 100, limitPerBuyer: 1, payWithinSeconds: 900 });
+      await shop.act('salePublish', 'SalePublishInput', 'sale', { saleId: id });
+      ids.push(id);
+    }
+    return { ids, sessionId };
+  };
+  shop.sessionOf = async (id) => (await shop.ask('query ($id: ID!) { sale(id: $id) { session { id } } }', { id })).sale.session.id;
+
   let shoppers = 0;
   /** Somebody new, by API. */
   shop.shopper = async () => {

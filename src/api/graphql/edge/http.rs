@@ -23,6 +23,7 @@ use super::params::Params;
 use super::refusal::{Cause, Refusal};
 use super::sse::{self, Asked};
 use super::{Edge, in_time, ws};
+use crate::accounts::Viewer;
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
 use crate::config::Statuses;
@@ -125,6 +126,18 @@ impl Edge {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+
+    /// Who sent a request to another route of the server, by the same rules as here.
+    pub async fn viewer_of(&self, parts: &Parts, peer: IpAddr) -> Result<Option<Viewer>, Refusal> {
+        let address = self.0.addresses.of(peer, &parts.headers);
+        self.0.rates.request(address)?;
+        Ok(self.identify(parts, address, String::new()).await?.viewer)
+    }
+
+    /// The response to a request that was refused there.
+    pub fn refuse_plainly(&self, refusal: &Refusal) -> Response {
+        self.refuse(refusal, None)
     }
 
     /// Who sent the request: nobody without a token, refused with one that is nobody's. A browser sends its cookie whatever

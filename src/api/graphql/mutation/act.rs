@@ -35,7 +35,7 @@ macro_rules! operator_act {
                         _ => return Err($crate::api::graphql::mutation::act::unforeseen(&problem)),
                     };
                     let path = problem.field.iter().map(|part| (*part).to_owned()).collect();
-                    Ok($error { code, message: problem.message, field: Some(path) })
+                    Ok($error { code, message: problem.message, field: (!problem.field.is_empty()).then_some(path) })
                 };
                 match acted {
                     Ok(object) => Ok(Self { $field: Some(object), user_errors: Vec::new() }),

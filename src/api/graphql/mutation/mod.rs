@@ -11,3 +11,4 @@ pub mod points;
 pub mod purchase_plan;
 pub mod sale_acts;
 pub mod sales;
+pub mod shop;

@@ -11,6 +11,7 @@ pub mod int;
 pub mod money_lists;
 pub mod nodes;
 pub mod orders;
+pub mod outcome;
 pub mod payments;
 pub mod points;
 pub mod sales;

@@ -8,10 +8,11 @@ use super::catalog::ProductObject;
 use super::connection::{PageArgs, Position, connection};
 use super::int::clamped;
 use super::orders::PurchaseTicket;
+use super::outcome::SaleOutcome;
 use super::scalars::{DateTime, Money};
 use crate::accounts::Role;
 use crate::api::graphql::context::{ContextExt as _, Services};
-use crate::api::graphql::error::orders_fault;
+use crate::api::graphql::error::{orders_fault, store_fault};
 use crate::api::graphql::loaders::ProductLoader;
 use crate::catalog::Product;
 use crate::sales::{self, Offer, Session};
@@ -231,6 +232,12 @@ impl SaleObject {
     /// Whether refunded units go back on sale.
     async fn returns_on_refund(&self) -> bool {
         self.offer.sale.returns_on_refund
+    }
+
+    /// The result of the sale. Null until the sale has ended and every purchase is decided.
+    async fn outcome(&self, ctx: &Context<'_>) -> Result<Option<SaleOutcome>> {
+        let found = ctx.services().sales.outcome(&self.offer).await;
+        found.map(|outcome| outcome.map(SaleOutcome)).map_err(|error| store_fault(&error))
     }
 
     /// The viewer's active ticket in this sale, or else the latest one. Null if there is none.

@@ -1,11 +1,28 @@
 //! Public information about the shop.
 
-use async_graphql::{Context, Object};
+use async_graphql::{Context, Enum, Object};
 
 use super::int::clamped;
 use super::payments::PaymentMethod;
-use super::scalars::Url;
+use super::scalars::{DateTime, Url};
 use crate::api::graphql::context::ContextExt as _;
+use crate::sales::ShopState;
+
+/// Whether the shop sells.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShopStatus {
+    /// Sales can be bought from during their sessions.
+    Open,
+    /// An operator has stopped all sales until further notice. Their status is `PAUSED`, and purchases are rejected with
+    /// `SALE_PAUSED`.
+    Paused,
+}
+
+impl From<ShopState> for ShopStatus {
+    fn from(shop: ShopState) -> Self {
+        if shop.paused { Self::Paused } else { Self::Open }
+    }
+}
 
 /// Public information about the shop.
 pub struct Shop;
@@ -37,6 +54,16 @@ impl Shop {
     /// The number of points granted at sign-up. 0 if there are none.
     async fn welcome_points(&self, ctx: &Context<'_>) -> i32 {
         clamped(u64::try_from(ctx.services().config.points.welcome).unwrap_or_default())
+    }
+
+    /// Whether the shop sells, or an operator has stopped all sales.
+    async fn status(&self, ctx: &Context<'_>) -> ShopStatus {
+        ctx.services().sales.snapshot().shop().into()
+    }
+
+    /// When the status last changed.
+    async fn status_since(&self, ctx: &Context<'_>) -> DateTime {
+        DateTime(ctx.services().sales.snapshot().shop().since)
     }
 
     /// The address of the shop's support. Null if there is none.

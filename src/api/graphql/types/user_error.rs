@@ -14,6 +14,7 @@ use crate::api::graphql::mutation::sale_acts::{
     SaleEndUserError, SalePauseUserError, SalePublishUserError, SaleResumeUserError, SaleStockAddUserError,
 };
 use crate::api::graphql::mutation::sales::{SaleCreateUserError, SaleSessionCreateUserError, SaleUpdateUserError};
+use crate::api::graphql::mutation::shop::{ShopPauseUserError, ShopResumeUserError};
 
 /// Declares the user error type of a mutation: `user_error!(/** What it is. */ UserSignInUserError, UserSignInErrorCode);`
 macro_rules! user_error {
@@ -84,5 +85,7 @@ pub enum UserError {
     SaleResume(SaleResumeUserError),
     SaleEnd(SaleEndUserError),
     SaleStockAdd(SaleStockAddUserError),
+    ShopPause(ShopPauseUserError),
+    ShopResume(ShopResumeUserError),
     PointsGrant(PointsGrantUserError),
 }

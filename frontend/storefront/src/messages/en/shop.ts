@@ -41,6 +41,7 @@ const en = {
   'banner.lost': 'Not live: numbers as of {time}.',
   'banner.offline': 'You are offline.',
   'banner.full': 'Live updates are full; asking every 5 s.',
+  'banner.stopped': 'The shop has paused all sales. Existing orders are not affected and can still be paid.',
   'banner.update': 'There is a new version of this page.',
   'banner.reload': 'Reload',
   'home.title': 'Sales',

@@ -42,6 +42,7 @@ const zh: ShopMessages = {
   'banner.lost': '非实时：数据截至 {time}。',
   'banner.offline': '当前离线。',
   'banner.full': '实时通道已满，每 5 秒查询一次。',
+  'banner.stopped': '商店已暂停全部抢购。已有订单不受影响，仍可支付。',
   'banner.update': '页面有新版本。',
   'banner.reload': '刷新',
   'home.title': '抢购',

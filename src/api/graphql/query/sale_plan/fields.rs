@@ -8,16 +8,18 @@ use async_graphql::{Pos, Positioned};
 use crate::api::graphql::context::Services;
 use crate::api::graphql::mutation::purchase_plan::ticket_field;
 use crate::api::graphql::plans::{
-    Wanted, Writes, plain, wanted, write_enum, write_fields, write_list, write_name, write_option, write_plain,
-    write_quoted, write_text,
+    Wanted, Writes, plain, wanted, write_enum, write_fields, write_list, write_name, write_object, write_option,
+    write_plain, write_quoted, write_text,
 };
 use crate::api::graphql::types::int::clamped;
 use crate::api::graphql::types::orders::PurchaseTicket;
 use crate::api::graphql::types::payments::PaymentMethod;
 use crate::api::graphql::types::sales::{SaleSessionStatus, SaleStatus};
 use crate::api::graphql::types::scalars::CurrencyCode;
+use crate::api::graphql::types::shop::ShopStatus;
 use crate::catalog::Product;
 use crate::kernel::{Money, Timestamp};
+use crate::pictures::{File, Name};
 use crate::sales::{Offer, Session, StockLevel};
 
 /// A session at a moment.
@@ -49,6 +51,13 @@ pub enum SaleField {
 pub enum ProductField {
     Plain(Writes<Product>),
     Price(Wanted<Writes<Money>>),
+    Image(Wanted<ImageField>),
+}
+
+/// A field of an uploaded image.
+pub enum ImageField {
+    Plain(Writes<Name>),
+    Variants(Wanted<Writes<File>>),
 }
 
 impl ProductField {
@@ -56,6 +65,21 @@ impl ProductField {
         match self {
             Self::Plain(write) => write(product, out),
             Self::Price(wanted) => write_fields(wanted, &product.price, out),
+            Self::Image(wanted) => {
+                let name = product.image_url.as_deref().and_then(Name::of_url);
+                write_option(name, out, |name, out| write_object(wanted, out, |field, out| field.write(name, out)));
+            }
+        }
+    }
+}
+
+impl ImageField {
+    fn write(&self, name: Name, out: &mut Vec<u8>) {
+        match self {
+            Self::Plain(write) => write(&name, out),
+            Self::Variants(wanted) => {
+                write_list(name.widths(), out, |width, out| write_fields(wanted, &name.file(width), out));
+            }
         }
     }
 }
@@ -113,6 +137,7 @@ pub fn session_field(field: &Positioned<Field>) -> Option<Writes<SessionAt>> {
 fn product_field(field: &Positioned<Field>) -> Option<ProductField> {
     let write: Writes<Product> = match plain(field)? {
         "price" => return Some(ProductField::Price(wanted(&field.node.selection_set, money_field)?)),
+        "image" => return Some(ProductField::Image(wanted(&field.node.selection_set, image_field)?)),
         "__typename" => |_, out| write_name("Product", out),
         "id" => |product, out| write_quoted(product.id, out),
         "name" => |product, out| write_text(&product.name, out),
@@ -125,6 +150,29 @@ fn product_field(field: &Positioned<Field>) -> Option<ProductField> {
         _ => return None,
     };
     Some(ProductField::Plain(write))
+}
+
+fn image_field(field: &Positioned<Field>) -> Option<ImageField> {
+    let write: Writes<Name> = match plain(field)? {
+        "variants" => return Some(ImageField::Variants(wanted(&field.node.selection_set, variant_field)?)),
+        "__typename" => |_, out| write_name("Image", out),
+        "url" => |name, out| write_quoted(name.widest(), out),
+        "width" => |name, out| write_plain(clamped(name.width), out),
+        "height" => |name, out| write_plain(clamped(name.height), out),
+        "altText" => |_, out| write_text("", out),
+        "colour" => |name, out| write_quoted(name.colour_code(), out),
+        _ => return None,
+    };
+    Some(ImageField::Plain(write))
+}
+
+fn variant_field(field: &Positioned<Field>) -> Option<Writes<File>> {
+    Some(match plain(field)? {
+        "__typename" => |_, out| write_name("ImageVariant", out),
+        "url" => |file, out| write_quoted(file, out),
+        "width" => |file, out| write_plain(clamped(file.width), out),
+        _ => return None,
+    })
 }
 
 fn money_field(field: &Positioned<Field>) -> Option<Writes<Money>> {
@@ -149,6 +197,8 @@ pub fn shop_field(field: &Positioned<Field>) -> Option<Writes<Services>> {
         "welcomePoints" => |services, out| {
             write_plain(clamped(u64::try_from(services.config.points.welcome).unwrap_or_default()), out);
         },
+        "status" => |services, out| write_enum(ShopStatus::from(services.sales.snapshot().shop()), out),
+        "statusSince" => |services, out| write_quoted(services.sales.snapshot().shop().since.to_rfc3339(), out),
         "supportUrl" => |services, out| {
             let url = services.config.shop.support_url.as_str();
             write_option((!url.is_empty()).then_some(url), out, write_text);

@@ -16,7 +16,7 @@ use doorbuster::nodes::{LeaseRow, NodeRow};
 use doorbuster::orders::messages::OrderRequest;
 use doorbuster::orders::{Closing, ListKey, OrderPage, OrderState};
 use doorbuster::points::{Direction, EntryKey, EntryPage, Reservation, ReservationState, Transfer, TransferKind};
-use doorbuster::sales::{Sale, SaleState, Session};
+use doorbuster::sales::{Sale, SaleState, Session, ShopState};
 use doorbuster::store::{Database, StoreError};
 use doorbuster::tcc::{Branch, BranchKey, BranchState, GlobalState, Transaction};
 
@@ -150,6 +150,7 @@ async fn sales(db: &Database, recorder: &Recorder) {
         pay_within: Duration::from_secs(900),
         returns_on_refund: true,
         state: SaleState::Draft,
+        held: false,
         epoch: 0,
         version: 1,
         created_at: NOW,
@@ -170,6 +171,11 @@ async fn sales(db: &Database, recorder: &Recorder) {
         sql::sales::find_stock_add(conn, sale.id, "key-0001");
         sql::sales::published_since(conn, EARLIER, NOW);
         sql::sales::load(conn, EARLIER, NOW);
+        sql::outcomes::count(conn, sale.id);
+        sql::pictures::insert(conn, "picture-x", &[(160, Bytes::from_static(b"x"))], NOW);
+        sql::pictures::find(conn, "picture-7", 160);
+        sql::sales::shop(conn);
+        sql::sales::set_shop(conn, ShopState { paused: true, since: NOW });
     });
 }
 

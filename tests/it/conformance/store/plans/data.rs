@@ -24,11 +24,12 @@ const TRANSFER: u64 = 7_000_000;
 const DIFFERENCE: u64 = 8_000_000;
 
 /// Tables that grow for as long as a shop is open.
-pub const GROWING: [&str; 24] = [
+pub const GROWING: [&str; 25] = [
     "users",
     "access_tokens",
     "login_log",
     "products",
+    "picture_files",
     "sale_sessions",
     "sales",
     "sale_stock_adds",
@@ -195,6 +196,12 @@ fn catalog(d: &Dialect) -> Vec<String> {
                 "{sale}, 2000 + n, {session}, {product}, 1000, 'CNY', 1000, 500, 1, 900000, TRUE, 'PUBLISHED', 1, \
                       {now}, {now}"
             ),
+            &some,
+        ),
+        insert(
+            "picture_files",
+            "name, width, content, created_at",
+            &format!("'picture-' || n, 160, {}, {now}", d.bytes("'00'")),
             &some,
         ),
         insert(

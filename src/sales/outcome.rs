@@ -1,0 +1,108 @@
+//! What came of a sale, once it is over.
+
+use std::time::Duration;
+
+use super::model::SaleStatus;
+use super::service::Sales;
+use super::snapshot::Offer;
+use crate::kernel::Timestamp;
+use crate::store::{self, StoreError};
+
+/// For how long numbers that may still change are told without counting again.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// The same of numbers that change only if an operator gives money back.
+const SETTLED_FRESH: Duration = Duration::from_secs(60);
+
+/// Sales whose numbers a node remembers, about.
+pub(super) const REMEMBERED: u64 = 1_000;
+
+/// What the purchases of a sale became.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Accepted purchases.
+    pub tickets: u64,
+    /// Those that became orders.
+    pub orders: u64,
+    /// Units in orders that can still be paid.
+    pub unpaid: u64,
+    /// Units in paid orders.
+    pub paid: u64,
+    /// Units in orders whose money is on its way back.
+    pub refunding: u64,
+    /// Units in orders whose money went back.
+    pub refunded: u64,
+}
+
+/// What came of a sale. `total` is `sold`, `refunded`, `unpaid` and `unsold` together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Accepted purchases.
+    pub tickets: u64,
+    /// Those that became orders.
+    pub orders: u64,
+    /// Units in all.
+    pub total: u64,
+    /// Units in paid orders, also in those whose money is on its way back.
+    pub sold: u64,
+    /// Units of refunded orders that were not offered again.
+    pub refunded: u64,
+    /// Units in orders that can still be paid.
+    pub unpaid: u64,
+    /// Units that nobody has.
+    pub unsold: u64,
+    /// Whether no order waits for its payment or its refund.
+    pub settled: bool,
+    /// When this was counted.
+    pub as_of: Timestamp,
+}
+
+impl Outcome {
+    pub(super) fn of(counted: Counted, offer: &Offer, as_of: Timestamp) -> Self {
+        let Counted { tickets, orders, unpaid, paid, refunding, refunded } = counted;
+        let total = u64::from(offer.sale.stock_total);
+        let sold = paid + refunding;
+        // What went back on sale is sold again, or left over.
+        let refunded = if offer.sale.returns_on_refund { 0 } else { refunded };
+        let unsold = total.saturating_sub(sold + refunded + unpaid);
+        Self { tickets, orders, total, sold, refunded, unpaid, unsold, settled: unpaid + refunding == 0, as_of }
+    }
+
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        now < self.as_of.plus(if self.settled { SETTLED_FRESH } else { FRESH })
+    }
+}
+
+impl Sales {
+    /// What came of the sale; `None` before it is over, while a purchase is undecided, and while the gate can't be asked about that.
+    pub async fn outcome(&self, offer: &Offer) -> Result<Option<Outcome>, StoreError> {
+        let now = self.parts().clock.now();
+        let id = offer.sale.id;
+        if offer.sale.status(&offer.session, 0, now) != SaleStatus::Ended {
+            return Ok(None);
+        }
+        let known = || self.0.outcomes.get(&id).filter(|outcome| outcome.is_fresh(now));
+        if let Some(outcome) = known() {
+            return Ok(Some(outcome));
+        }
+        // One at a time: when a sale ends, many ask at once.
+        let _turn = self.0.counting.lock().await;
+        if let Some(outcome) = known() {
+            return Ok(Some(outcome));
+        }
+        // Sales that the gate does not hold any more were decided long ago.
+        match self.parts().gate.counts(id).await {
+            Ok(counts) if counts.is_none_or(|counts| counts.pending == 0) => {}
+            Ok(_) | Err(_) => return Ok(None),
+        }
+        // The sale from the database as well: units may have been added, or money come back, since the snapshot.
+        let found = store::read!(&self.parts().db, |conn| {
+            let counted = sql::outcomes::count(conn, id).await?;
+            Ok((sql::sales::find_offer(conn, id, now).await?, counted))
+        })?;
+        let (Some(offer), counted) = found else { return Ok(None) };
+        let outcome = Outcome::of(counted, &offer, now);
+        self.0.outcomes.insert(id, outcome);
+        Ok(Some(outcome))
+    }
+}
