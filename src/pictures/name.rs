@@ -98,6 +98,11 @@ impl Name {
         (file == file.name.widest()).then_some(file.name)
     }
 
+    /// Under what its files are stored: with their kind, so that no file is served as one of another.
+    pub(super) fn stored(self) -> String {
+        format!("{self}.{}", self.kind.ending())
+    }
+
     /// Its colour as `#rrggbb`.
     pub fn colour_code(self) -> String {
         format!("#{}", HEXLOWER.encode(&self.colour))

@@ -70,7 +70,7 @@ impl Pictures {
         let (subject, detail) = (name.widest().to_string(), json!({ "bytes": size }));
         let audit = Audit { id, operator, act: "picture.upload", subject, detail, at: inner.clock.now() };
         store::write!(&inner.db, |conn| {
-            sql::pictures::insert(conn, &name.to_string(), &made.files, audit.at).await?;
+            sql::pictures::insert(conn, &name.stored(), &made.files, audit.at).await?;
             sql::catalog::write_down(conn, &audit).await
         })?;
         Ok(name)
@@ -82,7 +82,7 @@ impl Pictures {
         if let Some(bytes) = inner.files.get(&file) {
             return Ok(Some(bytes));
         }
-        let name = file.name.to_string();
+        let name = file.name.stored();
         let found = store::read!(&inner.db, |conn| sql::pictures::find(conn, &name, file.width).await)?;
         if let Some(bytes) = &found {
             inner.files.insert(file, bytes.clone());

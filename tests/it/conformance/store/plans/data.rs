@@ -140,6 +140,7 @@ pub fn statements(is_postgres: bool) -> Vec<String> {
     let d = Dialect { is_postgres };
     let mut all = vec![numbers(is_postgres)];
     all.extend(catalog(&d));
+    all.push(pictures(&d));
     all.extend(people(&d));
     all.extend(orders(&d));
     all.extend(money(&d));
@@ -199,12 +200,6 @@ fn catalog(d: &Dialect) -> Vec<String> {
             &some,
         ),
         insert(
-            "picture_files",
-            "name, width, content, created_at",
-            &format!("'picture-' || n, 160, {}, {now}", d.bytes("'00'")),
-            &some,
-        ),
-        insert(
             "sale_stock_adds",
             "sale_id, idempotency_key, units, at",
             &format!("{sale}, 'key-' || n, 1, {now}"),
@@ -233,6 +228,11 @@ fn catalog(d: &Dialect) -> Vec<String> {
             &some,
         ),
     ]
+}
+
+fn pictures(d: &Dialect) -> String {
+    let values = format!("'picture-' || n, 160, {}, {}", d.bytes("'00'"), NOW.as_millis());
+    insert("picture_files", "name, width, content, created_at", &values, &format!("n < {OTHERS}"))
 }
 
 fn people(d: &Dialect) -> Vec<String> {
