@@ -214,9 +214,7 @@ async fn a_backup_is_proven_by_a_sale_on_a_copy() {
     let wrong = stand.path("wrong.db");
     for bytes in [damaged, saved[..saved.len() / 2].to_vec(), b"a text".to_vec(), Vec::new()] {
         fs::write(&wrong, bytes).unwrap();
-        for arguments in [&["backup", "verify", wrong.to_str().unwrap(), "--workspace", place][..]] {
-            stand.refused(arguments);
-        }
+        stand.refused(&["backup", "verify", wrong.to_str().unwrap(), "--workspace", place]);
     }
     assert!(stand.refused(&["backup", "verify", "/nowhere/file.db"]).contains("/nowhere/file.db"));
     assert_eq!(files(&workspace), Vec::<PathBuf>::new());
