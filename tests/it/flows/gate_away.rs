@@ -155,6 +155,7 @@ async fn a_stopped_shop_sells_nothing_on_any_node() {
     };
     let (first, _, _) = stage.sale(&Terms { stock: 50, ..Terms::default() }, "first").await;
     let (second, _, _) = stage.sale(&Terms { stock: 50, ..Terms::default() }, "second").await;
+    let before = stage.epochs().await;
     turn("shopPause").await;
     for (sale, name) in [(&first, "late"), (&second, "later")] {
         assert_eq!(stage.strangers(sale, name, 1).await, refused("SALE_PAUSED"), "at once, on both nodes");
@@ -172,7 +173,7 @@ async fn a_stopped_shop_sells_nothing_on_any_node() {
     }
     assert_eq!(stage.strangers(&first, "lucky", 1).await, [Ok("ticket".into()), Ok("ticket".into())]);
     assert_eq!(stage.strangers(&second, "happy", 1).await, [Ok("ticket".into()), Ok("ticket".into())]);
-    assert_eq!(stage.epochs().await, [1, 1], "nothing was rebuilt");
+    assert_eq!(stage.epochs().await, before, "nothing was rebuilt");
 }
 
 /// The node that acted died right after the commit, before it told anybody: its event is found in the outbox.
