@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 
 use crate::config;
-use crate::kernel::{Clock, next_epoch};
+use crate::kernel::{Clock, Epoch, next_epoch};
 use crate::nodes::Registry;
 use crate::orders::audit::{self, Report};
 use crate::store::sqlite::copies::{self, Contents, Site};
@@ -107,8 +107,10 @@ pub async fn restore(config: &config::Store, from: &Path, replace: bool, clock: 
     let exists = site.path().exists();
     ensure!(!exists || replace, "{} exists; use --replace to keep it under another name", site.path().display());
     ensure!(std::fs::canonicalize(from).ok().as_deref() != Some(site.path()), "the backup is the database itself");
+    let (path, settings) = (site.path().to_owned(), config.clone());
+    let had = if exists { blocking(move || copies::look(&path, &settings)).await.ok() } else { None };
     let prepared = site.prepare();
-    let made = prepare(config, from, &prepared, clock).await;
+    let made = prepare(config, from, &prepared, had.map(|(_, newest)| newest), clock).await;
     let (contents, forgotten) = match made {
         Ok(made) => made,
         Err(error) => {
@@ -116,18 +118,18 @@ pub async fn restore(config: &config::Store, from: &Path, replace: bool, clock: 
             return Err(error);
         }
     };
-    let (path, settings) = (site.path().to_owned(), config.clone());
-    let had = if exists { blocking(move || copies::look(&path, &settings)).await.ok() } else { None };
     let label = clock.now().to_rfc3339().replace([':', '.'], "-");
     let replaced = blocking(move || site.replace(&prepared, &label)).await?;
+    let had = had.map(|(contents, _)| contents);
     Ok(Restored { contents, replaced: replaced.map(|file| (file, had)), forgotten })
 }
 
-/// A copy of the backup that is ready to be used.
+/// A copy of the backup that is ready to be used in place of a database whose newest epoch is known.
 async fn prepare(
     config: &config::Store,
     from: &Path,
     prepared: &Path,
+    newest: Option<Epoch>,
     clock: &Clock,
 ) -> anyhow::Result<(Contents, Forgotten)> {
     let (source, target, settings) = (from.to_owned(), prepared.to_owned(), config.clone());
@@ -139,7 +141,10 @@ async fn prepare(
     let db = Database::open(&at(config, prepared)?).await?;
     let forgotten = async {
         db.migrate().await?;
-        forget(&db, clock).await
+        // A node raises the epochs in its own file when it starts, after it has decided the purchases that wait in that file. Only if the
+        // replaced database is ahead of the clock must that be done before.
+        let ahead = newest.filter(|newest| *newest >= next_epoch(0, clock.now()));
+        forget(&db, ahead).await
     };
     let forgotten = forgotten.await;
     db.close().await;
@@ -155,18 +160,20 @@ pub async fn finish(db: &Database, heartbeat: Duration, clock: &Clock) -> anyhow
     if let Some(node) = Registry::list(db).await?.iter().find(lives) {
         bail!("the node {} ({}) is running on this database: stop all nodes first", node.name, node.address);
     }
-    Ok(forget(db, clock).await?)
+    // What waits in the broker belongs to another state of the database.
+    Ok(forget(db, Some(next_epoch(0, clock.now()))).await?)
 }
 
-async fn forget(db: &Database, clock: &Clock) -> Result<Forgotten, StoreError> {
-    // A node raises the epochs in its own file when it starts, after it has decided the purchases that wait in that file. What waits
-    // in a broker belongs to another state of the database.
-    let (shared, epoch) = (db.is_shared(), next_epoch(0, clock.now()));
+/// Ends tokens and leases, and raises the epochs to at least this one, if any.
+async fn forget(db: &Database, epoch: Option<Epoch>) -> Result<Forgotten, StoreError> {
     store::write!(db, |conn| {
         sql::catalog::take_turn(conn).await?;
         let tokens = sql::restored::end_tokens(conn).await?;
         sql::restored::forget_nodes(conn).await?;
-        let sales = if shared { sql::restored::raise_epochs(conn, epoch).await? } else { 0 };
+        let sales = match epoch {
+            Some(epoch) => sql::restored::raise_epochs(conn, epoch).await?,
+            None => 0,
+        };
         sql::catalog::raise_revision(conn).await?;
         Ok(Forgotten { tokens, sales })
     })

@@ -10,7 +10,7 @@ const [program, folder] = process.argv.slice(2)
 const deploy = resolve(import.meta.dirname, '../../deploy')
 const patience = 180_000
 /** Metrics that a shop on SQLite, or without TLS or trouble, does not have; the Rust tests know that they exist. */
-const absent = [/^doorbuster_store_/, /^doorbuster_task_panics_total/, /^doorbuster_graphql_shed_total/]
+const absent = [/^doorbuster_store_/, /^doorbuster_task_panics_total/]
 /** Samples are taken this often, and rates are over windows of several of them. */
 const interval = 1
 

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use diesel::{RunQueryDsl as _, SqliteConnection};
 use super::file::{DatabaseFile, Lock};
 use super::{Pragmas, connect_sync};
 use crate::config;
+use crate::kernel::Epoch;
 use crate::store::StoreError;
 
 /// Permissions of a copy: it holds what the shop knows of its users.
@@ -98,10 +99,12 @@ pub fn check(path: &Path, config: &config::Store) -> Result<Contents, StoreError
     contents(&mut conn)
 }
 
-/// What a database that may be in use has, without a check. Blocks.
-pub fn look(path: &Path, config: &config::Store) -> Result<Contents, StoreError> {
+/// What a database has, and the newest epoch of its sales, without a check. Blocks.
+pub fn look(path: &Path, config: &config::Store) -> Result<(Contents, Epoch), StoreError> {
     let file = DatabaseFile::find(path)?;
-    contents(&mut connect_sync(&file, &Pragmas { only_look: true, ..Pragmas::of_readers(config) })?)
+    let mut conn = connect_sync(&file, &Pragmas { only_look: true, ..Pragmas::of_readers(config) })?;
+    let newest = diesel::sql_query("SELECT COALESCE(MAX(epoch), 0) AS n FROM sales").get_result::<Count>(&mut conn)?;
+    Ok((contents(&mut conn)?, newest.n.try_into().unwrap_or(Epoch::MAX)))
 }
 
 fn contents(conn: &mut SqliteConnection) -> Result<Contents, StoreError> {
@@ -177,11 +180,25 @@ impl Site {
                 _ => {}
             }
         }
+        let like = if existed { aside.as_path() } else { folder_of(&self.path) };
+        adopt(like, &[prepared, &beside(&self.path, ".lock")])?;
         fs::rename(prepared, &self.path).map_err(|error| failed(prepared, &error))?;
         flush(&self.path)?;
         remove(prepared);
         Ok(existed.then_some(aside))
     }
+}
+
+/// Gives files to the owner of `like`: who restores a database may be another user than the server, which must be able to write to it.
+fn adopt(like: &Path, files: &[&Path]) -> Result<(), StoreError> {
+    let owner = fs::metadata(like).map_err(|error| failed(like, &error))?;
+    for file in files {
+        let found = fs::metadata(file).map_err(|error| failed(file, &error))?;
+        if (found.uid(), found.gid()) != (owner.uid(), owner.gid()) {
+            chown(file, Some(owner.uid()), Some(owner.gid())).map_err(|error| failed(file, &error))?;
+        }
+    }
+    Ok(())
 }
 
 /// Gives a finished copy its name, which must be new.

@@ -120,14 +120,11 @@ fn operator(launch: &Launch, folder: &Path) {
     assert!(made.status.success(), "{}", text(&made.stderr));
 }
 
-/// Nobody restores in the second in which the shop started the last time.
-async fn later(sold: &Sold) {
+/// What deploy/README.md tells to do by hand, while the server is stopped. No person does it in the second in which the shop started
+/// the last time.
+async fn copy_back(stand: &Stand, sold: &Sold, backup: &Path) {
     let newest = sold.newest_epoch();
     until("a second later", async || next_epoch(0, Clock::system().now()) > newest || newest < 1_000).await;
-}
-
-/// What deploy/README.md tells to do by hand, while the server is stopped.
-fn copy_back(stand: &Stand, backup: &Path) {
     for suffix in ["-wal", "-shm"] {
         let _not_there = fs::remove_file(stand.path(&format!("doorbuster.db{suffix}")));
     }
@@ -154,9 +151,8 @@ async fn a_restored_file_hands_no_number_out_twice() {
         let said = stand.refused(&["restore", file, "--replace"]);
         assert!(said.contains("in use") && said.contains(&format!("pid {}", server.pid())), "{said}");
         server.kill().unwrap();
-        later(&sold).await;
         if by_hand {
-            copy_back(&stand, &backup);
+            copy_back(&stand, &sold, &backup).await;
         } else {
             assert!(stand.refused(&["restore", file]).contains("--replace"));
             let told = stand.done(&["restore", file, "--replace"]);

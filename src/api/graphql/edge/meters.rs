@@ -5,6 +5,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+use super::load::Class;
+
 /// The code of what has none.
 const OK: &str = "OK";
 
@@ -53,7 +55,11 @@ impl Default for Meters {
     fn default() -> Self {
         let operations = Family::<Outcome, Counter>::default();
         let answered = operations.get_or_create_owned(&Outcome { transport: Transport::Http, code: OK });
-        let (closed, shed) = (Family::default(), Family::default());
+        let (closed, shed) = (Family::default(), Family::<Shed, Counter>::default());
+        // From the start at zero: an increase from nothing is not seen.
+        for class in [Class::List, Class::Query, Class::Change, Class::Purchase] {
+            drop(shed.get_or_create(&Shed { class: class.as_str() }));
+        }
         Self { operations, answered, closed, shed, delivered: Counter::default(), counted_locally: Counter::default() }
     }
 }
