@@ -42,6 +42,7 @@ export const asking = signal(undefined);
 export const keepsLink = signal(false);
 export const second = signal(clock.now());
 export const loadViewer = async () => undefined;
+export const heardStatus = () => undefined;
 export const onRefresh = () => () => undefined;
 
 const SECOND_MS = 250;
