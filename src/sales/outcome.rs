@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
+use tokio_util::task::AbortOnDropHandle;
+
 use super::model::SaleStatus;
 use super::service::Sales;
 use super::snapshot::Offer;
-use crate::kernel::Timestamp;
+use crate::kernel::{SaleId, Timestamp};
 use crate::store::{self, StoreError};
 
-/// For how long numbers that may still change are told without counting again.
+/// How long cached numbers that may still change are served before they are counted again.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// The same of numbers that change only if an operator gives money back.
+/// The same for numbers that change only if an operator issues a refund.
 const SETTLED_FRESH: Duration = Duration::from_secs(60);
 
 /// Sales whose numbers a node remembers, about.
@@ -81,13 +83,19 @@ impl Sales {
         if offer.sale.status(&offer.session, 0, now) != SaleStatus::Ended {
             return Ok(None);
         }
-        let known = || self.0.outcomes.get(&id).filter(|outcome| outcome.is_fresh(now));
-        if let Some(outcome) = known() {
+        if let Some(outcome) = self.known_outcome(id, now) {
             return Ok(Some(outcome));
         }
+        // A task has the turn: whoever asks in a subscription whose client takes no data is not polled, and would keep it from all others.
+        let sales = self.clone();
+        let counting = tokio::spawn(async move { sales.count_outcome(id, now).await });
+        AbortOnDropHandle::new(counting).await.map_err(|error| StoreError::Internal(error.to_string()))?
+    }
+
+    async fn count_outcome(&self, id: SaleId, now: Timestamp) -> Result<Option<Outcome>, StoreError> {
         // One at a time: when a sale ends, many ask at once.
         let _turn = self.0.counting.lock().await;
-        if let Some(outcome) = known() {
+        if let Some(outcome) = self.known_outcome(id, now) {
             return Ok(Some(outcome));
         }
         // Sales that the gate does not hold any more were decided long ago.
@@ -104,5 +112,9 @@ impl Sales {
         let outcome = Outcome::of(counted, &offer, now);
         self.0.outcomes.insert(id, outcome);
         Ok(Some(outcome))
+    }
+
+    fn known_outcome(&self, id: SaleId, now: Timestamp) -> Option<Outcome> {
+        self.0.outcomes.get(&id).filter(|outcome| outcome.is_fresh(now))
     }
 }

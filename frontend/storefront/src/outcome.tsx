@@ -1,4 +1,4 @@
-// What came of a sale that is over, for who asks: not by itself, or everybody would ask in the moment in which it ends.
+// The result of a sale that has ended, loaded on request: loading it automatically would make every open page ask when the sale ends.
 import { useSignal } from '@preact/signals';
 import SaleOutcome from '@documents/SaleOutcome.graphql';
 import { Fault } from '@kit/api';

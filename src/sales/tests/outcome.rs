@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use super::super::outcome::Outcome;
 use crate::sales::Counted;
 use crate::sales::testing::{NOW, Stall};
@@ -40,4 +42,19 @@ async fn it_is_not_told_before_the_end_nor_while_the_gate_can_not_be_asked() {
     stall.clock.advance(Duration::from_secs(3_600));
     // This gate can't be asked, so that nobody knows whether all is decided.
     assert_eq!(stall.sales.outcome(&offer).await.unwrap(), None);
+}
+
+/// A subscription whose client takes no data is not polled.
+#[tokio::test]
+async fn a_caller_that_is_not_polled_delays_no_other() {
+    let stall = Stall::open().await;
+    let offer = stall.published().await;
+    stall.clock.advance(Duration::from_secs(3_600));
+    let turn = stall.sales.0.counting.lock().await;
+    let mut left = Box::pin(stall.sales.outcome(&offer));
+    assert!((&mut left).now_or_never().is_none(), "another has the turn");
+    drop(turn);
+    let asked = tokio::time::timeout(Duration::from_secs(20), stall.sales.outcome(&offer));
+    assert_eq!(asked.await.expect("it waits for the one that is not polled").unwrap(), None);
+    drop(left);
 }

@@ -142,7 +142,7 @@ async fn acts_reach_the_gate_when_it_is_back() {
     assert_eq!(stage.epochs().await, before, "nothing was rebuilt");
 }
 
-/// One operator's word stops both nodes at once; the gate is told of it although it was away.
+/// An operator stops all sales on both nodes at once. The gate receives the change even if Redis is away at the time.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_shop_sells_nothing_on_any_node() {
     let stage = Stage::open(NO_RECONCILIATION).await;

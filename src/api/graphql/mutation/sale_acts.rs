@@ -163,7 +163,7 @@ operator_act! {
     }
 }
 
-/// Does something to a sale as the operator who asks, and shows the sale as it then is. Fails for anybody else.
+/// Applies an action to a sale on behalf of the signed-in operator and returns the updated sale. Fails for everybody else.
 async fn acted<'a, F>(
     ctx: &'a Context<'_>,
     act: impl FnOnce(&'a Sales, UserId) -> F,
