@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use doorbuster::broker::Broker;
 use doorbuster::broker::embedded::EmbeddedBroker;
-use doorbuster::broker::{Broker, Message, Topic};
 use doorbuster::config::{self, Config, Secret, Size, Span};
 use doorbuster::kernel::{Clock, Rng};
+use doorbuster::model::messages::{Message, Topic};
 use doorbuster::store::Database;
 use hdrhistogram::Histogram;
 use tokio::time::Instant;

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use doorbuster::config::Config;
 use doorbuster::gate::{
-    Attempt, Coalescer, Counts, Decision, Gate, GateError, Loading, MemoryGate, PendingTicket, Release, SaleTerms,
-    SaleVersion,
+    Attempt, Coalescer, Counts, Decision, Gate, GateError, Loading, MemoryGate, PendingTicket, Release,
 };
 use doorbuster::kernel::{Clock, SaleId, Seq, TicketId, Timestamp, UserId};
+use doorbuster::model::gate::{SaleTerms, SaleVersion};
 use tokio::runtime::{Builder, Runtime};
 
 #[global_allocator]

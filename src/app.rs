@@ -2,6 +2,7 @@
 
 mod drill;
 mod listeners;
+mod measured;
 mod observer;
 mod preflight;
 mod vitals;
@@ -12,7 +13,7 @@ pub use listeners::{Listeners, Reserved};
 pub use observer::Observer;
 pub use preflight::objections;
 
-use vitals::Measured;
+use measured::Measured;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -21,30 +22,30 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{Accounts, SharedTokens, TellEnd, Viewer};
-use crate::api::assets;
+use crate::accounts::{Accounts, SharedTokens, TellEnd};
 use crate::api::graphql::context::Services;
-use crate::api::graphql::edge::shortcut::FirstOf;
+use crate::api::graphql::edge::execution::shortcut::FirstOf;
 use crate::api::graphql::edge::{self, AuthUnavailable, Authenticate, Edge};
 use crate::api::graphql::mutation::purchase_plan::PurchaseShortcut;
 use crate::api::graphql::query::sale_plan::SaleShortcut;
 use crate::api::graphql::schema;
-use crate::api::health;
-use crate::api::{payments, pictures, router};
+use crate::api::{self, assets, health, pictures, router};
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::pulsar::PulsarBroker;
 use crate::broker::{Broker, Relay};
 use crate::config::{self, Config};
 use crate::control::{self, Control};
 use crate::gate::{Coalescer, Gate, MemoryGate, RedisGate, RedisTally, RedisTokens, Tally};
+use crate::gateway::PaymentGateway;
 use crate::hub::Hub;
 use crate::kernel::{Clock, Rng};
 use crate::lifecycle::{RestartPolicy, Shutdown, Supervisor};
+use crate::model::accounts::Viewer;
 use crate::nodes::Leases;
 use crate::orders::gate_news::GateNews;
 use crate::orders::publisher::Publisher;
 use crate::orders::{Orders, Parts};
-use crate::payments::PaymentGateway;
+use crate::payments::{self, Payments};
 use crate::pictures::Pictures;
 use crate::points::{self, Points};
 use crate::sales::{self, Sales};
@@ -72,6 +73,7 @@ struct Inner {
     accounts: Accounts,
     sales: Sales,
     orders: Orders,
+    payments: Payments,
     gateway: Option<Arc<dyn PaymentGateway>>,
     points: Points,
     tcc: Coordinator,
@@ -117,11 +119,18 @@ impl App {
             relay: relay.clone(),
             hub: hub.clone(),
             sales: sales.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        });
+        let payments = Payments::new(payments::Parts {
+            db: db.clone(),
+            orders: orders.clone(),
             gateway: gateway.clone(),
             payments: config.payments.clone(),
             refunds_due: Arc::default(),
             checks_due: Arc::default(),
             tcc: tcc.clone(),
+            relay: relay.clone(),
             clock: clock.clone(),
             rng: rng.clone(),
             metrics: metrics.clone(),
@@ -144,6 +153,7 @@ impl App {
             accounts,
             sales,
             orders,
+            payments,
             gateway,
             points,
             tcc,
@@ -184,6 +194,11 @@ impl App {
         &self.0.orders
     }
 
+    /// Paying, closing, refunding.
+    pub fn payments(&self) -> &Payments {
+        &self.0.payments
+    }
+
     /// Loyalty points.
     pub fn points(&self) -> &Points {
         &self.0.points
@@ -220,7 +235,7 @@ impl App {
         let vitals = Arc::new(self.clone());
         let health = if admin.is_some() { health::public_routes } else { health::routes };
         let uploads = pictures::routes(self.pictures(), edge.clone());
-        let pages = assets::pictures().merge(uploads).merge(payments::routes(self.0.orders.clone()));
+        let pages = assets::pictures().merge(uploads).merge(api::payments::routes(self.0.payments.clone()));
         let mut others = pages.merge(health(vitals.clone()));
         if server.graphiql {
             others = others.merge(assets::graphiql());
@@ -278,6 +293,7 @@ impl App {
             catalog: Arc::new(self.0.sales.clone()),
             stock: Arc::new(self.0.hub.clone()),
             orders: self.0.orders.clone(),
+            payments: self.0.payments.clone(),
             points: self.0.points.clone(),
             control: self.control(),
         }
@@ -307,7 +323,7 @@ impl App {
                 .common_gate
                 .as_ref()
                 .map(|gate| Arc::new(RedisTally::new(gate, config.gate.queue)) as Arc<dyn Tally>),
-            trusted: edge::trusted::compiled_in(),
+            trusted: edge::documents::trusted::compiled_in(),
             body_max: *config.server.body_max,
             read_timeout: *config.server.read_timeout,
             clock: self.0.clock.clone(),

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
-use crate::api::graphql::edge::trusted;
+use crate::api::graphql::edge::documents::trusted;
 use crate::api::graphql::schema;
 use crate::app::{self, App, Observer, Reserved};
 use crate::bench;

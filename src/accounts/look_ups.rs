@@ -9,10 +9,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
-use super::model::Viewer;
 use super::shared::Life;
-use super::tokens::TokenHash;
 use crate::kernel::gather;
+use crate::model::accounts::{TokenHash, Viewer};
 use crate::store::StoreError;
 
 /// Calls of the shared place under way at most. With a second between question and answer that is still 4,000 tokens a second.
@@ -139,9 +138,9 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::accounts::Role;
     use crate::accounts::testing::eventually;
     use crate::kernel::UserId;
+    use crate::model::accounts::Role;
 
     type Sizes = Arc<Mutex<Vec<usize>>>;
 

@@ -1,6 +1,5 @@
 //! Login events: sign-in and sign-up attempts, published without delaying the request.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::batcher::Batcher;
 use super::metrics::Metrics;
 use crate::broker::envelope::{self, EnvelopeError};
-use crate::broker::{Broker, BrokerError, Message, Topic};
+use crate::broker::{Broker, BrokerError};
 use crate::config;
-use crate::kernel::{LoginEventId, Timestamp, UserId};
+use crate::model::accounts::LoginEvent;
+use crate::model::messages::{Message, Topic};
 
 /// The type of [`LoginEvent`] in its envelope.
 pub const LOGIN_EVENT: &str = "login-event";
@@ -21,71 +21,6 @@ pub const LOGIN_EVENT_VERSION: u32 = 1;
 const TRIES: u32 = 6;
 /// The pause after the first refusal; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-/// How an attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum LoginOutcome {
-    /// A new user.
-    SignedUp,
-    /// The sign-up broke a rule, or the name was taken.
-    SignUpRefused,
-    /// The right password.
-    SignedIn,
-    /// An unknown name or a wrong password.
-    InvalidCredentials,
-    /// The right password, and another one from now on.
-    PasswordChanged,
-    /// All sign-ins of the user were ended by themselves.
-    SignedOutEverywhere,
-    /// The server could not decide: too busy, or without its database.
-    Unavailable,
-}
-
-impl LoginOutcome {
-    /// As stored, sent and counted.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SignedUp => "SIGNED_UP",
-            Self::SignUpRefused => "SIGN_UP_REFUSED",
-            Self::SignedIn => "SIGNED_IN",
-            Self::InvalidCredentials => "INVALID_CREDENTIALS",
-            Self::PasswordChanged => "PASSWORD_CHANGED",
-            Self::SignedOutEverywhere => "SIGNED_OUT_EVERYWHERE",
-            Self::Unavailable => "UNAVAILABLE",
-        }
-    }
-}
-
-/// One attempt to sign in or up: a message of [`Topic::LoginEvents`], and a row of the login log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoginEvent {
-    /// Identity: a message that comes twice is written once.
-    pub event_id: LoginEventId,
-    /// The user, if there is one of that name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<UserId>,
-    /// The name that was tried, in its normal form; empty when it can't be a name: people type passwords there.
-    pub username: String,
-    /// Where the attempt came from.
-    pub address: IpAddr,
-    /// How it ended.
-    pub outcome: LoginOutcome,
-    /// When.
-    pub at: Timestamp,
-}
-
-impl LoginEvent {
-    /// Reads a message.
-    pub fn from_message(payload: &[u8]) -> Result<Self, EnvelopeError> {
-        envelope::decode(LOGIN_EVENT, LOGIN_EVENT_VERSION, payload)
-    }
-
-    fn to_message(&self) -> Result<Message, EnvelopeError> {
-        let key = self.event_id.to_string().into_bytes().into();
-        Ok(Message { key, payload: envelope::encode(LOGIN_EVENT, LOGIN_EVENT_VERSION, self)?, deliver_at: None })
-    }
-}
 
 /// Name of the message type in its envelope.
 pub const SESSION_CHANGE: &str = "session-change";
@@ -98,6 +33,18 @@ pub const SESSION_CHANGE_VERSION: u32 = 1;
 pub struct SessionChange {
     /// SHA-256 of the random bytes of each, as stored, in base64url. Nobody can sign in with it.
     pub ended: Vec<String>,
+}
+
+impl LoginEvent {
+    /// Reads a message.
+    pub fn from_message(payload: &[u8]) -> Result<Self, EnvelopeError> {
+        envelope::decode(LOGIN_EVENT, LOGIN_EVENT_VERSION, payload)
+    }
+
+    fn to_message(&self) -> Result<Message, EnvelopeError> {
+        let key = self.event_id.to_string().into_bytes().into();
+        Ok(Message { key, payload: envelope::encode(LOGIN_EVENT, LOGIN_EVENT_VERSION, self)?, deliver_at: None })
+    }
 }
 
 /// Takes events and brings them to the broker in the background.
@@ -149,7 +96,10 @@ async fn publish(broker: Arc<dyn Broker>, events: Vec<LoginEvent>, metrics: Metr
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
+    use crate::model::accounts::LoginOutcome;
 
     #[test]
     fn the_sample_of_version_1_is_read_back() {

@@ -2,10 +2,10 @@
 
 mod batcher;
 mod device;
+mod follow_sign_outs;
 mod look_ups;
 pub mod messages;
 mod metrics;
-pub mod model;
 mod password;
 mod rules;
 mod service;
@@ -17,11 +17,10 @@ mod tokens;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use crate::model::accounts::{AccessToken, LoginEvent, LoginOutcome, Role, SignInAttempt, TokenHash, User, Viewer};
 pub use device::DeviceToken;
-pub use messages::{LoginEvent, LoginOutcome};
-pub use model::{AccessToken, Role, SignInAttempt, User, Viewer};
+pub use follow_sign_outs::{say_so, watch_sign_outs};
 pub use rules::SignUpRefusal;
 pub use service::{Accounts, AccountsError, Origin, PasswordChanged, PasswordRefusal, SignInRefusal, SignedIn};
 pub use shared::{Found, Kept, Life, Live, SharedError, SharedTokens};
-pub use sign_outs::{say_so, watch_sign_outs};
-pub use tokens::{TellEnd, TokenHash, hash_of as token_hash};
+pub use tokens::{TellEnd, hash_of as token_hash};

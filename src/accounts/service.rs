@@ -13,9 +13,8 @@ use governor::clock::DefaultClock;
 use prometheus_client::registry::Registry;
 
 use super::device::{self, DeviceToken};
-use super::messages::{LoginEvent, LoginLog, LoginOutcome};
+use super::messages::LoginLog;
 use super::metrics::Metrics;
-use super::model::{AccessToken, Role, User, Viewer};
 use super::password::{HashError, Hasher, Verdict};
 use super::rules::{self, SignUpRefusal};
 use super::shared::{Shared, SharedTokens};
@@ -25,6 +24,7 @@ use super::tokens::{NewToken, TellEnd, Tokens};
 use crate::broker::Broker;
 use crate::config;
 use crate::kernel::{Clock, LoginEventId, Rng, Timestamp, UserId};
+use crate::model::accounts::{AccessToken, LoginEvent, LoginOutcome, Role, User, Viewer};
 use crate::store::{self, Database, StoreError};
 
 /// When to come again after too many passwords waited to be hashed.

@@ -13,11 +13,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::batcher::Batcher;
 use super::metrics::Metrics;
-use super::model::Viewer;
-use super::tokens::TokenHash;
 use crate::config;
 use crate::kernel::retry::Backoff;
 use crate::kernel::{Clock, Rng, Timestamp};
+use crate::model::accounts::{TokenHash, Viewer};
 
 /// A look-up that has no answer after this long goes to the database: a request waits for it.
 const PATIENCE: Duration = Duration::from_millis(100);

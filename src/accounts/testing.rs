@@ -8,11 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
+use super::Accounts;
 use super::shared::testing::FakeShared;
-use super::{Accounts, LoginEvent};
-use crate::broker::{Broker, BrokerError, Consumer, Failure, Message, Share, Topic};
+use crate::broker::{Broker, BrokerError, Consumer, Failure, Share};
 use crate::config::{self, Config, Secret, Size};
 use crate::kernel::{Clock, ManualClock, Rng, Timestamp};
+use crate::model::accounts::LoginEvent;
+use crate::model::messages::{Message, Topic};
 use crate::store::Database;
 use crate::store::testing::TestDatabase;
 

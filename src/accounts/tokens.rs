@@ -15,10 +15,10 @@ use tokio::sync::mpsc;
 use super::batcher::Batcher;
 use super::look_ups::{Answer, Asked, LookUps};
 use super::metrics::Metrics;
-use super::model::{AccessToken, Viewer};
 use super::shared::{Found, Live, Shared};
 use crate::config;
 use crate::kernel::{self, Clock, Rng, Timestamp};
+use crate::model::accounts::{AccessToken, TokenHash, Viewer};
 use crate::store::{self, Database, StoreError};
 
 /// The prefix of every token, so that a leaked one is easy to search for.
@@ -29,9 +29,6 @@ const SECRET_BYTES: usize = 32;
 const SECRET_TEXT: usize = 43;
 /// Expired tokens removed in one transaction at most.
 const PURGE_BATCH: usize = 500;
-
-/// SHA-256 of a token's random bytes: what is stored. With 256 random bits nothing slower is needed.
-pub type TokenHash = [u8; 32];
 
 /// The hash of a token; `None` when the text does not have the form of one.
 pub fn hash_of(token: &str) -> Option<TokenHash> {

@@ -8,8 +8,9 @@ use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::orders::Orders;
-use crate::payments::{Payment, PaymentState};
+use crate::model::payments::Payment;
+use crate::payments::PaymentState;
+use crate::payments::Payments;
 
 /// Bytes of a notification at most; real ones have about two thousand.
 const NOTIFICATION_MAX: usize = 16 * 1024;
@@ -18,21 +19,21 @@ const NOTIFICATION_MAX: usize = 16 * 1024;
 const QUERY_MAX: usize = 8 * 1024;
 
 /// The routes.
-pub fn routes(orders: Orders) -> Router {
+pub fn routes(payments: Payments) -> Router {
     Router::new()
         .route("/payments/alipay/notify", post(notify).layer(DefaultBodyLimit::max(NOTIFICATION_MAX)))
         .route("/payments/alipay/return", get(come_back))
-        .with_state(orders)
+        .with_state(payments)
 }
 
 /// Answers exactly `success` once the notification is durably recorded; anything else makes the gateway send it again.
-async fn notify(State(orders): State<Orders>, headers: HeaderMap, body: Bytes) -> Response {
+async fn notify(State(payments): State<Payments>, headers: HeaderMap, body: Bytes) -> Response {
     let form = "application/x-www-form-urlencoded";
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.get(..form.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(form)) {
         return answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, "failure");
     }
-    match orders.notified(&body).await {
+    match payments.notified(&body).await {
         Ok(true) => answer(StatusCode::OK, "success"),
         Ok(false) => answer(StatusCode::OK, "failure"),
         Err(error) => {
@@ -47,12 +48,12 @@ fn answer(status: StatusCode, word: &'static str) -> Response {
 }
 
 /// A browser comes back from the cashier: on to where the buyer wanted to go, or a small page.
-async fn come_back(State(orders): State<Orders>, RawQuery(query): RawQuery) -> Response {
+async fn come_back(State(payments): State<Payments>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     if query.len() > QUERY_MAX {
         return page(StatusCode::BAD_REQUEST, "This URL is invalid.");
     }
-    match orders.returned(&query).await {
+    match payments.returned(&query).await {
         Ok(Some(payment)) => onward(&payment),
         Ok(None) => page(StatusCode::BAD_REQUEST, "This URL is invalid."),
         Err(error) => {

@@ -14,8 +14,8 @@ use serde::Serialize;
 
 use super::assets::policy;
 use super::graphql::edge::{self, Edge};
-use crate::accounts::Role;
 use crate::kernel::UserId;
+use crate::model::accounts::Role;
 use crate::pictures::{BYTES_MAX, File, Kind, Pictures, Refusal, UploadError};
 
 /// What the routes need.
@@ -90,7 +90,7 @@ async fn upload(State(desk): State<Desk>, request: Request) -> Response {
 /// The operator who sent the request, or the response to who is none.
 async fn operator(edge: &Edge, parts: &http::request::Parts, peer: IpAddr) -> Result<UserId, Response> {
     // Status and headers as of the endpoint, the body as of the other refusals here.
-    let as_ours = |refusal: edge::refusal::Refusal| {
+    let as_ours = |refusal: edge::response::refusal::Refusal| {
         let (code, message) = (refusal.code().unwrap_or("INTERNAL_SERVER_ERROR"), refusal.message().to_owned());
         let (head, _) = edge.refuse_plainly(&refusal).into_parts();
         Response::from_parts(head, Json(Told { code, message }).into_response().into_body())

@@ -12,8 +12,9 @@ use crate::catalog::{ActError, PriceInput, ProductInput};
 use crate::config::{Config, Role};
 use crate::control::backup;
 use crate::kernel::{Clock, Currency, Rng, SaleId, UserId};
+use crate::model::orders::Order;
+use crate::orders::PurchaseRequest;
 use crate::orders::rebuild::Rebuilt;
-use crate::orders::{Order, PurchaseRequest};
 use crate::sales::{SaleInput, SessionInput};
 
 /// How long the order of the drill may take to be recorded.

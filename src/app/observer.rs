@@ -10,7 +10,8 @@ use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::pulsar::PulsarBroker;
 use crate::config::Config;
 use crate::kernel::{Clock, Rng};
-use crate::sales::{self, Snapshot};
+use crate::model::snapshot::Snapshot;
+use crate::sales;
 use crate::store::Database;
 
 /// The read-only view for commands.

@@ -10,8 +10,8 @@ use super::listeners::reserve;
 use crate::broker::pulsar::PulsarBroker;
 use crate::config::{self, Config, Objection};
 use crate::gate::RedisGate;
+use crate::gateway::{PaymentGateway, alipay};
 use crate::kernel::Clock;
-use crate::payments::{PaymentGateway, alipay};
 use crate::store::{Database, StoreError};
 
 /// Bytes of a file with keys that are read at most.

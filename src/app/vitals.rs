@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -13,17 +12,6 @@ use crate::control::nodes::{NodeCheck, OwnFacts, OwnNode};
 use crate::kernel::Breaker;
 use crate::telemetry;
 use crate::workers::GROUPS;
-
-/// What is found out now and then, so that asking costs nothing.
-#[derive(Default)]
-pub(super) struct Measured {
-    /// Why the database can't be written to, if so.
-    pub(super) database_fault: Mutex<Option<String>>,
-    /// Share of one processor that this process used of late.
-    pub(super) cpu: Mutex<Option<f64>>,
-    /// Jobs of this node's roles that one node at a time does.
-    pub(super) jobs: Mutex<Vec<&'static str>>,
-}
 
 impl App {
     /// The dependencies of this node, and whether their circuit breakers are open.

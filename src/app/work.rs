@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::App;
-use crate::broker::Topic;
 use crate::config::Role;
+use crate::model::messages::Topic;
 use crate::nodes::Registry;
 use crate::workers::order_writer::OrderWriter;
 use crate::workers::{gate_changes, jobs, login_log, payment_timeouts, payments, results};
@@ -32,7 +32,7 @@ impl App {
         }
         if roles.has(Role::Timeouts) {
             self.work("payment-timeouts", |app| async move {
-                payment_timeouts::run(&app.0.orders, &*app.0.broker, &app.0.clock, &app.0.metrics).await
+                payment_timeouts::run(&app.0.payments, &*app.0.broker, &app.0.clock, &app.0.metrics).await
             });
         }
         if roles.has(Role::Relay) {
@@ -103,12 +103,12 @@ impl App {
             let (sales, broker, clock, metrics) = (&app.0.sales, &*app.0.broker, &app.0.clock, &app.0.metrics);
             Ok(gate_changes::run(sales, consumer, broker, clock, metrics).await?)
         });
-        self.work("global-transactions", |app| async move { Ok(app.0.tcc.recover(&app.0.orders).await?) });
-        self.lead("sweep", |app| async move { jobs::sweep(&app.0.orders, &app.0.config).await });
-        self.lead("payment-checks", |app| async move { Ok(app.0.orders.check_payments().await?) });
-        self.lead("refunds", |app| async move { Ok(app.0.orders.drive_refunds().await?) });
+        self.work("global-transactions", |app| async move { Ok(app.0.tcc.recover(&app.0.payments).await?) });
+        self.lead("sweep", |app| async move { jobs::sweep(&app.0.payments, &app.0.config).await });
+        self.lead("payment-checks", |app| async move { Ok(app.0.payments.check_payments().await?) });
+        self.lead("refunds", |app| async move { Ok(app.0.payments.drive_refunds().await?) });
         if self.0.config.payments.has_alipay() {
-            self.lead("bills", |app| async move { payments::reconcile(&app.0.orders, &app.0.config).await });
+            self.lead("bills", |app| async move { payments::reconcile(&app.0.payments, &app.0.config).await });
         }
         self.lead("purge-tokens", |app| async move { jobs::purge_tokens(&app.0.accounts, &app.0.config).await });
         self.lead("reconcile", |app| async move {

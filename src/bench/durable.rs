@@ -8,15 +8,16 @@ use tokio::time::{Instant, sleep};
 use super::Scratch;
 use super::report::{Row, Target};
 use crate::broker::embedded::EmbeddedBroker;
-use crate::broker::{Broker as _, Message, Topic, envelope};
+use crate::broker::{Broker as _, envelope};
 use crate::config::Config;
-use crate::demo::facts::Facts;
 use crate::demo::ready;
 use crate::demo::seed::{Operator, Terms};
 use crate::demo::server::Launch;
 use crate::demo::shopper::Account;
 use crate::kernel::{Clock, Rng, SaleId, TicketId, Timestamp};
-use crate::orders::messages::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
+use crate::model::facts::Facts;
+use crate::model::messages::{Message, Topic};
+use crate::model::order_requests::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
 use crate::store::{Database, sqlite};
 
 /// Orders of a round.

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 use super::report::{Row, Target};
 use crate::config::{self, Config, Secret};
-use crate::gate::{Attempt, Decision, Gate as _, RedisGate, SaleTerms, SaleVersion};
+use crate::gate::{Attempt, Decision, Gate as _, RedisGate};
 use crate::kernel::{Clock, Rng, SaleId, UserId};
+use crate::model::gate::{SaleTerms, SaleVersion};
 
 /// Admissions of a round.
 const ADMISSIONS: usize = 100_000;

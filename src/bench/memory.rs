@@ -12,12 +12,11 @@ use super::load::{Shot, drive};
 use super::report::{Row, Target};
 use super::{Baseline, Scratch};
 use crate::demo::client::body;
-use crate::demo::ready;
 use crate::demo::seed::{Operator, Terms};
 use crate::demo::server::{Launch, Server};
 use crate::demo::shopper::Account;
 use crate::demo::socket::{self, Event, Socket};
-use crate::demo::{usage, wire};
+use crate::demo::{ready, usage, wire};
 use crate::kernel::{Clock, Rng, SaleId};
 
 /// Sockets of a round.

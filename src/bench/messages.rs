@@ -17,10 +17,11 @@ use tokio::time::Instant;
 
 use super::report::{Row, Target};
 use crate::broker::pulsar::PulsarBroker;
-use crate::broker::{Broker, Message, Topic, envelope};
+use crate::broker::{Broker, envelope};
 use crate::config::{self, Span};
 use crate::kernel::{Clock, Rng, SaleId, TicketId, UserId};
-use crate::orders::messages::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
+use crate::model::messages::{Message, Topic};
+use crate::model::order_requests::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
 
 /// Orders of a round.
 const ORDERS: usize = 1_280_000;

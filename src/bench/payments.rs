@@ -12,12 +12,13 @@ use crate::app::App;
 use crate::catalog::{PriceInput, ProductInput};
 use crate::config::{Config, Secret};
 use crate::demo::{ready, usage};
+use crate::gateway::PaymentGateway as _;
+use crate::gateway::alipay::wire::{Parameters, time_text};
+use crate::gateway::alipay::{Alipay, Merchant, SANDBOX_APP_ID, SigningKey, VerifyingKey};
 use crate::kernel::{Breaker, Clock, Currency, PaymentId, Rng, TicketId, UserId};
-use crate::orders::PayRequest;
-use crate::orders::messages::OrderRequest;
-use crate::payments::alipay::wire::{Parameters, time_text};
-use crate::payments::alipay::{Alipay, Merchant, SANDBOX_APP_ID, SigningKey, VerifyingKey};
-use crate::payments::{Method, PaymentGateway as _};
+use crate::model::order_requests::OrderRequest;
+use crate::payments::Method;
+use crate::payments::PayRequest;
 use crate::sales::{SaleInput, SessionInput};
 use crate::store::sqlite;
 
@@ -124,7 +125,7 @@ async fn paid(name: &str) -> anyhow::Result<f64> {
             return_url: None,
             key: "pay-00000001".into(),
         };
-        async move { app.orders().pay(buyer, request).await }
+        async move { app.payments().pay(buyer, request).await }
     });
     let outcomes: Vec<_> = paid.buffer_unordered(AT_ONCE).collect().await;
     let rate = f64::from(PAYMENTS) / begun.elapsed().as_secs_f64();

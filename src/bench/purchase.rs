@@ -12,12 +12,12 @@ use super::load::{Shot, cpu_now, cpu_since, drive};
 use super::report::{Row, Target};
 use super::{Baseline, Scratch};
 use crate::demo::client::body;
-use crate::demo::facts::Facts;
 use crate::demo::ready;
 use crate::demo::seed::{Operator, Terms};
 use crate::demo::server::{Launch, Server};
 use crate::demo::shopper::Account;
 use crate::kernel::{Clock, Rng, SaleId};
+use crate::model::facts::Facts;
 use crate::store::Database;
 
 /// Requests of a round.

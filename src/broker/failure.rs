@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::envelope::{self, EnvelopeError};
-use super::{Broker, BrokerError, Message, Topic};
+use super::{Broker, BrokerError};
 use crate::kernel::Timestamp;
+use crate::model::messages::{Message, Topic};
 
 /// Name of the message type in its envelope.
 pub const FAILURE: &str = "failure";

@@ -14,15 +14,15 @@ pub(crate) mod testing;
 #[cfg(feature = "sabotage")]
 pub mod unruly;
 
+pub use crate::model::messages::{Delivery, Message, NewEvent, Received, Topic};
 pub use failure::{Failure, park};
-pub use outbox::{NewEvent, Relay};
+pub use outbox::Relay;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
-use crate::kernel::{Backoff, Rng, Timestamp};
+use crate::kernel::{Backoff, Rng};
 
 /// Dead-letter messages read in one call.
 const FAILURES_PAGE: usize = 100;
@@ -34,63 +34,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// For tries to reach a server.
 const fn backoff(rng: Rng) -> Backoff {
     Backoff::new(rng, FIRST_WAIT, LONGEST_WAIT)
-}
-
-/// A topic. The name is stable: it is stored, and becomes the Pulsar topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Topic {
-    /// Admitted tickets on their way to the order writer. Partitioned by sale, read in order by one consumer per partition.
-    OrderRequests,
-    /// Decisions, for every node's hub. Broadcast.
-    PurchaseResults,
-    /// Orders whose time to pay will be over. Delayed, competing consumers.
-    PaymentTimeouts,
-    /// Sign-ins and sign-ups for the login log. Competing consumers.
-    LoginEvents,
-    /// Products, sessions and sales that changed, for every node's snapshot. Broadcast.
-    CatalogChanges,
-    /// Sales whose terms changed, for the gate. Competing consumers.
-    GateChanges,
-    /// Access tokens that ended, for every node's cache. Broadcast.
-    SessionChanges,
-    /// Messages that could not be handled, with the reason; kept until an operator replays or drops them.
-    Failures,
-}
-
-/// How a topic's messages reach consumers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// Each partition's messages in order to one consumer, with cumulative acknowledgement.
-    Ordered,
-    /// Each message to one of the consumers once it is due, acknowledged one by one.
-    Competing,
-    /// Each message to every consumer that is attached, in order per key. What was published before it attached, or while its
-    /// process was down, it does not see: it reads the state first.
-    Broadcast,
-}
-
-/// A message to publish.
-#[derive(Debug, Clone)]
-pub struct Message {
-    /// Messages with one key keep their order. Chooses the partition.
-    pub key: Bytes,
-    /// The envelope, JSON; at most `broker.message_max` bytes.
-    pub payload: Bytes,
-    /// Not before this moment (competing topics only).
-    pub deliver_at: Option<Timestamp>,
-}
-
-/// A received message. `position` grows within a partition, not without gaps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received {
-    /// Where it stands; what is acknowledged.
-    pub position: u64,
-    /// The key it was published with.
-    pub key: Bytes,
-    /// The envelope.
-    pub payload: Bytes,
-    /// How many times it was delivered before, as far as the broker knows.
-    pub redeliveries: u32,
 }
 
 /// A partition of an ordered topic, as a group sees it.
@@ -211,48 +154,6 @@ pub trait Consumer: Send {
     /// Makes what this consumer received and did not acknowledge come again at once, from the start (ordered, competing).
     /// Nothing happens on broadcast topics. Back off before: it is for a retry.
     async fn rewind(&mut self) -> Result<(), BrokerError>;
-}
-
-impl Topic {
-    /// Every topic.
-    pub const ALL: [Self; 8] = [
-        Self::OrderRequests,
-        Self::PurchaseResults,
-        Self::PaymentTimeouts,
-        Self::LoginEvents,
-        Self::CatalogChanges,
-        Self::GateChanges,
-        Self::SessionChanges,
-        Self::Failures,
-    ];
-
-    /// The topic with this stable name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|topic| topic.name() == name)
-    }
-
-    /// The stable name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OrderRequests => "order-requests",
-            Self::PurchaseResults => "purchase-results",
-            Self::PaymentTimeouts => "payment-timeouts",
-            Self::LoginEvents => "login-events",
-            Self::CatalogChanges => "catalog-changes",
-            Self::GateChanges => "gate-changes",
-            Self::SessionChanges => "session-changes",
-            Self::Failures => "failures",
-        }
-    }
-
-    /// How its messages reach consumers.
-    pub const fn delivery(self) -> Delivery {
-        match self {
-            Self::OrderRequests => Delivery::Ordered,
-            Self::PaymentTimeouts | Self::LoginEvents | Self::GateChanges | Self::Failures => Delivery::Competing,
-            Self::PurchaseResults | Self::CatalogChanges | Self::SessionChanges => Delivery::Broadcast,
-        }
-    }
 }
 
 /// The partition of a key: FNV-1a over its bytes (64 bits, offset basis 0xcbf29ce484222325, prime 0x100000001b3), the upper

@@ -14,39 +14,12 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::{Broker, BrokerError, Failure, Message, Topic, backoff, park};
+use super::{Broker, BrokerError, Failure, backoff, park};
 use crate::config;
 use crate::kernel::tasks::sleep_until;
-use crate::kernel::{Clock, Rng, Timestamp};
+use crate::kernel::{Clock, Rng};
+use crate::model::messages::{Message, Scope, StoredEvent, Topic};
 use crate::store::{self, Database, StoreError};
-
-/// An event to write.
-#[derive(Debug, Clone)]
-pub struct NewEvent {
-    /// Where it is to be published.
-    pub topic: Topic,
-    /// Events with one key keep their order.
-    pub key: String,
-    /// The envelope.
-    pub payload: Bytes,
-    /// Not before this moment (competing topics only).
-    pub deliver_at: Option<Timestamp>,
-}
-
-/// An event that waits to be published.
-#[derive(Debug, Clone)]
-pub struct StoredEvent {
-    /// Grows in the order of writing.
-    pub id: i64,
-    /// Name of the topic.
-    pub topic: String,
-    /// As written.
-    pub key: String,
-    /// As written.
-    pub payload: Bytes,
-    /// As written.
-    pub deliver_at: Option<Timestamp>,
-}
 
 /// Hears of events from the one relay that is about to publish them: once for each event, and again after a failure or a
 /// crash.
@@ -54,15 +27,6 @@ pub struct StoredEvent {
 pub trait Hears: Send + Sync + 'static {
     /// The publishing waits for this, so it must return soon whatever happens.
     async fn hear(&self, topic: Topic, events: &[StoredEvent]);
-}
-
-/// Which events to look at.
-#[derive(Debug, Clone)]
-pub enum Scope {
-    /// Those that this node wrote.
-    Own(String),
-    /// Those that somebody wrote before this moment.
-    WrittenBefore(Timestamp),
 }
 
 /// Publishes what stands in the outbox. Cheap to clone. Each node relays what it wrote itself; what a node left behind

@@ -10,9 +10,10 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
-use super::{Broker, BrokerError, Consumer, Failure, Message, Share, Topic, partition_for};
+use super::{Broker, BrokerError, Consumer, Failure, Share, partition_for};
 use crate::config::{self, Config, Secret, Size, Span};
 use crate::kernel::{Clock, ManualClock, Rng, Timestamp};
+use crate::model::messages::{Message, Topic};
 use crate::store::Database;
 
 use super::embedded::EmbeddedBroker;

@@ -11,9 +11,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{Broker, BrokerError, Consumer, Delivery, Failure, Message, Received, Share, Topic};
+use super::{Broker, BrokerError, Consumer, Failure, Share};
 use crate::kernel::tasks::sleep_until;
 use crate::kernel::{Rng, sabotage};
+use crate::model::messages::{Delivery, Message, Received, Topic};
 
 /// How long an overtaken message lags behind, and how long the second copy of any may.
 const BEHIND: Duration = Duration::from_millis(200);

@@ -1,9 +1,9 @@
 //! Input for products, and its validation.
 
-use super::model::Product;
 use super::problem::{Problem, Reason};
 use crate::kernel::money::InvalidMoney;
 use crate::kernel::{Currency, Money, ProductId, Timestamp, text};
+use crate::model::catalog::Product;
 
 /// Characters of a name or title at most.
 pub const LINE_MAX: usize = 200;

@@ -1,8 +1,6 @@
 //! The catalog: products, reading them, and why an operator's input is rejected.
 
-pub mod audit;
 mod input;
-pub mod model;
 pub mod problem;
 
 use std::collections::HashMap;
@@ -10,10 +8,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use audit::Audit;
+pub use crate::model::audit::Audit;
+pub use crate::model::catalog::{Product, ProductPlace};
 pub use input::{PriceInput, ProductChange, ProductInput};
 pub(crate) use input::{absent_if_blank, is_line, price};
-pub use model::{Product, ProductPlace};
 pub use problem::{ActError, Problem, Reason};
 
 use crate::kernel::ProductId;

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::control::backup::{self, Backup, Forgotten, Restored};
 use crate::gate::RedisGate;
 use crate::kernel::{Clock, Rng};
-use crate::orders::audit::Report;
+use crate::payments::audit::Report;
 use crate::store::Database;
 use crate::store::sqlite::copies::Contents;
 use crate::telemetry::say;

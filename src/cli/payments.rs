@@ -10,9 +10,8 @@ use crate::app::App;
 use crate::config::Config;
 use crate::kernel::Clock;
 use crate::kernel::money::decimal;
-use crate::orders::audit::{self, Report};
-use crate::orders::bills::BillReport;
-use crate::orders::looked_at::Item;
+use crate::model::bills::{BillReport, Item};
+use crate::payments::audit::{self, Report};
 use crate::payments::reconciliation;
 use crate::store::Database;
 
@@ -66,7 +65,7 @@ pub async fn run(config: Config, command: PaymentsCommand) -> anyhow::Result<Exi
             let today = reconciliation::day_of(Clock::system().now());
             let day = options.day.map_or_else(|| today.yesterday(), Ok)?;
             Database::must_exist(&config.store)?;
-            let report = with_app(config, async |app: &App| Ok(app.orders().reconcile_bill(day).await?)).await?;
+            let report = with_app(config, async |app: &App| Ok(app.payments().reconcile_bill(day).await?)).await?;
             print(&if options.json {
                 format!("{}\n", serde_json::to_string_pretty(&report)?)
             } else {

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::app::Observer;
-use crate::broker::Topic;
 use crate::kernel::{Clock, Timestamp};
+use crate::model::messages::Topic;
 use crate::nodes::{Leases, Registry};
 use crate::orders::rebuild::WRITER;
 use crate::workers::GROUPS;

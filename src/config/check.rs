@@ -1,7 +1,10 @@
 //! Checks that involve more than the type of a single value.
 
+use serde::Deserialize as _;
+use toml::{Table, Value};
+
 use super::layers::Layers;
-use super::{Problem, Size, Span};
+use super::{Config, ConfigErrors, Problem};
 
 /// Collects what is wrong; each problem is placed where its values came from.
 pub(super) struct Check<'a> {
@@ -33,28 +36,25 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Why the value is outside of the bounds that its JSON Schema gives.
-pub(super) fn out_of_bounds(property: &serde_json::Value, value: &toml::Value) -> Option<String> {
-    let (holds, min, max) = match value {
-        toml::Value::Integer(value) => {
-            let (min, max) = (property["minimum"].as_i64()?, property["maximum"].as_i64()?);
-            ((min..=max).contains(value), min.to_string(), max.to_string())
+impl Layers {
+    /// The checked configuration, or everything that is wrong with it.
+    pub fn config(&self) -> Result<Config, ConfigErrors> {
+        let mut table = Table::new();
+        for entry in self.entries() {
+            let section = table.entry(&entry.section).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(section) = section {
+                section.insert(entry.key.clone(), entry.value.clone());
+            }
         }
-        toml::Value::String(value) => {
-            let (min, max) = (property["x-min"].as_str()?, property["x-max"].as_str()?);
-            let holds = if property["format"] == "size" {
-                within(Size::parse, value, min, max)?
-            } else {
-                within(Span::parse, value, min, max)?
-            };
-            (holds, min.to_owned(), max.to_owned())
+        let mut check = Check::new(self, self.problems().to_vec());
+        let config = Config::deserialize(table);
+        match &config {
+            Ok(config) => config.validate(&mut check),
+            Err(error) => check.require(false, &[], error.message()),
         }
-        _ => return None,
-    };
-    (!holds).then(|| format!("must be between {min} and {max}"))
-}
-
-fn within<T: PartialOrd>(parse: fn(&str) -> Result<T, String>, value: &str, min: &str, max: &str) -> Option<bool> {
-    let value = parse(value).ok()?;
-    Some(parse(min).ok()? <= value && value <= parse(max).ok()?)
+        match (config, check.finish()) {
+            (Ok(config), problems) if problems.is_empty() => Ok(Config { settings: self.settings(), ..config }),
+            (_, problems) => Err(ConfigErrors(problems)),
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::check::{Check, out_of_bounds};
+use super::bounds::out_of_bounds;
 use super::document::{self, FoundKey, FoundSection};
 use super::{Config, ConfigErrors, DEFAULT, Objection, Problem, Secret, schema};
 
@@ -103,27 +103,6 @@ impl Layers {
         layers
     }
 
-    /// The checked configuration, or everything that is wrong with it.
-    pub fn config(&self) -> Result<Config, ConfigErrors> {
-        let mut table = Table::new();
-        for entry in &self.entries {
-            let section = table.entry(&entry.section).or_insert_with(|| Value::Table(Table::new()));
-            if let Value::Table(section) = section {
-                section.insert(entry.key.clone(), entry.value.clone());
-            }
-        }
-        let mut check = Check::new(self, self.problems.clone());
-        let config = Config::deserialize(table);
-        match &config {
-            Ok(config) => config.validate(&mut check),
-            Err(error) => check.require(false, &[], error.message()),
-        }
-        match (config, check.finish()) {
-            (Ok(config), problems) if problems.is_empty() => Ok(Config { settings: self.settings(), ..config }),
-            (_, problems) => Err(ConfigErrors(problems)),
-        }
-    }
-
     /// The same, when there are objections by those who would use it, each with the place that its values come from.
     pub fn refuse(&self, objections: Vec<Objection>) -> ConfigErrors {
         let problem = |Objection { keys, message }: Objection| Problem {
@@ -177,6 +156,11 @@ impl Layers {
 
     pub(super) fn default_of(&self, entry: &Entry) -> Option<&Value> {
         self.defaults.get(&entry.section)?.get(&entry.key)
+    }
+
+    /// The problems found while reading.
+    pub(super) fn problems(&self) -> &[Problem] {
+        &self.problems
     }
 
     pub(super) fn entries(&self) -> &[Entry] {

@@ -6,6 +6,7 @@
 
 mod access;
 mod accounts;
+mod bounds;
 mod broker;
 mod check;
 mod document;

@@ -1,6 +1,6 @@
 use std::io::Write as _;
 
-use super::check::out_of_bounds;
+use super::bounds::out_of_bounds;
 use super::*;
 
 fn problems(text: &str) -> Vec<String> {

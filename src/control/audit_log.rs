@@ -1,6 +1,6 @@
 //! What operators did and looked at, read back.
 
-pub use crate::catalog::audit::{Entry, Filter};
+pub use crate::model::audit::{Entry, Filter};
 
 use super::Control;
 use crate::kernel::{AuditId, Listed, Place, Wanted};

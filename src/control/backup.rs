@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail, ensure};
 use crate::config;
 use crate::kernel::{Clock, Epoch, next_epoch};
 use crate::nodes::Registry;
-use crate::orders::audit::{self, Report};
+use crate::payments::audit::{self, Report};
 use crate::store::sqlite::copies::{self, Contents, Site};
 use crate::store::{self, Database, StoreError};
 

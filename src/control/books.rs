@@ -2,7 +2,7 @@
 
 use super::Control;
 use crate::kernel::Timestamp;
-use crate::orders::audit::{self, Report};
+use crate::payments::audit::{self, Report};
 use crate::store::StoreError;
 
 impl Control {

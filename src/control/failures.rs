@@ -3,11 +3,12 @@
 use serde_json::json;
 
 use super::Control;
-use crate::broker::{BrokerError, Failure, Topic, envelope};
-use crate::catalog::Audit;
+use crate::broker::{BrokerError, Failure, envelope};
 use crate::kernel::text::is_line;
 use crate::kernel::{AuditId, FailureId, Listed, Place, TicketId, Timestamp, UserId, Wanted};
-use crate::orders::messages::{OrderRequests, REQUESTS, REQUESTS_VERSION};
+use crate::model::audit::Audit;
+use crate::model::messages::Topic;
+use crate::model::order_requests::{OrderRequests, REQUESTS, REQUESTS_VERSION};
 use crate::store::{self, StoreError};
 
 /// Characters of a reason at most.

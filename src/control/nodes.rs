@@ -2,7 +2,8 @@
 
 use super::Control;
 use crate::broker::{BrokerError, Share};
-use crate::nodes::{LeaseRow, Leases, NodeRow, Registry};
+use crate::model::nodes::{LeaseRow, NodeRow};
+use crate::nodes::{Leases, Registry};
 use crate::store::StoreError;
 use crate::workers::GROUPS;
 

@@ -19,6 +19,7 @@ pub mod seed;
 pub mod server;
 pub mod shopper;
 pub mod socket;
+pub mod stage;
 pub mod tally;
 pub mod usage;
 pub mod verdict;

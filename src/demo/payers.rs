@@ -12,13 +12,13 @@ use tokio::time::{Instant, sleep};
 
 use super::client::{Client, Fault};
 use super::crowd::{self, PASSWORD, username};
-use super::facts::Facts;
 use super::gateway::pay_at_cashier;
 use super::history::{Entry, Step};
 use super::wire;
 use crate::kernel::{OrderId, Rng, SaleId, UserId};
-use crate::orders::OrderState;
-use crate::orders::audit::{self, Report};
+use crate::model::facts::Facts;
+use crate::model::orders::OrderState;
+use crate::payments::audit::{self, Report};
 use crate::store::{Database, StoreError};
 
 /// Buyers that pay at the same time.

@@ -3,10 +3,10 @@
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
 
-use super::facts::ReadyUser;
 use super::shopper::Account;
 use crate::config::Config;
 use crate::kernel::{Clock, Rng, UserId};
+use crate::model::facts::ReadyUser;
 use crate::store::{self, Database, StoreError};
 
 /// Users in one transaction at most.

@@ -13,13 +13,14 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use super::checker::{Evidence, RETURN_GRACE};
-use super::crowd::{self, Accounts, PASSWORD, Rush, Stage};
+use super::crowd::{self, Accounts, PASSWORD, Rush};
 use super::gateway::Gateway;
 use super::history::{self, Recorder};
 use super::payers::{self, Till};
 use super::plan::Habits;
 use super::seed::{self, Operator};
 use super::server::{self, Launch, Server};
+use super::stage::Stage;
 use super::tally::Tally;
 use super::verdict::{self, Verdict, settle};
 use super::{screen, usage};

@@ -8,10 +8,10 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::client::{Client, Fault};
-use super::crowd::Stage;
 use super::history::{Ending, OrderSeen, OrderStatus, Reply, Request, Step, TicketSeen, TicketStatus};
 use super::plan::Part;
 use super::socket::{Event, Socket, payload};
+use super::stage::Stage;
 use super::wire;
 use crate::kernel::{OrderId, TicketId, UserId};
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::checker::{self, Evidence, Invariant, Report};
-use super::facts::Facts;
 use super::history::{Entry, Reply, Step};
 use super::payers::Money;
 use super::tally::{Percentiles, Tally};
 use crate::kernel::SaleId;
+use crate::model::facts::Facts;
 use crate::store::{Database, StoreError};
 
 /// What became of a sale.

@@ -16,9 +16,10 @@ use futures_util::FutureExt;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
-use super::{Attempt, Decision, Gate, GateError, SaleVersion};
+use super::{Attempt, Decision, Gate, GateError};
 use crate::config;
 use crate::kernel::SaleId;
+use crate::model::gate::SaleVersion;
 
 /// Why an attempt got no decision.
 #[derive(Debug, Clone, thiserror::Error)]

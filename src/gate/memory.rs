@@ -6,11 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use super::{
-    Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, Release, SaleTerms, SaleVersion,
-    Units,
-};
+use super::{Attempt, Counts, Decision, Gate, GateError, Loading, PendingTicket, Release};
 use crate::kernel::{Clock, SaleId, Seq, TicketId, Timestamp, UserId};
+use crate::model::gate::{KnownTicket, SaleTerms, SaleVersion, Units};
 
 /// Tickets released under one lock: well below a millisecond.
 const PIECE: usize = 500;

@@ -31,12 +31,11 @@ use tokio::time::Instant;
 
 use self::pool::{CallError, Pool, Settings};
 use self::server::Server;
-use super::{
-    Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, Release, SaleTerms, SaleVersion,
-};
+use super::{Attempt, Counts, Decision, Gate, GateError, Loading, PendingTicket, Release};
 use crate::config;
 use crate::kernel::tasks::guarded;
 use crate::kernel::{Breaker, Epoch, Rng, SaleId, Seq, TicketId, Timestamp, UserId};
+use crate::model::gate::{KnownTicket, SaleTerms, SaleVersion};
 
 pub use self::tally::RedisTally;
 pub use self::tokens::RedisTokens;

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::kernel::{TicketId, UserId};
-use crate::orders::Order;
+use crate::model::orders::Order;
 
 /// Changes may have been missed: from here on, only reading the orders afresh tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl Drop for BuyerWatch {
 mod tests {
     use super::*;
     use crate::hub::tests::order;
-    use crate::orders::OrderState;
+    use crate::model::orders::OrderState;
 
     fn version(seq: u64, version: u32) -> Arc<Order> {
         Arc::new(order(seq, version))

@@ -2,7 +2,6 @@
 //! subscriber attaches here first and then reads the current state, so no event is missed in between.
 
 pub mod buyers;
-pub mod events;
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -13,10 +12,10 @@ use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
 use crate::kernel::{self, SaleId, TicketId, UserId};
-use crate::orders::Order;
-use crate::sales::StockLevel;
+use crate::model::orders::Order;
+use crate::model::results::ResultEvent;
+use crate::model::sales::StockLevel;
 use buyers::{BuyerWatch, Buyers};
-use events::ResultEvent;
 
 /// The node's fan-out. Cheap to clone.
 #[derive(Clone)]
@@ -173,7 +172,13 @@ impl Hub {
     }
 }
 
-impl crate::sales::StockView for Hub {
+/// Live stock, as the node's hub hears of it.
+pub trait StockView: Send + Sync + 'static {
+    /// The newest level heard of; `None` when none was.
+    fn level(&self, sale: SaleId) -> Option<StockLevel>;
+}
+
+impl StockView for Hub {
     fn level(&self, sale: SaleId) -> Option<StockLevel> {
         self.stock(sale)
     }
@@ -215,7 +220,7 @@ impl Drop for OrderWatch {
 mod tests {
     use super::*;
     use crate::kernel::{Currency, Money, Timestamp};
-    use crate::orders::OrderState;
+    use crate::model::orders::OrderState;
 
     pub(super) fn order(seq: u64, version: u32) -> Order {
         let now = Timestamp::from_millis(1);

@@ -10,20 +10,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::model::nodes::LeaseRow;
 use crate::store::{self, Database, StoreError};
-
-/// A job's lease, as stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeaseRow {
-    /// The job.
-    pub job: String,
-    /// The holder; empty after a release.
-    pub holder: String,
-    /// Grows with each holder.
-    pub token: u64,
-    /// Grows while the holder lives.
-    pub beat: u64,
-}
 
 /// Holds leases for one node. Cheap to clone.
 #[derive(Clone)]

@@ -3,5 +3,6 @@
 mod leases;
 mod registry;
 
-pub use leases::{LeaseRow, Leases};
-pub use registry::{NodeRow, Registry};
+pub use crate::model::nodes::{LeaseRow, NodeRow};
+pub use leases::Leases;
+pub use registry::Registry;

@@ -2,25 +2,9 @@
 
 use std::time::Duration;
 
-use crate::kernel::{Clock, Timestamp};
+use crate::kernel::Clock;
+use crate::model::nodes::NodeRow;
 use crate::store::{self, Database, StoreError};
-
-/// A node that runs, or ran until a moment ago.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeRow {
-    /// Its name; unique.
-    pub name: String,
-    /// The roles, separated by commas.
-    pub roles: String,
-    /// Where it listens.
-    pub address: String,
-    /// Its program's version.
-    pub version: String,
-    /// When it began, by its own clock.
-    pub started_at: Timestamp,
-    /// When it last said that it runs, by its own clock.
-    pub seen_at: Timestamp,
-}
 
 /// This node's row.
 #[derive(Clone)]

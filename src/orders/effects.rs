@@ -2,8 +2,8 @@
 //! (`gate_news.rs`): whatever happens to it, buyers hear.
 
 use super::{Orders, OrdersError};
-use crate::hub::events::ResultEvent;
 use crate::kernel::SaleId;
+use crate::model::results::ResultEvent;
 use crate::store;
 
 /// Orders read at once when events were missed.
@@ -11,7 +11,7 @@ const PAGE: usize = 500;
 
 impl Orders {
     /// Whether refunded units of the sale are sold again. It never changes once the sale is published.
-    pub(super) async fn restocks(&self, sale: SaleId) -> Result<bool, OrdersError> {
+    pub async fn restocks(&self, sale: SaleId) -> Result<bool, OrdersError> {
         let offer = self.0.sales.find_offer(sale).await?;
         Ok(offer.is_some_and(|offer| offer.sale.returns_on_refund))
     }
@@ -32,7 +32,7 @@ impl Orders {
     /// For fault tests: a message of results comes once more.
     #[cfg(feature = "sabotage")]
     pub fn hear_again(&self, payload: &[u8]) {
-        use crate::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch};
+        use crate::model::results::{RESULTS, RESULTS_VERSION, ResultBatch};
         if let Ok(batch) = crate::broker::envelope::decode::<ResultBatch>(RESULTS, RESULTS_VERSION, payload) {
             self.0.hub.apply(batch.events);
             self.0.gate_news.hear_again(payload);

@@ -17,13 +17,15 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{OrderState, OrdersError, Ticket};
-use crate::broker::outbox::{Hears, StoredEvent};
-use crate::broker::{Topic, envelope};
+use super::OrdersError;
+use crate::broker::envelope;
+use crate::broker::outbox::Hears;
 use crate::gate::{Gate, GateError, Release};
-use crate::hub::events::{RESULTS, RESULTS_VERSION};
 use crate::kernel::tasks::guarded;
 use crate::kernel::{Backoff, Rng, TicketId, UserId};
+use crate::model::messages::{StoredEvent, Topic};
+use crate::model::orders::{OrderState, Ticket};
+use crate::model::results::{RESULTS, RESULTS_VERSION};
 use crate::sales::Sales;
 use crate::telemetry::Metrics;
 

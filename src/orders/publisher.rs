@@ -20,11 +20,12 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::messages::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
 use crate::broker::envelope::{self, EnvelopeError};
-use crate::broker::{Broker, BrokerError, Message, Topic};
+use crate::broker::{Broker, BrokerError};
 use crate::config;
 use crate::kernel::{Breaker, SaleId};
+use crate::model::messages::{Message, Topic};
+use crate::model::order_requests::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
 use crate::telemetry::panic_message;
 
 type Receipt = Result<(), BrokerError>;

@@ -2,12 +2,16 @@
 
 use tokio::time::Instant;
 
-use super::messages::OrderRequest;
-use super::{Orders, OrdersError, Ticket};
-use crate::broker::{BrokerError, Topic};
-use crate::gate::{AdmitError, Attempt, Decision, GateError, SaleVersion};
+use super::{Orders, OrdersError};
+use crate::broker::BrokerError;
+use crate::gate::{AdmitError, Attempt, Decision, GateError};
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
-use crate::sales::{Offer, SaleState};
+use crate::model::gate::SaleVersion;
+use crate::model::messages::Topic;
+use crate::model::order_requests::OrderRequest;
+use crate::model::orders::{Ticket, is_key};
+use crate::model::sales::SaleState;
+use crate::model::snapshot::Offer;
 
 /// A buyer's purchase request.
 #[derive(Debug, Clone)]
@@ -67,11 +71,6 @@ impl PurchaseRefusal {
             Self::TryLater => "try_later",
         }
     }
-}
-
-/// Whether the text can be an idempotency key.
-pub fn is_key(text: &str) -> bool {
-    (8..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 impl Orders {
@@ -255,7 +254,7 @@ impl From<BrokerError> for OrdersError {
 
 #[cfg(test)]
 mod tests {
-    use super::is_key;
+    use crate::model::orders::is_key;
 
     #[test]
     fn keys_are_8_to_64_plain_characters() {

@@ -14,10 +14,13 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::{Orders, OrdersError};
-use crate::broker::{BrokerError, Topic};
-use crate::gate::{KnownTicket, Release, Units};
+use crate::broker::BrokerError;
+use crate::gate::Release;
 use crate::kernel::{Epoch, SaleId, TicketId, Timestamp, next_epoch};
-use crate::sales::{Offer, SaleState, SessionStatus};
+use crate::model::gate::{KnownTicket, Units};
+use crate::model::messages::Topic;
+use crate::model::sales::{SaleState, SessionStatus};
+use crate::model::snapshot::Offer;
 use crate::store;
 
 /// The subscription of the order writer, and so the group whose progress is the barrier.
@@ -257,7 +260,7 @@ mod tests {
 
     use super::*;
     use crate::kernel::{Currency, Money, ProductId, SessionId};
-    use crate::sales::{Sale, Session, StockLevel};
+    use crate::model::sales::{Sale, Session, StockLevel};
 
     const NOW: Timestamp = Timestamp::from_millis(10_000_000);
 

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use super::messages::{OrderRequest, PaymentTimeouts, TIMEOUTS, TIMEOUTS_VERSION};
-use super::{Order, OrderState, Orders, OrdersError, Refusal};
+use super::{Orders, OrdersError};
 use crate::broker::envelope::{self, EnvelopeError};
-use crate::broker::{NewEvent, Topic};
-use crate::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
 use crate::kernel::{SaleId, TicketId, Timestamp};
-use crate::sales::StockLevel;
+use crate::model::messages::{NewEvent, Topic};
+use crate::model::order_requests::{OrderRequest, PaymentTimeouts, TIMEOUTS, TIMEOUTS_VERSION};
+use crate::model::orders::{Order, OrderState, Refusal};
+use crate::model::results::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
+use crate::model::sales::StockLevel;
 use crate::store::{self, StoreError};
 
 impl Orders {
@@ -78,7 +79,7 @@ fn events_of(sale: SaleId, decided: Vec<Order>, stock: Option<StockLevel>) -> Re
 }
 
 /// The outbox event that carries these results of one sale.
-pub(super) fn result_event(sale: SaleId, events: Vec<ResultEvent>) -> Result<NewEvent, StoreError> {
+pub fn result_event(sale: SaleId, events: Vec<ResultEvent>) -> Result<NewEvent, StoreError> {
     Ok(NewEvent {
         topic: Topic::PurchaseResults,
         key: sale.to_string(),

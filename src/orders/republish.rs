@@ -6,12 +6,12 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use tokio::time::timeout;
 
-use super::messages::OrderRequest;
 use super::rebuild::WRITER;
 use super::{Orders, OrdersError};
-use crate::broker::Topic;
 use crate::gate::PendingTicket;
 use crate::kernel::{SaleId, TicketId, Timestamp};
+use crate::model::messages::Topic;
+use crate::model::order_requests::OrderRequest;
 use crate::store;
 
 /// Pending tickets looked at together.

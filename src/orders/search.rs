@@ -1,7 +1,8 @@
 //! Orders of all buyers, for operators: by number, buyer, sale, state and time.
 
-use super::{Order, OrderState, Orders, OrdersError};
-use crate::kernel::{Epoch, Listed, Place, SaleId, Seq, TicketId, Timestamp, UserId, Wanted};
+use super::{Orders, OrdersError};
+use crate::kernel::{Epoch, Listed, Place, SaleId, Seq, TicketId, UserId, Wanted};
+use crate::model::orders::{Among, Order, OrderSearch};
 use crate::store;
 
 /// Characters of a number that are needed to look for what begins so.
@@ -16,23 +17,6 @@ const SEQ_DIGITS: usize = 6;
 const SEQ_DIGITS_MAX: usize = 19;
 /// Digits of the largest epoch.
 const EPOCH_DIGITS_MAX: usize = 10;
-
-/// What orders are looked for: all that is given must hold.
-#[derive(Debug, Clone, Default)]
-pub struct OrderSearch {
-    /// Their number, or its beginning from the sale's number on.
-    pub number: Option<String>,
-    /// The buyer's username, or its beginning.
-    pub buyer: Option<String>,
-    /// Only orders of this sale.
-    pub sale: Option<SaleId>,
-    /// Only orders with one of these statuses.
-    pub states: Vec<OrderState>,
-    /// Admitted at or after.
-    pub from: Option<Timestamp>,
-    /// Admitted before.
-    pub until: Option<Timestamp>,
-}
 
 /// Why nothing was looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,17 +38,6 @@ impl SearchRefusal {
             Self::BuyerTooCommon => "More than 100 usernames begin so: give more of the buyer's username.",
         }
     }
-}
-
-/// Where orders are looked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Among {
-    /// All of them.
-    All,
-    /// Those of these buyers.
-    Buyers(Vec<UserId>),
-    /// Those with ids in these ranges, both ends included; the highest range first. In one sale the higher id is the newer order.
-    Ids(Vec<(TicketId, TicketId)>, Option<Vec<UserId>>),
 }
 
 impl Orders {
@@ -175,8 +148,8 @@ fn beginning_so(beginning: &str, digits: usize, most: usize) -> Vec<(u64, u64)> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Money;
-    use crate::kernel::{Currency, UserId};
+    use crate::kernel::{Currency, Money, Timestamp};
+    use crate::model::orders::OrderState;
 
     const SALE: SaleId = SaleId::from_bytes([7; 16]);
 

@@ -2,45 +2,18 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
-
+use super::error::OrdersError;
 use super::gate_news::GateNews;
 use super::publisher::Publisher;
-use super::{Order, OrderState, Ticket};
+use crate::broker::Broker;
 use crate::broker::outbox::Relay;
-use crate::broker::{Broker, BrokerError};
-use crate::config;
-use crate::gate::{Attempt, Coalescer, Gate, GateError, PendingTicket};
+use crate::gate::{Attempt, Coalescer, Gate, PendingTicket};
 use crate::hub::Hub;
-use crate::kernel::{Clock, OrderId, Rng, SaleId, TicketId, Timestamp, UserId};
-use crate::payments::PaymentGateway;
-use crate::sales::{GateCopyError, Sales};
-use crate::store::{self, Database, StoreError};
-use crate::tcc::Coordinator;
+use crate::kernel::{Clock, OrderId, SaleId, TicketId, UserId};
+use crate::model::orders::{Order, OrderList, OrderPage, Ticket};
+use crate::sales::Sales;
+use crate::store::{self, Database};
 use crate::telemetry::Metrics;
-
-/// Something that orders need does not work now; whether anything changed is unknown.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum OrdersError {
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The gate.
-    #[error(transparent)]
-    Gate(#[from] GateError),
-    /// The broker.
-    #[error(transparent)]
-    Broker(BrokerError),
-}
-
-impl From<GateCopyError> for OrdersError {
-    fn from(error: GateCopyError) -> Self {
-        match error {
-            GateCopyError::Store(error) => Self::Store(error),
-            GateCopyError::Gate(error) => Self::Gate(error),
-        }
-    }
-}
 
 /// Buying, looking up, closing, rebuilding. Cheap to clone.
 #[derive(Clone)]
@@ -67,70 +40,16 @@ pub struct Parts {
     pub gate_news: Arc<GateNews>,
     /// The sales.
     pub sales: Sales,
-    /// Where money is paid; `None`: only without a gateway.
-    pub gateway: Option<Arc<dyn PaymentGateway>>,
-    /// `[payments]`
-    pub payments: config::Payments,
-    /// Wakes the worker that brings refunds further.
-    pub refunds_due: Arc<Notify>,
-    /// Wakes the worker that asks for payments.
-    pub checks_due: Arc<Notify>,
-    /// Coordinates what is paid with points.
-    pub tcc: Coordinator,
     /// Time.
     pub clock: Clock,
-    /// Ids, and jitter of back-off.
-    pub rng: Rng,
     /// Counts.
     pub metrics: Metrics,
-}
-
-/// A place in a buyer's list of orders, newest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListKey {
-    /// When the order was admitted.
-    pub at: Timestamp,
-    /// Which order.
-    pub ticket: TicketId,
-}
-
-/// A page of a buyer's orders: `limit` orders older than `after` or newer than `before`, those nearest to it.
-#[derive(Debug, Clone)]
-pub struct OrderPage {
-    /// Only these states.
-    pub states: Vec<OrderState>,
-    /// Only older ones.
-    pub after: Option<ListKey>,
-    /// Only newer ones.
-    pub before: Option<ListKey>,
-    /// How many at most.
-    pub limit: usize,
-    /// Count from the oldest end.
-    pub from_end: bool,
-}
-
-/// The result of [`Orders::list_of_buyer`].
-#[derive(Debug, Clone)]
-pub struct OrderList {
-    /// The page, newest first.
-    pub orders: Vec<Order>,
-    /// Whether there is more beyond it, in the direction that was asked for.
-    pub more: bool,
-    /// How many there are in all.
-    pub total: usize,
 }
 
 impl Orders {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
-    }
-
-    /// The same with another gateway.
-    #[cfg(feature = "sabotage")]
-    #[must_use]
-    pub fn with_gateway(&self, gateway: Arc<dyn PaymentGateway>) -> Self {
-        Self::new(Parts { gateway: Some(gateway), ..(*self.0).clone() })
     }
 
     /// The buyer's own ticket; `None` when it is unknown or another's.
@@ -189,7 +108,8 @@ impl Orders {
         Ok(store::read!(&self.0.db, |conn| sql::orders::list_of_buyer(conn, buyer, page).await)?)
     }
 
-    pub(super) async fn find(&self, ticket: TicketId) -> Result<Option<Arc<Order>>, OrdersError> {
+    /// The order of a ticket that was decided, of whoever it is.
+    pub async fn find(&self, ticket: TicketId) -> Result<Option<Arc<Order>>, OrdersError> {
         Ok(store::read!(&self.0.db, |conn| sql::orders::find(conn, ticket).await)?.map(Arc::new))
     }
 

@@ -8,16 +8,17 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::gate_news::GateNews;
 use super::publisher::Publisher;
-use super::{Orders, Parts, PurchaseRequest, Ticket};
+use super::{Orders, Parts, PurchaseRequest};
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::testing::Double;
-use crate::broker::{Broker, Relay, Topic};
+use crate::broker::{Broker, Relay};
 use crate::gate::{Coalescer, Gate, MemoryGate};
 use crate::hub::Hub;
 use crate::kernel::{Rng, SaleId, TicketId};
+use crate::model::messages::Topic;
+use crate::model::orders::Ticket;
 use crate::sales::testing::Stall;
 use crate::store;
-use crate::tcc::{self, Coordinator};
 use crate::telemetry::Metrics;
 use crate::workers::order_writer::OrderWriter;
 
@@ -73,22 +74,8 @@ fn node(stall: &Stall, broker: Arc<dyn Broker>, gate: &Arc<dyn Gate>) -> Orders 
         hub: Hub::new(100),
         gate_news: GateNews::new(gate.clone(), stall.sales.clone(), rng.clone(), metrics.clone()),
         sales: stall.sales.clone(),
-        gateway: None,
-        payments: config.payments.clone(),
-        refunds_due: Arc::default(),
-        checks_due: Arc::default(),
-        tcc: Coordinator::new(tcc::Parts {
-            db: db.clone(),
-            participants: Vec::new(),
-            clock: clock.clone(),
-            rng: rng.clone(),
-            metrics: metrics.clone(),
-            config: config.tcc.clone(),
-            node: "node".into(),
-        }),
         db,
         clock,
-        rng,
         metrics,
     })
 }

@@ -1,102 +1,13 @@
-//! The gateway's bill of a day against the books: what differs, by kind. A pure comparison; `orders/bills.rs` fetches both sides.
+//! The gateway's bill of a day against the books: what differs, by kind. A pure comparison; `payments/bills.rs` fetches both sides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
-use super::gateway::BillRow;
-use crate::kernel::{Money, Timestamp};
+use crate::gateway::BillRow;
+use crate::kernel::Timestamp;
+use crate::model::bills::{BilledRefund, Compared, Difference, Kind, Ours};
 
 /// Bills are made for days of China Standard Time, which has no daylight saving.
 const ZONE: jiff::tz::Offset = jiff::tz::offset(8);
-
-/// What differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Kind {
-    /// The bill has a number that is not ours.
-    MissingHere,
-    /// We hold as paid, or as paid back, what the bill does not have.
-    MissingThere,
-    /// Both have it, with other amounts, or the bill has it twice.
-    Amount,
-    /// The bill has it, and here it is not paid, or not paid back.
-    Status,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::MissingHere, Self::MissingThere, Self::Amount, Self::Status];
-
-    /// As stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::MissingHere => "MISSING_HERE",
-            Self::MissingThere => "MISSING_THERE",
-            Self::Amount => "AMOUNT",
-            Self::Status => "STATUS",
-        }
-    }
-
-    /// From its stored form.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-}
-
-/// A payment or a refund of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ours {
-    /// Its number.
-    pub number: String,
-    /// How much.
-    pub amount: Money,
-    /// Whether the money has moved, as far as we know.
-    pub moved: bool,
-    /// Its state, for people.
-    pub state: String,
-}
-
-/// A refund as the bill has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BilledRefund {
-    /// The number of the payment that it was taken from.
-    pub payment: String,
-    /// How much.
-    pub amount: Money,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// One difference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Difference {
-    /// The number of the payment or the refund.
-    pub number: String,
-    /// What differs.
-    pub kind: Kind,
-    /// What we have.
-    pub ours: String,
-    /// What the bill has.
-    pub theirs: String,
-    /// The refund that the bill has, once, under a number that is not ours: it can be booked.
-    pub refund: Option<BilledRefund>,
-}
-
-/// What a comparison came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Compared {
-    /// Lines of the bill.
-    pub rows: u64,
-    /// Numbers on which both agree.
-    pub matched: u64,
-    /// Paid, by the bill, in minor units.
-    pub paid: i64,
-    /// Paid back, by the bill, in minor units.
-    pub refunded: i64,
-    /// What differs, by number.
-    pub differences: Vec<Difference>,
-}
 
 /// Compares. `ours` is what we have of the bill's numbers, `expected` what must be in the bill unless it is `elsewhere`: in the
 /// bill of another day.
@@ -174,7 +85,7 @@ pub fn start_of(day: jiff::civil::Date) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Currency;
+    use crate::kernel::{Currency, Money};
 
     fn yuan(minor: i64) -> Money {
         Money { minor, currency: Currency::Cny }

@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 
 use super::check::{Kind, Refusal, make};
 use super::name::{File, Name};
-use crate::catalog::Audit;
 use crate::kernel::{AuditId, Clock, Rng, UserId};
+use crate::model::audit::Audit;
 use crate::store::{self, Database, StoreError};
 
 /// Bytes of files in memory at most: those that pages show now.

@@ -3,28 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
-use super::model::{Reservation, ReservationState};
 use crate::kernel::Xid;
+use crate::model::points::{Finding, Reservation, ReservationState};
+use crate::model::tcc::GlobalState;
 use crate::store::{self, Database, StoreError};
-use crate::tcc::GlobalState;
 
 /// Transactions that are looked at together.
 const PAGE: usize = 500;
-
-/// Rows that break an invariant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// The invariant. Of points: 1 the entries of a transfer sum up to zero; 2 an account is the sum of its entries and of its pending
-    /// debits; 3 an account is not overdrawn; 9 a reservation is resolved once, and so its transfer is there once, and as its transaction
-    /// was decided.
-    pub invariant: u8,
-    /// The ID that the rows concern.
-    pub subject: String,
-    /// The stored value and the expected value.
-    pub detail: String,
-}
 
 /// Every breach of the invariants of points; none is how it must be. `shop` has the global transactions, `points` the
 /// accounts. Transactions that have not ended are no breach; `settled` says that there must be none of them.

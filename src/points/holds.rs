@@ -2,11 +2,26 @@
 
 use async_trait::async_trait;
 
-use super::model::{Direction, HoldArgs, Reservation, ReservationState, Transfer, TransferKind};
-use super::{INSUFFICIENT, NOT_RETURNABLE, Points};
-use crate::kernel::{TransferId, UserId};
+use super::Points;
+use crate::kernel::{TransferId, UserId, Xid};
+use crate::model::points::{
+    Direction, INSUFFICIENT, NOT_RETURNABLE, Reservation, ReservationState, Transfer, TransferKind,
+};
+use crate::model::tcc::BranchKey;
 use crate::store;
-use crate::tcc::{BranchKey, Failure, Participant, Tried};
+use crate::tcc::{Failure, Participant, Tried};
+use serde::Deserialize;
+use serde::Serialize;
+
+/// The task of a branch, as stored with the transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct HoldArgs {
+    user: UserId,
+    points: i64,
+    subject: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    of: Option<(Xid, u32)>,
+}
 
 /// The name under which branches of points are written down.
 pub const PARTICIPANT: &str = "points";

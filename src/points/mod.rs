@@ -6,13 +6,11 @@
 
 pub mod audit;
 pub mod holds;
-pub mod model;
 mod service;
 
-pub use audit::Finding;
-pub use holds::{Hold, PARTICIPANT};
-pub use model::{
-    Account, Direction, Entry, EntryKey, EntryList, EntryPage, Grant, GrantRefusal, INSUFFICIENT, NOT_RETURNABLE,
-    Reservation, ReservationState, Transfer, TransferKind,
+pub use crate::model::points::{
+    Account, Direction, Entry, EntryKey, EntryList, EntryPage, Finding, Grant, GrantRefusal, INSUFFICIENT,
+    NOT_RETURNABLE, Reservation, ReservationState, Transfer, TransferKind,
 };
+pub use holds::{Hold, PARTICIPANT};
 pub use service::{Granted, Parts, Points};

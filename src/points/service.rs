@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::model::{Account, Entry, EntryList, EntryPage, Grant, GrantRefusal, Transfer, TransferKind};
-use crate::catalog::Audit;
 use crate::config;
 use crate::kernel::text::is_line;
 use crate::kernel::{AuditId, Clock, Rng, Timestamp, TransferId, UserId};
+use crate::model::audit::Audit;
+use crate::model::points::{Account, Entry, EntryList, EntryPage, Grant, GrantRefusal, Transfer, TransferKind};
 use crate::store::{self, Database, StoreError};
 
 /// Longest reason of a grant, in characters.

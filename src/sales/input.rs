@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::model::{Sale, SaleState, Session};
 use crate::catalog::{PriceInput, Problem, Reason, absent_if_blank, is_line, price};
 use crate::kernel::{INT_MAX, ProductId, SaleId, SessionId, Timestamp};
+use crate::model::sales::{Sale, SaleState, Session};
 
 /// Units of a sale at most.
 pub const STOCK_MAX: i64 = 10_000_000;

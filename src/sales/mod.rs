@@ -2,12 +2,10 @@
 
 mod input;
 pub mod messages;
-pub mod model;
 mod operate;
 mod outcome;
 mod service;
 mod shop;
-pub mod snapshot;
 pub mod state;
 mod terms;
 #[cfg(test)]
@@ -16,19 +14,12 @@ pub(crate) mod testing;
 mod tests;
 mod watch;
 
+pub use crate::model::sales::{
+    Counted, Outcome, Sale, SaleState, SaleStatus, Session, SessionStatus, ShopState, StockLevel,
+};
+pub use crate::model::snapshot::{Offer, Snapshot};
 pub use input::{SaleChange, SaleInput, SessionInput, StockAdd};
-pub use model::{Sale, SaleState, SaleStatus, Session, SessionStatus, ShopState, StockLevel};
-pub use outcome::{Counted, Outcome};
 pub use service::{Parts, Sales, UnknownTimeZone, read_snapshot};
-pub use snapshot::{Offer, Snapshot};
 pub use state::Act;
 pub use terms::{GateCopy, GateCopyError};
 pub use watch::watch_changes;
-
-use crate::kernel::SaleId;
-
-/// Live stock, as the node's hub hears of it.
-pub trait StockView: Send + Sync + 'static {
-    /// The newest level heard of; `None` when none was.
-    fn level(&self, sale: SaleId) -> Option<StockLevel>;
-}

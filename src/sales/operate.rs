@@ -13,14 +13,17 @@ use super::input::{STOCK_MAX, SaleChange, SaleInput, SessionInput, StockAdd, uni
 use super::messages::{
     CATALOG_CHANGE, CATALOG_CHANGE_VERSION, CatalogChange, GATE_CHANGE, GATE_CHANGE_VERSION, GateChange,
 };
-use super::model::{Sale, Session, StockLevel};
 use super::service::Sales;
-use super::snapshot::Offer;
 use super::state::{self, Act};
-use crate::broker::{Message, Topic, envelope, outbox::NewEvent};
-use crate::catalog::{ActError, Audit, Problem, Product, ProductChange, ProductInput, Reason};
-use crate::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
+use crate::broker::envelope;
+use crate::catalog::{ActError, Problem, ProductChange, ProductInput, Reason};
 use crate::kernel::{AuditId, ProductId, SaleId, SessionId, UserId, next_epoch};
+use crate::model::audit::Audit;
+use crate::model::catalog::Product;
+use crate::model::messages::{Message, NewEvent, Topic};
+use crate::model::results::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
+use crate::model::sales::{Sale, Session, StockLevel};
+use crate::model::snapshot::Offer;
 use crate::store::{self, StoreError};
 
 /// The result of a transaction: the outcome, or a rejection that changed nothing.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 
-use super::model::SaleStatus;
 use super::service::Sales;
-use super::snapshot::Offer;
 use crate::kernel::{SaleId, Timestamp};
+use crate::model::sales::{Counted, Outcome, SaleStatus};
+use crate::model::snapshot::Offer;
 use crate::store::{self, StoreError};
 
 /// How long cached numbers that may still change are served before they are counted again.
@@ -15,49 +15,6 @@ const FRESH: Duration = Duration::from_secs(5);
 
 /// The same for numbers that change only if an operator issues a refund.
 const SETTLED_FRESH: Duration = Duration::from_secs(60);
-
-/// Sales whose numbers a node remembers, about.
-pub(super) const REMEMBERED: u64 = 1_000;
-
-/// What the purchases of a sale became.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counted {
-    /// Accepted purchases.
-    pub tickets: u64,
-    /// Those that became orders.
-    pub orders: u64,
-    /// Units in orders that can still be paid.
-    pub unpaid: u64,
-    /// Units in paid orders.
-    pub paid: u64,
-    /// Units in orders whose money is on its way back.
-    pub refunding: u64,
-    /// Units in orders whose money went back.
-    pub refunded: u64,
-}
-
-/// What came of a sale. `total` is `sold`, `refunded`, `unpaid` and `unsold` together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcome {
-    /// Accepted purchases.
-    pub tickets: u64,
-    /// Those that became orders.
-    pub orders: u64,
-    /// Units in all.
-    pub total: u64,
-    /// Units in paid orders, also in those whose money is on its way back.
-    pub sold: u64,
-    /// Units of refunded orders that were not offered again.
-    pub refunded: u64,
-    /// Units in orders that can still be paid.
-    pub unpaid: u64,
-    /// Units that nobody has.
-    pub unsold: u64,
-    /// Whether no order waits for its payment or its refund.
-    pub settled: bool,
-    /// When this was counted.
-    pub as_of: Timestamp,
-}
 
 impl Outcome {
     pub(super) fn of(counted: Counted, offer: &Offer, as_of: Timestamp) -> Self {

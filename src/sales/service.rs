@@ -10,15 +10,18 @@ use jiff::tz::TimeZone;
 use quick_cache::sync::Cache;
 use tokio::sync::{Mutex, watch};
 
-use super::model::Session;
-use super::outcome::{Outcome, REMEMBERED};
-use super::snapshot::{Offer, Snapshot};
 use crate::broker::{Broker, Relay};
-use crate::catalog::{Catalog, CatalogError, Product, ProductPlace};
+use crate::catalog::{Catalog, CatalogError};
 use crate::config;
 use crate::gate::Gate;
 use crate::kernel::{Clock, Listed, ProductId, Rng, SaleId, SessionId, Timestamp, Wanted, recent};
+use crate::model::catalog::{Product, ProductPlace};
+use crate::model::sales::{Outcome, Session};
+use crate::model::snapshot::{Offer, Snapshot};
 use crate::store::{self, Database, StoreError};
+
+/// Sales whose numbers a node remembers, about.
+const REMEMBERED: u64 = 1_000;
 
 /// `sales.time_zone` names no time zone.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::model::{Sale, SaleState, ShopState};
 use super::operate::{Decided, gate_event};
 use super::service::Sales;
-use super::snapshot::Offer;
 use super::state::Act;
-use crate::catalog::{ActError, Audit, Problem, Reason};
+use crate::catalog::{ActError, Problem, Reason};
 use crate::kernel::{UserId, text};
+use crate::model::audit::Audit;
+use crate::model::sales::{Sale, SaleState, ShopState};
+use crate::model::snapshot::Offer;
 use crate::store;
 
 /// Characters of a reason at most.

@@ -1,7 +1,7 @@
 //! The changes allowed in each state of a sale: DRAFT -> PUBLISHED <-> PAUSED -> ENDED.
 
-use super::model::SaleState;
 use crate::catalog::Reason;
+use crate::model::sales::SaleState;
 
 /// An operator act on a sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use super::service::Sales;
-use super::snapshot::{Offer, Snapshot};
-use crate::gate::{GateError, SaleTerms};
+use crate::gate::GateError;
 use crate::kernel::{Backoff, SaleId};
+use crate::model::gate::SaleTerms;
+use crate::model::snapshot::{Offer, Snapshot};
 use crate::store::{self, StoreError};
 
 /// The first wait before a delivery is tried again.

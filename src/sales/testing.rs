@@ -7,16 +7,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use super::{Offer, Parts, SaleInput, Sales, Session, SessionInput};
+use super::{Parts, SaleInput, Sales, SessionInput};
 use crate::accounts::testing::NotingBroker;
-use crate::accounts::{Role, User};
 use crate::broker::{Broker, Relay};
-use crate::catalog::{ActError, PriceInput, Product, ProductInput, Reason};
+use crate::catalog::{ActError, PriceInput, ProductInput, Reason};
 use crate::config::{Config, Secret, Span};
-use crate::gate::{
-    Attempt, Counts, Decision, Gate, GateError, KnownTicket, Loading, PendingTicket, Release, SaleTerms, SaleVersion,
-};
+use crate::gate::{Attempt, Counts, Decision, Gate, GateError, Loading, PendingTicket, Release};
 use crate::kernel::{Currency, ManualClock, ProductId, Rng, SaleId, Seq, SessionId, TicketId, Timestamp, UserId};
+use crate::model::accounts::{Role, User};
+use crate::model::catalog::Product;
+use crate::model::gate::{KnownTicket, SaleTerms, SaleVersion};
+use crate::model::sales::Session;
+use crate::model::snapshot::Offer;
 use crate::store::testing::TestDatabase;
 use crate::store::{self, Database, StoreError};
 
@@ -92,8 +94,8 @@ impl Stall {
         store::read!(&self.db, |conn| sql::catalog::revision(conn).await).unwrap()
     }
 
-    pub async fn outbox(&self) -> Vec<crate::broker::outbox::StoredEvent> {
-        let scope = crate::broker::outbox::Scope::Own(self.db.origin().to_owned());
+    pub async fn outbox(&self) -> Vec<crate::model::messages::StoredEvent> {
+        let scope = crate::model::messages::Scope::Own(self.db.origin().to_owned());
         store::read!(&self.db, |conn| sql::outbox::claim(conn, &scope, 0, &[], 100).await).unwrap()
     }
 }

@@ -7,7 +7,8 @@ use tokio::time::MissedTickBehavior;
 use super::messages::{CATALOG_CHANGE, CATALOG_CHANGE_VERSION, CatalogChange};
 use super::service::Sales;
 use crate::broker::envelope::{self, EnvelopeError};
-use crate::broker::{BrokerError, Consumer, Received};
+use crate::broker::{BrokerError, Consumer};
+use crate::model::messages::Received;
 
 /// Changes taken from the broker at once at most.
 const BATCH: usize = 64;

@@ -13,6 +13,7 @@
 //! On SQLite all writes go through one writer, which commits those that wait at the same moment together.
 
 mod error;
+mod migrate;
 pub mod postgres;
 pub mod sqlite;
 #[cfg(test)]
@@ -21,9 +22,6 @@ pub mod trouble;
 mod types;
 
 pub use error::StoreError;
-
-use diesel::migration::MigrationSource;
-use diesel_migrations::MigrationHarness;
 
 use crate::config;
 use crate::kernel::Breaker;
@@ -140,33 +138,6 @@ impl Database {
     pub const fn commits_in_order(&self) -> bool {
         matches!(self, Self::Sqlite(_))
     }
-}
-
-/// Refuses a schema with migrations that this binary does not know: an older binary must not write to it.
-fn refuse_newer_schema<DB: diesel::backend::Backend>(
-    conn: &mut impl MigrationHarness<DB>,
-    known: impl MigrationSource<DB>,
-) -> Result<(), StoreError> {
-    let known: Vec<_> = known.migrations().map_err(internal)?.iter().map(|m| m.name().version().as_owned()).collect();
-    let applied = conn.applied_migrations().map_err(internal)?;
-    match applied.iter().find(|version| !known.contains(version)) {
-        Some(version) => Err(StoreError::Internal(format!(
-            "the database schema is newer than this program (it has migration {version}); use a newer doorbuster"
-        ))),
-        None => Ok(()),
-    }
-}
-
-fn run_migrations<DB: diesel::backend::Backend>(
-    conn: &mut impl MigrationHarness<DB>,
-    known: impl MigrationSource<DB>,
-) -> Result<Vec<String>, StoreError> {
-    let applied = conn.run_pending_migrations(known).map_err(internal)?;
-    Ok(applied.iter().map(ToString::to_string).collect())
-}
-
-fn internal(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Internal(error.to_string())
 }
 
 /// Runs `$body` on a read connection. `sql` is the dialect's query modules.

@@ -195,8 +195,8 @@ impl Store {
                  SELECT pg_advisory_lock({MIGRATION_LOCK})"
             );
             SimpleConnection::batch_execute(&mut conn, &begin)?;
-            super::refuse_newer_schema(&mut conn, MIGRATIONS)?;
-            super::run_migrations(&mut conn, MIGRATIONS)
+            super::migrate::refuse_newer_schema(&mut conn, MIGRATIONS)?;
+            super::migrate::run_migrations(&mut conn, MIGRATIONS)
         };
         let stopped = |error: tokio::task::JoinError| StoreError::Internal(error.to_string());
         tokio::task::spawn_blocking(run).await.map_err(stopped)?

@@ -210,8 +210,8 @@ impl Store {
         let inner = self.0.clone();
         let run = move || {
             let mut conn = connect_sync(&inner.file, &inner.pragmas)?;
-            super::refuse_newer_schema(&mut conn, MIGRATIONS)?;
-            if !conn.has_pending_migration(MIGRATIONS).map_err(super::internal)? {
+            super::migrate::refuse_newer_schema(&mut conn, MIGRATIONS)?;
+            if !conn.has_pending_migration(MIGRATIONS).map_err(super::migrate::internal)? {
                 return Ok(Vec::new());
             }
             // A server that runs knows the schema as it was.
@@ -221,8 +221,8 @@ impl Store {
             };
             // The immediate transaction is a lock, too: a second process waits here, then finds nothing left to do.
             conn.immediate_transaction(|conn| {
-                super::refuse_newer_schema(conn, MIGRATIONS)?;
-                super::run_migrations(conn, MIGRATIONS)
+                super::migrate::refuse_newer_schema(conn, MIGRATIONS)?;
+                super::migrate::run_migrations(conn, MIGRATIONS)
             })
         };
         tokio::task::spawn_blocking(run).await.map_err(stopped)?

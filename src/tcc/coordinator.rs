@@ -7,16 +7,13 @@ use async_trait::async_trait;
 
 use super::endings::Endings;
 use super::fail_points::FailPoints;
-use super::model::{Branch, BranchState, GlobalState, Transaction};
-use super::participant::{BranchKey, Failure, Participant, Tried};
+use super::participant::{Failure, Participant, Tried};
 use crate::config;
 use crate::kernel::retry::Delays;
 use crate::kernel::{Clock, Rng, Xid};
+use crate::model::tcc::{Branch, BranchKey, BranchState, GlobalState, NOT_DECIDED, Transaction};
 use crate::store::{self, Database, StoreError};
 use crate::telemetry::Metrics;
-
-/// The "constraint" that the commit point's transaction fails with when the decision is taken already, or is too late.
-pub const NOT_DECIDED: &str = "global_transactions.decision";
 
 /// The initiator of a transaction, which is notified of its end.
 #[async_trait]

@@ -21,16 +21,14 @@
 mod coordinator;
 mod endings;
 mod fail_points;
-mod model;
 mod participant;
 mod recovery;
 
 #[cfg(test)]
 mod tests;
 
-pub use coordinator::{Attempt, Coordinator, Initiator, NOT_DECIDED, Parts};
+pub use crate::model::tcc::{Branch, BranchKey, BranchState, GlobalState, NOT_DECIDED, Transaction};
+pub use coordinator::{Attempt, Coordinator, Initiator, Parts};
 #[cfg(feature = "sabotage")]
 pub use fail_points::FailPoints;
-pub(crate) use model::stored_enum;
-pub use model::{Branch, BranchState, GlobalState, Transaction};
-pub use participant::{BranchKey, Failure, Participant, Tried};
+pub use participant::{Failure, Participant, Tried};

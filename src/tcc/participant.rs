@@ -2,17 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::kernel::Xid;
+use crate::model::tcc::BranchKey;
 use crate::store::StoreError;
-
-/// Names one branch of one global transaction, for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BranchKey {
-    /// The transaction.
-    pub xid: Xid,
-    /// Its number within it, from 1.
-    pub branch: u32,
-}
 
 /// The result of a Try. Repeating it with the same arguments returns the same result.
 #[derive(Debug, Clone, PartialEq, Eq)]

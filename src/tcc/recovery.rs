@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::coordinator::{Coordinator, Initiator};
-use super::model::{GlobalState, Transaction};
+use crate::model::tcc::{GlobalState, Transaction};
 use crate::store::{self, StoreError};
 
 impl Coordinator {

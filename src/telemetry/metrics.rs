@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 
 use super::instruments::{Counters, Gauges, Instruments, PerLabel, Seconds};
 use super::process::Process;
-use crate::broker::Topic;
+use crate::model::messages::Topic;
 
 /// The content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

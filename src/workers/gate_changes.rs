@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::broker::{self, Broker, BrokerError, Consumer, Failure, Topic, envelope};
+use crate::broker::{self, Broker, BrokerError, Consumer, Failure, envelope};
 use crate::kernel::Clock;
+use crate::model::messages::Topic;
 use crate::sales::Sales;
 use crate::sales::messages::{GATE_CHANGE, GATE_CHANGE_VERSION, GateChange};
 use crate::telemetry::Metrics;

@@ -5,22 +5,23 @@ use crate::config::Config;
 use crate::hub::Hub;
 use crate::orders::Orders;
 use crate::orders::reconcile::Reconciler;
+use crate::payments::Payments;
 use crate::sales::Sales;
 use crate::telemetry::Metrics;
 
 /// Expires unpaid orders whose time is over, however their message fared, and brings the count of units held up to date.
-pub async fn sweep(orders: &Orders, config: &Config) -> anyhow::Result<()> {
+pub async fn sweep(payments: &Payments, config: &Config) -> anyhow::Result<()> {
     let mut tick = tokio::time::interval(*config.orders.sweep_every);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
         loop {
-            let expired = orders.sweep(config.orders.sweep_batch).await?;
+            let expired = payments.sweep(config.orders.sweep_batch).await?;
             if expired < config.orders.sweep_batch {
                 break;
             }
         }
-        while orders.take_off_paid(config.orders.sweep_batch).await? >= config.orders.sweep_batch {}
+        while payments.take_off_paid(config.orders.sweep_batch).await? >= config.orders.sweep_batch {}
     }
 }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::accounts::LoginEvent;
-use crate::broker::{self, Broker, BrokerError, Consumer, Failure, Topic};
+use crate::broker::{self, Broker, BrokerError, Consumer, Failure};
 use crate::kernel::Clock;
+use crate::model::accounts::LoginEvent;
+use crate::model::messages::Topic;
 use crate::store::{self, Database, StoreError};
 use crate::telemetry::Metrics;
 
@@ -67,7 +68,7 @@ pub async fn run(
 mod tests {
     use super::*;
     use crate::accounts::testing::{HOME, PASSWORD, Shop};
-    use crate::broker::Received;
+    use crate::model::messages::Received;
     use async_trait::async_trait;
     use bytes::Bytes;
     use parking_lot::Mutex;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::broker::{self, Broker, Failure, Received, Topic, envelope};
+use crate::broker::{self, Broker, Failure, envelope};
 use crate::config;
 use crate::kernel::{Backoff, Clock, Rng};
-use crate::orders::messages::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
+use crate::model::messages::{Received, Topic};
+use crate::model::order_requests::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
 use crate::orders::rebuild::WRITER;
 use crate::orders::{Orders, OrdersError};
 use crate::telemetry::Metrics;

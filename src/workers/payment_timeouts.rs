@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::broker::{self, Broker, Failure, Topic, envelope};
+use crate::broker::{self, Broker, Failure, envelope};
 use crate::kernel::Clock;
-use crate::orders::Orders;
-use crate::orders::messages::{PaymentTimeouts, TIMEOUTS, TIMEOUTS_VERSION};
+use crate::model::messages::Topic;
+use crate::model::order_requests::{PaymentTimeouts, TIMEOUTS, TIMEOUTS_VERSION};
+use crate::payments::Payments;
 use crate::telemetry::Metrics;
 
 /// The group that expires orders.
@@ -18,13 +19,13 @@ pub const GROUP: &str = "expirer";
 const MESSAGES_MAX: usize = 16;
 
 /// Runs until the broker or the database fails; what was not acknowledged comes again.
-pub async fn run(orders: &Orders, broker: &dyn Broker, clock: &Clock, metrics: &Metrics) -> anyhow::Result<()> {
+pub async fn run(payments: &Payments, broker: &dyn Broker, clock: &Clock, metrics: &Metrics) -> anyhow::Result<()> {
     let mut consumer = broker.subscribe(Topic::PaymentTimeouts, 0, GROUP).await?;
     loop {
         for message in consumer.receive(MESSAGES_MAX, Duration::ZERO).await? {
             match envelope::decode::<PaymentTimeouts>(TIMEOUTS, TIMEOUTS_VERSION, &message.payload) {
                 Ok(timeouts) => {
-                    orders.expire(timeouts.orders).await?;
+                    payments.expire(timeouts.orders).await?;
                 }
                 Err(error) => {
                     metrics.dead_letters.count(Topic::PaymentTimeouts.name());

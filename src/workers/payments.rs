@@ -1,15 +1,15 @@
 //! Compares the payment gateway's bills with the records. It is a singleton job; running it twice would be safe.
 
 use crate::config::Config;
-use crate::orders::Orders;
+use crate::payments::Payments;
 
 /// Compares the gateway's bills with the records, day by day.
-pub async fn reconcile(orders: &Orders, config: &Config) -> anyhow::Result<()> {
+pub async fn reconcile(payments: &Payments, config: &Config) -> anyhow::Result<()> {
     let mut tick = tokio::time::interval(*config.payments.bill_every);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        if let Err(error) = orders.reconcile_due(*config.payments.bill_after, config.payments.bill_days).await {
+        if let Err(error) = payments.reconcile_due(*config.payments.bill_after, config.payments.bill_days).await {
             tracing::warn!(%error, "could not compare bills; will retry");
         }
     }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use crate::broker::{Broker, BrokerError, Received, Topic, envelope};
-use crate::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch};
+use crate::broker::{Broker, BrokerError, envelope};
 use crate::kernel::{Backoff, Rng};
+use crate::model::messages::{Received, Topic};
+use crate::model::results::{RESULTS, RESULTS_VERSION, ResultBatch};
 use crate::orders::Orders;
 use crate::telemetry::Metrics;
 

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use doorbuster::accounts::messages::{SESSION_CHANGE, SESSION_CHANGE_VERSION, SessionChange};
 use doorbuster::broker::{Failure, envelope};
-use doorbuster::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch};
-use doorbuster::orders::messages::{
+use doorbuster::model::order_requests::{
     OrderRequests, PaymentTimeouts, REQUESTS, REQUESTS_VERSION, TIMEOUTS, TIMEOUTS_VERSION,
 };
+use doorbuster::model::results::{RESULTS, RESULTS_VERSION, ResultBatch};
 use doorbuster::sales::messages::{
     CATALOG_CHANGE, CATALOG_CHANGE_VERSION, CatalogChange, GATE_CHANGE, GATE_CHANGE_VERSION, GateChange,
 };

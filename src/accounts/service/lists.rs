@@ -1,8 +1,8 @@
 //! Users and their attempts to sign in, as lists for operators.
 
 use super::{Accounts, AccountsError, rules};
-use crate::accounts::{Role, SignInAttempt, User};
 use crate::kernel::{Listed, LoginEventId, Place, Wanted};
+use crate::model::accounts::{Role, SignInAttempt, User};
 use crate::store;
 
 impl Accounts {

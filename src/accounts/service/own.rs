@@ -3,13 +3,12 @@
 use std::net::IpAddr;
 
 use super::{Accounts, AccountsError, Counted, DeviceToken, Origin};
-use crate::accounts::messages::LoginOutcome;
-use crate::accounts::model::{User, Viewer};
 use crate::accounts::password::Verdict;
 use crate::accounts::rules::{self, SignUpRefusal};
 use crate::accounts::throttle::network;
-use crate::accounts::tokens::{TokenHash, hash_of};
+use crate::accounts::tokens::hash_of;
 use crate::kernel::UserId;
+use crate::model::accounts::{LoginOutcome, TokenHash, User, Viewer};
 use crate::store;
 
 /// Why a password was not changed.

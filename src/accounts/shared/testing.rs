@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::{Found, Kept, Life, Live, SharedError, SharedTokens};
-use crate::accounts::TokenHash;
 use crate::kernel::{ManualClock, Timestamp};
+use crate::model::accounts::TokenHash;
 
 /// What is held of a token; `None` when it has ended.
 type Held = Option<(Live, Timestamp)>;

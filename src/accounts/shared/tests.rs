@@ -4,10 +4,11 @@ use tokio::sync::Semaphore;
 
 use super::testing::FakeShared;
 use super::*;
+use crate::accounts::Accounts;
 use crate::accounts::testing::{HOME, PASSWORD, Shop, eventually};
 use crate::accounts::tokens::hash_of;
-use crate::accounts::{Accounts, Role};
 use crate::config::Span;
+use crate::model::accounts::Role;
 use crate::store;
 
 const TRUST: Duration = Duration::from_mins(1);

@@ -1,9 +1,10 @@
 use futures_util::future::join_all;
 
 use super::*;
+use crate::accounts::Accounts;
 use crate::accounts::testing::Shop;
-use crate::accounts::{Accounts, Role, User};
 use crate::kernel::UserId;
+use crate::model::accounts::{Role, User};
 
 /// A buyer whom only the database knows.
 struct Stranger {

@@ -6,14 +6,19 @@ use std::sync::Arc;
 use async_graphql::{Context, Result};
 
 use super::error::Code;
-use crate::accounts::{Accounts, Role, Viewer};
+use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::control::Control;
+use crate::hub::StockView;
 use crate::kernel::Clock;
+use crate::model::accounts::{Role, Viewer};
+use crate::model::sales::StockLevel;
+use crate::model::snapshot::Offer;
 use crate::orders::Orders;
+use crate::payments::Payments;
 use crate::points::Points;
-use crate::sales::{Offer, Sales, StockLevel, StockView};
+use crate::sales::Sales;
 
 /// The services that resolvers call. One per process, in the schema's data.
 pub struct Services {
@@ -31,6 +36,8 @@ pub struct Services {
     pub stock: Arc<dyn StockView>,
     /// Buying.
     pub orders: Orders,
+    /// Paying, closing, refunding.
+    pub payments: Payments,
     /// Loyalty points.
     pub points: Points,
     /// The shop as its operators look at it.

@@ -7,8 +7,9 @@ use async_graphql::{Error, Result};
 use parking_lot::Mutex;
 
 use super::error::Code;
-use crate::catalog::{Catalog, CatalogError, Product};
+use crate::catalog::{Catalog, CatalogError};
 use crate::kernel::ProductId;
+use crate::model::catalog::Product;
 
 /// The catalog's result for a product; `None` if it does not exist.
 type Answer = Result<Option<Arc<Product>>, CatalogError>;

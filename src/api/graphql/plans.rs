@@ -7,7 +7,7 @@ use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::resolver_utils::EnumType;
 use async_graphql::{Name, Positioned};
 
-use super::edge::language::shape::MARK;
+use super::edge::documents::language::shape::MARK;
 
 pub mod arguments;
 

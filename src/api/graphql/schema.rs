@@ -15,6 +15,7 @@ use super::mutation::points::PointsMutation;
 use super::mutation::sale_acts::SaleActsMutation;
 use super::mutation::sales::SalesMutation;
 use super::mutation::shop::ShopMutation;
+use super::mutation::user_errors::UserError;
 use super::query::accounts::AccountsQuery;
 use super::query::control::ControlQuery;
 use super::query::node::{Node, NodeQuery};
@@ -24,7 +25,6 @@ use super::query::payments::PaymentsQuery;
 use super::query::sales::SalesQuery;
 use super::subscription::orders::OrdersSubscription;
 use super::subscription::sales::SalesSubscription;
-use super::types::user_error::UserError;
 
 /// All queries.
 #[derive(MergedObject, Default)]

@@ -9,11 +9,12 @@ use tokio::time::{Instant, sleep};
 use super::Shop;
 use crate::bench::report::{Row, Target};
 use crate::broker::pulsar::PulsarBroker;
-use crate::broker::{Broker as _, Message, Topic, envelope};
-use crate::demo::facts::Facts;
+use crate::broker::{Broker as _, envelope};
 use crate::demo::shopper::Account;
 use crate::kernel::{Clock, Rng, SaleId, TicketId};
-use crate::orders::messages::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
+use crate::model::facts::Facts;
+use crate::model::messages::{Message, Topic};
+use crate::model::order_requests::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
 use crate::store::postgres;
 
 /// Orders in a transaction of the bare loop.

@@ -19,12 +19,12 @@ use super::report::{Row, Table};
 use super::{Scratch, gate, goodput, messages};
 use crate::config::{self, Config, Secret};
 use crate::demo::client::body;
-use crate::demo::facts::Facts;
 use crate::demo::ready;
 use crate::demo::seed::{Operator, Terms};
 use crate::demo::server::{Launch, Server};
 use crate::demo::shopper::Account;
 use crate::kernel::{Clock, Rng, SaleId, Timestamp};
+use crate::model::facts::Facts;
 use crate::store::{Database, postgres};
 
 /// Rounds of each pair.

@@ -6,9 +6,9 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use doorbuster::gateway::alipay::bill::{PAYMENT, REFUND, pack};
+use doorbuster::gateway::alipay::wire::{amount_text, time_text};
 use doorbuster::kernel::Timestamp;
-use doorbuster::payments::alipay::bill::{PAYMENT, REFUND, pack};
-use doorbuster::payments::alipay::wire::{amount_text, time_text};
 use serde_json::{Value, json};
 
 use crate::faults::{Fault, Faults};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
-use doorbuster::payments::alipay::wire::{Parameters, amount_text, time_text};
+use doorbuster::gateway::alipay::wire::{Parameters, amount_text, time_text};
 
 use crate::trades::{Status, Trade};
 use crate::{Sandbox, notify};

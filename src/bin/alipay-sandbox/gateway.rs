@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use doorbuster::payments::alipay::wire::{
+use doorbuster::gateway::alipay::wire::{
     Parameters, ParametersError, RawParameters, amount_text, parse_amount, parse_time, time_text,
 };
 use encoding_rs::{Encoding, UTF_8};

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use doorbuster::payments::alipay::{SANDBOX_APP_ID, SigningKey, VerifyingKey};
+use doorbuster::gateway::alipay::{SANDBOX_APP_ID, SigningKey, VerifyingKey};
 
 /// The one application that the sandbox knows.
 pub const APP_ID: &str = SANDBOX_APP_ID;

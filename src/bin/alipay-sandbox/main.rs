@@ -1,5 +1,5 @@
 //! `alipay-sandbox`: a gateway for development and tests that speaks Alipay's "v2" protocol as production does. Nothing of it is
-//! linked into the server; both use the same core (`doorbuster::payments::alipay`).
+//! linked into the server; both use the same core (`doorbuster::gateway::alipay`).
 //!
 //! Trades and the notifications that a shop has not acknowledged live in memory, or in a file with `--state`: then deliveries
 //! go on after a restart.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbuster::payments::alipay::SigningKey;
-use doorbuster::payments::alipay::wire::{Parameters, amount_text, time_text};
+use doorbuster::gateway::alipay::SigningKey;
+use doorbuster::gateway::alipay::wire::{Parameters, amount_text, time_text};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ pub struct Notification {
 mod pairs {
     use std::collections::BTreeMap;
 
-    use doorbuster::payments::alipay::wire::Parameters;
+    use doorbuster::gateway::alipay::wire::Parameters;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
     pub fn serialize<S: Serializer>(parameters: &Parameters, serializer: S) -> Result<S::Ok, S::Error> {

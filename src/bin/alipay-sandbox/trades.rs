@@ -168,7 +168,7 @@ impl Trades {
         if wanted.expires_at.is_some_and(|end| end <= now) {
             return Err("ACQ.NOW_TIME_AFTER_EXPIRE_TIME_ERROR");
         }
-        let day = doorbuster::payments::alipay::wire::time_text(now)[..10].replace('-', "");
+        let day = doorbuster::gateway::alipay::wire::time_text(now)[..10].replace('-', "");
         let trade = Trade {
             trade_no: format!("{day}2200{:016}", u64::from_le_bytes(rng.bytes()) % 10_u64.pow(16)),
             out_trade_no: wanted.out_trade_no,

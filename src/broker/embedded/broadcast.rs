@@ -10,8 +10,9 @@ use tokio::sync::broadcast::{Receiver, Sender};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{BrokerError, Consumer, Message, Received};
+use crate::broker::{BrokerError, Consumer};
 use crate::kernel::tasks::sleep_until;
+use crate::model::messages::{Message, Received};
 
 /// One broadcast topic.
 pub(super) struct Channel {

@@ -7,7 +7,7 @@ mod broadcast;
 mod competing;
 mod journal;
 mod ordered;
-pub mod rows;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -21,14 +21,17 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::broadcast::Channel;
-use self::competing::{Queue, Worker};
 use self::journal::Journal;
-use self::ordered::{Log, Reader};
-use self::rows::{Cursor, NewMessage};
-use super::{Broker, BrokerError, Consumer, Delivery, Failure, Message, Received, Share, Topic, partition_for};
+use super::{Broker, BrokerError, Consumer, Failure, Share, partition_for};
 use crate::config;
 use crate::kernel::{Clock, Rng};
-use crate::store::{self, Database, StoreError};
+use crate::model::messages::{Cursor, Delivery, Message, NewMessage, Received, Topic};
+use crate::store::{self, Database};
+use competing::Queue;
+use competing::worker::Worker;
+use ordered::Log;
+use ordered::reader::Reader;
+use shared::{Shared, unavailable};
 
 /// Messages moved in one transaction when the number of partitions has changed.
 const MOVE_CHUNK: usize = 500;
@@ -40,44 +43,6 @@ pub struct EmbeddedBroker {
     message_max: usize,
     partitions: u32,
     task: Mutex<Option<JoinHandle<()>>>,
-}
-
-struct Shared {
-    db: Database,
-    clock: Clock,
-    rng: Rng,
-    journal: Journal,
-    logs: Vec<Arc<Log>>,
-    queues: Vec<Arc<Queue>>,
-    channels: Vec<(Topic, Channel)>,
-    redelivery_after: Duration,
-    poll_every: Duration,
-    closed: CancellationToken,
-}
-
-impl Shared {
-    fn log(&self, topic: Topic, partition: u32) -> Option<&Arc<Log>> {
-        self.logs.iter().find(|log| log.topic == topic && log.partition == partition)
-    }
-
-    fn queue(&self, topic: Topic) -> Option<&Arc<Queue>> {
-        self.queues.iter().find(|queue| queue.topic == topic)
-    }
-
-    fn channel(&self, topic: Topic) -> Option<&Channel> {
-        self.channels.iter().find(|(name, _)| *name == topic).map(|(_, channel)| channel)
-    }
-}
-
-/// Whatever the database says of a broker's statement, trying again is all that the caller can do.
-fn unavailable(error: StoreError) -> BrokerError {
-    match error {
-        StoreError::Unavailable(reason) => BrokerError::Unavailable(reason),
-        other => {
-            tracing::error!(error = %other, "the database rejected a statement of the broker");
-            BrokerError::Unavailable(other.to_string())
-        }
-    }
 }
 
 fn topics(delivery: Delivery) -> impl Iterator<Item = Topic> {
@@ -132,7 +97,7 @@ impl EmbeddedBroker {
             poll_every: (*config.poll_every).max(Duration::from_millis(1)),
             closed: CancellationToken::new(),
         });
-        let task = tokio::spawn(journal::run(shared.clone(), last));
+        let task = tokio::spawn(journal::writing::run(shared.clone(), last));
         Ok(Self {
             shared,
             publish_timeout: *config.publish_timeout,

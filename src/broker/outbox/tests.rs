@@ -4,6 +4,8 @@ use parking_lot::Mutex;
 use super::*;
 use crate::broker::testing::{Place, within};
 use crate::broker::{Consumer, Share};
+use crate::kernel::Timestamp;
+use crate::model::messages::NewEvent;
 
 /// Notes what is published, and fails when told to.
 #[derive(Default)]

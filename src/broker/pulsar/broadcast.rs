@@ -10,13 +10,14 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
-use super::Shared;
 use super::admin::Begin;
 use super::clients::Use;
 use super::feed::{Entry, Event, Feed, Plan};
 use super::position;
-use crate::broker::{BrokerError, Consumer, Received, Topic};
+use super::shared::Shared;
+use crate::broker::{BrokerError, Consumer};
 use crate::kernel::tasks::sleep_until;
+use crate::model::messages::{Received, Topic};
 
 /// An Exclusive consumer, from the moment it was opened.
 pub(super) struct Listener {

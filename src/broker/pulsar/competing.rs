@@ -12,14 +12,15 @@ use futures_util::future::select_all;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::Shared;
 use super::admin::Begin;
 use super::clients::Use;
 use super::feed::{Entry, Event, Feed, Plan};
 use super::names::{COMPETING, Place};
-use crate::broker::{BrokerError, Consumer, Received, Topic};
+use super::shared::Shared;
+use crate::broker::{BrokerError, Consumer};
 use crate::kernel::Timestamp;
 use crate::kernel::tasks::sleep_until;
+use crate::model::messages::{Received, Topic};
 
 /// How often each message that is not done yet was handed out by this process: the client does not tell what the broker knows.
 #[derive(Default)]

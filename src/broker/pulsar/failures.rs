@@ -6,13 +6,14 @@ use std::time::Duration;
 use ::pulsar::SubType;
 use ::pulsar::message::proto::MessageIdData;
 
-use super::Shared;
 use super::admin::{Begin, Peeked};
 use super::clients::Use;
 use super::feed::{Feed, Plan};
 use super::names::{COMPETING, Place};
 use super::position;
-use crate::broker::{BrokerError, Failure, Topic};
+use super::shared::Shared;
+use crate::broker::{BrokerError, Failure};
+use crate::model::messages::Topic;
 
 /// How often it is looked whether an acknowledgement has arrived.
 const ACK_POLL: Duration = Duration::from_millis(20);

@@ -14,9 +14,11 @@ use tokio_util::task::AbortOnDropHandle;
 use super::admin::Begin;
 use super::clients::{Client, Use};
 use super::names::Place;
-use super::{Shared, lane, position};
-use crate::broker::{BrokerError, Received, backoff};
+use super::shared::Shared;
+use super::{lane, position};
+use crate::broker::{BrokerError, backoff};
 use crate::kernel::{Backoff, Timestamp};
+use crate::model::messages::Received;
 
 /// A consumer that stays attached this long was sound.
 const SOUND: Duration = Duration::from_secs(5);

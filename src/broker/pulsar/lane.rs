@@ -21,10 +21,12 @@ use tokio::time::{Instant, timeout_at};
 
 use super::clients::{Client, Use};
 use super::names::Place;
-use super::{Shared, setup};
-use crate::broker::{BrokerError, Message, backoff};
+use super::setup;
+use super::shared::Shared;
+use crate::broker::{BrokerError, backoff};
 use crate::kernel::tasks::{guarded, sleep_until};
 use crate::kernel::{Backoff, Breaker};
+use crate::model::messages::Message;
 
 /// Bytes that a message takes beside its payload and key, roughly.
 const OVERHEAD: usize = 256;

@@ -30,16 +30,15 @@ mod names;
 mod ordered;
 mod position;
 mod setup;
+mod shared;
 mod token;
 
-use std::collections::{HashMap, HashSet};
-use std::future::Future;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -52,10 +51,12 @@ use self::competing::{Lent, Worker};
 use self::lane::{Lane, Sealed};
 use self::names::{COMPETING, Names, Place};
 use self::ordered::Reader;
+use self::shared::Shared;
 use self::token::Token;
-use super::{Broker, BrokerError, Consumer, Delivery, Failure, Message, Share, Topic, partition_for};
+use super::{Broker, BrokerError, Consumer, Failure, Share, partition_for};
 use crate::config;
 use crate::kernel::{Clock, Rng};
+use crate::model::messages::{Delivery, Message, Topic};
 
 /// Brokers take 5 MiB, the message's metadata included. Only a dead-letter message can come near.
 const PAYLOAD_MAX: usize = (5 << 20) - (64 << 10);
@@ -70,65 +71,6 @@ pub struct PulsarBroker {
     groups: Mutex<HashMap<Topic, String>>,
     /// Parked messages are taken one at a time.
     taking: tokio::sync::Mutex<()>,
-}
-
-struct Shared {
-    config: config::Broker,
-    clock: Clock,
-    rng: Rng,
-    admin: Admin,
-    clients: Clients,
-    names: Names,
-    /// Unlike that of any other process: what producers and consumers are called.
-    process: String,
-    /// The numbers of partitions that there were, and at the end the one that there is.
-    layouts: watch::Sender<Vec<u32>>,
-    groups: Mutex<HashMap<(u32, String), Group>>,
-    /// Sealed layouts, and the groups that have read them to their end.
-    drained: Mutex<HashSet<(u32, String)>>,
-    tasks: TaskTracker,
-    /// No calls any more.
-    closed: CancellationToken,
-    /// No sending any more either.
-    ended: CancellationToken,
-}
-
-/// This process's state of an ordered group in a partition.
-#[derive(Default)]
-struct Group {
-    acked: u64,
-    readers: i32,
-}
-
-impl Shared {
-    /// Lets something end by itself; [`Broker::close`] waits for it. Without a runtime there is nothing left to end.
-    fn finish(&self, work: impl Future<Output = ()> + Send + 'static) {
-        if let Ok(runtime) = Handle::try_current() {
-            self.tasks.spawn_on(work, &runtime);
-        }
-    }
-
-    fn newest(&self) -> u32 {
-        self.layouts.borrow().last().copied().unwrap_or(1)
-    }
-
-    /// A reader more; returns how many there were.
-    fn join(&self, partition: u32, group: &str) -> i32 {
-        let mut groups = self.groups.lock();
-        let group = groups.entry((partition, group.to_owned())).or_default();
-        group.readers += 1;
-        group.readers - 1
-    }
-
-    fn part(&self, partition: u32, group: &str) {
-        self.groups.lock().entry((partition, group.to_owned())).or_default().readers -= 1;
-    }
-
-    fn acknowledged(&self, partition: u32, group: &str, position: u64) {
-        let mut groups = self.groups.lock();
-        let group = groups.entry((partition, group.to_owned())).or_default();
-        group.acked = group.acked.max(position);
-    }
 }
 
 impl PulsarBroker {

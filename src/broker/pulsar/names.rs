@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::broker::{Delivery, Topic};
+use crate::model::messages::{Delivery, Topic};
 
 /// The subscription of every competing topic: it has one group, so that nothing is lost before the first consumer comes.
 pub(super) const COMPETING: &str = "group";

@@ -14,9 +14,11 @@ use tokio::time::Instant;
 use super::admin::Begin;
 use super::clients::Use;
 use super::feed::{Entry, Event, Feed, Plan};
-use super::{Shared, setup};
-use crate::broker::{BrokerError, Consumer, Received, Topic};
+use super::setup;
+use super::shared::Shared;
+use crate::broker::{BrokerError, Consumer};
 use crate::kernel::tasks::sleep_until;
+use crate::model::messages::{Received, Topic};
 
 /// A Failover consumer: of the group's consumers the broker lets one read each partition.
 pub(super) struct Reader {

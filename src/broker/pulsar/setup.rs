@@ -10,11 +10,12 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::Shared;
 use super::admin::{Admin, Begin, minutes};
 use super::names::{COMPETING, Names, ORDERED, topics};
-use crate::broker::{BrokerError, Delivery, Topic, backoff};
+use super::shared::Shared;
+use crate::broker::{BrokerError, backoff};
 use crate::config;
+use crate::model::messages::{Delivery, Topic};
 
 /// Makes everything, waiting up to `broker.start_timeout` for the brokers to come up.
 pub(super) async fn prepare(shared: &Shared) -> Result<(), BrokerError> {

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::answers::Held;
-use super::{Counts, Evidence, rows};
-use crate::demo::facts::OrderFact;
+use super::findings::{Counts, Evidence};
+use super::held::Held;
+use super::rows;
 use crate::demo::history::{Ending, Reply, Request, Step, TicketSeen};
 use crate::kernel::{TicketId, Timestamp, UserId};
-use crate::orders::OrderState;
+use crate::model::facts::OrderFact;
+use crate::model::orders::OrderState;
 
 /// A request and everything that came of it.
 #[derive(Debug, Clone)]

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Findings, Invariant};
-use crate::demo::facts::{Facts, OrderFact, SaleFact};
+use super::findings::{Findings, Invariant};
 use crate::kernel::{Epoch, Timestamp, UserId};
-use crate::orders::OrderState;
+use crate::model::facts::{Facts, OrderFact, SaleFact};
+use crate::model::orders::OrderState;
 
 /// Whether the row's units are taken from the stock.
 pub fn holds_units(order: &OrderFact, sale: &SaleFact) -> bool {

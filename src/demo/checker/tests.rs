@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::demo::facts::{OrderFact, SaleFact};
 use crate::demo::history::{Ending, OrderSeen, OrderStatus, Reply, Request, Step, TicketSeen, TicketStatus};
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
-use crate::orders::OrderState;
+use crate::model::facts::{OrderFact, SaleFact};
+use crate::model::orders::OrderState;
 
 const fn at(ms: i64) -> Timestamp {
     Timestamp::from_millis(ms)

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use super::findings::{Findings, Invariant};
 use super::index::{At, Call, Index};
-use super::{Findings, Invariant, rows};
-use crate::demo::facts::OrderFact;
+use super::rows;
 use crate::demo::history::{Ending, OrderSeen, OrderStatus, Reply, Request, TicketSeen, TicketStatus};
 use crate::kernel::{OrderId, TicketId};
-use crate::orders::OrderState;
+use crate::model::facts::OrderFact;
+use crate::model::orders::OrderState;
 
 /// How long a push may take from the decision to a connected shopper.
 const PUSH_WITHIN: Duration = Duration::from_secs(5);

@@ -7,8 +7,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::gate::{Counts, Loading, MemoryGate, PendingTicket, Release, SaleTerms};
+use crate::gate::{Counts, Loading, MemoryGate, PendingTicket, Release};
 use crate::kernel::{ManualClock, Seq, TicketId, Timestamp, UserId};
+use crate::model::gate::SaleTerms;
 
 type Hook = Box<dyn Fn(usize) -> BoxFuture<'static, Result<(), GateError>> + Send + Sync>;
 

@@ -7,10 +7,11 @@ use data_encoding::BASE64URL_NOPAD;
 use redis::Cmd;
 
 use super::{RedisGate, server, wire};
-use crate::accounts::{Found, Kept, Life, Live, Role, SharedError, SharedTokens, TokenHash, Viewer};
+use crate::accounts::{Found, Kept, Life, Live, SharedError, SharedTokens};
 use crate::gate::GateError;
 use crate::kernel::gather::BATCH;
 use crate::kernel::{Timestamp, UserId};
+use crate::model::accounts::{Role, TokenHash, Viewer};
 
 /// What the nodes of the distributed profile know of tokens, over the connections for all but admissions. Everything is answered
 /// with an error at once while there is no connection.

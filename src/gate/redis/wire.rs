@@ -3,8 +3,8 @@
 use redis::{Cmd, cmd};
 
 use super::{Counts, Decision, GateError, KnownTicket, PendingTicket, SaleTerms};
-use crate::gate::Units;
 use crate::kernel::{Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
+use crate::model::gate::Units;
 
 /// A call of a function of `library` on the keys under `prefix`; its arguments follow.
 pub(super) fn function(library: &str, name: &str, prefix: &str) -> Cmd {

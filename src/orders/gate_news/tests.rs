@@ -5,10 +5,11 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::*;
-use crate::gate::{Attempt, Counts, Decision, Loading, PendingTicket, SaleTerms, SaleVersion};
-use crate::hub::events::{ResultBatch, ResultEvent};
+use crate::gate::{Attempt, Counts, Decision, Loading, PendingTicket};
 use crate::kernel::{Currency, Money, SaleId, Seq, Timestamp};
-use crate::orders::Order;
+use crate::model::gate::{SaleTerms, SaleVersion};
+use crate::model::orders::Order;
+use crate::model::results::{ResultBatch, ResultEvent};
 use crate::sales::testing::Stall;
 
 const ANSWERS: u8 = 0;
@@ -139,7 +140,7 @@ fn order(seq: Seq, state: OrderState, version: u32) -> Order {
 }
 
 fn event(orders: Vec<Order>) -> StoredEvent {
-    let stock = crate::sales::StockLevel {
+    let stock = crate::model::sales::StockLevel {
         sale: SaleId::from_bytes([1; 16]),
         held: 0,
         left: 1,

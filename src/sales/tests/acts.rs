@@ -6,13 +6,15 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::accounts::testing::eventually;
-use crate::broker::Topic;
 use crate::broker::envelope;
 use crate::catalog::{PriceInput, ProductChange, Reason};
 use crate::kernel::{Currency, ProductId, SaleId, SessionId, next_epoch};
+use crate::model::messages::Topic;
+use crate::model::sales::SaleState;
+use crate::model::snapshot::Offer;
 use crate::sales::messages::{CATALOG_CHANGE, CATALOG_CHANGE_VERSION, CatalogChange};
 use crate::sales::testing::{NOW, Stall, Told, lamp, reasons, sale};
-use crate::sales::{Act, Offer, SaleChange, SaleState, SessionInput};
+use crate::sales::{Act, SaleChange, SessionInput};
 
 /// Does the act, with fitting arguments.
 async fn act(stall: &Stall, act: Act, id: SaleId) -> Result<Offer, crate::catalog::ActError> {

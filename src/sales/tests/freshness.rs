@@ -8,10 +8,11 @@ use jiff::civil::date;
 
 use crate::accounts::testing::{NotingBroker, eventually};
 use crate::broker::embedded::EmbeddedBroker;
-use crate::broker::{Broker, BrokerError, Consumer, Received, Topic};
+use crate::broker::{Broker, BrokerError, Consumer};
 use crate::catalog::{Catalog, ProductChange};
 use crate::config::Span;
 use crate::kernel::{ProductId, Rng};
+use crate::model::messages::{Received, Topic};
 use crate::sales::testing::{NOW, Stall};
 use crate::sales::watch_changes;
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
-use super::super::outcome::Outcome;
-use crate::sales::Counted;
+use crate::model::sales::{Counted, Outcome};
 use crate::sales::testing::{NOW, Stall};
 
 const COUNTED: Counted = Counted { tickets: 60, orders: 50, unpaid: 2, paid: 40, refunding: 5, refunded: 6 };

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::broker::Topic;
 use crate::catalog::Reason;
 use crate::kernel::{SaleId, Timestamp};
+use crate::model::messages::Topic;
+use crate::model::sales::{SaleState, SaleStatus, ShopState};
 use crate::sales::testing::{NOW, Stall, Told, reasons};
-use crate::sales::{SaleState, SaleStatus, ShopState};
 
 const WHY: &str = "Wrong prices";
 

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crate::broker::envelope;
 use crate::catalog::Reason;
-use crate::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
 use crate::kernel::SaleId;
+use crate::model::results::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
+use crate::model::sales::SaleState;
+use crate::sales::StockAdd;
 use crate::sales::testing::{Stall, Told, reasons};
-use crate::sales::{SaleState, StockAdd};
 
 fn add(sale: SaleId, units: i64, key: &str) -> StockAdd {
     StockAdd { sale, units, idempotency_key: key.into() }

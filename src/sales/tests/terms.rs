@@ -7,9 +7,11 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::accounts::testing::eventually;
-use crate::broker::{BrokerError, Consumer, Received, envelope};
-use crate::gate::{Gate as _, SaleTerms};
+use crate::broker::{BrokerError, Consumer, envelope};
+use crate::gate::Gate as _;
 use crate::kernel::SaleId;
+use crate::model::gate::SaleTerms;
+use crate::model::messages::Received;
 use crate::sales::messages::{GATE_CHANGE, GATE_CHANGE_VERSION, GateChange};
 use crate::sales::testing::{Stall, Told};
 use crate::sales::{GateCopy, StockAdd};

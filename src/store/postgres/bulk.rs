@@ -13,13 +13,12 @@ use diesel_async::RunQueryDsl;
 use super::Conn;
 use super::schema::{access_tokens, broker_messages, global_transactions, orders, payments, sales, users};
 use super::sql::tcc::open_transaction;
-use crate::accounts::TokenHash;
-use crate::broker::embedded::rows::NewMessage;
-use crate::broker::outbox::NewEvent;
 use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId, Xid};
-use crate::orders::decide::Decider;
-use crate::orders::messages::OrderRequest;
-use crate::orders::{Order, OrderState};
+use crate::model::accounts::TokenHash;
+use crate::model::decide::Decider;
+use crate::model::messages::{NewEvent, NewMessage};
+use crate::model::order_requests::OrderRequest;
+use crate::model::orders::{Order, OrderState};
 use crate::store::StoreError;
 
 /// Rows in one statement of the log at most; a statement may have 65535 parameters.

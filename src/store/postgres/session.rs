@@ -9,11 +9,11 @@ use diesel_async::pooled_connection::PoolableConnection as _;
 use parking_lot::Mutex;
 use tokio::time::timeout;
 
-use super::Conn;
 use super::dial::Dialler;
 use crate::config;
 use crate::kernel::errors::chain;
 use crate::store::StoreError;
+use diesel_async::AsyncPgConnection as Conn;
 
 /// Errors are told apart by their text where diesel has no kind for them, so the server must speak English.
 const ENGLISH: &str = "DO $$ BEGIN

@@ -7,8 +7,8 @@ use diesel_async::RunQueryDsl;
 
 use super::super::schema::{access_tokens, login_log, users};
 use super::super::{Conn, bulk};
-use crate::accounts::{LoginEvent, Role, TokenHash, User, Viewer};
 use crate::kernel::{Timestamp, UserId};
+use crate::model::accounts::{LoginEvent, Role, TokenHash, User, Viewer};
 use crate::store::StoreError;
 
 /// Tokens removed by one statement: SQLite counts the values of a list one by one.

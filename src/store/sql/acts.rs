@@ -8,8 +8,8 @@ use super::super::Conn;
 use super::super::schema::audit_log;
 use super::super::types::Id;
 use super::{end_of_prefix, newest_first, planned_each_time};
-use crate::catalog::audit::{Entry, Filter};
 use crate::kernel::{AuditId, Listed, Place, Timestamp, UserId, Wanted};
+use crate::model::audit::{Entry, Filter};
 use crate::store::StoreError;
 
 /// Different acts that are merged into one list at most; there are far fewer.

@@ -5,9 +5,9 @@ use diesel_async::{AsyncConnection as _, RunQueryDsl};
 
 use super::super::schema::{access_tokens, orders, outbox, sale_sessions, sales, users};
 use super::super::{Conn, one_moment};
-use crate::demo::facts::{Facts, OrderFact, ReadyUser, SaleFact};
 use crate::kernel::{Epoch, SaleId, TicketId, Timestamp, UserId};
-use crate::orders::OrderState;
+use crate::model::facts::{Facts, OrderFact, ReadyUser, SaleFact};
+use crate::model::orders::OrderState;
 use crate::store::StoreError;
 
 /// Sales, orders and the outbox as of one moment.

@@ -10,9 +10,9 @@ use super::super::Conn;
 use super::super::schema::{payments, reconciliation_items, reconciliations, refunds};
 use super::catalog::{corrupt, money};
 use crate::kernel::{BillDifferenceId, PaymentId, RefundId, Timestamp, UserId};
-use crate::orders::bills::BillReport;
-use crate::orders::looked_at::{Closure, Item, ItemKey, ItemList, ItemPage};
-use crate::payments::reconciliation::{BilledRefund, Compared, Difference, Kind, Ours};
+use crate::model::bills::{
+    BillReport, BilledRefund, Closure, Compared, Difference, Item, ItemKey, ItemList, ItemPage, Kind, Ours,
+};
 use crate::payments::{Method, PaymentState, RefundState};
 use crate::store::StoreError;
 

@@ -8,9 +8,9 @@ use super::super::schema::payments;
 use super::super::types::{BigInt, Binary, Id};
 use super::super::{Conn, bulk};
 use crate::kernel::{PaymentId, RefundId, SaleId, TicketId, Xid};
-use crate::orders::audit::Waiting;
+use crate::model::books::Waiting;
+use crate::model::points::Finding;
 use crate::payments::Method;
-use crate::points::Finding;
 use crate::store::StoreError;
 
 /// What the `id` of a query's rows is; `stored` and `found` are texts.

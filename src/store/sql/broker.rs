@@ -10,9 +10,8 @@ use diesel_async::RunQueryDsl;
 
 use super::super::schema::{broker_cursors, broker_messages};
 use super::super::{Conn, bulk};
-use crate::broker::Received;
-use crate::broker::embedded::rows::{Cursor, LogMessage, NewMessage};
 use crate::kernel::Timestamp;
+use crate::model::messages::{Cursor, LogMessage, NewMessage, Received};
 use crate::store::StoreError;
 
 /// Ids in one statement at most.

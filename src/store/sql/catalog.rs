@@ -12,8 +12,9 @@ use super::super::Conn;
 use super::super::schema::{audit_log, catalog_revision, products};
 use super::super::types::Id;
 use super::planned_each_time;
-use crate::catalog::{Audit, Product, ProductPlace};
 use crate::kernel::{Listed, Money, ProductId, Timestamp, UserId, Wanted};
+use crate::model::audit::Audit;
+use crate::model::catalog::{Product, ProductPlace};
 use crate::store::StoreError;
 
 /// The one row of `catalog_revision`.

@@ -10,7 +10,7 @@ use super::super::Conn;
 use super::super::schema::sale_units_paid;
 use super::orders;
 use crate::kernel::{SaleId, Timestamp};
-use crate::sales::StockLevel;
+use crate::model::sales::StockLevel;
 use crate::store::StoreError;
 
 /// These units were paid.

@@ -7,7 +7,7 @@ use super::super::Conn;
 use super::super::types::{BigInt, Id};
 use super::points::SHOP;
 use crate::kernel::{TransferId, UserId, Xid};
-use crate::points::Finding;
+use crate::model::points::Finding;
 use crate::store::StoreError;
 
 #[derive(QueryableByName)]

@@ -11,8 +11,8 @@ use super::super::Conn;
 use super::super::schema::{payments, refunds};
 use super::{payments::Row as PaymentRow, planned_each_time, refunds::Row as RefundRow};
 use crate::kernel::{PaymentId, RefundId};
-use crate::orders::money_lists::{MoneyKey, MoneyList, MoneyPage, PaymentFilter, RefundFilter};
-use crate::payments::{Payment, Refund};
+use crate::model::lists::{MoneyKey, MoneyList, MoneyPage, PaymentFilter, RefundFilter};
+use crate::model::payments::{Payment, Refund};
 use crate::store::StoreError;
 
 /// What the index `payments_listed` begins with. An expression that no other statement has, so that none takes this index for its own:

@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::super::Conn;
 use super::super::schema::{leases, nodes};
 use crate::kernel::Timestamp;
-use crate::nodes::{LeaseRow, NodeRow};
+use crate::model::nodes::{LeaseRow, NodeRow};
 use crate::store::StoreError;
 
 type Node = (String, String, String, String, Timestamp, Timestamp);

@@ -11,8 +11,7 @@ use super::super::schema::orders;
 use super::orders::Row;
 use super::{newest_first, planned_each_time};
 use crate::kernel::{Listed, Place, TicketId, UserId, Wanted};
-use crate::orders::search::{Among, OrderSearch};
-use crate::orders::{Order, OrderState};
+use crate::model::orders::{Among, Order, OrderSearch, OrderState};
 use crate::store::StoreError;
 
 /// The orders in one state, through the index that has them in their order.

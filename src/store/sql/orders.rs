@@ -12,14 +12,13 @@ use diesel_async::RunQueryDsl;
 use super::super::schema::{orders, payments, products, sales};
 use super::super::{Conn, bulk};
 use super::catalog::{corrupt, money};
-use crate::gate::{KnownTicket, Units};
 use crate::kernel::{Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
-use crate::orders::decide::{Decider, SaleFacts};
-use crate::orders::messages::OrderRequest;
-use crate::orders::purchase::is_key;
-use crate::orders::{Closing, ListKey, Order, OrderList, OrderPage, OrderState};
+use crate::model::decide::{Decider, SaleFacts};
+use crate::model::gate::{KnownTicket, Units};
+use crate::model::order_requests::OrderRequest;
+use crate::model::orders::{Closing, ListKey, Order, OrderList, OrderPage, OrderState, is_key};
+use crate::model::sales::StockLevel;
 use crate::payments::{Method, PaymentState};
-use crate::sales::StockLevel;
 use crate::store::StoreError;
 
 /// Orders in one statement at most.

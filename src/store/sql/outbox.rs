@@ -6,8 +6,8 @@ use diesel_async::RunQueryDsl;
 
 use super::super::schema::outbox;
 use super::super::{Conn, bulk};
-use crate::broker::outbox::{NewEvent, Scope, StoredEvent};
 use crate::kernel::Timestamp;
+use crate::model::messages::{NewEvent, Scope, StoredEvent};
 use crate::store::StoreError;
 
 /// Ids in one statement at most.

@@ -9,8 +9,8 @@ use super::super::Conn;
 use super::super::schema::orders;
 use super::catalog::{corrupt, narrow};
 use crate::kernel::{Epoch, SaleId, Seq, TicketId};
-use crate::orders::OrderState;
-use crate::sales::Counted;
+use crate::model::orders::OrderState;
+use crate::model::sales::Counted;
 use crate::store::StoreError;
 
 /// The purchases of a sale, as of one moment (one statement). Their tickets stand together.

@@ -12,8 +12,9 @@ use super::super::schema::{gateway_notifications, payment_log, payments};
 use super::super::{Conn, bulk};
 use super::catalog::{corrupt, money, narrow};
 use crate::kernel::{OrderId, PaymentId, Timestamp, UserId};
-use crate::orders::money_lists::MoneyKey;
-use crate::payments::{Amount, Flag, LogEntry, Method, Payment, PaymentState, StoredNotification};
+use crate::model::lists::MoneyKey;
+use crate::model::payments::{Amount, LogEntry, Payment, StoredNotification};
+use crate::payments::{Flag, Method, PaymentState};
 use crate::store::StoreError;
 
 #[derive(Queryable, Insertable, diesel::Selectable)]

@@ -8,8 +8,8 @@ use super::super::schema::{login_log, users};
 use super::super::types::Id;
 use super::accounts::{USER, UserRow, user};
 use super::{end_of_prefix, newest_first, planned_each_time};
-use crate::accounts::{Role, SignInAttempt, User};
 use crate::kernel::{Listed, LoginEventId, Place, Timestamp, UserId, Wanted};
+use crate::model::accounts::{Role, SignInAttempt, User};
 use crate::store::StoreError;
 
 /// Which users are wanted: those of a role and, if something is looked for, those whose username begins so or who show this name.

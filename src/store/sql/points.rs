@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use super::super::Conn;
 use super::super::schema::{points_accounts, points_entries, points_transfers};
 use crate::kernel::{Timestamp, TransferId, UserId};
-use crate::points::{Account, Entry, EntryKey, EntryList, EntryPage, Transfer, TransferKind};
+use crate::model::points::{Account, Entry, EntryKey, EntryList, EntryPage, Transfer, TransferKind};
 use crate::store::StoreError;
 
 /// The shop's own side of every transfer.

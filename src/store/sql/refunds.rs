@@ -10,8 +10,9 @@ use super::super::schema::{refund_log, refunds};
 use super::catalog::{corrupt, narrow};
 use super::payments::{Reason, amount_of, currency_of};
 use crate::kernel::{OrderId, PaymentId, RefundId, Timestamp, UserId};
-use crate::orders::money_lists::MoneyKey;
-use crate::payments::{LogEntry, Method, Refund, RefundCause, RefundState};
+use crate::model::lists::MoneyKey;
+use crate::model::payments::{LogEntry, Refund};
+use crate::payments::{Method, RefundCause, RefundState};
 use crate::store::StoreError;
 
 #[derive(Queryable, Insertable, diesel::Selectable)]

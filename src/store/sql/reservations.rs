@@ -12,9 +12,9 @@ use super::super::Conn;
 use super::super::schema::points_reservations;
 use super::points::{change_posted, open_account, post, reserve, unreserve};
 use crate::kernel::{Timestamp, UserId, Xid};
-use crate::points::{Direction, INSUFFICIENT, NOT_RETURNABLE, Reservation, ReservationState, Transfer};
+use crate::model::points::{Direction, INSUFFICIENT, NOT_RETURNABLE, Reservation, ReservationState, Transfer};
+use crate::model::tcc::BranchKey;
 use crate::store::StoreError;
-use crate::tcc::BranchKey;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = points_reservations)]

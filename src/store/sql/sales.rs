@@ -13,8 +13,8 @@ use super::super::schema::{products, sale_sessions, sale_stock_adds, sales, shop
 use super::catalog::{ProductRow, corrupt, expect_one, money, narrow};
 use super::planned_each_time;
 use crate::kernel::{ProductId, SaleId, SessionId, Timestamp};
-use crate::sales::snapshot::Contents;
-use crate::sales::{Offer, Sale, SaleState, Session, ShopState, StockLevel};
+use crate::model::sales::{Sale, SaleState, Session, ShopState, StockLevel};
+use crate::model::snapshot::{Contents, Offer};
 use crate::store::StoreError;
 
 /// Sale numbers begin after this one.

@@ -3,9 +3,10 @@
 use super::super::Conn;
 use super::{orders, payments, refunds};
 use crate::kernel::{PaymentId, Timestamp};
-use crate::orders::settle::{Message, Step};
-use crate::orders::{Order, OrderState};
-use crate::payments::{Flag, LogEntry, Payment, PaymentState, Refund, RefundCause, RefundState};
+use crate::model::orders::{Order, OrderState};
+use crate::model::payments::{LogEntry, Payment, Refund};
+use crate::model::settlement::{Message, Step};
+use crate::payments::{Flag, PaymentState, RefundCause, RefundState};
 use crate::store::StoreError;
 
 /// Carries out what was decided about a payment. Returns the order if it changed.

@@ -12,8 +12,8 @@ use super::super::schema::{branch_transactions, global_transactions};
 use super::super::{Conn, bulk};
 use super::catalog::corrupt;
 use crate::kernel::{Timestamp, Xid};
+use crate::model::tcc::{Branch, BranchKey, BranchState, GlobalState, NOT_DECIDED, Transaction};
 use crate::store::StoreError;
-use crate::tcc::{Branch, BranchKey, BranchState, GlobalState, NOT_DECIDED, Transaction};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = global_transactions)]

@@ -12,13 +12,12 @@ use super::Conn;
 use super::schema::{broker_messages, global_transactions, outbox};
 use super::sql::orders::{find, find_by_key, insert};
 use super::sql::tcc::open_transaction;
-use crate::accounts::TokenHash;
-use crate::broker::embedded::rows::NewMessage;
-use crate::broker::outbox::NewEvent;
 use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId, Xid};
-use crate::orders::decide::Decider;
-use crate::orders::messages::OrderRequest;
-use crate::orders::{Order, OrderState};
+use crate::model::accounts::TokenHash;
+use crate::model::decide::Decider;
+use crate::model::messages::{NewEvent, NewMessage};
+use crate::model::order_requests::OrderRequest;
+use crate::model::orders::{Order, OrderState};
 use crate::store::StoreError;
 
 /// Appends messages to the broker's log.

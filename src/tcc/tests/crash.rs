@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{Nobody, Paid, Rig, Trouble, debit, on_both_topologies};
-use crate::points::ReservationState;
-use crate::tcc::{GlobalState, Participant as _};
+use crate::model::points::ReservationState;
+use crate::model::tcc::GlobalState;
+use crate::tcc::Participant as _;
 
 on_both_topologies!(
     tcc_14_a_crash_at_every_step,

@@ -3,7 +3,8 @@
 use tokio::sync::oneshot;
 
 use super::{Rig, breach, credit, debit, on_both_topologies};
-use crate::points::{Hold, INSUFFICIENT, NOT_RETURNABLE, ReservationState};
+use crate::model::points::{INSUFFICIENT, NOT_RETURNABLE, ReservationState};
+use crate::points::Hold;
 use crate::store::{self, Database, StoreError};
 use crate::tcc::{Failure, Participant as _, Tried};
 

@@ -13,11 +13,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use super::{Attempt, BranchKey, Coordinator, Failure, Initiator, Participant, Transaction, Tried};
+use super::{Attempt, Coordinator, Failure, Initiator, Participant, Tried};
 use crate::config::{Config, Secret};
 use crate::kernel::{Clock, ManualClock, Rng, Timestamp, UserId, Xid};
-use crate::nodes::LeaseRow;
-use crate::points::{self, Account, Direction, Hold, PARTICIPANT, Points, ReservationState};
+use crate::model::nodes::LeaseRow;
+use crate::model::points::{Account, Direction, ReservationState};
+use crate::model::tcc::{BranchKey, Transaction};
+use crate::points::{self, Hold, PARTICIPANT, Points};
 use crate::store::testing::TestDatabase;
 use crate::store::{self, Database, StoreError};
 use crate::telemetry::Metrics;

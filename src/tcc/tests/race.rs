@@ -7,9 +7,10 @@ use futures_util::poll;
 
 use super::{Nobody, Paid, Rig, on_both_topologies};
 use crate::kernel::Xid;
-use crate::points::{INSUFFICIENT, PARTICIPANT};
+use crate::model::points::INSUFFICIENT;
+use crate::model::tcc::GlobalState;
+use crate::points::PARTICIPANT;
 use crate::store;
-use crate::tcc::GlobalState;
 use crate::tcc::endings::Endings;
 
 on_both_topologies!(

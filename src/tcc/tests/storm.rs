@@ -8,8 +8,9 @@ use proptest::test_runner::{Config, TestRunner};
 
 use super::{Rig, credit, debit};
 use crate::kernel::UserId;
-use crate::points::ReservationState as State;
-use crate::tcc::{BranchKey, Failure, Participant as _, Tried};
+use crate::model::points::ReservationState as State;
+use crate::model::tcc::BranchKey;
+use crate::tcc::{Failure, Participant as _, Tried};
 
 #[derive(Debug, Clone, Copy)]
 enum Act {

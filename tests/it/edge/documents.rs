@@ -1,7 +1,7 @@
 //! Documents by id and by hash, and what an operation costs.
 
 use data_encoding::HEXLOWER;
-use doorbuster::api::graphql::edge::trusted;
+use doorbuster::api::graphql::edge::documents::trusted;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

@@ -8,17 +8,16 @@ use std::time::Duration;
 use async_graphql::parser::types::{OperationDefinition, Selection};
 use async_graphql::{Context, ID, Object, Schema, SimpleObject, Subscription};
 use async_trait::async_trait;
-use doorbuster::accounts::{Role, Viewer};
 use doorbuster::api::graphql::context::ContextExt as _;
-use doorbuster::api::graphql::edge::shortcut::{Plan, Planned, Ready, Shortcut};
-use doorbuster::api::graphql::edge::{
-    AuthUnavailable, Authenticate, Edge, Parts, SlotReporter, VersionReporter, trusted,
-};
+use doorbuster::api::graphql::edge::documents::trusted;
+use doorbuster::api::graphql::edge::execution::shortcut::{Plan, Planned, Ready, Shortcut};
+use doorbuster::api::graphql::edge::{AuthUnavailable, Authenticate, Edge, Parts, SlotReporter, VersionReporter};
 use doorbuster::api::graphql::error::Code;
 use doorbuster::api::health::{self, Check, Note, Vitals};
 use doorbuster::api::router::{router, serve};
 use doorbuster::config::Config;
 use doorbuster::kernel::{Clock, Rng, UserId};
+use doorbuster::model::accounts::{Role, Viewer};
 use futures_util::{SinkExt as _, Stream, StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};

@@ -5,12 +5,13 @@
 use std::future::Future;
 use std::time::Duration;
 
+use doorbuster::broker::Broker as _;
 use doorbuster::broker::pulsar::PulsarBroker;
-use doorbuster::broker::{Broker as _, Message, Topic};
 use doorbuster::config::{Config, Secret};
 use doorbuster::demo::history::{Entry, Step};
 use doorbuster::demo::plan::Habits;
 use doorbuster::kernel::{Clock, Rng};
+use doorbuster::model::messages::{Message, Topic};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 

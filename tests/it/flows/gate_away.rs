@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use doorbuster::demo::facts::Facts;
 use doorbuster::demo::socket::{Event, Socket, payload};
 use doorbuster::demo::wire;
 use doorbuster::kernel::{Clock, SaleId};
+use doorbuster::model::facts::Facts;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 

@@ -6,11 +6,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use doorbuster::demo::facts::Facts;
 use doorbuster::demo::history::{Entry, Reply, Step, TicketStatus};
 use doorbuster::demo::server;
 use doorbuster::demo::shopper::Account;
 use doorbuster::kernel::{Clock, SaleId, TicketId, Timestamp};
+use doorbuster::model::facts::Facts;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use doorbuster::api::health::Vitals as _;
-use doorbuster::broker::{Topic, partition_for};
+use doorbuster::broker::partition_for;
 use doorbuster::demo::socket::{Event, Socket, payload};
 use doorbuster::demo::wire;
 use doorbuster::kernel::SaleId;
+use doorbuster::model::messages::Topic;
 use doorbuster::nodes::Leases;
 use doorbuster::orders::rebuild::WRITER;
 use futures_util::future::join_all;

@@ -1,8 +1,9 @@
 //! Messages that could not be handled: operators look at them, have them handled once more, or put them away.
 
 use bytes::Bytes;
-use doorbuster::broker::{Failure, Topic, park};
+use doorbuster::broker::{Failure, park};
 use doorbuster::kernel::Clock;
+use doorbuster::model::messages::Topic;
 use serde_json::{Value, json};
 
 use crate::support::{Shop, until};

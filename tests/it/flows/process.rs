@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use doorbuster::demo::server::{Launch, LaunchError, Server, get, status};
-use doorbuster::payments::alipay::SigningKey;
+use doorbuster::gateway::alipay::SigningKey;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 

@@ -8,18 +8,19 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use doorbuster::demo::checker::{self, Evidence, Invariant, Report, Violation};
-use doorbuster::demo::crowd::{self, Accounts, Rush, Stage, Stream};
-use doorbuster::demo::facts::Facts;
+use doorbuster::demo::crowd::{self, Accounts, Rush, Stream};
 use doorbuster::demo::history::{Entry, Recorder, Reply, Step, write_lines};
 use doorbuster::demo::plan::Habits;
 use doorbuster::demo::ready;
 use doorbuster::demo::seed::{Operator, Terms};
 use doorbuster::demo::server::{Launch, Server};
 use doorbuster::demo::shopper::Account;
+use doorbuster::demo::stage::Stage;
 use doorbuster::demo::tally::Tally;
 use doorbuster::demo::verdict::settle;
 use doorbuster::kernel::{Clock, Rng, SaleId, TicketId};
-use doorbuster::orders::OrderState;
+use doorbuster::model::facts::Facts;
+use doorbuster::model::orders::OrderState;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, sleep_until};
 

@@ -8,12 +8,12 @@ use diesel::{Connection as _, RunQueryDsl as _};
 
 use diesel_async::SimpleAsyncConnection as _;
 use doorbuster::config::{self, Config, Secret};
-use doorbuster::demo::facts::Facts;
 use doorbuster::demo::ready;
 use doorbuster::demo::seed::{Operator, Terms};
 use doorbuster::demo::server::{Launch, LaunchError, Server, get};
 use doorbuster::demo::shopper::Account;
 use doorbuster::kernel::{Clock, Rng, SaleId};
+use doorbuster::model::facts::Facts;
 use doorbuster::store::{Database, StoreError};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::{Value, json};

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use doorbuster::gateway::{PageRequest, PaymentGateway as _};
+use doorbuster::gateway::{TradeSnapshot, TradeStatus};
 use doorbuster::kernel::{Clock, Currency, Money, PaymentId};
-use doorbuster::orders::audit;
-use doorbuster::orders::bills::BillReport;
-use doorbuster::payments::gateway::{PageRequest, PaymentGateway as _};
-use doorbuster::payments::reconciliation::{Kind, day_of};
-use doorbuster::payments::{TradeSnapshot, TradeStatus};
+use doorbuster::model::bills::BillReport;
+use doorbuster::model::bills::Kind;
+use doorbuster::payments::audit;
+use doorbuster::payments::reconciliation::day_of;
 use serde_json::json;
 
 use super::till::{Profile, Setup, Till};
@@ -52,7 +53,7 @@ async fn status(shop: &Shop, buyer: &str, order: &str) -> String {
 async fn the_bill_is_compared_with_the_records() {
     let sandbox = Sandbox::start();
     let shop = deaf_shop(&sandbox).await;
-    let (sale, orders) = (shop.sale(&Terms::default()).await, shop.app.orders().clone());
+    let (sale, payments) = (shop.sale(&Terms::default()).await, shop.app.payments().clone());
     let (alice, first, paid) = attempt(&shop, &sandbox, &sale, "alice", true).await;
     let (bob, second, returned) = attempt(&shop, &sandbox, &sale, "bob", true).await;
     for number in [paid.number(), returned.number()] {
@@ -61,14 +62,14 @@ async fn the_bill_is_compared_with_the_records() {
     let today = day_of(Clock::system().now());
     // Both were paid, and nobody said so: the bill does.
     assert_eq!(status(&shop, &alice, &first).await, "AWAITING_PAYMENT");
-    let report = orders.reconcile_bill(today).await.unwrap();
+    let report = payments.reconcile_bill(today).await.unwrap();
     assert_eq!((report.rows, report.matched, report.paid, open(&report)), (2, 2, 1_980, vec![]));
     assert_eq!(status(&shop, &alice, &first).await, "PAID");
 
     let refund = "mutation($o: ID!) { orderRefund(input: { orderId: $o, idempotencyKey: \"back-0001\" }) { userErrors { code } } }";
     shop.data(Some(&bob), refund, json!({ "o": second })).await;
     until("refunded", async || status(&shop, &bob, &second).await == "REFUNDED").await;
-    let report = orders.reconcile_bill(today).await.unwrap();
+    let report = payments.reconcile_bill(today).await.unwrap();
     assert_eq!((report.rows, report.matched, report.refunded, open(&report)), (3, 3, 990, vec![]));
 
     // A stranger's trade, and a payment that only we believe in.
@@ -91,13 +92,13 @@ async fn the_bill_is_compared_with_the_records() {
         amount: Some(PRICE),
         refund: None,
     };
-    orders.apply_trade(snapshot, "query", None).await.unwrap();
-    let report = orders.reconcile_bill(today).await.unwrap();
+    payments.apply_trade(snapshot, "query", None).await.unwrap();
+    let report = payments.reconcile_bill(today).await.unwrap();
     assert!(open(&report).contains(&(stranger.clone(), Kind::MissingHere)), "{report:?}");
     // Around midnight what we believe in is looked for in the next day's bill.
     let due = day_of(Clock::system().now().plus(Duration::from_secs(3_600)));
     for _ in 0..2 {
-        let report = orders.reconcile_bill(due).await.unwrap();
+        let report = payments.reconcile_bill(due).await.unwrap();
         let missing: Vec<_> = report.open().filter(|item| item.kind == Kind::MissingThere).collect();
         assert_eq!(missing.len(), 1, "{report:?}");
         assert_eq!((missing[0].number.as_str(), missing[0].ours.as_str()), (&*believed.number(), "SUCCEEDED 9.90 CNY"));
@@ -107,13 +108,13 @@ async fn the_bill_is_compared_with_the_records() {
     assert_eq!(wrong, [12, 12], "{audited:?}");
 
     sandbox.act(&believed.number(), "pay").await.unwrap();
-    let report = orders.reconcile_bill(due).await.unwrap();
+    let report = payments.reconcile_bill(due).await.unwrap();
     assert!(report.open().all(|item| item.kind != Kind::MissingThere), "{report:?}");
     assert!(report.items.iter().any(|item| item.number == believed.number() && item.resolved_at.is_some()));
 
-    let compared = orders.reconcile_due(Duration::ZERO, 5).await.unwrap();
+    let compared = payments.reconcile_due(Duration::ZERO, 5).await.unwrap();
     assert!(compared >= 4, "the days before were never compared: {compared}");
-    assert_eq!(orders.reconcile_due(Duration::ZERO, 5).await.unwrap(), 0, "they are done");
+    assert_eq!(payments.reconcile_due(Duration::ZERO, 5).await.unwrap(), 0, "they are done");
 }
 
 mod embedded {

@@ -1,8 +1,8 @@
 //! Refunds that were made at the gateway's own site, and are booked from its bill.
 
+use doorbuster::gateway::Outcome;
+use doorbuster::gateway::{PageRequest, PaymentGateway as _};
 use doorbuster::kernel::{Clock, Currency, Money};
-use doorbuster::payments::Outcome;
-use doorbuster::payments::gateway::{PageRequest, PaymentGateway as _};
 use doorbuster::payments::reconciliation::day_of;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use doorbuster::orders::audit;
+use doorbuster::payments::audit;
 use tokio::time::{Instant, sleep};
 
 use super::till::Till;

@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use data_encoding::BASE64;
+use doorbuster::gateway::alipay::SigningKey;
 use doorbuster::kernel::PaymentId;
-use doorbuster::payments::alipay::SigningKey;
 use serde_json::{Value, json};
 
 use super::till::{POINTS, Till, code, on_profiles, refund_number};
@@ -209,8 +209,8 @@ async fn case_12_another_amount_pays_nothing_and_goes_back_by_an_operator(till: 
 
 /// A page with this number that asks for 9.89.
 fn less(till: &Till, number: &str) -> String {
+    use doorbuster::gateway::PageRequest;
     use doorbuster::kernel::{Currency, Money};
-    use doorbuster::payments::gateway::PageRequest;
     let mut merchant = till.sandbox.merchant();
     merchant.notify_url = format!("http://{}/payments/alipay/notify", till.address());
     let amount = Money { minor: 989, currency: Currency::Cny };

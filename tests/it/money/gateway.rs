@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
+use doorbuster::gateway::alipay::Alipay;
+use doorbuster::gateway::{BadMessage, Closed, Outcome, PageRequest, PaymentGateway as _, RefundFound, TradeStatus};
 use doorbuster::kernel::{Breaker, Clock, Currency, Money};
-use doorbuster::payments::alipay::Alipay;
-use doorbuster::payments::gateway::{
-    BadMessage, Closed, Outcome, PageRequest, PaymentGateway as _, RefundFound, TradeStatus,
-};
 use serde_json::json;
 
 use crate::support::alipay::{Sandbox, signed, soon};
@@ -136,7 +134,7 @@ async fn a_hanging_or_unreachable_gateway_gives_an_unknown_result_within_the_dea
         matches!(client.query("p1").await, Outcome::Unknown { reason } if reason.contains("no response within 300 ms"))
     );
     let stranger =
-        doorbuster::payments::alipay::Merchant { app_id: "9021000000000009".to_owned(), ..sandbox.merchant() };
+        doorbuster::gateway::alipay::Merchant { app_id: "9021000000000009".to_owned(), ..sandbox.merchant() };
     let breaker = Breaker::new(Duration::from_secs(10));
     let stranger = Alipay::new(stranger, Duration::from_secs(3), breaker, Clock::system()).unwrap();
     assert!(matches!(stranger.query("p1").await, Outcome::Misconfigured { reason } if reason.contains("app-id")));
@@ -172,7 +170,7 @@ async fn the_circuit_breaker_probes_a_silent_gateway_until_it_responds() {
 async fn the_bill_has_a_row_for_each_payment_and_refund() {
     let sandbox = Sandbox::start();
     let client = sandbox.client();
-    let day = doorbuster::payments::alipay::wire::time_text(soon(0))[..10].parse().unwrap();
+    let day = doorbuster::gateway::alipay::wire::time_text(soon(0))[..10].parse().unwrap();
     assert_eq!(client.bill(day).await, Outcome::Succeeded(Vec::new()));
     paid(&sandbox, &client, "p1", 990).await;
     assert_eq!(client.refund("p1", "r1", yuan(400), "").await, Outcome::Succeeded(()));

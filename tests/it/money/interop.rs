@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use doorbuster::gateway::alipay::wire::Parameters;
+use doorbuster::gateway::{PageRequest, PaymentGateway as _};
 use doorbuster::kernel::{Currency, Money};
-use doorbuster::payments::alipay::wire::Parameters;
-use doorbuster::payments::gateway::{PageRequest, PaymentGateway as _};
 use serde_json::{Value, json};
 
 use crate::support::alipay::{Sandbox, signed, soon};

@@ -1,7 +1,7 @@
 //! What operators close after they have looked at it: differences of bills, and marks of payments.
 
+use doorbuster::gateway::{PageRequest, PaymentGateway as _};
 use doorbuster::kernel::{Clock, Currency, Money};
-use doorbuster::payments::gateway::{PageRequest, PaymentGateway as _};
 use doorbuster::payments::reconciliation::day_of;
 use serde_json::{Value, json};
 

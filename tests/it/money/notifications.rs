@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use doorbuster::payments::alipay::wire::RawParameters;
+use doorbuster::gateway::alipay::wire::RawParameters;
 
 use super::till::{Attempt, FORM, Till, on_profiles};
 use crate::support::alipay::signed;

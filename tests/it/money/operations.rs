@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use doorbuster::demo::socket::{Event, Socket, payload};
-use doorbuster::payments::alipay::{Settings, SigningKey};
+use doorbuster::gateway::alipay::{Settings, SigningKey};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;

@@ -169,8 +169,8 @@ async fn case_22_a_trade_that_was_closed_or_refunded_elsewhere(till: &Till) {
 
 /// A refund that the shop knows nothing of.
 async fn refund_elsewhere(sandbox: &Sandbox, number: &str, minor: i64) {
+    use doorbuster::gateway::{Outcome, PaymentGateway as _};
     use doorbuster::kernel::{Currency, Money};
-    use doorbuster::payments::gateway::{Outcome, PaymentGateway as _};
     let amount = Money { minor, currency: Currency::Cny };
     assert_eq!(sandbox.client().refund(number, "elsewhere", amount, "").await, Outcome::Succeeded(()));
 }

@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
+use doorbuster::gateway::{TradeSnapshot, TradeStatus};
 use doorbuster::kernel::{Currency, Money, OrderId, PaymentId, SaleId, UserId};
-use doorbuster::orders::{Cancelled, OperatorRefund, OrderState, audit};
-use doorbuster::payments::{Amount, Method, Payment, PaymentState, TradeSnapshot, TradeStatus, Verdict};
+use doorbuster::model::orders::OrderState;
+use doorbuster::model::payments::{Amount, Payment};
+use doorbuster::payments::{Cancelled, OperatorRefund, audit};
+use doorbuster::payments::{Method, PaymentState, Verdict};
 use futures_util::future::join_all;
 
 pub use crate::conformance::store::Place;
@@ -64,7 +67,7 @@ async fn attempt(place: &Place, of: &Bought, number: u8, open: bool) -> PaymentI
     let id = payment.id;
     on!(place.db(), write, |conn| {
         sql::payments::insert(conn, &payment).await?;
-        let begun = doorbuster::payments::LogEntry::new(NOW, "buyer", "begun", None, "PENDING");
+        let begun = doorbuster::model::payments::LogEntry::new(NOW, "buyer", "begun", None, "PENDING");
         sql::payments::log(conn, payment.id, &begun).await
     })
     .unwrap();
@@ -81,12 +84,12 @@ fn said(payment: PaymentId, status: TradeStatus) -> TradeSnapshot {
 }
 
 async fn apply(place: &Place, snapshot: TradeSnapshot) -> Verdict {
-    place.app.orders().apply_trade(snapshot, "query", None).await.unwrap()
+    place.app.payments().apply_trade(snapshot, "query", None).await.unwrap()
 }
 
 async fn state(place: &Place, of: &Bought) -> (OrderState, usize) {
     let order = place.find(of.order.ticket()).await.unwrap();
-    (order.state, place.app.orders().refunds_of(of.order).await.unwrap().len())
+    (order.state, place.app.payments().refunds_of(of.order).await.unwrap().len())
 }
 
 async fn books_are_right(place: &Place) {
@@ -100,10 +103,10 @@ async fn the_deadline_against_the_payment(place: Place) {
         attempt(&place, one, round, false).await;
     }
     place.clock.set(NOW.plus(Duration::from_secs(901)));
-    let orders = place.app.orders();
+    let payments = place.app.payments();
     for (round, one) in (1..).zip(&all) {
         let paid = said(PaymentId::from_bytes([round; 16]), TradeStatus::Paid);
-        let (expired, verdict) = tokio::join!(orders.expire(vec![one.order.ticket()]), apply(&place, paid));
+        let (expired, verdict) = tokio::join!(payments.expire(vec![one.order.ticket()]), apply(&place, paid));
         assert_eq!(verdict, Verdict::Accepted);
         let expected = if expired.unwrap() == 0 { (OrderState::Paid, 0) } else { (OrderState::Expired, 1) };
         assert_eq!(state(&place, one).await, expected);
@@ -113,11 +116,11 @@ async fn the_deadline_against_the_payment(place: Place) {
 
 async fn cancelling_against_the_payment(place: Place) {
     let (_, all) = bought(&place).await;
-    let orders = place.app.orders();
+    let payments = place.app.payments();
     for (round, one) in (1..).zip(&all) {
         let payment = attempt(&place, one, round, false).await;
         let paid = apply(&place, said(payment, TradeStatus::Paid));
-        let (cancelled, verdict) = tokio::join!(orders.cancel(one.buyer, one.order), paid);
+        let (cancelled, verdict) = tokio::join!(payments.cancel(one.buyer, one.order), paid);
         assert_eq!(verdict, Verdict::Accepted);
         let expected = match cancelled.unwrap() {
             Cancelled::Done(_) => (OrderState::Cancelled, 1),
@@ -144,14 +147,14 @@ async fn the_crowd_and_the_schema(place: Place) {
     let (_, all) = bought(&place).await;
     let payment = attempt(&place, &all[0], 1, true).await;
     apply(&place, said(payment, TradeStatus::Paid)).await;
-    let orders = place.app.orders();
+    let payments = place.app.payments();
     let part = |number: u8| OperatorRefund {
         payment: Some(payment),
         amount: Some(Amount::Money(Money { minor: 600, ..PRICE })),
         reason: "broken".into(),
         key: format!("part-{number:05}"),
     };
-    let answers = join_all((0..16).map(|number| orders.refund_payment(place.operator, part(number)))).await;
+    let answers = join_all((0..16).map(|number| payments.refund_payment(place.operator, part(number)))).await;
     assert_eq!(answers.iter().filter(|answer| answer.as_ref().unwrap().is_ok()).count(), 1, "{answers:?}");
     let backwards = on!(place.db(), write, |conn| {
         sql::payments::advance(conn, payment, PaymentState::Succeeded, PaymentState::Pending, 0, None, NOW).await

@@ -3,8 +3,8 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use doorbuster::gateway::{Outcome, PaymentGateway as _};
 use doorbuster::kernel::{Currency, Money};
-use doorbuster::payments::gateway::{Outcome, PaymentGateway as _};
 
 use super::till::{Attempt, Till, code, on_profiles, refund_number};
 use crate::support::until;

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use doorbuster::gateway::alipay::Alipay;
+use doorbuster::gateway::alipay::wire::{Parameters, time_text};
+use doorbuster::gateway::{Outcome, PageRequest, PaymentGateway as _, TradeStatus};
 use doorbuster::kernel::{Breaker, Clock, Currency, Money, Timestamp};
-use doorbuster::payments::alipay::Alipay;
-use doorbuster::payments::alipay::wire::{Parameters, time_text};
-use doorbuster::payments::gateway::{Outcome, PageRequest, PaymentGateway as _, TradeStatus};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;

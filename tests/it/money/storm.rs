@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use doorbuster::config::Config;
-use doorbuster::demo::facts::Facts;
 use doorbuster::demo::shopper::Account;
 use doorbuster::demo::{ready, usage};
 use doorbuster::kernel::{Clock, PaymentId, Rng};
-use doorbuster::orders::audit::{self, Report};
+use doorbuster::model::facts::Facts;
+use doorbuster::payments::audit::{self, Report};
 use doorbuster::payments::reconciliation::day_of;
 use doorbuster::points;
 use doorbuster::store::Database;

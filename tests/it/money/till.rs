@@ -7,8 +7,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use doorbuster::demo::{ready, server::Launch, server::Server};
+use doorbuster::gateway::alipay::SigningKey;
+use doorbuster::gateway::alipay::wire::Parameters;
 use doorbuster::kernel::{Clock, PaymentId, RefundId, Rng};
-use doorbuster::payments::{Refund, alipay::SigningKey, alipay::wire::Parameters};
+use doorbuster::model::payments::Refund;
 use doorbuster::store::Database;
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -189,8 +189,8 @@ async fn case_32_clocks_that_differ_by_minutes(till: &Till) {
 
 /// A page of this shop that ends in so many seconds.
 fn page_for(sandbox: &crate::support::alipay::Sandbox, seconds: u64) -> String {
+    use doorbuster::gateway::{PageRequest, PaymentGateway as _};
     use doorbuster::kernel::{Currency, Money};
-    use doorbuster::payments::gateway::{PageRequest, PaymentGateway as _};
     let request = PageRequest {
         number: format!("p{seconds}"),
         amount: Money { minor: 990, currency: Currency::Cny },

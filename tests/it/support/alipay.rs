@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use doorbuster::gateway::alipay::wire::{Parameters, time_text};
+use doorbuster::gateway::alipay::{Alipay, Merchant, SigningKey, VerifyingKey};
 use doorbuster::kernel::{Breaker, Clock, Timestamp};
-use doorbuster::payments::alipay::wire::{Parameters, time_text};
-use doorbuster::payments::alipay::{Alipay, Merchant, SigningKey, VerifyingKey};
 use serde_json::{Value, json};
 
 /// The folder with the keys of all sandboxes: making them takes longer than most tests. It stays between runs.

@@ -1,38 +1,21 @@
 //! The edge of the GraphQL endpoint: HTTP, WebSocket (`graphql-transport-ws`) and Server-Sent Events on one path, in
 //! front of async-graphql, which executes. It knows no type of the schema.
 //!
-//! A request goes through [`media`], [`address`], [`rates`], [`auth`] and [`access`], [`params`], [`guard`] and [`documents`]
-//! (parsed, measured, validated by [`language`], remembered; or [`trusted`] from the start), gets its variables ([`prepared`]),
-//! and is then let in ([`load`]), executed ([`engine`]) and answered ([`answer`], [`refusal`]). Streams are [`operation`]s polled
-//! by [`ws`] or [`sse`], woken by the [`wheel`], and [`shared`] where their answers are the same for everyone.
+//! A request comes in through a [`transport`] and is read ([`request`]): media types, the client's address, its token, its body.
+//! [`protection`] applies rate limits, the rules for pages of other sites, limits of a document's size, and load shedding.
+//! [`documents`] are parsed, validated, measured and remembered, or trusted from the start; with the variables of a request
+//! they are ready for [`execution`]. The result is a [`response`]. Streams are operations ([`execution::operation`]) that a
+//! socket or an event stream polls, and shared ([`execution::shared`]) where their responses are the same for everyone.
 
-mod access;
-mod address;
-pub mod answer;
-pub mod auth;
 pub mod baseline;
 pub mod documents;
-pub mod engine;
-mod given;
-pub mod guard;
-mod http;
-pub mod language;
-mod load;
-pub mod media;
-pub mod meters;
-mod operation;
-pub mod params;
-mod prepared;
-mod rates;
-pub mod refusal;
-pub mod shared;
-pub mod shortcut;
-mod sse;
+pub mod execution;
+pub mod protection;
+pub mod request;
+pub mod response;
 #[cfg(test)]
 pub mod testing;
-pub mod trusted;
-mod wheel;
-mod ws;
+pub mod transport;
 
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -54,34 +37,35 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::cors::CorsLayer;
 
-use crate::accounts::Role;
 use crate::accounts::throttle::network;
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
 use crate::config;
 use crate::gate::Tally;
 use crate::kernel::{Clock, Rng, tasks};
+use crate::model::accounts::Role;
 
-pub use self::http::endpoint;
-pub use auth::{AuthUnavailable, Authenticate};
-pub use operation::VersionReporter;
-pub use shared::SlotReporter;
+pub use execution::operation::VersionReporter;
+pub use execution::shared::SlotReporter;
+pub use request::auth::{AuthUnavailable, Authenticate};
+pub use transport::http::endpoint;
 
-use access::Access;
-use address::Addresses;
-use answer::Answer;
-use documents::Documents;
-use engine::Engine;
-use guard::{Limits, Measure};
-use load::{Class, Load, Permit};
-use meters::Meters;
-use params::Params;
-use prepared::Prepared;
-use rates::Rates;
-use refusal::{Cause, Refusal};
-use shared::Shared;
-use shortcut::{Planned, Shortcut};
-use wheel::{NoPlace, Place, Wheel};
+use documents::cache::Documents;
+use documents::prepared::Prepared;
+use execution::engine::Engine;
+use execution::shared::Shared;
+use execution::shortcut::{Planned, Shortcut};
+use execution::wheel::{NoPlace, Place, Wheel};
+use protection::access::Access;
+use protection::guard::{Limits, Measure};
+use protection::load::{Class, Load, Permit};
+use protection::meters::Meters;
+use protection::rates::Rates;
+use request::address::Addresses;
+use request::params::Params;
+use response::answer::Answer;
+use response::refusal::{Cause, Refusal};
+use transport::headers::REQUEST_ID;
 
 /// The parts of an [`Edge`], besides the schema.
 pub struct Parts {
@@ -96,7 +80,7 @@ pub struct Parts {
     /// Counts for all nodes, where there are several.
     pub tally: Option<Arc<dyn Tally>>,
     /// Documents that are always known.
-    pub trusted: trusted::Manifest,
+    pub trusted: documents::trusted::Manifest,
     /// Bytes of a request's body.
     pub body_max: usize,
     /// How long a body may take to arrive.
@@ -316,7 +300,7 @@ impl Edge {
     /// The client's id for the request if it is a plain one, or a new one.
     fn request_id(&self, headers: &HeaderMap) -> String {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        match headers.get(http::REQUEST_ID).map(|value| (value.as_bytes(), value.to_str())) {
+        match headers.get(REQUEST_ID).map(|value| (value.as_bytes(), value.to_str())) {
             Some((bytes @ [_, ..], Ok(id))) if bytes.len() <= 64 && bytes.iter().all(plain) => id.to_owned(),
             _ => BASE64URL_NOPAD.encode(&self.0.rng.bytes::<12>()),
         }

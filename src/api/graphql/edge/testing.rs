@@ -1,6 +1,6 @@
 //! Limits for the unit tests of this folder.
 
-use super::guard::Limits;
+use crate::api::graphql::edge::protection::guard::Limits;
 
 /// Limits as they might be in production.
 pub fn limits() -> Limits {

@@ -7,7 +7,7 @@ use crate::api::graphql::error::{Code, orders_fault};
 use crate::api::graphql::types::bills::BillDifference;
 use crate::api::graphql::types::payments::{PaymentFlag, PaymentRecord, RefundRecord};
 use crate::api::graphql::types::user_error::user_error;
-use crate::orders::{BookRefusal, LookRefusal};
+use crate::payments::{BookRefusal, LookRefusal};
 
 const REASON: &str = "The reason must be 1 to 500 characters on one line.";
 
@@ -199,8 +199,8 @@ impl LookedAtMutation {
         #[graphql(desc = "The discrepancy to close, and the reason.")] input: BillDifferenceCloseInput,
     ) -> Result<BillDifferenceClosePayload> {
         let operator = ctx.require_operator()?;
-        let (id, orders) = (input.difference_id.parse().ok(), &ctx.services().orders);
-        let answer = orders.close_difference(operator.id, id, &input.reason).await;
+        let (id, payments) = (input.difference_id.parse().ok(), &ctx.services().payments);
+        let answer = payments.close_difference(operator.id, id, &input.reason).await;
         Ok(match answer.map_err(|error| orders_fault(&error))? {
             Ok(item) => BillDifferenceClosePayload { difference: Some(BillDifference(item)), user_errors: Vec::new() },
             Err(refusal) => BillDifferenceClosePayload { difference: None, user_errors: vec![close_error(refusal)?] },
@@ -216,8 +216,8 @@ impl LookedAtMutation {
         #[graphql(desc = "The refund to record, and the reason.")] input: BillDifferenceBookInput,
     ) -> Result<BillDifferenceBookPayload> {
         let operator = ctx.require_operator()?;
-        let (id, orders) = (input.difference_id.parse().ok(), &ctx.services().orders);
-        let answer = orders.book_difference(operator.id, id, &input.reason).await;
+        let (id, payments) = (input.difference_id.parse().ok(), &ctx.services().payments);
+        let answer = payments.book_difference(operator.id, id, &input.reason).await;
         Ok(match answer.map_err(|error| orders_fault(&error))? {
             Ok((item, refund)) => BillDifferenceBookPayload {
                 difference: Some(BillDifference(item)),
@@ -239,8 +239,8 @@ impl LookedAtMutation {
         #[graphql(desc = "The payment whose flag to clear, and the reason.")] input: PaymentFlagClearInput,
     ) -> Result<PaymentFlagClearPayload> {
         let operator = ctx.require_operator()?;
-        let (id, orders) = (input.payment_id.parse().ok(), &ctx.services().orders);
-        let answer = orders.clear_flag(operator.id, id, input.flag.into(), &input.reason).await;
+        let (id, payments) = (input.payment_id.parse().ok(), &ctx.services().payments);
+        let answer = payments.clear_flag(operator.id, id, input.flag.into(), &input.reason).await;
         Ok(match answer.map_err(|error| orders_fault(&error))? {
             Ok(payment) => PaymentFlagClearPayload { payment: Some(PaymentRecord(payment)), user_errors: Vec::new() },
             Err(refusal) => PaymentFlagClearPayload { payment: None, user_errors: vec![clear_error(refusal)] },

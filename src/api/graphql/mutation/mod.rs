@@ -12,3 +12,4 @@ pub mod purchase_plan;
 pub mod sale_acts;
 pub mod sales;
 pub mod shop;
+pub mod user_errors;

@@ -10,7 +10,8 @@ use crate::api::graphql::types::orders::{Order, PurchaseTicket};
 use crate::api::graphql::types::scalars::DateTime;
 use crate::api::graphql::types::user_error::user_error;
 use crate::kernel::{Clock, UserId};
-use crate::orders::{Cancelled, PurchaseRefusal, PurchaseRequest};
+use crate::orders::{PurchaseRefusal, PurchaseRequest};
+use crate::payments::Cancelled;
 
 /// The purchase.
 #[derive(InputObject)]
@@ -191,7 +192,9 @@ impl OrdersMutation {
     ) -> Result<OrderCancelPayload> {
         let viewer = ctx.require_viewer()?;
         let cancelled = match input.order_id.parse() {
-            Ok(order) => ctx.services().orders.cancel(viewer.id, order).await.map_err(|error| orders_fault(&error))?,
+            Ok(order) => {
+                ctx.services().payments.cancel(viewer.id, order).await.map_err(|error| orders_fault(&error))?
+            }
             Err(_) => Cancelled::NotFound,
         };
         use OrderCancelErrorCode as Code;

@@ -9,8 +9,8 @@ use crate::api::graphql::types::payments::{Payment, PaymentMethod, Refund};
 use crate::api::graphql::types::scalars::{MoneyInput, Url};
 use crate::api::graphql::types::user_error::user_error;
 use crate::kernel::Money;
-use crate::orders::{OperatorRefund, PayRefusal, PayRequest, RefundRefusal, RefundRequest};
-use crate::payments::Amount;
+use crate::model::payments::Amount;
+use crate::payments::{OperatorRefund, PayRefusal, PayRequest, RefundRefusal, RefundRequest};
 
 /// The order to pay, and the payment method.
 #[derive(InputObject)]
@@ -272,7 +272,7 @@ impl PaymentsMutation {
             key: input.idempotency_key,
             return_url: input.return_url.map(|url| url.0),
         };
-        let answer = ctx.services().orders.pay(viewer.id, request).await.map_err(|error| orders_fault(&error))?;
+        let answer = ctx.services().payments.pay(viewer.id, request).await.map_err(|error| orders_fault(&error))?;
         Ok(match answer {
             Ok(begun) => OrderPayPayload {
                 order: Some(Order(begun.order)),
@@ -294,7 +294,7 @@ impl PaymentsMutation {
         let viewer = ctx.require_viewer()?;
         let request =
             RefundRequest { order: input.order_id.parse().ok(), reason: input.reason, key: input.idempotency_key };
-        let answer = ctx.services().orders.refund(viewer.id, request).await.map_err(|error| orders_fault(&error))?;
+        let answer = ctx.services().payments.refund(viewer.id, request).await.map_err(|error| orders_fault(&error))?;
         Ok(match answer {
             Ok((order, refund)) => {
                 OrderRefundPayload { order: Some(Order(order)), refund: Some(Refund(refund)), user_errors: Vec::new() }
@@ -325,8 +325,8 @@ impl PaymentsMutation {
             reason: input.reason,
             key: input.idempotency_key,
         };
-        let orders = &ctx.services().orders;
-        let answer = orders.refund_payment(operator.id, request).await.map_err(|error| orders_fault(&error))?;
+        let payments = &ctx.services().payments;
+        let answer = payments.refund_payment(operator.id, request).await.map_err(|error| orders_fault(&error))?;
         Ok(match answer {
             Ok((order, refund)) => PaymentRefundPayload {
                 order: Some(Order(order)),

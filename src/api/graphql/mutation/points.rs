@@ -7,7 +7,7 @@ use crate::api::graphql::error::{accounts_fault, store_fault};
 use crate::api::graphql::types::points::{PointsAccount, PointsEntry};
 use crate::api::graphql::types::user_error::user_error;
 use crate::kernel::UserId;
-use crate::points::{Grant, GrantRefusal};
+use crate::model::points::{Grant, GrantRefusal};
 
 /// The points to grant, and the user. Set either `username` or `userId`.
 #[derive(InputObject)]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::orders::{SalePurchasePayload, SalePurchaseUserError};
 use crate::api::graphql::context::Services;
-use crate::api::graphql::edge::shortcut::{Plan, Planned, Ready, Shortcut};
+use crate::api::graphql::edge::execution::shortcut::{Plan, Planned, Ready, Shortcut};
 use crate::api::graphql::plans::{
     Wanted, Writes, fields, wanted, write_enum, write_key, write_list, write_name, write_null, write_object,
     write_option, write_plain, write_quoted, write_text,

@@ -8,7 +8,8 @@ use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::types::sales::SaleObject;
 use crate::catalog::ActError;
 use crate::kernel::UserId;
-use crate::sales::{Offer, Sales, StockAdd};
+use crate::model::snapshot::Offer;
+use crate::sales::{Sales, StockAdd};
 
 /// The sale to publish.
 #[derive(InputObject)]

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use serde_json::json;
 
-use crate::accounts::{self, Role};
+use crate::accounts;
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, accounts_fault, orders_fault, store_fault};
 use crate::api::graphql::types::accounts::{User, UserConnection, UserRole};
@@ -14,10 +14,12 @@ use crate::api::graphql::types::catalog::{ProductConnection, ProductObject};
 use crate::api::graphql::types::connection::{PageArgs, Position, TextPosition};
 use crate::api::graphql::types::orders::{Order, OrderConnection, OrderStatus};
 use crate::api::graphql::types::scalars::DateTime;
-use crate::catalog::{Product, ProductPlace};
 use crate::control::audit_log::{Entry, Filter};
 use crate::kernel::{AuditId, Listed, LoginEventId, Place, ProductId, TicketId};
-use crate::orders::{self, OrderSearch};
+use crate::model::accounts::Role;
+use crate::model::catalog::{Product, ProductPlace};
+use crate::model::orders::OrderSearch;
+use crate::orders;
 
 /// Characters of what is searched for at most.
 const SEARCH_MAX: usize = 200;
@@ -85,7 +87,7 @@ impl ControlQuery {
         let filter = filter.unwrap_or_default();
         let detail = order_detail(&filter);
         let search = order_search(filter)?;
-        let audited = services.orders.audit_search(operator.id, "order.list", String::new(), detail).await;
+        let audited = services.payments.audit_search(operator.id, "order.list", String::new(), detail).await;
         audited.map_err(|error| orders_fault(&error))?;
         let found = match search {
             Some(search) => services.orders.search(search, wanted).await.map_err(|error| orders_fault(&error))?,
@@ -115,7 +117,7 @@ impl ControlQuery {
         let wanted = request.wanted(ctx, |place| place.text.clone());
         let search = searchable("search", search)?;
         let detail = json!({ "search": search });
-        let audited = services.orders.audit_search(operator.id, "user.list", String::new(), detail).await;
+        let audited = services.payments.audit_search(operator.id, "user.list", String::new(), detail).await;
         audited.map_err(|error| orders_fault(&error))?;
         let roles = roles.map_or(Role::ALL.to_vec(), |roles| roles.into_iter().map(Into::into).collect());
         let listed = services.accounts.list_users(search, roles, wanted).await;
@@ -168,7 +170,7 @@ impl ControlQuery {
         let wanted = request.wanted(ctx, |place| Place { at: place.at, id: LoginEventId::from_bytes(place.id) });
         let username = searchable("username", username)?;
         let detail = json!({ "username": username });
-        let audited = services.orders.audit_search(operator.id, "sign_in.list", String::new(), detail).await;
+        let audited = services.payments.audit_search(operator.id, "sign_in.list", String::new(), detail).await;
         audited.map_err(|error| orders_fault(&error))?;
         let listed = services.accounts.sign_in_attempts(username, wanted).await;
         let cursor =

@@ -2,19 +2,16 @@
 
 use async_graphql::{Context, ID, Interface, Object, Result};
 
-use super::orders::{find_order, find_ticket};
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, broker_fault, orders_fault, store_fault};
 use crate::api::graphql::loaders::ProductLoader;
-use crate::api::graphql::types::accounts::{User, find_user};
-use crate::api::graphql::types::audit::AuditEntry;
 use crate::api::graphql::types::bills::BillDifference;
 use crate::api::graphql::types::catalog::ProductObject;
 use crate::api::graphql::types::failures::Failure;
-use crate::api::graphql::types::orders::{Order, PurchaseTicket};
-use crate::api::graphql::types::payments::{Payment, Refund};
+use crate::api::graphql::types::find::{find_order, find_ticket, find_user};
+use crate::api::graphql::types::objects::{AuditEntry, Order, Payment, PurchaseTicket, Refund, SaleObject, User};
 use crate::api::graphql::types::points::PointsEntry;
-use crate::api::graphql::types::sales::{SaleObject, SaleSessionObject, visible};
+use crate::api::graphql::types::sales::{SaleSessionObject, visible};
 use crate::kernel::{
     AuditId, BillDifferenceId, FailureId, OrderId, PaymentId, ProductId, RefundId, SaleId, SessionId, TicketId,
     TransferId, UserId,
@@ -110,17 +107,17 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         }
         PaymentId::PREFIX => {
             let (Ok(payment), Some(viewer)) = (id.parse(), ctx.viewer()) else { return Ok(None) };
-            let found = services.orders.payment_of_buyer(viewer.id, payment).await;
+            let found = services.payments.payment_of_buyer(viewer.id, payment).await;
             found.map_err(|error| orders_fault(&error))?.map(|payment| Node::Payment(Payment(payment)))
         }
         RefundId::PREFIX => {
             let (Ok(refund), Some(viewer)) = (id.parse(), ctx.viewer()) else { return Ok(None) };
-            let found = services.orders.refund_of_buyer(viewer.id, refund).await;
+            let found = services.payments.refund_of_buyer(viewer.id, refund).await;
             found.map_err(|error| orders_fault(&error))?.map(|refund| Node::Refund(Refund(refund)))
         }
         BillDifferenceId::PREFIX => {
             let (Ok(difference), Ok(_)) = (id.parse(), ctx.require_operator()) else { return Ok(None) };
-            let found = services.orders.difference(difference).await.map_err(|error| orders_fault(&error))?;
+            let found = services.payments.difference(difference).await.map_err(|error| orders_fault(&error))?;
             found.map(|item| Node::BillDifference(BillDifference(item)))
         }
         AuditId::PREFIX => {
@@ -151,17 +148,27 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
 
 /// The object with this id as operators may see it: also what is a buyer's.
 pub async fn find_for_operator(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
-    let orders = &ctx.services().orders;
+    let services = ctx.services();
     let fault = |error| orders_fault(&error);
     ctx.require_operator()?;
     if let Ok(order) = id.parse::<OrderId>() {
-        return Ok(orders.order(order).await.map_err(fault)?.map(|order| Node::Order(Order(order))));
+        return Ok(services.payments.order(order).await.map_err(fault)?.map(|order| Node::Order(Order(order))));
     }
     if let Ok(payment) = id.parse::<PaymentId>() {
-        return Ok(orders.payment(payment).await.map_err(fault)?.map(|payment| Node::Payment(Payment(payment))));
+        return Ok(services
+            .payments
+            .payment(payment)
+            .await
+            .map_err(fault)?
+            .map(|payment| Node::Payment(Payment(payment))));
     }
     if let Ok(refund) = id.parse::<RefundId>() {
-        return Ok(orders.any_refund(refund).await.map_err(fault)?.map(|refund| Node::Refund(Refund(refund))));
+        return Ok(services
+            .payments
+            .any_refund(refund)
+            .await
+            .map_err(fault)?
+            .map(|refund| Node::Refund(Refund(refund))));
     }
     if let Ok(user) = id.parse::<UserId>() {
         return Ok(find_user(ctx, user).await?.map(Node::User));

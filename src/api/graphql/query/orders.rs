@@ -1,14 +1,10 @@
 //! One's own tickets and orders.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, ID, Object, Result};
 
-use crate::api::graphql::context::ContextExt as _;
-use crate::api::graphql::error::orders_fault;
+use crate::api::graphql::types::find::{find_order, find_ticket};
 use crate::api::graphql::types::orders::{Order, PurchaseTicket};
 use crate::kernel::{OrderId, TicketId};
-use crate::orders;
 
 /// Queries of orders.
 #[derive(Default)]
@@ -31,16 +27,4 @@ impl OrdersQuery {
         let id: TicketId = id.parse().ok()?;
         find_ticket(ctx, id).await.map(|found| found.map(PurchaseTicket)).transpose()
     }
-}
-
-/// The signed-in buyer's own order.
-pub async fn find_order(ctx: &Context<'_>, id: OrderId) -> Result<Option<Arc<orders::Order>>> {
-    let Some(viewer) = ctx.viewer() else { return Ok(None) };
-    ctx.services().orders.order_of_buyer(viewer.id, id).await.map_err(|error| orders_fault(&error))
-}
-
-/// The signed-in buyer's own ticket.
-pub async fn find_ticket(ctx: &Context<'_>, id: TicketId) -> Result<Option<orders::Ticket>> {
-    let Some(viewer) = ctx.viewer() else { return Ok(None) };
-    ctx.services().orders.ticket_of_buyer(viewer.id, id).await.map_err(|error| orders_fault(&error))
 }

@@ -33,17 +33,17 @@ impl PaymentsQuery {
         id: ID,
     ) -> Result<Option<PaymentLookup>> {
         let operator = ctx.require_operator()?;
-        let orders = &ctx.services().orders;
+        let payments = &ctx.services().payments;
         let fault = |error| orders_fault(&error);
-        let order = orders.order_of_reference(&id).await.map_err(fault)?;
+        let order = payments.order_of_reference(&id).await.map_err(fault)?;
         let Some(id) = order else { return Ok(None) };
-        let Some(order) = orders.order(id).await.map_err(fault)? else { return Ok(None) };
-        orders.audit_look(operator.id, "payment.lookup", id.to_string()).await.map_err(fault)?;
-        let payments = orders.payments_of(id).await.map_err(fault)?;
-        let refunds = orders.refunds_of(id).await.map_err(fault)?;
+        let Some(order) = payments.order(id).await.map_err(fault)? else { return Ok(None) };
+        payments.audit_look(operator.id, "payment.lookup", id.to_string()).await.map_err(fault)?;
+        let attempts = payments.payments_of(id).await.map_err(fault)?;
+        let refunds = payments.refunds_of(id).await.map_err(fault)?;
         Ok(Some(PaymentLookup {
             order: Order(order),
-            payments: payments.into_iter().map(PaymentRecord).collect(),
+            payments: attempts.into_iter().map(PaymentRecord).collect(),
             refunds: refunds.into_iter().map(RefundRecord).collect(),
         }))
     }
@@ -139,9 +139,12 @@ impl PaymentsQuery {
     ) -> Result<Option<RefundRecord>> {
         let operator = ctx.require_operator()?;
         let Some(id) = id.parse::<RefundId>().ok().or_else(|| RefundId::from_number(&id)) else { return Ok(None) };
-        let orders = &ctx.services().orders;
-        orders.audit_look(operator.id, "refund.lookup", id.to_string()).await.map_err(|error| orders_fault(&error))?;
-        let found = orders.any_refund(id).await.map_err(|error| orders_fault(&error))?;
+        let payments = &ctx.services().payments;
+        payments
+            .audit_look(operator.id, "refund.lookup", id.to_string())
+            .await
+            .map_err(|error| orders_fault(&error))?;
+        let found = payments.any_refund(id).await.map_err(|error| orders_fault(&error))?;
         Ok(found.map(RefundRecord))
     }
 }
@@ -149,6 +152,6 @@ impl PaymentsQuery {
 /// For operators only, and written down that one looked at a list.
 async fn audited(ctx: &Context<'_>, act: &'static str) -> Result<()> {
     let operator = ctx.require_operator()?;
-    let looked = ctx.services().orders.audit_look(operator.id, act, String::new()).await;
+    let looked = ctx.services().payments.audit_look(operator.id, act, String::new()).await;
     looked.map_err(|error| orders_fault(&error))
 }

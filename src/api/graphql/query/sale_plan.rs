@@ -9,15 +9,15 @@ use async_graphql::{Name, Positioned};
 use futures_util::FutureExt as _;
 
 use super::sales::bounds;
-use crate::accounts::{Role, Viewer};
 use crate::api::graphql::context::Services;
-use crate::api::graphql::edge::shortcut::{Plan, Ready, Shortcut};
+use crate::api::graphql::edge::execution::shortcut::{Plan, Ready, Shortcut};
 use crate::api::graphql::plans::arguments::{Arguments, Declared, Unclear, Values};
 use crate::api::graphql::plans::{Wanted, Writes, plain, wanted};
 use crate::api::graphql::types::connection::{PageArgs, PageRequest, Position};
 use crate::api::graphql::types::sales::SaleStatus;
 use crate::config;
 use crate::kernel::{SaleId, SessionId, Timestamp};
+use crate::model::accounts::{Role, Viewer};
 
 mod fields;
 mod respond;

@@ -114,9 +114,10 @@ mod tests {
     use crate::api::graphql::context::{RequestInfo, Services, TokenIn};
     use crate::api::graphql::schema;
     use crate::app::App;
-    use crate::catalog::{Catalog, CatalogError, PriceInput, Product, ProductInput};
+    use crate::catalog::{Catalog, CatalogError, PriceInput, ProductInput};
     use crate::config::{Config, Secret};
     use crate::kernel::{Clock, Currency, ProductId, Rng};
+    use crate::model::catalog::Product;
     use crate::sales::{SaleInput, SessionInput};
 
     /// A catalog that is down.

@@ -12,7 +12,8 @@ use crate::api::graphql::error::{Code, orders_fault};
 use crate::api::graphql::types::orders::{Order, PurchaseTicket};
 use crate::hub::buyers::Missed;
 use crate::kernel::{OrderId, TicketId};
-use crate::orders::{self, Ticket};
+use crate::model::orders::Ticket;
+use crate::orders;
 
 /// Subscriptions of orders.
 #[derive(Default)]

@@ -3,13 +3,15 @@
 use async_graphql::{Context, Enum, ID, Object, Result};
 
 use super::connection::{PageArgs, connection};
+pub use super::objects::User;
 use super::orders::{OrderConnection, OrderStatus, list_orders};
 use super::points::{PointsAccount, account_of};
 use super::scalars::DateTime;
-use crate::accounts::{self, Role};
+use crate::accounts;
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, accounts_fault};
 use crate::kernel::UserId;
+use crate::model::accounts::Role;
 
 /// The roles of users.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,20 +40,10 @@ impl From<UserRole> for Role {
     }
 }
 
-/// A user, by ID.
-pub async fn find_user(ctx: &Context<'_>, id: UserId) -> Result<Option<User>> {
-    let found = ctx.services().accounts.user(id).await.map_err(|error| accounts_fault(&error))?;
-    Ok(found.map(User))
-}
-
 connection! {
     /// A page of users, sorted by username.
     UserConnection, UserEdge, User
 }
-
-/// A registered user.
-#[derive(Clone)]
-pub struct User(pub accounts::User);
 
 /// A registered user.
 #[Object]

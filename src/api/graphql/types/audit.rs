@@ -2,22 +2,19 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
-use super::accounts::{User, find_user};
 use super::connection::connection;
+use super::find::find_user;
+pub use super::objects::AuditEntry;
+use super::objects::User;
 use super::scalars::DateTime;
 use crate::accounts;
 use crate::api::graphql::error::Code;
 use crate::api::graphql::query::node::{Node, find_for_operator};
-use crate::control::audit_log::Entry;
 
 connection! {
     /// A page of audit log entries, newest first.
     AuditEntryConnection, AuditEntryEdge, AuditEntry
 }
-
-/// An audit log entry: an operator's action, or data that an operator looked up.
-#[derive(Clone)]
-pub struct AuditEntry(pub Entry);
 
 /// An audit log entry: an operator's action, or data that an operator looked up.
 #[Object]

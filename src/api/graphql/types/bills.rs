@@ -8,8 +8,7 @@ use super::scalars::DateTime;
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{accounts_fault, orders_fault};
 use crate::kernel::BillDifferenceId;
-use crate::orders::looked_at::{Item, ItemKey, ItemPage};
-use crate::payments::reconciliation::Kind;
+use crate::model::bills::{Item, ItemKey, ItemPage, Kind};
 
 /// The kinds of discrepancy between a bill and the shop's records.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +115,7 @@ pub async fn list_differences(ctx: &Context<'_>, open: bool, args: &PageArgs) ->
         limit: request.size,
         from_end: request.from_end,
     };
-    let listed = services.orders.differences(page).await.map_err(|error| orders_fault(&error))?;
+    let listed = services.payments.differences(page).await.map_err(|error| orders_fault(&error))?;
     let cursor = |item: &Item| Position { at: item.found_at, id: item.id.to_bytes() }.encode();
     Ok(BillDifferenceConnection(Page {
         edges: listed.items.into_iter().map(|item| (cursor(&item), BillDifference(item))).collect(),

@@ -4,7 +4,7 @@ use async_graphql::{Object, SimpleObject};
 
 use super::scalars::DateTime;
 use crate::kernel::Timestamp;
-use crate::orders::audit::{Checked, Report};
+use crate::payments::audit::{Checked, Report};
 
 /// Rows at fault that are shown of each invariant at most.
 const SHOWN_MAX: usize = 100;

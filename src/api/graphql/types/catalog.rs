@@ -7,7 +7,7 @@ use async_graphql::{ID, Object};
 use super::connection::connection;
 use super::int::clamped;
 use super::scalars::{DateTime, Money, Url};
-use crate::catalog::Product;
+use crate::model::catalog::Product;
 use crate::pictures::{File, Name};
 
 connection! {

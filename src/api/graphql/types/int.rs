@@ -1,5 +1,5 @@
 //! Numbers as a GraphQL `Int`, which has 32 bits: a client that was generated from the schema fails on a whole answer with a larger
-//! one. Fields and arguments are `i32` (`tests/tidy.rs` looks), and the rules of the slices keep what is stored within it.
+//! one. Fields and arguments are `i32` (`tests/tidy` looks), and the rules of the slices keep what is stored within it.
 
 use async_graphql::Result;
 

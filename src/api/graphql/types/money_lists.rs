@@ -9,7 +9,7 @@ use super::scalars::{DateTime, PageInfo};
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, accounts_fault, orders_fault};
 use crate::kernel::Timestamp;
-use crate::orders::money_lists::{MoneyKey, MoneyList, MoneyPage, PaymentFilter, RefundFilter};
+use crate::model::lists::{MoneyKey, MoneyList, MoneyPage, PaymentFilter, RefundFilter};
 use crate::payments::{Method, PaymentState, RefundCause, RefundState};
 
 connection! {
@@ -83,9 +83,9 @@ pub async fn list_payments(
         buyer,
     };
     let page = page(&request, wanted.within);
-    let listed = services.orders.list_payments(filter.clone(), page.clone()).await;
+    let listed = services.payments.list_payments(filter.clone(), page.clone()).await;
     let listed = listed.map_err(|error| orders_fault(&error))?;
-    let total = if counts(ctx) { services.orders.count_payments(filter, page).await } else { Ok(0) };
+    let total = if counts(ctx) { services.payments.count_payments(filter, page).await } else { Ok(0) };
     let total = total.map_err(|error| orders_fault(&error))?;
     Ok(PaymentRecordConnection(as_page(&request, listed, total, MoneyKey::of_payment).map(PaymentRecord)))
 }
@@ -107,9 +107,9 @@ pub async fn list_refunds(
         causes: causes.unwrap_or_else(|| RefundCause::ALL.to_vec()),
     };
     let page = page(&request, within);
-    let listed = services.orders.list_refunds(filter.clone(), page.clone()).await;
+    let listed = services.payments.list_refunds(filter.clone(), page.clone()).await;
     let listed = listed.map_err(|error| orders_fault(&error))?;
-    let total = if counts(ctx) { services.orders.count_refunds(filter, page).await } else { Ok(0) };
+    let total = if counts(ctx) { services.payments.count_refunds(filter, page).await } else { Ok(0) };
     let total = total.map_err(|error| orders_fault(&error))?;
     Ok(RefundRecordConnection(as_page(&request, listed, total, MoneyKey::of_refund).map(RefundRecord)))
 }
@@ -126,7 +126,7 @@ pub async fn list_stuck(ctx: &Context<'_>, first: Option<i32>, after: Option<&st
         }
     };
     let stuck =
-        services.orders.stuck(place.payment, place.refund, first).await.map_err(|error| orders_fault(&error))?;
+        services.payments.stuck(place.payment, place.refund, first).await.map_err(|error| orders_fault(&error))?;
     let end = Place {
         payment: stuck.payments.last().map_or(place.payment, MoneyKey::of_payment),
         refund: stuck.refunds.last().map_or(place.refund, MoneyKey::of_refund),

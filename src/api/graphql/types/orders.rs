@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
-use super::accounts::{User, find_user};
 use super::connection::{Page, PageArgs, Position, connection};
+use super::find::find_user;
 use super::int::clamped;
-use super::payments::{Payment, Refund};
-use super::sales::SaleObject;
+pub use super::objects::{Order, PurchaseTicket};
+use super::objects::{Payment, Refund, SaleObject, User};
 use super::scalars::{DateTime, Money};
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, orders_fault, store_fault};
 use crate::kernel::{SaleId, TicketId, UserId};
-use crate::orders::{self, Action, ListKey, OrderPage, OrderState, Refusal};
+use crate::model::orders::{ListKey, OrderPage, OrderState, Refusal};
+use crate::orders;
+use crate::payments::Action;
 
 /// The status of a ticket.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +63,6 @@ impl From<Refusal> for PurchaseRefusal {
         Self { code: refusal.into(), message }
     }
 }
-
-/// A purchase that was accepted for processing. It ends in exactly one outcome: an order or a refusal.
-pub struct PurchaseTicket(pub orders::Ticket);
 
 impl PurchaseTicket {
     /// The current status.
@@ -203,10 +202,6 @@ connection! {
 }
 
 /// An order: a purchase for which units were available.
-#[derive(Clone)]
-pub struct Order(pub Arc<orders::Order>);
-
-/// An order: a purchase for which units were available.
 #[Object]
 impl Order {
     /// The opaque ID.
@@ -283,19 +278,19 @@ impl Order {
 
     /// All payment attempts, oldest first. At most one of them is `SUCCEEDED`.
     async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
-        let found = ctx.services().orders.payments_of(self.0.ticket.order()).await;
+        let found = ctx.services().payments.payments_of(self.0.ticket.order()).await;
         Ok(found.map_err(|error| orders_fault(&error))?.into_iter().map(Payment).collect())
     }
 
     /// All refunds of this order, oldest first.
     async fn refunds(&self, ctx: &Context<'_>) -> Result<Vec<Refund>> {
-        let found = ctx.services().orders.refunds_of(self.0.ticket.order()).await;
+        let found = ctx.services().payments.refunds_of(self.0.ticket.order()).await;
         Ok(found.map_err(|error| orders_fault(&error))?.into_iter().map(Refund).collect())
     }
 
     /// The actions that the buyer can take at this moment. All others would be rejected.
     async fn available_actions(&self, ctx: &Context<'_>) -> Result<Vec<OrderActionCode>> {
-        let actions = ctx.services().orders.actions(&self.0).await.map_err(|error| orders_fault(&error))?;
+        let actions = ctx.services().payments.actions(&self.0).await.map_err(|error| orders_fault(&error))?;
         Ok(actions.into_iter().map(Into::into).collect())
     }
 

@@ -2,13 +2,14 @@
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
-use super::accounts::User;
 use super::int::{clamped, exact};
-use super::orders::Order;
+use super::objects::{Order, User};
+pub use super::objects::{Payment, Refund};
 use super::scalars::{DateTime, Money, Url};
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, accounts_fault, orders_fault};
-use crate::payments::{self, Flag, LogEntry, Method, PaymentState, RefundCause, RefundState, StoredNotification};
+use crate::model::payments::{LogEntry, StoredNotification};
+use crate::payments::{self, Flag, Method, PaymentState, RefundCause, RefundState};
 
 /// How an order is paid.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,10 +92,6 @@ pub enum PaymentFlag {
 }
 
 /// An attempt to pay an order.
-#[derive(Clone)]
-pub struct Payment(pub payments::Payment);
-
-/// An attempt to pay an order.
 #[Object]
 impl Payment {
     /// The opaque ID.
@@ -126,7 +123,7 @@ impl Payment {
     /// longer pending, for payments with points, and for everyone except the buyer.
     async fn redirect_url(&self, ctx: &Context<'_>) -> Option<Result<Url>> {
         let viewer = ctx.viewer().filter(|viewer| viewer.id == self.0.buyer)?;
-        let page = ctx.services().orders.page_of_attempt(viewer.id, &self.0).await;
+        let page = ctx.services().payments.page_of_attempt(viewer.id, &self.0).await;
         page.map(|page| page.map(Url)).map_err(|error| orders_fault(&error)).transpose()
     }
 
@@ -142,10 +139,6 @@ impl Payment {
 }
 
 /// A refund of money or points to the buyer.
-#[derive(Clone)]
-pub struct Refund(pub payments::Refund);
-
-/// A refund of money or points to the buyer.
 #[Object]
 impl Refund {
     /// The opaque ID.
@@ -155,7 +148,7 @@ impl Refund {
 
     /// The payment that is refunded.
     async fn payment(&self, ctx: &Context<'_>) -> Result<Payment> {
-        let found = ctx.services().orders.payment(self.0.payment).await.map_err(|error| orders_fault(&error))?;
+        let found = ctx.services().payments.payment(self.0.payment).await.map_err(|error| orders_fault(&error))?;
         // Payments are never removed.
         found.map(Payment).ok_or_else(|| Code::InternalServerError.error("Something went wrong on our side."))
     }
@@ -312,13 +305,13 @@ impl PaymentRecord {
 
     /// The log, oldest entry first.
     async fn log(&self, ctx: &Context<'_>) -> Result<Vec<PaymentLogEntry>> {
-        let file = ctx.services().orders.payment_file(self.0.clone()).await.map_err(|error| orders_fault(&error))?;
+        let file = ctx.services().payments.payment_file(self.0.clone()).await.map_err(|error| orders_fault(&error))?;
         Ok(file.log.into_iter().map(Into::into).collect())
     }
 
     /// Notifications about this payment, without repeated deliveries.
     async fn notifications(&self, ctx: &Context<'_>) -> Result<Vec<PaymentNotification>> {
-        let file = ctx.services().orders.payment_file(self.0.clone()).await.map_err(|error| orders_fault(&error))?;
+        let file = ctx.services().payments.payment_file(self.0.clone()).await.map_err(|error| orders_fault(&error))?;
         Ok(file.notifications.into_iter().map(Into::into).collect())
     }
 }
@@ -367,7 +360,7 @@ impl RefundRecord {
 
     /// The log, oldest entry first.
     async fn log(&self, ctx: &Context<'_>) -> Result<Vec<PaymentLogEntry>> {
-        let log = ctx.services().orders.refund_log(self.0.id).await.map_err(|error| orders_fault(&error))?;
+        let log = ctx.services().payments.refund_log(self.0.id).await.map_err(|error| orders_fault(&error))?;
         Ok(log.into_iter().map(Into::into).collect())
     }
 }

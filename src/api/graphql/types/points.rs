@@ -3,14 +3,16 @@
 use async_graphql::{Context, Enum, ID, Object, Result};
 
 use super::connection::{Page, PageArgs, Position, connection};
+use super::find::find_order;
 use super::int::clamped;
-use super::orders::Order;
+use super::objects::Order;
+pub use super::objects::PointsAccount;
 use super::scalars::DateTime;
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::store_fault;
-use crate::api::graphql::query::orders::find_order;
 use crate::kernel::{TransferId, UserId};
-use crate::points::{self, EntryKey, EntryPage, TransferKind};
+use crate::model::points::{EntryKey, EntryPage, TransferKind};
+use crate::points;
 
 /// The kinds of ledger entry.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +71,6 @@ impl PointsEntry {
         DateTime(self.0.at)
     }
 }
-
-/// A user's loyalty points.
-pub struct PointsAccount(pub points::Account);
 
 /// A user's loyalty points.
 #[Object]

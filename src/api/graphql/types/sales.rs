@@ -7,15 +7,18 @@ use async_graphql::{Context, Enum, ID, Object, Result};
 use super::catalog::ProductObject;
 use super::connection::{PageArgs, Position, connection};
 use super::int::clamped;
-use super::orders::PurchaseTicket;
+use super::objects::PurchaseTicket;
+pub use super::objects::SaleObject;
 use super::outcome::SaleOutcome;
 use super::scalars::{DateTime, Money};
-use crate::accounts::Role;
 use crate::api::graphql::context::{ContextExt as _, Services};
 use crate::api::graphql::error::{orders_fault, store_fault};
 use crate::api::graphql::loaders::ProductLoader;
-use crate::catalog::Product;
-use crate::sales::{self, Offer, Session};
+use crate::model::accounts::Role;
+use crate::model::catalog::Product;
+use crate::model::sales::Session;
+use crate::model::snapshot::Offer;
+use crate::sales;
 
 /// The status of a session.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,13 +120,6 @@ impl SaleSessionObject {
         let args = PageArgs { first, after, last, before };
         list_sales(ctx, snapshot.offers_of(self.session.id), None, &args, &self.products)
     }
-}
-
-/// One product in one session, at a special price and with limited stock.
-#[derive(Clone)]
-pub struct SaleObject {
-    offer: Offer,
-    products: Arc<ProductLoader>,
 }
 
 impl SaleObject {

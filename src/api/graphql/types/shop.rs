@@ -6,7 +6,7 @@ use super::int::clamped;
 use super::payments::PaymentMethod;
 use super::scalars::{DateTime, Url};
 use crate::api::graphql::context::ContextExt as _;
-use crate::sales::ShopState;
+use crate::model::sales::ShopState;
 
 /// Whether the shop sells.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]

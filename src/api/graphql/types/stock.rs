@@ -7,7 +7,8 @@ use super::sales::{SaleStatus, status};
 use super::scalars::DateTime;
 use crate::api::graphql::context::Services;
 use crate::kernel::{SaleId, Timestamp};
-use crate::sales::{Offer, SessionStatus, StockLevel};
+use crate::model::sales::{SessionStatus, StockLevel};
+use crate::model::snapshot::Offer;
 
 /// The availability of a sale.
 pub struct SaleStock {

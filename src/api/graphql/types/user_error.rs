@@ -1,21 +1,5 @@
 //! Business errors: each mutation has its own type with its own codes, and all have the same three fields.
 
-use crate::api::graphql::mutation::accounts::{
-    UserPasswordChangeUserError, UserSignInUserError, UserSignOutEverywhereUserError, UserSignOutUserError,
-    UserSignUpUserError,
-};
-use crate::api::graphql::mutation::catalog::{ProductCreateUserError, ProductUpdateUserError};
-use crate::api::graphql::mutation::failures::{FailureDismissUserError, FailureReplayUserError};
-use crate::api::graphql::mutation::looked_at::{BillDifferenceCloseUserError, PaymentFlagClearUserError};
-use crate::api::graphql::mutation::orders::{OrderCancelUserError, SalePurchaseUserError};
-use crate::api::graphql::mutation::payments::{OrderPayUserError, OrderRefundUserError, PaymentRefundUserError};
-use crate::api::graphql::mutation::points::PointsGrantUserError;
-use crate::api::graphql::mutation::sale_acts::{
-    SaleEndUserError, SalePauseUserError, SalePublishUserError, SaleResumeUserError, SaleStockAddUserError,
-};
-use crate::api::graphql::mutation::sales::{SaleCreateUserError, SaleSessionCreateUserError, SaleUpdateUserError};
-use crate::api::graphql::mutation::shop::{ShopPauseUserError, ShopResumeUserError};
-
 /// Declares the user error type of a mutation: `user_error!(/** What it is. */ UserSignInUserError, UserSignInErrorCode);`
 macro_rules! user_error {
     ($(#[$doc:meta])* $name:ident, $code:ty) => {
@@ -48,44 +32,3 @@ macro_rules! user_error {
 }
 
 pub(crate) use user_error;
-
-/// Why a mutation had no effect. Each mutation has its own type, which adds a `code` with the mutation's own values.
-#[derive(async_graphql::Interface)]
-#[graphql(
-    field(name = "message", ty = "&String", desc = "A human-readable explanation."),
-    field(
-        name = "field",
-        ty = "&Option<Vec<String>>",
-        desc = "The path to the input field that caused the error. Null when the error concerns the input as a whole."
-    )
-)]
-#[allow(missing_docs, reason = "each variant is the type of its name")]
-pub enum UserError {
-    UserSignUp(UserSignUpUserError),
-    UserSignIn(UserSignInUserError),
-    UserSignOut(UserSignOutUserError),
-    UserSignOutEverywhere(UserSignOutEverywhereUserError),
-    UserPasswordChange(UserPasswordChangeUserError),
-    SalePurchase(SalePurchaseUserError),
-    OrderPay(OrderPayUserError),
-    OrderCancel(OrderCancelUserError),
-    OrderRefund(OrderRefundUserError),
-    PaymentRefund(PaymentRefundUserError),
-    BillDifferenceClose(BillDifferenceCloseUserError),
-    PaymentFlagClear(PaymentFlagClearUserError),
-    FailureReplay(FailureReplayUserError),
-    FailureDismiss(FailureDismissUserError),
-    ProductCreate(ProductCreateUserError),
-    ProductUpdate(ProductUpdateUserError),
-    SaleSessionCreate(SaleSessionCreateUserError),
-    SaleCreate(SaleCreateUserError),
-    SaleUpdate(SaleUpdateUserError),
-    SalePublish(SalePublishUserError),
-    SalePause(SalePauseUserError),
-    SaleResume(SaleResumeUserError),
-    SaleEnd(SaleEndUserError),
-    SaleStockAdd(SaleStockAddUserError),
-    ShopPause(ShopPauseUserError),
-    ShopResume(ShopResumeUserError),
-    PointsGrant(PointsGrantUserError),
-}

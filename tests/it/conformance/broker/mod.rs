@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use doorbuster::broker::{Broker, BrokerError, Consumer, Failure, Message, Received, Topic, park};
+use doorbuster::broker::{Broker, BrokerError, Consumer, Failure, park};
 use doorbuster::kernel::Timestamp;
+use doorbuster::model::messages::{Message, Received, Topic};
 
 /// Declares one test per case; `$rig` makes a fresh rig.
 macro_rules! suite {

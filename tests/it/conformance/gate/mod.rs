@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbuster::gate::{Attempt, Counts, Decision, Gate, KnownTicket, Release, SaleTerms, SaleVersion, Units};
+use doorbuster::gate::{Attempt, Counts, Decision, Gate, Release};
 use doorbuster::kernel::{Clock, Epoch, Rng, SaleId, Seq, TicketId, Timestamp, UserId};
+use doorbuster::model::gate::{KnownTicket, SaleTerms, SaleVersion, Units};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -1,8 +1,9 @@
 //! Random sequences of calls against a plain model: lists of tickets, searched from end to end. Times are whole hours from
 //! a base, so that a gate whose clock nobody can set stands somewhere within an hour and the model knows which one.
 
-use doorbuster::gate::{Attempt, Counts, Decision, KnownTicket, PendingTicket, SaleTerms, SaleVersion, Units};
+use doorbuster::gate::{Attempt, Counts, Decision, PendingTicket};
 use doorbuster::kernel::{Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
+use doorbuster::model::gate::{KnownTicket, SaleTerms, SaleVersion, Units};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

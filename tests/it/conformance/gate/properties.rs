@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbuster::gate::{Attempt, Counts, Decision, Gate, KnownTicket, SaleTerms, SaleVersion};
+use doorbuster::gate::{Attempt, Counts, Decision, Gate};
 use doorbuster::kernel::{Clock, ManualClock, Rng, SaleId, TicketId, Timestamp, UserId};
+use doorbuster::model::gate::{KnownTicket, SaleTerms, SaleVersion};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};

@@ -2,11 +2,14 @@
 //! schema where it says so, and is found once the schema's guards are gone.
 
 use diesel_async::SimpleAsyncConnection as _;
+use doorbuster::gateway::{TradeSnapshot, TradeStatus};
 use doorbuster::kernel::{PaymentId, Rng};
-use doorbuster::orders::audit::{self, INVARIANTS};
-use doorbuster::orders::{Closing, Order, PayRequest, RefundRequest};
-use doorbuster::payments::{Amount, LogEntry, Method, Payment, PaymentState, RefundState, TradeSnapshot, TradeStatus};
-use doorbuster::points::Grant;
+use doorbuster::model::orders::{Closing, Order};
+use doorbuster::model::payments::{Amount, LogEntry, Payment};
+use doorbuster::model::points::Grant;
+use doorbuster::payments::audit::{self, INVARIANTS};
+use doorbuster::payments::{Method, PaymentState, RefundState};
+use doorbuster::payments::{PayRequest, RefundRequest};
 use doorbuster::store::Database;
 
 use super::{NOW, Place, on, on_both, request};
@@ -209,10 +212,10 @@ async fn do_business(place: &Place) {
         place.app.points().grant(place.operator, grant).await.unwrap().unwrap();
         let order = Some(requests[seq].ticket.order());
         let pay = PayRequest { order, method: Method::Points, return_url: None, key: "pay-00001".into() };
-        place.app.orders().pay(buyers[seq], pay).await.unwrap().unwrap();
+        place.app.payments().pay(buyers[seq], pay).await.unwrap().unwrap();
     }
     let back = RefundRequest { order: Some(requests[1].ticket.order()), reason: None, key: "back-0001".into() };
-    place.app.orders().refund(buyers[1], back).await.unwrap().unwrap();
+    place.app.payments().refund(buyers[1], back).await.unwrap().unwrap();
     let order = async |number: usize| place.find(requests[number].ticket).await.unwrap();
     let closed = attempt(place, &order(2).await, "key-closed").await;
     hear(place, closed, TradeStatus::Closed, None).await;
@@ -220,7 +223,7 @@ async fn do_business(place: &Place) {
     hear(place, kept, TradeStatus::Paid, Some("trade-kept")).await;
     let late = attempt(place, &order(3).await, "key-late").await;
     hear(place, late, TradeStatus::Closed, None).await;
-    place.app.orders().cancel(buyers[4], requests[4].ticket.order()).await.unwrap();
+    place.app.payments().cancel(buyers[4], requests[4].ticket.order()).await.unwrap();
     let (overdue, buyer) = (requests[3].ticket, buyers[3]);
     let expired = on!(place.db(), write, |conn| {
         let closed = sql::orders::close(conn, &[overdue], Closing::Buyer(buyer), NOW).await?;
@@ -282,5 +285,5 @@ async fn hear(place: &Place, payment: PaymentId, status: TradeStatus, trade: Opt
         amount: found.amount.money(),
         refund: None,
     };
-    place.app.orders().apply_trade(snapshot, "query", None).await.unwrap();
+    place.app.payments().apply_trade(snapshot, "query", None).await.unwrap();
 }

@@ -2,7 +2,8 @@
 
 use doorbuster::catalog::{ActError, PriceInput, ProductChange, ProductInput, Reason};
 use doorbuster::kernel::Currency;
-use doorbuster::sales::{SaleState, StockAdd};
+use doorbuster::model::sales::SaleState;
+use doorbuster::sales::StockAdd;
 use futures_util::future::join_all;
 
 use super::{Place, on, on_both, published};

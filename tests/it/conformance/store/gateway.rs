@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use doorbuster::kernel::{Currency, Money, OrderId, UserId};
-use doorbuster::orders::{Cancelled, OrderState, Orders, PayRequest, audit};
-use doorbuster::payments::gateway::{
+use doorbuster::gateway::{
     BadMessage, BillRow, Closed, Notification, Outcome, PageError, PageRequest, PaymentGateway, RefundFound, Returned,
     TradeSnapshot, TradeStatus,
 };
-use doorbuster::payments::{Flag, Method, Payment, PaymentState, RefundState};
+use doorbuster::kernel::{Currency, Money, OrderId, UserId};
+use doorbuster::model::orders::OrderState;
+use doorbuster::model::payments::Payment;
+use doorbuster::payments::{Cancelled, PayRequest, Payments, audit};
+use doorbuster::payments::{Flag, Method, PaymentState, RefundState};
 use parking_lot::Mutex;
 
 use super::{Place, on_both, request};
@@ -107,14 +109,14 @@ impl PaymentGateway for Cashier {
 struct Shop {
     place: Place,
     cashier: Arc<Cashier>,
-    orders: Orders,
+    payments: Payments,
 }
 
 impl Shop {
     fn open(place: Place) -> Self {
         let cashier = Arc::new(Cashier::default());
-        let orders = place.app.orders().with_gateway(cashier.clone());
-        Self { place, cashier, orders }
+        let payments = place.app.payments().with_gateway(cashier.clone());
+        Self { place, cashier, payments }
     }
 
     /// Orders of new buyers in one sale, each with a payment that waits.
@@ -123,13 +125,13 @@ impl Shop {
         let buyers = self.place.buyers(0, count).await;
         let tickets: Vec<_> =
             (1..).zip(&buyers).map(|(seq, buyer)| request(sale, seq, *buyer, "key-00001", 1)).collect();
-        self.orders.record(tickets.clone()).await.unwrap();
+        self.place.app.orders().record(tickets.clone()).await.unwrap();
         let mut waiting = Vec::new();
         for (buyer, ticket) in buyers.into_iter().zip(tickets) {
             let order = ticket.ticket.order();
             let wish =
                 PayRequest { order: Some(order), method: Method::Alipay, key: "pay-00001".into(), return_url: None };
-            waiting.push((buyer, order, self.orders.pay(buyer, wish).await.unwrap().unwrap().payment));
+            waiting.push((buyer, order, self.payments.pay(buyer, wish).await.unwrap().unwrap().payment));
         }
         waiting
     }
@@ -139,13 +141,13 @@ impl Shop {
     }
 
     async fn payment(&self, payment: &Payment) -> Payment {
-        self.orders.payment(payment.id).await.unwrap().unwrap()
+        self.payments.payment(payment.id).await.unwrap().unwrap()
     }
 
     /// Asks the gateway, as the worker does, until this holds.
     async fn ask_until(&self, what: &str, condition: impl AsyncFnMut() -> bool) {
         tokio::select! {
-            ended = self.orders.check_payments() => panic!("{ended:?}"),
+            ended = self.payments.check_payments() => panic!("{ended:?}"),
             () = until(what, condition) => {}
         }
     }
@@ -172,14 +174,14 @@ impl Shop {
             amount: payment.amount.money(),
             refund: None,
         };
-        self.orders.apply_trade(snapshot, "notification", None).await.unwrap();
+        self.payments.apply_trade(snapshot, "notification", None).await.unwrap();
         let late = self.payment(payment).await;
         assert_eq!((late.state, late.flag), (PaymentState::Surplus, Some(Flag::TradeMismatch)));
         let order = payment.order;
         tokio::select! {
-            ended = self.orders.drive_refunds() => panic!("{ended:?}"),
+            ended = self.payments.drive_refunds() => panic!("{ended:?}"),
             () = until("back", async || {
-                self.orders.refunds_of(order).await.unwrap()[0].state == RefundState::Succeeded
+                self.payments.refunds_of(order).await.unwrap()[0].state == RefundState::Succeeded
             }) => {}
         }
     }
@@ -188,13 +190,13 @@ impl Shop {
 async fn a_flagged_payment_does_not_hold_its_order_for_ever(place: Place) {
     let shop = Shop::open(place);
     let (buyer, order, payment) = shop.flagged().await;
-    let cancelled = shop.orders.cancel(buyer, order).await.unwrap();
+    let cancelled = shop.payments.cancel(buyer, order).await.unwrap();
     assert!(matches!(cancelled, Cancelled::TryLater(_)), "{cancelled:?}");
     // Overdue, but the gateway may come to its senses.
     shop.place.clock.advance(Duration::from_secs(900));
     let asked = shop.cashier.asked.load(Ordering::SeqCst);
     shop.ask_until("asked again", async || shop.cashier.asked.load(Ordering::SeqCst) > asked).await;
-    assert_eq!((shop.orders.sweep(10).await.unwrap(), shop.state(order).await), (0, OrderState::AwaitingPayment));
+    assert_eq!((shop.payments.sweep(10).await.unwrap(), shop.state(order).await), (0, OrderState::AwaitingPayment));
     // After `payments.close_within` it is over all the same.
     shop.place.clock.advance(Duration::from_secs(1_800));
     shop.ask_until("expired", async || shop.state(order).await == OrderState::Expired).await;
@@ -210,7 +212,7 @@ async fn an_order_with_a_flagged_payment_can_be_cancelled_in_the_end(place: Plac
     let shop = Shop::open(place);
     let (buyer, order, payment) = shop.flagged().await;
     shop.place.clock.advance(Duration::from_secs(900 + 1_800));
-    let cancelled = shop.orders.cancel(buyer, order).await.unwrap();
+    let cancelled = shop.payments.cancel(buyer, order).await.unwrap();
     assert!(matches!(cancelled, Cancelled::Done(_)), "{cancelled:?}");
     let ended = shop.payment(&payment).await;
     assert_eq!((ended.state, ended.flag), (PaymentState::Closed, Some(Flag::TradeMismatch)));
@@ -245,7 +247,7 @@ async fn what_cannot_be_written_down_is_no_answer(place: Place) {
     shop.place.clock.advance(Duration::from_secs(61));
     shop.ask_until("paid", async || shop.state(other).await == OrderState::Paid).await;
     shop.ask_until("put off", async || shop.payment(&stuck).await.checks > 0).await;
-    let cancelled = shop.orders.cancel(buyer, order).await.unwrap();
+    let cancelled = shop.payments.cancel(buyer, order).await.unwrap();
     assert!(matches!(cancelled, Cancelled::TryLater(_)), "{cancelled:?}");
     shop.place.clock.advance(Duration::from_secs(900 + 1_800));
     shop.ask_until("expired", async || shop.state(order).await == OrderState::Expired).await;

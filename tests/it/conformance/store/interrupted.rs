@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorbuster::kernel::{OrderId, PaymentId, UserId, next_epoch};
-use doorbuster::orders::audit::{self, Report};
-use doorbuster::orders::{Begun, Cancelled, OperatorRefund, OrderState, Orders, PayRefusal, PayRequest, RefundRequest};
+use doorbuster::model::orders::OrderState;
+use doorbuster::model::points::Grant;
+use doorbuster::payments::audit::{self, Report};
+use doorbuster::payments::{Begun, Cancelled, OperatorRefund, PayRefusal, PayRequest, Payments, RefundRequest};
 use doorbuster::payments::{Method, PaymentState, RefundState};
-use doorbuster::points::Grant;
 use doorbuster::sales::StockAdd;
 use doorbuster::store::trouble::Loss;
 use futures_util::future::join_all;
@@ -67,7 +68,7 @@ fn wish(order: OrderId, method: Method, key: &str) -> PayRequest {
 
 impl Bought {
     async fn pay(&self, place: &Place, key: &str) -> Result<Result<Begun, PayRefusal>, String> {
-        let paid = place.app.orders().pay(self.buyer, wish(self.order, Method::Points, key)).await;
+        let paid = place.app.payments().pay(self.buyer, wish(self.order, Method::Points, key)).await;
         paid.map_err(|error| error.to_string())
     }
 
@@ -92,9 +93,9 @@ impl Bought {
 /// What a crash left undecided is decided, and what is decided has its end.
 async fn recover(place: &Place) {
     place.clock.advance(Duration::from_secs(31));
-    place.app.tcc().recover_once(place.app.orders()).await.unwrap();
+    place.app.tcc().recover_once(place.app.payments()).await.unwrap();
     place.clock.advance(Duration::from_secs(31));
-    place.app.tcc().recover_once(place.app.orders()).await.unwrap();
+    place.app.tcc().recover_once(place.app.payments()).await.unwrap();
 }
 
 async fn books(place: &Place) -> Report {
@@ -172,8 +173,8 @@ async fn paying_with_points(place: Place) {
 struct AtGateway(Bought);
 
 impl AtGateway {
-    fn orders(place: &Place) -> Orders {
-        place.app.orders().with_gateway(Arc::new(Cashier::default()))
+    fn payments(place: &Place) -> Payments {
+        place.app.payments().with_gateway(Arc::new(Cashier::default()))
     }
 }
 
@@ -185,14 +186,14 @@ impl Wish for AtGateway {
     }
 
     async fn ask(&self, place: &Place) -> Result<Self::Told, String> {
-        let paid = Self::orders(place).pay(self.0.buyer, wish(self.0.order, Method::Alipay, "pay-00001")).await;
+        let paid = Self::payments(place).pay(self.0.buyer, wish(self.0.order, Method::Alipay, "pay-00001")).await;
         paid.map_err(|error| error.to_string())
     }
 
     async fn end(&self, place: &Place, told: Self::Told, loss: &str) {
         let begun = told.unwrap_or_else(|refusal| panic!("{loss}: {refusal:?}"));
         assert_eq!(begun.redirect_url, Some(format!("https://cashier/{}", begun.payment.number())), "{loss}");
-        assert_eq!(place.app.orders().payments_of(self.0.order).await.unwrap(), [begun.payment], "{loss}");
+        assert_eq!(place.app.payments().payments_of(self.0.order).await.unwrap(), [begun.payment], "{loss}");
     }
 }
 
@@ -210,7 +211,7 @@ impl Wish for Cancel {
     }
 
     async fn ask(&self, place: &Place) -> Result<Cancelled, String> {
-        place.app.orders().cancel(self.0.buyer, self.0.order).await.map_err(|error| error.to_string())
+        place.app.payments().cancel(self.0.buyer, self.0.order).await.map_err(|error| error.to_string())
     }
 
     async fn end(&self, place: &Place, told: Cancelled, loss: &str) {
@@ -242,13 +243,15 @@ impl<const OPERATOR: bool> Wish for Back<OPERATOR> {
     }
 
     async fn ask(&self, place: &Place) -> Result<RefundState, String> {
-        let (orders, key) = (place.app.orders(), self.key.clone());
+        let (payments, key) = (place.app.payments(), self.key.clone());
         let answer = if OPERATOR {
             let reason = "broken".into();
             let request = OperatorRefund { payment: Some(self.payment), amount: None, reason, key };
-            orders.refund_payment(place.operator, request).await
+            payments.refund_payment(place.operator, request).await
         } else {
-            orders.refund(self.bought.buyer, RefundRequest { order: Some(self.bought.order), reason: None, key }).await
+            payments
+                .refund(self.bought.buyer, RefundRequest { order: Some(self.bought.order), reason: None, key })
+                .await
         };
         let answer = answer.map_err(|error| error.to_string())?;
         Ok(answer.map_err(|refusal| format!("{refusal:?}"))?.1.state)
@@ -259,7 +262,7 @@ impl<const OPERATOR: bool> Wish for Back<OPERATOR> {
         // What was not done at once, the worker does.
         recover(place).await;
         tokio::select! {
-            ended = place.app.orders().drive_refunds() => panic!("{ended:?}"),
+            ended = place.app.payments().drive_refunds() => panic!("{ended:?}"),
             () = until(loss, async || {
                 place.clock.advance(Duration::from_secs(5));
                 self.bought.state(place).await == OrderState::Refunded
@@ -267,7 +270,7 @@ impl<const OPERATOR: bool> Wish for Back<OPERATOR> {
         }
         recover(place).await;
         assert_eq!(self.bought.points(place).await, (POINTS, 0), "{loss}");
-        assert_eq!(place.app.orders().refunds_of(self.bought.order).await.unwrap().len(), 1, "{loss}");
+        assert_eq!(place.app.payments().refunds_of(self.bought.order).await.unwrap().len(), 1, "{loss}");
     }
 }
 
@@ -356,12 +359,12 @@ async fn an_order_does_not_expire_while_points_are_undecided(place: Place) {
         place.clock.advance(Duration::from_secs(880));
         pay_and_die(&place, &bought, point).await;
         place.clock.advance(Duration::from_secs(25));
-        assert_eq!(place.app.orders().expire(vec![bought.order.ticket()]).await.unwrap(), 0, "{point}");
-        assert_eq!(place.app.orders().sweep(100).await.unwrap(), 0, "{point}");
+        assert_eq!(place.app.payments().expire(vec![bought.order.ticket()]).await.unwrap(), 0, "{point}");
+        assert_eq!(place.app.payments().sweep(100).await.unwrap(), 0, "{point}");
         let other = bought.pay(&place, "pay-00002").await.unwrap();
         assert_eq!(other.err(), Some(PayRefusal::TooLate), "{point}: nothing new begins");
         bought.assert_paid_once(&place, "pay-00001", point).await;
-        assert_eq!(place.app.orders().sweep(100).await.unwrap(), 0, "{point}");
+        assert_eq!(place.app.payments().sweep(100).await.unwrap(), 0, "{point}");
     }
     assert!(books(&place).await.ok);
 }
@@ -373,7 +376,7 @@ async fn an_undecided_payment_does_not_hold_an_order_for_ever(place: Place) {
         pay_and_die(&place, &bought, point).await;
         // The transaction's deadline is over, and nobody has come to cancel it.
         place.clock.advance(Duration::from_secs(31));
-        assert_eq!(place.app.orders().sweep(100).await.unwrap(), 1, "{point}");
+        assert_eq!(place.app.payments().sweep(100).await.unwrap(), 1, "{point}");
         let again = bought.pay(&place, "pay-00001").await.unwrap();
         assert_eq!(again.err(), Some(PayRefusal::TooLate), "{point}");
         recover(&place).await;
@@ -387,7 +390,7 @@ async fn an_order_is_cancelled_whatever_its_points_do(place: Place) {
     for (number, point) in (1..).zip(UNDECIDED) {
         let bought = bought(&place, number).await;
         pay_and_die(&place, &bought, point).await;
-        let cancelled = place.app.orders().cancel(bought.buyer, bought.order).await.unwrap();
+        let cancelled = place.app.payments().cancel(bought.buyer, bought.order).await.unwrap();
         assert!(matches!(cancelled, Cancelled::Done(_)), "{point}: {cancelled:?}");
         assert_eq!(bought.points(&place).await, (POINTS, 0), "{point}: free at once");
         let again = bought.pay(&place, "pay-00001").await.unwrap();

@@ -21,11 +21,12 @@ mod tls;
 use doorbuster::app::App;
 use doorbuster::catalog::{PriceInput, ProductInput};
 use doorbuster::config::{Config, Secret, Size, Span};
-use doorbuster::demo::facts::{Facts, ReadyUser};
 use doorbuster::kernel::{Currency, Epoch, ManualClock, Rng, SaleId, TicketId, Timestamp, UserId, next_epoch};
-use doorbuster::orders::Order;
-use doorbuster::orders::messages::OrderRequest;
-use doorbuster::sales::{Offer, SaleInput, SessionInput};
+use doorbuster::model::facts::{Facts, ReadyUser};
+use doorbuster::model::order_requests::OrderRequest;
+use doorbuster::model::orders::Order;
+use doorbuster::model::snapshot::Offer;
+use doorbuster::sales::{SaleInput, SessionInput};
 use doorbuster::store::Database;
 use tempfile::TempDir;
 

@@ -7,12 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use doorbuster::broker::embedded::EmbeddedBroker;
 use doorbuster::broker::envelope;
-use doorbuster::broker::{Broker, Failure, Message, Topic};
+use doorbuster::broker::{Broker, Failure};
 use doorbuster::config::{Secret, Span};
-use doorbuster::hub::events::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
 use doorbuster::kernel::{Clock, Rng, SaleId};
-use doorbuster::orders::OrderState;
-use doorbuster::orders::messages::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
+use doorbuster::model::messages::{Message, Topic};
+use doorbuster::model::order_requests::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
+use doorbuster::model::orders::OrderState;
+use doorbuster::model::results::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
 use doorbuster::orders::rebuild::WRITER;
 use doorbuster::store::Database;
 use doorbuster::store::trouble::Loss;
@@ -107,7 +108,7 @@ impl Desk {
 
     /// What is announced of a ticket.
     async fn announced(&self, ticket: &OrderRequest) -> Vec<OrderState> {
-        let scope = doorbuster::broker::outbox::Scope::Own(self.place.db().origin().to_owned());
+        let scope = doorbuster::model::messages::Scope::Own(self.place.db().origin().to_owned());
         let events = on!(self.place.db(), read, |conn| sql::outbox::claim(conn, &scope, 0, &[], 1_000).await).unwrap();
         let batches = events.iter().filter(|event| event.topic == Topic::PurchaseResults.name());
         batches

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use doorbuster::broker::Topic;
-use doorbuster::broker::outbox::{Scope, StoredEvent};
-use doorbuster::gate::Units;
 use doorbuster::kernel::{SaleId, UserId};
-use doorbuster::orders::messages::OrderRequest;
-use doorbuster::orders::{Cancelled, ListKey, OrderPage, OrderState, OrdersError};
+use doorbuster::model::gate::Units;
+use doorbuster::model::messages::Topic;
+use doorbuster::model::messages::{Scope, StoredEvent};
+use doorbuster::model::order_requests::OrderRequest;
+use doorbuster::model::orders::{ListKey, OrderPage, OrderState};
+use doorbuster::orders::OrdersError;
+use doorbuster::payments::Cancelled;
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -182,21 +184,21 @@ async fn cancelling_and_expiring_return_the_units_once(place: Place) {
     let sale = place.sale(6, 2).await;
     let buyers = place.buyers(0, 4).await;
     let requests: Vec<_> = (0..3).map(|n| request(sale, n as u64 + 1, buyers[n], "key-00001", 2)).collect();
-    let orders = place.app.orders();
+    let (orders, payments) = (place.app.orders(), place.app.payments());
     orders.record(requests.clone()).await.unwrap();
     let of = |n: usize| requests[n].ticket.order();
-    assert!(matches!(orders.cancel(buyers[1], of(0)).await.unwrap(), Cancelled::NotFound), "another's");
+    assert!(matches!(payments.cancel(buyers[1], of(0)).await.unwrap(), Cancelled::NotFound), "another's");
     assert_eq!(place.units(sale).await, (0, 6));
-    assert!(matches!(orders.cancel(buyers[0], of(0)).await.unwrap(), Cancelled::Done(_)));
-    assert!(matches!(orders.cancel(buyers[0], of(0)).await.unwrap(), Cancelled::Done(_)), "the same again");
+    assert!(matches!(payments.cancel(buyers[0], of(0)).await.unwrap(), Cancelled::Done(_)));
+    assert!(matches!(payments.cancel(buyers[0], of(0)).await.unwrap(), Cancelled::Done(_)), "the same again");
     assert_eq!(place.units(sale).await, (2, 4));
-    assert_eq!(orders.expire(vec![requests[1].ticket]).await.unwrap(), 0, "not due");
-    assert_eq!(orders.sweep(10).await.unwrap(), 0);
+    assert_eq!(payments.expire(vec![requests[1].ticket]).await.unwrap(), 0, "not due");
+    assert_eq!(payments.sweep(10).await.unwrap(), 0);
     place.clock.advance(Duration::from_secs(900));
-    assert_eq!(orders.expire(vec![requests[1].ticket, requests[1].ticket, requests[0].ticket]).await.unwrap(), 1);
-    assert_eq!(orders.sweep(10).await.unwrap(), 1);
-    assert_eq!(orders.sweep(10).await.unwrap(), 0);
-    assert!(matches!(orders.cancel(buyers[2], of(2)).await.unwrap(), Cancelled::Refused(_)));
+    assert_eq!(payments.expire(vec![requests[1].ticket, requests[1].ticket, requests[0].ticket]).await.unwrap(), 1);
+    assert_eq!(payments.sweep(10).await.unwrap(), 1);
+    assert_eq!(payments.sweep(10).await.unwrap(), 0);
+    assert!(matches!(payments.cancel(buyers[2], of(2)).await.unwrap(), Cancelled::Refused(_)));
     assert_eq!(place.units(sale).await, (6, 0));
     let expired = place.find(requests[2].ticket).await.unwrap();
     assert_eq!((expired.state, expired.closed_at, expired.version), (Expired, Some(place.clock.clock().now()), 3));
@@ -212,14 +214,14 @@ async fn the_same_orders_expired_and_cancelled_from_all_sides_return_their_units
     for sale in sales {
         requests.extend((0..40).map(|n| request(sale, n as u64 + 1, buyers[n], &format!("key-{sale}-{n}"), 1)));
     }
-    let orders = place.app.orders();
+    let (orders, payments) = (place.app.orders(), place.app.payments());
     orders.record(requests.clone()).await.unwrap();
     place.clock.advance(Duration::from_secs(900));
     let tickets: Vec<_> = requests.iter().map(|request| request.ticket).collect();
     let backwards: Vec<_> = tickets.iter().rev().copied().collect();
-    let closings = (0..4).map(|n| orders.expire(if n % 2 == 0 { tickets.clone() } else { backwards.clone() }));
-    let cancelling = requests.iter().map(|request| orders.cancel(request.buyer, request.ticket.order()));
-    let (expired, cancelled, swept) = tokio::join!(join_all(closings), join_all(cancelling), orders.sweep(100));
+    let closings = (0..4).map(|n| payments.expire(if n % 2 == 0 { tickets.clone() } else { backwards.clone() }));
+    let cancelling = requests.iter().map(|request| payments.cancel(request.buyer, request.ticket.order()));
+    let (expired, cancelled, swept) = tokio::join!(join_all(closings), join_all(cancelling), payments.sweep(100));
     let expired: usize = expired.into_iter().map(Result::unwrap).sum::<usize>() + swept.unwrap();
     let cancelled =
         cancelled.into_iter().filter(|answer| matches!(answer.as_ref().unwrap(), Cancelled::Done(_))).count();
@@ -260,7 +262,7 @@ async fn overlapping_batches_of_several_sales_all_get_through(place: Place) {
         async move {
             place.app.orders().record(requests.clone()).await.unwrap();
             let closed =
-                requests.iter().step_by(7).map(|order| place.app.orders().cancel(order.buyer, order.ticket.order()));
+                requests.iter().step_by(7).map(|order| place.app.payments().cancel(order.buyer, order.ticket.order()));
             for answer in join_all(closed).await {
                 answer.unwrap();
             }
@@ -306,7 +308,7 @@ async fn known_tickets_are_those_decided(place: Place) {
     let buyers = place.buyers(0, 3).await;
     let requests: Vec<_> = (0..3).map(|n| request(sale, n as u64 + 1, buyers[n], "key-00001", 1)).collect();
     place.app.orders().record(requests.clone()).await.unwrap();
-    place.app.orders().cancel(buyers[0], requests[0].ticket.order()).await.unwrap();
+    place.app.payments().cancel(buyers[0], requests[0].ticket.order()).await.unwrap();
     let page = on!(place.db(), read, |conn| sql::orders::known_tickets(conn, sale, true, None, 10).await).unwrap();
     assert_eq!(page.iter().map(|(_, closed_at)| *closed_at).collect::<Vec<_>>(), [Some(NOW), None, None]);
     let told: Vec<_> = page.iter().map(|(known, _)| (known.ticket, known.buyer, known.quantity, known.units)).collect();
@@ -396,7 +398,7 @@ async fn aftermath(place: &Place, sales: &[SaleId], buyers: &[UserId], batches: 
         let last = batch.last().map(|(sale, _, _, _, seq)| (sales[*sale], *seq)).unwrap();
         let mine = place.find(request(last.0, last.1, buyers[0], "", 1).ticket).await.unwrap();
         if mine.quantity == 2 {
-            place.app.orders().cancel(mine.buyer, mine.ticket.order()).await.unwrap();
+            place.app.payments().cancel(mine.buyer, mine.ticket.order()).await.unwrap();
         }
     }
     let facts = place.facts().await;

@@ -7,8 +7,8 @@ use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _, Si
 use doorbuster::app::App;
 use doorbuster::config::{Config, Span};
 use doorbuster::kernel::{ManualClock, Rng, SaleId, UserId};
+use doorbuster::model::order_requests::OrderRequest;
 use doorbuster::orders::OrdersError;
-use doorbuster::orders::messages::OrderRequest;
 use doorbuster::store::postgres::{Conn, Store};
 use doorbuster::store::{Database, StoreError};
 use doorbuster::telemetry::Metrics;
@@ -302,7 +302,7 @@ impl Load {
 
     /// Every ticket has its outcome, and the stock is gone but not oversold.
     async fn check(&self, batches: u64) {
-        let facts = doorbuster::demo::facts::Facts::read(self.app.db()).await.unwrap();
+        let facts = doorbuster::model::facts::Facts::read(self.app.db()).await.unwrap();
         assert_eq!(facts.orders.len() as u64, batches * BATCH);
         let sold: i64 = facts.orders.iter().filter(|order| order.state.is_live()).map(|order| order.quantity).sum();
         assert_eq!((facts.sale(self.sale).unwrap().stock_left, sold as u64), (0, batches * BATCH - 5));
@@ -406,7 +406,7 @@ async fn a_killed_server_comes_back_with_whole_batches_only() {
         acknowledged.len(),
         since.elapsed()
     );
-    let facts = doorbuster::demo::facts::Facts::read(load.app.db()).await.unwrap();
+    let facts = doorbuster::model::facts::Facts::read(load.app.db()).await.unwrap();
     for n in 0..batches {
         let there = facts.orders.iter().filter(|order| (order.id.seq - 1) / BATCH == n).count() as u64;
         let expected: &[u64] = if acknowledged.contains(&n) { &[BATCH] } else { &[0, BATCH] };

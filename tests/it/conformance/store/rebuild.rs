@@ -6,11 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 use doorbuster::gate::{
-    Attempt, Coalescer, Counts, Decision, Gate, GateError, KnownTicket, Loading, MemoryGate, PendingTicket, Release,
-    SaleTerms, SaleVersion,
+    Attempt, Coalescer, Counts, Decision, Gate, GateError, Loading, MemoryGate, PendingTicket, Release,
 };
 use doorbuster::hub::Hub;
 use doorbuster::kernel::{Rng, SaleId, Seq, TicketId, Timestamp, UserId};
+use doorbuster::model::gate::{KnownTicket, SaleTerms, SaleVersion};
 use doorbuster::orders::gate_news::GateNews;
 use doorbuster::orders::publisher::Publisher;
 use doorbuster::orders::rebuild::Rebuilt;
@@ -148,13 +148,7 @@ fn behind(place: &Place, meanwhile: Option<Meanwhile>) -> (Arc<Probe>, Orders) {
         broker,
         hub: Hub::new(16),
         sales: place.app.sales().clone(),
-        gateway: None,
-        payments: config.payments.clone(),
-        refunds_due: Arc::default(),
-        checks_due: Arc::default(),
-        tcc: place.app.tcc().clone(),
         clock,
-        rng,
         metrics: Metrics::new(),
     });
     (probe, orders)
@@ -250,12 +244,12 @@ async fn a_sale_opens_with_the_terms_that_it_has_by_then(place: Place) {
 async fn an_order_that_is_closed_meanwhile_holds_nothing(place: Place) {
     let sale = place.sale(5, 1).await;
     let sold = sell(&place, sale, 0, 2).await;
-    let (orders, (ticket, buyer)) = (place.app.orders().clone(), sold[0]);
+    let (payments, (ticket, buyer)) = (place.app.payments().clone(), sold[0]);
     // Its event comes while the gate is closed.
     let cancel: Meanwhile = Box::new(move || {
-        let orders = orders.clone();
+        let payments = payments.clone();
         Box::pin(async move {
-            orders.cancel(buyer, ticket.order()).await.unwrap();
+            payments.cancel(buyer, ticket.order()).await.unwrap();
         })
     });
     let (probe, orders) = behind(&place, Some(cancel));

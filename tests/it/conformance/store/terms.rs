@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
 use doorbuster::kernel::{SaleId, TicketId, Timestamp, UserId};
-use doorbuster::orders::messages::OrderRequest;
+use doorbuster::model::order_requests::OrderRequest;
+use doorbuster::model::orders::{OrderState, Ticket};
 use doorbuster::orders::reconcile::{Reconciled, Reconciler};
-use doorbuster::orders::{OrderState, PurchaseRefusal, PurchaseRequest, Ticket};
+use doorbuster::orders::{PurchaseRefusal, PurchaseRequest};
 
 use super::{NOW, Place, first_epoch, on_both, request};
 use crate::support::until;

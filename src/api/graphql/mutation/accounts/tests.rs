@@ -3,12 +3,12 @@ use std::sync::Arc;
 
 use async_graphql::{Request, Value, value};
 
-use crate::accounts::Viewer;
 use crate::api::graphql::context::{RequestInfo, TokenIn};
 use crate::api::graphql::schema;
 use crate::app::App;
 use crate::config::{self, Config, Secret, Size};
 use crate::kernel::{ManualClock, Rng, Timestamp};
+use crate::model::accounts::Viewer;
 
 const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 const PASSWORD: &str = "correct horse";

@@ -11,10 +11,10 @@ use serde_json::json;
 
 use super::super::orders::{SalePurchaseErrorCode, SalePurchaseInput};
 use super::*;
-use crate::api::graphql::edge::answer::Answer;
+use crate::api::graphql::edge::response::answer::Answer;
 use crate::api::graphql::error::Code;
 use crate::kernel::{Currency, Money, SaleId, TicketId, Timestamp, UserId};
-use crate::orders::{Order, OrderState, Ticket};
+use crate::model::orders::{Order, OrderState, Ticket};
 
 /// What the resolver was called with: the sale's id, the quantity, and the key.
 type Asked = Arc<Mutex<Option<(String, i32, String)>>>;

@@ -17,10 +17,11 @@ use crate::api::graphql::types::payments::PaymentMethod;
 use crate::api::graphql::types::sales::{SaleSessionStatus, SaleStatus};
 use crate::api::graphql::types::scalars::CurrencyCode;
 use crate::api::graphql::types::shop::ShopStatus;
-use crate::catalog::Product;
 use crate::kernel::{Money, Timestamp};
+use crate::model::catalog::Product;
+use crate::model::sales::{Session, StockLevel};
+use crate::model::snapshot::Offer;
 use crate::pictures::{File, Name};
-use crate::sales::{Offer, Session, StockLevel};
 
 /// A session at a moment.
 pub struct SessionAt {

@@ -8,9 +8,8 @@ use futures_util::future::join_all;
 
 use super::fields::{SaleAt, SaleField, SessionAt};
 use super::{Asked, EdgeField, Form, ListField, PageField, Root, Within, sees_drafts};
-use crate::accounts::Viewer;
 use crate::api::graphql::context::Services;
-use crate::api::graphql::edge::shortcut::Planned;
+use crate::api::graphql::edge::execution::shortcut::Planned;
 use crate::api::graphql::error::orders_fault;
 use crate::api::graphql::loaders::not_shown;
 use crate::api::graphql::plans::{
@@ -20,10 +19,12 @@ use crate::api::graphql::plans::{
 use crate::api::graphql::types::connection::{Page, PageRequest, Position};
 use crate::api::graphql::types::orders::PurchaseTicket;
 use crate::api::graphql::types::sales::{SaleSessionObject, SaleStatus, status};
-use crate::catalog::{CatalogError, Product};
+use crate::catalog::CatalogError;
 use crate::kernel::{ProductId, SaleId, Timestamp};
+use crate::model::accounts::Viewer;
+use crate::model::catalog::Product;
+use crate::model::snapshot::Offer;
 use crate::orders::OrdersError;
-use crate::sales::Offer;
 
 /// Room for most pages of twenty sales.
 const CAPACITY: usize = 16 * 1024;
@@ -143,7 +144,8 @@ fn find(services: &Services, viewer: Option<Viewer>, now: Timestamp, asked: &Ask
             Found::Sales(page.of(&listed, position).map(at))
         }
         Asked::Sessions { begin, end, page } => {
-            let touches = |session: &&Arc<crate::sales::Session>| session.starts_at < *end && session.ends_at > *begin;
+            let touches =
+                |session: &&Arc<crate::model::sales::Session>| session.starts_at < *end && session.ends_at > *begin;
             let listed: Vec<_> = snapshot.sessions().iter().filter(touches).collect();
             let page: &PageRequest<Position<16>> = page;
             let found = page.of(&listed, |session| SaleSessionObject::position(session));
@@ -152,7 +154,7 @@ fn find(services: &Services, viewer: Option<Viewer>, now: Timestamp, asked: &Ask
     }
 }
 
-fn offers_of(snapshot: &crate::sales::Snapshot, within: Within) -> &[Offer] {
+fn offers_of(snapshot: &crate::model::snapshot::Snapshot, within: Within) -> &[Offer] {
     match within {
         Within::AllSessions => snapshot.offers(),
         Within::Session(id) => snapshot.offers_of(id),

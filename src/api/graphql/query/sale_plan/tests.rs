@@ -10,18 +10,19 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::graphql::context::{RequestInfo, TokenIn};
-use crate::api::graphql::edge::answer::Answer;
-use crate::api::graphql::edge::documents::Documents;
-use crate::api::graphql::edge::engine::Engine;
-use crate::api::graphql::edge::params::{Params, Source};
-use crate::api::graphql::edge::shortcut::Planned;
+use crate::api::graphql::edge::documents::cache::Documents;
+use crate::api::graphql::edge::documents::trusted::{self, Manifest};
+use crate::api::graphql::edge::execution::engine::Engine;
+use crate::api::graphql::edge::execution::shortcut::Planned;
+use crate::api::graphql::edge::request::params::{Params, Source};
+use crate::api::graphql::edge::response::answer::Answer;
 use crate::api::graphql::edge::testing::limits;
-use crate::api::graphql::edge::trusted::{self, Manifest};
 use crate::api::graphql::schema;
 use crate::app::App;
-use crate::catalog::{Catalog, CatalogError, PriceInput, Product, ProductInput};
+use crate::catalog::{Catalog, CatalogError, PriceInput, ProductInput};
 use crate::config::{Config, Secret};
 use crate::kernel::{Clock, Currency, ManualClock, ProductId, Rng};
+use crate::model::catalog::Product;
 use crate::sales::{SaleInput, SessionInput};
 
 struct Shop {
@@ -131,7 +132,8 @@ impl Both {
     }
 
     async fn executed(&self, query: &str, variables: &Value, viewer: Option<Viewer>) -> String {
-        let refused = |refusal: crate::api::graphql::edge::refusal::Refusal| panic!("{query}: {}", refusal.message());
+        let refused =
+            |refusal: crate::api::graphql::edge::response::refusal::Refusal| panic!("{query}: {}", refusal.message());
         let prepared = self.executed.prepare(params(query, variables), true).unwrap_or_else(refused);
         text(self.engine.execute(prepared.executable().data(info(viewer))).await)
     }

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorbuster::config::{self, Config, Secret};
-use doorbuster::gate::{Attempt, Decision, Gate, KnownTicket, RedisGate, SaleTerms, SaleVersion, Units};
+use doorbuster::gate::{Attempt, Decision, Gate, RedisGate};
 use doorbuster::kernel::{Clock, Epoch, Rng, SaleId, UserId};
+use doorbuster::model::gate::{KnownTicket, SaleTerms, SaleVersion, Units};
 use redis::aio::MultiplexedConnection;
 use tokio::runtime::{Builder, Runtime};
 

@@ -1,8 +1,9 @@
 //! What nodes know of access tokens together, in a real server.
 
-use doorbuster::accounts::{Found, Kept, Life, Live, Role, SharedTokens, TokenHash, Viewer};
+use doorbuster::accounts::{Found, Kept, Life, Live, SharedTokens};
 use doorbuster::gate::RedisTokens;
 use doorbuster::kernel::Timestamp;
+use doorbuster::model::accounts::{Role, TokenHash, Viewer};
 use futures_util::future::join_all;
 
 use super::*;

@@ -5,20 +5,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
-use doorbuster::accounts::{LoginEvent, LoginOutcome, Role, User};
-use doorbuster::broker::Topic;
-use doorbuster::broker::embedded::rows::{Cursor, NewMessage};
-use doorbuster::broker::outbox::{NewEvent, Scope};
-use doorbuster::catalog::{Audit, Product};
-use doorbuster::demo::facts::ReadyUser;
 use doorbuster::kernel::{AuditId, Currency, LoginEventId, Money, SaleId, Timestamp};
-use doorbuster::nodes::{LeaseRow, NodeRow};
-use doorbuster::orders::messages::OrderRequest;
-use doorbuster::orders::{Closing, ListKey, OrderPage, OrderState};
-use doorbuster::points::{Direction, EntryKey, EntryPage, Reservation, ReservationState, Transfer, TransferKind};
-use doorbuster::sales::{Sale, SaleState, Session, ShopState};
+use doorbuster::model::accounts::{LoginEvent, LoginOutcome, Role, User};
+use doorbuster::model::audit::Audit;
+use doorbuster::model::catalog::Product;
+use doorbuster::model::facts::ReadyUser;
+use doorbuster::model::messages::Topic;
+use doorbuster::model::messages::{Cursor, NewMessage};
+use doorbuster::model::messages::{NewEvent, Scope};
+use doorbuster::model::nodes::{LeaseRow, NodeRow};
+use doorbuster::model::order_requests::OrderRequest;
+use doorbuster::model::orders::{Closing, ListKey, OrderPage, OrderState};
+use doorbuster::model::points::{
+    Direction, EntryKey, EntryPage, Reservation, ReservationState, Transfer, TransferKind,
+};
+use doorbuster::model::sales::{Sale, SaleState, Session, ShopState};
+use doorbuster::model::tcc::{Branch, BranchKey, BranchState, GlobalState, Transaction};
 use doorbuster::store::{Database, StoreError};
-use doorbuster::tcc::{Branch, BranchKey, BranchState, GlobalState, Transaction};
 
 use super::super::{NOW, on};
 use super::capture::Recorder;

@@ -1,12 +1,12 @@
 //! What operators list and search.
 
 use diesel_async::AsyncConnection as _;
-use doorbuster::accounts::Role;
-use doorbuster::catalog::ProductPlace;
 use doorbuster::control::audit_log::Filter;
 use doorbuster::kernel::{AuditId, LoginEventId, Place, TicketId, Timestamp, Wanted};
-use doorbuster::orders::search::Among;
-use doorbuster::orders::{OrderSearch, OrderState};
+use doorbuster::model::accounts::Role;
+use doorbuster::model::catalog::ProductPlace;
+use doorbuster::model::orders::Among;
+use doorbuster::model::orders::{OrderSearch, OrderState};
 use doorbuster::store::{Database, StoreError};
 
 use super::super::super::{NOW, on};

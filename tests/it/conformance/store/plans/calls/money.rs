@@ -2,13 +2,11 @@
 
 use diesel_async::AsyncConnection as _;
 use doorbuster::kernel::Timestamp;
-use doorbuster::orders::looked_at::{Closure, ItemKey, ItemPage};
-use doorbuster::orders::money_lists::{MoneyKey, MoneyPage, PaymentFilter, RefundFilter};
-use doorbuster::payments::reconciliation::{Compared, Difference, Kind};
-use doorbuster::payments::{
-    Amount, Flag, LogEntry, Method, Payment, PaymentState, Refund, RefundCause, RefundState, StoredNotification,
-    Verdict,
-};
+use doorbuster::model::bills::{Closure, ItemKey, ItemPage};
+use doorbuster::model::bills::{Compared, Difference, Kind};
+use doorbuster::model::lists::{MoneyKey, MoneyPage, PaymentFilter, RefundFilter};
+use doorbuster::model::payments::{Amount, LogEntry, Payment, Refund, StoredNotification};
+use doorbuster::payments::{Flag, Method, PaymentState, RefundCause, RefundState, Verdict};
 use doorbuster::store::{Database, StoreError};
 
 use super::super::super::{NOW, on};

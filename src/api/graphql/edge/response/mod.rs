@@ -1,0 +1,4 @@
+//! What goes back: responses and refusals.
+
+pub mod answer;
+pub mod refusal;

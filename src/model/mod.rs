@@ -1,0 +1,23 @@
+//! Plain data: what the store reads and writes, what messages carry, and pure decisions about it. Nothing here does I/O, so
+//! the store and every room above it can share it.
+
+pub mod accounts;
+pub mod audit;
+pub mod bills;
+pub mod books;
+pub mod catalog;
+pub mod decide;
+pub mod facts;
+pub mod gate;
+pub mod lists;
+pub mod messages;
+pub mod nodes;
+pub mod order_requests;
+pub mod orders;
+pub mod payments;
+pub mod points;
+pub mod results;
+pub mod sales;
+pub mod settlement;
+pub mod snapshot;
+pub mod tcc;
