@@ -73,6 +73,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     // What is in Redis besides the gate has its port where it is used.
     ("gate", &["kernel", "config", "telemetry", "tls", "accounts"]),
     ("nodes", &["kernel", "store"]),
+    ("settings", &["kernel", "config", "telemetry", "store", "broker", "nodes", "catalog"]),
     ("hub", &["kernel", "config", "sales", "orders"]),
     ("accounts", &["kernel", "config", "telemetry", "store", "broker"]),
     ("catalog", &["kernel", "config", "telemetry", "store", "broker"]),

@@ -53,6 +53,8 @@ pub enum Topic {
     GateChanges,
     /// Access tokens that ended, for every node's cache. Broadcast.
     SessionChanges,
+    /// Settings that changed, for every node. Broadcast.
+    SettingsChanges,
     /// Messages that could not be handled, with the reason; kept until an operator replays or drops them.
     Failures,
 }
@@ -160,6 +162,9 @@ pub trait Broker: Send + Sync + 'static {
     /// The partitions of an ordered topic, for people; none of other topics.
     async fn shares(&self, topic: Topic, subscription: &str) -> Result<Vec<Share>, BrokerError>;
 
+    /// A partition may store nothing for this long from now on before it refuses. Without effect where none ever does.
+    fn set_patience(&self, _: Duration) {}
+
     /// Whether some partition refuses what is published to it at once, because for some time it stored nothing.
     fn refuses(&self) -> bool {
         false
@@ -215,7 +220,7 @@ pub trait Consumer: Send {
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OrderRequests,
         Self::PurchaseResults,
         Self::PaymentTimeouts,
@@ -223,6 +228,7 @@ impl Topic {
         Self::CatalogChanges,
         Self::GateChanges,
         Self::SessionChanges,
+        Self::SettingsChanges,
         Self::Failures,
     ];
 
@@ -241,6 +247,7 @@ impl Topic {
             Self::CatalogChanges => "catalog-changes",
             Self::GateChanges => "gate-changes",
             Self::SessionChanges => "session-changes",
+            Self::SettingsChanges => "settings-changes",
             Self::Failures => "failures",
         }
     }
@@ -250,7 +257,9 @@ impl Topic {
         match self {
             Self::OrderRequests => Delivery::Ordered,
             Self::PaymentTimeouts | Self::LoginEvents | Self::GateChanges | Self::Failures => Delivery::Competing,
-            Self::PurchaseResults | Self::CatalogChanges | Self::SessionChanges => Delivery::Broadcast,
+            Self::PurchaseResults | Self::CatalogChanges | Self::SessionChanges | Self::SettingsChanges => {
+                Delivery::Broadcast
+            }
         }
     }
 }

@@ -4,4 +4,4 @@ mod leases;
 mod registry;
 
 pub use leases::{LeaseRow, Leases};
-pub use registry::{NodeRow, Registry};
+pub use registry::{NodeRow, NodeSettings, Registry, TellSettings};

@@ -74,7 +74,7 @@ fn node(stall: &Stall, broker: Arc<dyn Broker>, gate: &Arc<dyn Gate>) -> Orders 
         gate_news: GateNews::new(gate.clone(), stall.sales.clone(), rng.clone(), metrics.clone()),
         sales: stall.sales.clone(),
         gateway: None,
-        payments: config.payments.clone(),
+        payments: config.payments.clone().into(),
         refunds_due: Arc::default(),
         checks_due: Arc::default(),
         tcc: Coordinator::new(tcc::Parts {
@@ -97,7 +97,7 @@ fn write(stall: &Stall, orders: &Orders, broker: &Arc<dyn Broker>, partition: u3
     let writer = OrderWriter {
         orders: orders.clone(),
         broker: broker.clone(),
-        config: stall.config.orders.clone(),
+        config: stall.config.orders.clone().into(),
         metrics: Metrics::new(),
         clock: stall.clock.clock(),
         rng: Rng::system(),

@@ -8,19 +8,24 @@ use async_graphql::{Context, Result};
 use super::error::Code;
 use crate::accounts::{Accounts, Role, Viewer};
 use crate::catalog::Catalog;
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::control::Control;
 use crate::kernel::Clock;
 use crate::orders::Orders;
 use crate::points::Points;
 use crate::sales::{Offer, Sales, StockLevel, StockView};
+use crate::settings::HotSettings;
 
 /// The services that resolvers call. One per process, in the schema's data.
 pub struct Services {
     /// Time.
     pub clock: Clock,
-    /// The configuration in force.
+    /// The configuration that the process began with: for keys that are not hot.
     pub config: Arc<Config>,
+    /// The configuration in force.
+    pub live: Live,
+    /// Settings that operators change while the nodes run.
+    pub settings: HotSettings,
     /// Users and their tokens.
     pub accounts: Accounts,
     /// Sessions and sales.

@@ -11,4 +11,5 @@ pub mod points;
 pub mod purchase_plan;
 pub mod sale_acts;
 pub mod sales;
+pub mod settings;
 pub mod shop;

@@ -14,6 +14,10 @@ use crate::api::graphql::mutation::sale_acts::{
     SaleEndUserError, SalePauseUserError, SalePublishUserError, SaleResumeUserError, SaleStockAddUserError,
 };
 use crate::api::graphql::mutation::sales::{SaleCreateUserError, SaleSessionCreateUserError, SaleUpdateUserError};
+use crate::api::graphql::mutation::settings::{
+    SettingConfirmUserError, SettingPromoteUserError, SettingRollbackUserError, SettingSetUserError,
+    SettingUnsetUserError,
+};
 use crate::api::graphql::mutation::shop::{ShopPauseUserError, ShopResumeUserError};
 
 /// Declares the user error type of a mutation: `user_error!(/** What it is. */ UserSignInUserError, UserSignInErrorCode);`
@@ -85,6 +89,11 @@ pub enum UserError {
     SaleResume(SaleResumeUserError),
     SaleEnd(SaleEndUserError),
     SaleStockAdd(SaleStockAddUserError),
+    SettingSet(SettingSetUserError),
+    SettingUnset(SettingUnsetUserError),
+    SettingRollback(SettingRollbackUserError),
+    SettingPromote(SettingPromoteUserError),
+    SettingConfirm(SettingConfirmUserError),
     ShopPause(ShopPauseUserError),
     ShopResume(ShopResumeUserError),
     PointsGrant(PointsGrantUserError),

@@ -149,7 +149,7 @@ fn behind(place: &Place, meanwhile: Option<Meanwhile>) -> (Arc<Probe>, Orders) {
         hub: Hub::new(16),
         sales: place.app.sales().clone(),
         gateway: None,
-        payments: config.payments.clone(),
+        payments: config.payments.clone().into(),
         refunds_due: Arc::default(),
         checks_due: Arc::default(),
         tcc: place.app.tcc().clone(),
