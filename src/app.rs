@@ -1,6 +1,7 @@
 //! The composition root: the only place that names implementations, and the order of start and shutdown.
 
 mod drill;
+mod hot;
 mod listeners;
 mod measured;
 mod observer;
@@ -13,6 +14,7 @@ pub use listeners::{Listeners, Reserved};
 pub use observer::Observer;
 pub use preflight::objections;
 
+use hot::open_settings;
 use measured::Measured;
 
 use std::sync::atomic::AtomicBool;
@@ -33,7 +35,7 @@ use crate::api::{self, assets, health, pictures, router};
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::pulsar::PulsarBroker;
 use crate::broker::{Broker, Relay};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Live};
 use crate::control::{self, Control};
 use crate::gate::{Coalescer, Gate, MemoryGate, RedisGate, RedisTally, RedisTokens, Tally};
 use crate::gateway::PaymentGateway;
@@ -49,6 +51,7 @@ use crate::payments::{self, Payments};
 use crate::pictures::Pictures;
 use crate::points::{self, Points};
 use crate::sales::{self, Sales};
+use crate::settings::HotSettings;
 use crate::store::Database;
 use crate::tcc::{self, Coordinator};
 use crate::telemetry::Metrics;
@@ -61,7 +64,10 @@ const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
 pub struct App(Arc<Inner>);
 
 struct Inner {
+    /// As the process began with it: for keys that are not hot.
     config: Arc<Config>,
+    live: Live,
+    settings: HotSettings,
     node: String,
     leases: Leases,
     clock: Clock,
@@ -99,15 +105,18 @@ impl App {
         let db = open_database(&config.store).await?;
         let metrics = Metrics::new();
         db.register(&metrics);
+        let live = Live::from(config.clone());
+        let settings = open_settings(&db, &live, &node, &clock, &rng, &metrics).await?;
         let broker = open_broker(&config.broker, &db, &node, &clock, &rng).await.context("opening the broker")?;
+        settings.tell_through(broker.clone());
         let (gate, common_gate) = open_gate(&config.gate, &clock, &rng).await.context("opening the gate")?;
         let hub = Hub::new(config.hub.recent_orders);
         let accounts = open_accounts(&config, &db, &broker, common_gate.as_ref(), &clock, &rng)?;
         metrics.register(|registry| accounts.register_metrics(registry));
         let relay = Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
         let orphans = Relay::of_orphans(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
-        let sales = Sales::new(sales_parts(&config, &db, &broker, &gate, &relay, &clock, &rng))?;
-        let (points, tcc) = points_of(&config, &db, &clock, &rng, &metrics, &node);
+        let sales = Sales::new(sales_parts(&live, &db, &broker, &gate, &relay, &clock, &rng))?;
+        let (points, tcc) = points_of(&config, &live, &db, &clock, &rng, &metrics, &node);
         let publisher = Publisher::new(broker.clone(), &config.broker);
         let orders = Orders::new(Parts {
             db: db.clone(),
@@ -126,7 +135,7 @@ impl App {
             db: db.clone(),
             orders: orders.clone(),
             gateway: gateway.clone(),
-            payments: config.payments.clone(),
+            payments: live.section(|config| &config.payments),
             refunds_due: Arc::default(),
             checks_due: Arc::default(),
             tcc: tcc.clone(),
@@ -140,8 +149,10 @@ impl App {
         let shared_gate = matches!(db, Database::Postgres(_));
         let supervisor = Supervisor::new(rng.clone(), metrics.clone(), RestartPolicy::default());
         let leases = Leases::new(db.clone(), &node, *config.node.lease);
-        Ok(Self(Arc::new(Inner {
+        let app = Self(Arc::new(Inner {
             config,
+            live,
+            settings,
             node,
             leases,
             clock,
@@ -166,12 +177,19 @@ impl App {
             publisher,
             edge: OnceLock::new(),
             leaving: OnceLock::new(),
-        })))
+        }));
+        app.follow_settings();
+        Ok(app)
     }
 
     /// The configuration in force.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// Settings that operators change while the nodes run.
+    pub fn settings(&self) -> &HotSettings {
+        &self.0.settings
     }
 
     /// The database.
@@ -288,6 +306,8 @@ impl App {
         Services {
             clock: self.0.clock.clone(),
             config: self.0.config.clone(),
+            live: self.0.live.clone(),
+            settings: self.0.settings.clone(),
             accounts: self.0.accounts.clone(),
             sales: self.0.sales.clone(),
             catalog: Arc::new(self.0.sales.clone()),
@@ -304,7 +324,7 @@ impl App {
             db: self.0.db.clone(),
             broker: self.0.broker.clone(),
             own: Arc::new(self.clone()),
-            settings: self.0.config.settings.clone(),
+            live: self.0.live.clone(),
             clock: self.0.clock.clone(),
             rng: self.0.rng.clone(),
         })
@@ -315,9 +335,9 @@ impl App {
         let services = Arc::new(self.services());
         let parts = edge::Parts {
             auth: Arc::new(self.clone()),
-            config: config.graphql.clone(),
-            access: config.access.clone(),
-            limits: config.limits.clone(),
+            config: self.0.live.section(|config| &config.graphql),
+            access: self.0.live.section(|config| &config.access),
+            limits: self.0.live.section(|config| &config.limits),
             tally: self
                 .0
                 .common_gate
@@ -375,7 +395,7 @@ fn open_accounts(
 }
 
 fn sales_parts(
-    config: &Config,
+    live: &Live,
     db: &Database,
     broker: &Arc<dyn Broker>,
     gate: &Arc<dyn Gate>,
@@ -390,20 +410,21 @@ fn sales_parts(
         relay: relay.clone(),
         clock: clock.clone(),
         rng: rng.clone(),
-        config: config.sales.clone(),
+        config: live.section(|config| &config.sales),
     }
 }
 
 /// Points, and who coordinates the transactions that they take part in.
 fn points_of(
     config: &Config,
+    live: &Live,
     db: &Database,
     clock: &Clock,
     rng: &Rng,
     metrics: &Metrics,
     node: &str,
 ) -> (Points, Coordinator) {
-    let (shop, points_db, config_points) = (db.clone(), db.clone(), config.points.clone());
+    let (shop, points_db, config_points) = (db.clone(), db.clone(), live.section(|config| &config.points));
     let (clock, rng) = (clock.clone(), rng.clone());
     let points = Points::new(points::Parts {
         shop,

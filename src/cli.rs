@@ -2,6 +2,7 @@
 
 mod backup;
 mod payments;
+mod settings;
 mod status;
 
 use std::net::SocketAddr;
@@ -70,6 +71,9 @@ pub enum Command {
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Change settings while the nodes run.
+    #[command(subcommand)]
+    Settings(settings::SettingsCommand),
     /// Manage operator accounts.
     #[command(subcommand)]
     Operator(OperatorCommand),
@@ -98,6 +102,9 @@ pub struct Serve {
     /// Comma-separated roles of this node (api, writer, relay, timeouts, jobs). Defaults to node.roles.
     #[arg(long, value_name = "ROLES", value_delimiter = ',')]
     pub roles: Vec<String>,
+    /// Pass over the settings that are stored in the database: for a start that one of them would prevent.
+    #[arg(long)]
+    pub without_stored_settings: bool,
 }
 
 /// Options of `demo`.
@@ -196,7 +203,7 @@ impl Cli {
         let signals = matches!(self.command, Command::Serve(_)).then(Signals::hold).transpose()?;
         let layers = Layers::read(&self.sources());
         match self.command {
-            Command::Config(command) => config_command(&command, &layers),
+            Command::Config(command) => Box::pin(config_command(&command, &layers)).await,
             Command::Schema => print(&schema::sdl()),
             Command::Documents { folders } => {
                 print(&format!("{}\n", serde_json::to_string_pretty(&trusted::collect(&folders)?)?))
@@ -215,7 +222,7 @@ impl Cli {
             self.settings.set.iter().map(|assignment| Flag { name: "--set", assignment: assignment.clone() });
         let mut flags: Vec<Flag> = assigned.collect();
         match &self.command {
-            Command::Serve(Serve { listen, roles }) => {
+            Command::Serve(Serve { listen, roles, .. }) => {
                 let listen = listen.map(|listen| ("--listen", format!("server.listen={listen}")));
                 let roles = (!roles.is_empty()).then(|| ("--roles", format!("node.roles={}", roles.join(","))));
                 let given = listen.into_iter().chain(roles);
@@ -247,7 +254,10 @@ impl Command {
     async fn run(self, config: Config, signals: Option<Signals>) -> anyhow::Result<ExitCode> {
         init_logging(&config.log)?;
         match self {
-            Self::Serve(_) => Box::pin(serve(config, signals)).await,
+            Self::Serve(options) => {
+                let without_stored = options.without_stored_settings;
+                Box::pin(serve(Config { without_stored, ..config }, signals)).await
+            }
             Self::Migrate => migrate(config).await,
             Self::Status => {
                 let clock = Clock::system();
@@ -256,6 +266,7 @@ impl Command {
                 seen.close().await;
                 print(&report?)
             }
+            Self::Settings(command) => Box::pin(settings::run(config, command)).await,
             Self::Operator(OperatorCommand::Create(options)) => create_operator(config, options).await,
             Self::Failures(command) => Box::pin(failures(config, command)).await,
             Self::Payments(command) => Box::pin(payments::run(config, command)).await,
@@ -417,11 +428,11 @@ fn checked(layers: &Layers) -> Result<Config, ConfigErrors> {
     if objections.is_empty() { Ok(config) } else { Err(layers.refuse(objections)) }
 }
 
-fn config_command(command: &ConfigCommand, layers: &Layers) -> anyhow::Result<ExitCode> {
+async fn config_command(command: &ConfigCommand, layers: &Layers) -> anyhow::Result<ExitCode> {
     match command {
         ConfigCommand::Schema => print(&format!("{:#}\n", config::schema::generate())),
         ConfigCommand::Print => match layers.config() {
-            Ok(_) => print(&layers.render()),
+            Ok(config) => print(&settings::with_stored(layers, &config).await),
             Err(errors) => Ok(refuse(&errors)),
         },
         ConfigCommand::Check => match checked(layers) {

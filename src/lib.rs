@@ -22,6 +22,7 @@ pub mod payments;
 pub mod pictures;
 pub mod points;
 pub mod sales;
+pub mod settings;
 pub mod store;
 pub mod tcc;
 pub mod telemetry;

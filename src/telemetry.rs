@@ -7,8 +7,8 @@ mod output;
 mod process;
 
 pub use instruments::{Counters, Gauges, PerLabel, Seconds};
-pub use logging::init_logging;
 pub(crate) use logging::panic_message;
+pub use logging::{init_logging, set_log_filter};
 pub use metrics::{CONTENT_TYPE, Metrics};
 pub use output::{FlushOnDrop, print, prompt, say};
 pub use process::{cpu_seconds, memory_bytes};

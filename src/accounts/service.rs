@@ -1,5 +1,6 @@
 //! Signing up, in and out.
 
+mod limits;
 mod lists;
 mod own;
 
@@ -12,6 +13,7 @@ pub use own::{PasswordChanged, PasswordRefusal};
 use governor::clock::DefaultClock;
 use prometheus_client::registry::Registry;
 
+use self::limits::Guesses;
 use super::device::{self, DeviceToken};
 use super::messages::LoginLog;
 use super::metrics::Metrics;
@@ -19,7 +21,7 @@ use super::password::{HashError, Hasher, Verdict};
 use super::rules::{self, SignUpRefusal};
 use super::shared::{Shared, SharedTokens};
 use super::sign_outs::SignOuts;
-use super::throttle::{Attempt, Failures, Throttle, neighbourhood, network};
+use super::throttle::{Throttle, network};
 use super::tokens::{NewToken, TellEnd, Tokens};
 use crate::broker::Broker;
 use crate::config;
@@ -445,51 +447,6 @@ impl Accounts {
             outcome,
             at: self.0.clock.now(),
         });
-    }
-}
-
-/// Counts wrong passwords for each account, so that whoever guesses does not get far, and does not keep the owner out: each network
-/// has its own count, and so has each device on which the owner signed in before. What all strangers guess together is limited as
-/// well; a known device is none of them.
-struct Guesses {
-    near: Failures,
-    strangers: Failures,
-    devices: Failures,
-}
-
-/// The counts that an attempt is in.
-enum Counted {
-    Device(Attempt),
-    Stranger { near: Attempt, all: Attempt },
-}
-
-impl Guesses {
-    fn new(config: &config::Accounts) -> Self {
-        let per_minute = |limit| Failures::new(limit, DefaultClock::default());
-        Self {
-            near: per_minute(config.sign_ins_per_account_per_minute),
-            strangers: per_minute(config.wrong_passwords_per_account_per_minute),
-            devices: per_minute(config.sign_ins_per_account_per_minute),
-        }
-    }
-
-    fn begin(&self, name: &str, address: IpAddr, device: Option<device::Number>) -> Result<Counted, Duration> {
-        if let Some(device) = device {
-            return self.devices.begin((name, device)).map(Counted::Device);
-        }
-        let near = self.near.begin((name, neighbourhood(address)))?;
-        let all = self.strangers.begin(name).inspect_err(|_| self.near.take_back(near))?;
-        Ok(Counted::Stranger { near, all })
-    }
-
-    fn take_back(&self, counted: Counted) {
-        match counted {
-            Counted::Device(attempt) => self.devices.take_back(attempt),
-            Counted::Stranger { near, all } => {
-                self.near.take_back(near);
-                self.strangers.take_back(all);
-            }
-        }
     }
 }
 

@@ -4,13 +4,16 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hash};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, ArcSwapOption};
 use governor::clock::{Clock, DefaultClock, Reference as _};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
+use parking_lot::Mutex;
 
 /// Keys share this many counters, chosen by a hash that outsiders can't predict. That bounds memory (about 2 MiB) without
 /// evicting anybody's counter; in exchange two keys now and then share a limit.
@@ -23,7 +26,8 @@ type Limiter<C> = RateLimiter<u32, DashMapStateStore<u32>, C, NoOpMiddleware<<C 
 
 /// So many attempts per key and minute: as many at once, then one each time a minute's share has passed.
 pub struct Throttle<C: Clock = DefaultClock> {
-    limiter: Option<Limiter<C>>,
+    limiter: ArcSwapOption<Limiter<C>>,
+    quota: Mutex<Option<Quota>>,
     hasher: RandomState,
     clock: C,
 }
@@ -31,80 +35,117 @@ pub struct Throttle<C: Clock = DefaultClock> {
 impl<C: Clock + Clone> Throttle<C> {
     /// Limits each key to `per_minute` attempts; 0 means no limit.
     pub fn new(per_minute: u32, clock: C) -> Self {
-        Self::of(NonZeroU32::new(per_minute).map(Quota::per_minute), clock)
+        Self::of(self::per_minute(per_minute), clock)
     }
 
     /// Limits each key to this quota; none means no limit.
     pub fn of(quota: Option<Quota>, clock: C) -> Self {
-        let limiter = quota.map(|quota| Limiter::dashmap_with_clock(quota, clock.clone()));
-        Self { limiter, hasher: RandomState::new(), clock }
+        let limiter = ArcSwapOption::new(limiter(quota, &clock));
+        Self { limiter, quota: Mutex::new(quota), hasher: RandomState::new(), clock }
+    }
+
+    /// Limits each key to another quota from now on. Where it is the same, counts stay; otherwise all start afresh.
+    pub fn adjust(&self, quota: Option<Quota>) {
+        let mut present = self.quota.lock();
+        if *present != quota {
+            *present = quota;
+            self.limiter.store(limiter(quota, &self.clock));
+        }
     }
 
     /// Counts an attempt. `Err` says how long to wait until the next one will be let through.
     pub fn check(&self, key: impl Hash) -> Result<(), Duration> {
-        let Some(limiter) = &self.limiter else { return Ok(()) };
+        let limiter = self.limiter.load();
+        let Some(limiter) = &*limiter else { return Ok(()) };
         let bucket = (self.hasher.hash_one(key) % BUCKETS) as u32;
         limiter.check_key(&bucket).map_err(|refused| refused.wait_time_from(self.clock.now()))
     }
 
     /// Forgets keys that have not tried for so long that they start afresh anyway.
     pub fn forget_idle(&self) {
-        if let Some(limiter) = &self.limiter {
+        if let Some(limiter) = &*self.limiter.load() {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
     }
 }
 
+fn limiter<C: Clock + Clone>(quota: Option<Quota>, clock: &C) -> Option<Arc<Limiter<C>>> {
+    quota.map(|quota| Arc::new(Limiter::dashmap_with_clock(quota, clock.clone())))
+}
+
+/// A limit per minute; 0 means none.
+pub fn per_minute(limit: u32) -> Option<Quota> {
+    NonZeroU32::new(limit).map(Quota::per_minute)
+}
+
 /// So many failures per key and minute. An attempt is counted when it begins, or many at once would not be, and taken back when it
 /// was none.
 pub struct Failures<C: Clock = DefaultClock> {
-    /// The share of a minute that one failure takes, in nanoseconds; 0 means no limit.
-    share: u64,
-    /// How far a bucket may be ahead of the time.
-    most: u64,
-    /// For each bucket when it is empty again, in nanoseconds from `start`.
-    buckets: Box<[AtomicU64]>,
+    counts: ArcSwap<Counts>,
     hasher: RandomState,
     start: C::Instant,
     clock: C,
 }
 
-/// An attempt that was counted.
+/// The counts under one limit.
+struct Counts {
+    per_minute: u32,
+    /// The share of a minute that one failure takes, in nanoseconds; 0 means no limit.
+    share: u64,
+    /// How far a bucket may be ahead of the time.
+    most: u64,
+    /// For each bucket when it is empty again, in nanoseconds from the start.
+    buckets: Box<[AtomicU64]>,
+}
+
+impl Counts {
+    fn new(per_minute: u32) -> Self {
+        let share = MINUTE.checked_div(per_minute.into()).unwrap_or(0);
+        let buckets = if share == 0 { 0 } else { BUCKETS };
+        let buckets = (0..buckets).map(|_| AtomicU64::new(0)).collect();
+        Self { per_minute, share, most: share * u64::from(per_minute), buckets }
+    }
+}
+
+/// An attempt that was counted: its bucket, and the limit that it was counted under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attempt(usize);
+pub struct Attempt(usize, u32);
 
 impl<C: Clock> Failures<C> {
     /// Limits each key to `per_minute` failures; 0 means no limit.
     pub fn new(per_minute: u32, clock: C) -> Self {
-        let share = MINUTE.checked_div(per_minute.into()).unwrap_or(0);
-        let buckets = if share == 0 { 0 } else { BUCKETS };
-        Self {
-            share,
-            most: share * u64::from(per_minute),
-            buckets: (0..buckets).map(|_| AtomicU64::new(0)).collect(),
-            hasher: RandomState::new(),
-            start: clock.now(),
-            clock,
+        let counts = ArcSwap::from_pointee(Counts::new(per_minute));
+        Self { counts, hasher: RandomState::new(), start: clock.now(), clock }
+    }
+
+    /// Limits each key to another number from now on. Where it is the same, counts stay; otherwise all start afresh.
+    pub fn adjust(&self, per_minute: u32) {
+        if self.counts.load().per_minute != per_minute {
+            self.counts.store(Arc::new(Counts::new(per_minute)));
         }
     }
 
     /// Counts an attempt. `Err` says how long to wait until the next one will be let through.
     pub fn begin(&self, key: impl Hash) -> Result<Attempt, Duration> {
+        let counts = self.counts.load();
+        let Counts { per_minute, share, most, buckets } = &**counts;
         let bucket = (self.hasher.hash_one(key) % BUCKETS) as usize;
-        let Some(empty_at) = self.buckets.get(bucket) else { return Ok(Attempt(bucket)) };
+        let attempt = Attempt(bucket, *per_minute);
+        let Some(empty_at) = buckets.get(bucket) else { return Ok(attempt) };
         let now = self.clock.now().duration_since(self.start).as_u64();
-        let after = |empty_at: u64| empty_at.max(now) + self.share;
+        let after = |empty_at: u64| empty_at.max(now) + share;
         let counted = empty_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |at| {
-            Some(after(at)).filter(|after| *after <= now + self.most)
+            Some(after(at)).filter(|after| *after <= now + most)
         });
-        counted.map(|_| Attempt(bucket)).map_err(|at| Duration::from_nanos(after(at) - now - self.most))
+        counted.map(|_| attempt).map_err(|at| Duration::from_nanos(after(at) - now - most))
     }
 
     /// It was no failure.
     pub fn take_back(&self, attempt: Attempt) {
-        if let Some(empty_at) = self.buckets.get(attempt.0) {
-            let less = |at: u64| Some(at.saturating_sub(self.share));
+        let counts = self.counts.load();
+        if let Some(empty_at) = counts.buckets.get(attempt.0).filter(|_| counts.per_minute == attempt.1) {
+            let less = |at: u64| Some(at.saturating_sub(counts.share));
             let _ = empty_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         }
     }
@@ -170,6 +211,27 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_limit_holds_at_once_and_the_same_one_keeps_its_counts() {
+        let clock = FakeRelativeClock::default();
+        let throttle = Throttle::new(2, clock.clone());
+        assert!(throttle.check("alice").is_ok() && throttle.check("alice").is_ok());
+        throttle.adjust(per_minute(2));
+        assert!(throttle.check("alice").is_err(), "nobody is given a fresh count");
+        throttle.adjust(per_minute(3));
+        assert_eq!((0..9).filter(|_| throttle.check("alice").is_ok()).count(), 3);
+        throttle.adjust(None);
+        assert!((0..9).all(|_| throttle.check("alice").is_ok()));
+        let failures = Failures::new(1, clock);
+        let begun = failures.begin("alice").unwrap();
+        failures.adjust(1);
+        assert!(failures.begin("alice").is_err());
+        failures.adjust(2);
+        assert!(failures.begin("alice").is_ok() && failures.begin("alice").is_ok());
+        failures.take_back(begun);
+        assert!(failures.begin("alice").is_err(), "it was counted under another limit");
+    }
+
+    #[test]
     fn zero_lifts_the_limit() {
         let throttle = Throttle::new(0, FakeRelativeClock::default());
         assert!((0..10_000).all(|_| throttle.check("alice").is_ok()));
@@ -182,7 +244,7 @@ mod tests {
         for spoofed in 0..200_000_u32 {
             let _ = throttle.check(spoofed);
         }
-        let counters = |throttle: &Throttle<_>| throttle.limiter.as_ref().unwrap().len();
+        let counters = |throttle: &Throttle<_>| throttle.limiter.load().as_ref().unwrap().len();
         assert!((50_000..=BUCKETS as usize).contains(&counters(&throttle)));
         clock.advance(Duration::from_secs(300));
         throttle.forget_idle();

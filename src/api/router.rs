@@ -56,8 +56,9 @@ const GRAPHQL: &str = "/graphql";
 /// The routes.
 pub struct Routes {
     all: Router,
-    /// The endpoint once more, where nothing is layered around it: a router looks things up and allocates for each request.
-    endpoint: Option<Edge>,
+    /// The endpoint once more, and all routes while other sites may call it. Where they may not, nothing is layered around the endpoint: a
+    /// router looks things up and allocates for each request.
+    endpoint: Option<(Edge, Router)>,
 }
 
 /// All routes: the GraphQL endpoint, and what else the process serves (health, pages, callbacks).
@@ -65,11 +66,8 @@ pub fn router(edge: Edge, others: Router, body_max: usize) -> Routes {
     let rest = others.layer(DefaultBodyLimit::max(body_max)).layer(map_response(protect));
     // The endpoint sets its own headers and limits: no layer on the hot path, unless other sites may call.
     let graphql = Router::new().route(GRAPHQL, any(endpoint)).with_state(edge.clone());
-    let (graphql, endpoint) = match edge.cors() {
-        Some(cors) => (graphql.layer(cors), None),
-        None => (graphql, Some(edge)),
-    };
-    Routes { all: graphql.merge(rest), endpoint }
+    let open = graphql.clone().layer(edge.cors()).merge(rest.clone());
+    Routes { all: graphql.merge(rest), endpoint: Some((edge, open)) }
 }
 
 /// The routes of a listener without the endpoint.
@@ -78,18 +76,18 @@ pub fn without_endpoint(routes: Router) -> Routes {
 }
 
 impl Routes {
-    /// The endpoint, if the request is one that it takes as it comes.
-    fn straight(&self, request: &Request<Incoming>) -> Option<&Edge> {
-        let plain = matches!(*request.method(), Method::GET | Method::POST) && request.uri().path() == GRAPHQL;
-        self.endpoint.as_ref().filter(|_| plain)
-    }
-
     async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response {
-        if let Some(edge) = self.straight(&request) {
-            return edge.answer(request, peer.ip()).await;
+        let mut routes = &self.all;
+        if let Some((edge, open)) = &self.endpoint {
+            let plain = matches!(*request.method(), Method::GET | Method::POST) && request.uri().path() == GRAPHQL;
+            if edge.has_origins() {
+                routes = open;
+            } else if plain {
+                return edge.answer(request, peer.ip()).await;
+            }
         }
         request.extensions_mut().insert(ConnectInfo(peer));
-        self.all.clone().oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {})
+        routes.clone().oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {})
     }
 }
 

@@ -107,8 +107,21 @@ impl Vitals for App {
             let reason = "circuit breaker open, failing fast until it responds";
             note(dependency.to_owned(), !open, Some(reason.to_owned()))
         });
+        let rejected = self.0.settings.rejected();
+        let reason = rejected.first().map(|first| {
+            format!(
+                "{} stored settings are not in force here, such as `{}`: {}",
+                rejected.len(),
+                first.key,
+                first.problem
+            )
+        });
+        let settings = note("stored settings".to_owned(), rejected.is_empty(), reason);
         let workers = self.0.supervisor.workers();
-        refused.chain(workers.into_iter().map(|worker| note(worker.name, worker.healthy, worker.last_error))).collect()
+        refused
+            .chain([settings])
+            .chain(workers.into_iter().map(|worker| note(worker.name, worker.healthy, worker.last_error)))
+            .collect()
     }
 
     fn metrics(&self) -> String {

@@ -1,5 +1,6 @@
 //! The background workers of each role, and which of them are singletons across nodes.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -52,6 +53,15 @@ impl App {
             let mut changes = app.0.broker.subscribe(Topic::CatalogChanges, 0, &app.0.node).await?;
             Ok(crate::sales::watch_changes(&app.0.sales, &mut *changes).await?)
         });
+        self.work("settings-poll", |app| async move {
+            app.0.settings.poll().await;
+            Ok(())
+        });
+        self.work("settings-changes", |app| async move {
+            let mut changes = app.0.broker.subscribe(Topic::SettingsChanges, 0, &app.0.node).await?;
+            Ok(app.0.settings.hear(&mut *changes).await?)
+        });
+        self.lead("settings", |app| async move { app.0.settings.expire().await });
         self.work("measure", |app| async move { app.measure().await });
         self.work("measure-backlog", |app| async move { app.measure_backlog().await });
         self.work("registry", |app| async move {
@@ -104,7 +114,9 @@ impl App {
             Ok(gate_changes::run(sales, consumer, broker, clock, metrics).await?)
         });
         self.work("global-transactions", |app| async move { Ok(app.0.tcc.recover(&app.0.payments).await?) });
-        self.lead("sweep", |app| async move { jobs::sweep(&app.0.payments, &app.0.config).await });
+        self.lead("sweep", |app| async move {
+            jobs::sweep(&app.0.payments, &app.0.live.section(|config| &config.orders)).await
+        });
         self.lead("payment-checks", |app| async move { Ok(app.0.payments.check_payments().await?) });
         self.lead("refunds", |app| async move { Ok(app.0.payments.drive_refunds().await?) });
         if self.0.config.payments.has_alipay() {
@@ -118,7 +130,8 @@ impl App {
                 anyhow::ensure!(rebuilt.opened > 0 || rebuilt.failed == 0, "no sale could be opened");
                 app.0.gates_open.store(true, Ordering::SeqCst);
             }
-            jobs::reconcile(&app.0.orders, &app.0.config, &app.0.metrics).await
+            let config = app.0.live.section(|config| &config.orders);
+            jobs::reconcile(&app.0.orders, &config, *app.0.config.gate.retention, &app.0.metrics).await
         });
     }
 
@@ -127,7 +140,9 @@ impl App {
         let config = &self.0.config;
         let roles: Vec<_> = config.node.roles.iter().map(|role| role.as_str()).collect();
         let (name, address) = (self.0.node.as_str(), config.server.listen.to_string());
-        Registry::new(self.0.db.clone(), self.0.clock.clone(), name, roles.join(","), address)
+        let settings = self.0.settings.clone();
+        let told = Arc::new(move || settings.told());
+        Registry::new(self.0.db.clone(), self.0.clock.clone(), name, roles.join(","), address, told)
     }
 
     fn work<F, W>(&self, name: impl Into<String>, worker: F)
@@ -165,7 +180,7 @@ impl App {
         OrderWriter {
             orders: self.0.orders.clone(),
             broker: self.0.broker.clone(),
-            config: self.0.config.orders.clone(),
+            config: self.0.live.section(|config| &config.orders),
             metrics: self.0.metrics.clone(),
             clock: self.0.clock.clone(),
             rng: self.0.rng.clone(),

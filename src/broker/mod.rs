@@ -103,6 +103,9 @@ pub trait Broker: Send + Sync + 'static {
     /// The partitions of an ordered topic, for people; none of other topics.
     async fn shares(&self, topic: Topic, subscription: &str) -> Result<Vec<Share>, BrokerError>;
 
+    /// A partition may store nothing for this long from now on before it refuses. Without effect where none ever does.
+    fn set_patience(&self, _: Duration) {}
+
     /// Whether some partition refuses what is published to it at once, because for some time it stored nothing.
     fn refuses(&self) -> bool {
         false

@@ -60,14 +60,14 @@ pub struct Accounts {
     /// Rate limit for wrong passwords per account, whether or not the account exists, from one network (IPv4: a /24, IPv6: a /64). 0
     /// disables the limit (for load tests). A device that has signed in to the account before, which it proves with a cookie, has a
     /// limit of its own.
-    #[schemars(range(min = 0, max = 1_000_000))]
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-hot" = true))]
     pub sign_ins_per_account_per_minute: u32,
     /// Rate limit for wrong passwords per account from all networks together. Known devices are not counted and are not affected. 0
     /// disables the limit.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub wrong_passwords_per_account_per_minute: u32,
     /// Rate limit for sign-in and sign-up attempts per address (IPv6: per /64). 0 disables the limit (for load tests).
-    #[schemars(range(min = 0, max = 1_000_000))]
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-hot" = true))]
     pub attempts_per_address_per_minute: u32,
     /// How often expired access tokens are deleted from the database.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1d"))]

@@ -91,7 +91,7 @@ pub struct Broker {
     /// How long a partition may fail to store anything while tickets wait for it before its circuit breaker opens (Pulsar; for
     /// embedded, `publish_timeout` applies). While it is open, purchases of the sales in this partition fail immediately with
     /// UNAVAILABLE; other partitions are not affected.
-    #[schemars(extend("x-min" = "1ms", "x-max" = "1h"))]
+    #[schemars(extend("x-hot" = true, "x-min" = "1ms", "x-max" = "1h"))]
     pub refuse_after: Span,
     /// How often each connection sends a keepalive ping.
     #[schemars(extend("x-min" = "100ms", "x-max" = "5m"))]

@@ -53,7 +53,9 @@ impl Layers {
             Err(error) => check.require(false, &[], error.message()),
         }
         match (config, check.finish()) {
-            (Ok(config), problems) if problems.is_empty() => Ok(Config { settings: self.settings(), ..config }),
+            (Ok(config), problems) if problems.is_empty() => {
+                Ok(Config { settings: self.settings(), layers: KeptLayers::of(self), ..config })
+            }
             (_, problems) => Err(ConfigErrors(problems)),
         }
     }

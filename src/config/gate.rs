@@ -53,7 +53,7 @@ pub struct Gate {
     pub reconnect_wait: Span,
     /// How long Redis may be unresponsive before the circuit breaker opens. While it is open, purchases fail immediately with
     /// UNAVAILABLE; a new connection closes it.
-    #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
+    #[schemars(extend("x-hot" = true, "x-min" = "10ms", "x-max" = "1m"))]
     pub refuse_after: Span,
 }
 

@@ -45,7 +45,7 @@ pub struct Graphql {
     #[schemars(range(min = 1, max = 200))]
     pub lists_max: usize,
     /// The maximum cost of an operation: the number of its fields, with those inside a list multiplied by its `first`.
-    #[schemars(range(min = 1, max = 10_000_000))]
+    #[schemars(range(min = 1, max = 10_000_000), extend("x-hot" = true))]
     pub cost_max: usize,
     /// The number of parsed and validated documents cached by this node. 0 disables the cache.
     #[schemars(range(min = 0, max = 1_000_000))]
@@ -56,6 +56,7 @@ pub struct Graphql {
     pub persisted_cache: u64,
     /// Whether to execute only the documents of `frontend/persisted-documents.json`, which are compiled in. Clients can send them by
     /// `documentId`, by hash or in full. Signed-in operators may still send any document.
+    #[schemars(extend("x-hot" = true))]
     pub trusted_only: bool,
     /// The HTTP status codes: "audit-1.23" follows the audits of graphql-http (400 and 200); "draft-2026-08" follows the newer draft
     /// of GraphQL over HTTP (422 for invalid requests, 294 for partial responses, and the same codes for application/json).
@@ -65,7 +66,7 @@ pub struct Graphql {
     pub response_max: Size,
     /// The timeout for a query or mutation. It must be longer than `broker.publish_timeout`, so that a purchase gets its own
     /// response.
-    #[schemars(extend("x-min" = "10ms", "x-max" = "10m"))]
+    #[schemars(extend("x-hot" = true, "x-min" = "10ms", "x-max" = "10m"))]
     pub execution_timeout: Span,
     /// The page size when `first` and `last` are absent.
     #[schemars(range(min = 1, max = 1_000))]
@@ -74,6 +75,7 @@ pub struct Graphql {
     #[schemars(range(min = 1, max = 1_000))]
     pub page_max: usize,
     /// Whether introspection is enabled. GraphiQL requires it.
+    #[schemars(extend("x-hot" = true))]
     pub introspection: bool,
     /// How long a new socket may take to send `connection_init`.
     #[schemars(extend("x-min" = "10ms", "x-max" = "5m"))]

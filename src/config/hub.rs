@@ -10,7 +10,7 @@ use super::Span;
 #[serde(deny_unknown_fields)]
 pub struct Hub {
     /// The minimum interval between two stock updates of the same sale.
-    #[schemars(extend("x-min" = "1ms", "x-max" = "1m"))]
+    #[schemars(extend("x-hot" = true, "x-min" = "1ms", "x-max" = "1m"))]
     pub stock_tick: Span,
     /// The maximum number of sales in one stock subscription.
     #[schemars(range(min = 1, max = 1_000))]

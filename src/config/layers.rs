@@ -3,12 +3,14 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::bounds::out_of_bounds;
 use super::document::{self, FoundKey, FoundSection};
+use super::stored::KeptLayers;
 use super::{Config, ConfigErrors, DEFAULT, Objection, Problem, Secret, schema};
 
 /// Variables that begin so are ours, and a misspelt one is refused. (One underscore alone is not: Kubernetes sets
@@ -44,6 +46,16 @@ pub struct Flag {
     pub assignment: String,
 }
 
+/// The kinds of sources, from the weakest to the strongest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Layer {
+    Default,
+    File,
+    Environment,
+    Stored,
+    Flag,
+}
+
 /// A key with the value in force.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -52,6 +64,7 @@ pub(super) struct Entry {
     pub(super) value: Value,
     /// Where it came from: `default`, `shop.toml:3:1`, a variable, a flag.
     origin: String,
+    pub(super) layer: Layer,
 }
 
 impl Entry {
@@ -64,12 +77,15 @@ impl Entry {
     }
 }
 
-/// All keys with the values in force, and what was wrong with the others.
+/// All keys with the values in force, and what was wrong with the others. Cheap to clone but for the values.
+#[derive(Debug, Clone)]
 pub struct Layers {
     entries: Vec<Entry>,
-    defaults: Table,
-    schema: serde_json::Value,
+    defaults: Arc<Table>,
+    schema: Arc<serde_json::Value>,
     problems: Vec<Problem>,
+    /// What is being read.
+    layer: Layer,
 }
 
 impl Layers {
@@ -77,16 +93,18 @@ impl Layers {
     pub fn read(sources: &Sources) -> Self {
         let mut layers = Self {
             entries: Vec::new(),
-            defaults: DEFAULT.parse().unwrap_or_default(),
-            schema: schema::base(),
+            defaults: Arc::new(DEFAULT.parse().unwrap_or_default()),
+            schema: Arc::new(schema::base()),
             problems: Vec::new(),
+            layer: Layer::Default,
         };
         for section in document::parse("default.toml", DEFAULT).unwrap_or_default() {
             for FoundKey { name, value, .. } in section.keys.unwrap_or_default() {
-                let origin = "default".to_owned();
-                layers.entries.push(Entry { section: section.name.clone(), key: name, value, origin });
+                let (section, origin) = (section.name.clone(), "default".to_owned());
+                layers.entries.push(Entry { section, key: name, value, origin, layer: Layer::Default });
             }
         }
+        layers.layer = Layer::File;
         if let Some(path) = &sources.file {
             let name = path.display().to_string();
             match std::fs::read_to_string(path) {
@@ -94,9 +112,11 @@ impl Layers {
                 Err(error) => layers.problem(name, None, format!("can't be read: {error}")),
             }
         }
+        layers.layer = Layer::Environment;
         for (name, value) in &sources.environment {
             layers.apply_variable(name, value);
         }
+        layers.layer = Layer::Flag;
         for flag in &sources.flags {
             layers.apply_flag(flag);
         }
@@ -167,6 +187,32 @@ impl Layers {
         &self.entries
     }
 
+    /// The same keys with their defaults.
+    pub(super) fn bare(&self) -> Self {
+        let mut bare = Self { problems: Vec::new(), ..self.clone() };
+        for entry in &mut bare.entries {
+            let default = self.defaults.get(&entry.section).and_then(|section| section.get(&entry.key));
+            entry.value = default.cloned().unwrap_or_else(|| Value::String(String::new()));
+            entry.origin = "default".to_owned();
+            entry.layer = Layer::Default;
+        }
+        bare
+    }
+
+    /// What follows is of this kind.
+    pub(super) fn begin(&mut self, layer: Layer) {
+        self.layer = layer;
+    }
+
+    /// The problem that the last value had, if it had one.
+    pub(super) fn take_problem(&mut self, before: usize) -> Option<String> {
+        self.problems.split_off(before).pop().map(|problem| problem.message)
+    }
+
+    pub(super) fn problems(&self) -> usize {
+        self.problems.len()
+    }
+
     /// Where the values of `keys` came from; defaults are mentioned only when nothing else is to blame.
     pub(super) fn origins(&self, keys: &[&str]) -> String {
         let origins =
@@ -198,33 +244,40 @@ impl Layers {
     /// Sets a key to a value that is not TOML: it is read as what the default is.
     fn apply_text(&mut self, at: &str, section: &str, key: &str, text: &str) {
         let Some(index) = self.index(section, key) else { return self.unknown(at.to_owned(), section, key) };
+        match self.read_text(index, text) {
+            Ok(value) => self.set(index, value, at.to_owned()),
+            Err(message) => self.problem(at.to_owned(), Some(index), message),
+        }
+    }
+
+    /// A value that is not TOML, read as what the default is.
+    pub(super) fn read_text(&self, index: usize, text: &str) -> Result<Value, String> {
+        let Entry { section, key, .. } = &self.entries[index];
         let value = match self.defaults[section][key] {
             Value::Integer(_) => trim(text).parse().map(Value::Integer).map_err(|_| "a whole number"),
             Value::Boolean(_) => trim(text).parse().map(Value::Boolean).map_err(|_| "`true` or `false`"),
             Value::Array(_) => list(trim(text)).ok_or("a list, `a, b` or `[\"a\", \"b\"]`"),
             _ => Ok(Value::String(text.to_owned())),
         };
-        match value {
-            Ok(value) => self.set(index, value, at.to_owned()),
-            Err(expected) => self.problem(at.to_owned(), Some(index), format!("expected {expected}, found `{text}`")),
-        }
+        value.map_err(|expected| format!("expected {expected}, found `{text}`"))
     }
 
     /// Puts a value in force if it is within its bounds and it alone, among the defaults, makes a configuration: so each
     /// problem has its key.
-    fn set(&mut self, index: usize, value: Value, at: String) {
+    pub(super) fn set(&mut self, index: usize, value: Value, at: String) {
         let value = trimmed(value);
         let entry = &self.entries[index];
         if let Some(message) = self.property(entry).and_then(|property| out_of_bounds(property, &value)) {
             return self.problem(at, Some(index), message);
         }
-        let mut table = self.defaults.clone();
+        let mut table = Table::clone(&self.defaults);
         table[&entry.section][&entry.key] = value.clone();
         match Config::deserialize(table) {
             Ok(_) => {
                 let entry = &mut self.entries[index];
                 entry.value = value;
                 entry.origin = at;
+                entry.layer = self.layer;
             }
             Err(_) if self.is_secret(entry) => self.problem(at, Some(index), "expected a string".to_owned()),
             Err(error) => self.problem(at, Some(index), plainly(error.message())),
@@ -260,7 +313,7 @@ impl Layers {
         self.entries.iter().any(|entry| entry.section == section)
     }
 
-    fn index(&self, section: &str, key: &str) -> Option<usize> {
+    pub(super) fn index(&self, section: &str, key: &str) -> Option<usize> {
         self.entries.iter().position(|entry| entry.section == section && entry.key == key)
     }
 
@@ -293,7 +346,7 @@ fn trimmed(value: Value) -> Value {
 }
 
 /// A list as in TOML, or its items separated by commas.
-fn list(text: &str) -> Option<Value> {
+pub(super) fn list(text: &str) -> Option<Value> {
     if text.starts_with('[') {
         let document: Table = format!("list = {text}").parse().ok()?;
         // A value that goes on as a document of its own is none.
@@ -305,7 +358,7 @@ fn list(text: &str) -> Option<Value> {
 }
 
 /// The most similar name, if one is similar enough to be meant.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let scored = known.map(|known| (strsim::jaro_winkler(name, known), known)).filter(|(score, _)| *score > 0.8);
     scored.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, known)| known)
 }

@@ -12,6 +12,7 @@ pub struct Log {
     /// The format: "text" for people or "json" with one object per line. Both are written to standard error.
     pub format: LogFormat,
     /// What is logged: a level (error, warn, info, debug, trace), or levels per module such as `"info,doorbuster::orders=debug"`.
+    #[schemars(extend("x-hot" = true))]
     pub filter: String,
 }
 

@@ -1,13 +1,14 @@
 //! The configuration: one TOML file with sections. `default.toml` documents each key and its default.
 //!
 //! A key is a field of a section's struct, with its bounds as an attribute, and a line of `default.toml`. Everything else is
-//! derived: the layers (`layers.rs`: default < file < environment < flags), the checks (`check.rs`), the JSON Schema
+//! derived: the layers (`layers.rs`: default < file < environment < stored settings < flags), the checks (`check.rs`), the JSON Schema
 //! (`schema.rs`). All problems are reported at once, each with the place that it comes from.
 
 mod access;
 mod accounts;
 mod bounds;
 mod broker;
+mod changes;
 mod check;
 mod document;
 mod gate;
@@ -15,6 +16,7 @@ mod graphql;
 mod hub;
 mod layers;
 mod limits;
+mod live;
 mod log;
 mod network;
 mod node;
@@ -28,6 +30,7 @@ mod server;
 mod settings;
 mod shop;
 mod store;
+mod stored;
 mod tcc;
 #[cfg(test)]
 mod tests;
@@ -41,12 +44,14 @@ use serde::Deserialize;
 pub use access::{Access, AddressHeader};
 pub use accounts::Accounts;
 pub use broker::Broker;
+pub use changes::{SettingAct, SettingChange};
 use check::Check;
 pub use gate::Gate;
 pub use graphql::{Graphql, Statuses};
 pub use hub::Hub;
 pub use layers::{Flag, Layers, Sources};
 pub use limits::Limits;
+pub use live::{Live, Now, Section, Ticker};
 pub use log::{Log, LogFormat, colours_are_welcome};
 pub use network::Network;
 pub use node::{Node, Role};
@@ -59,6 +64,7 @@ pub use server::Server;
 pub use settings::{Setting, Settings};
 pub use shop::Shop;
 pub use store::Store;
+pub use stored::{Ignored, KeptLayers, LocalValue, Overlaid, Scope, StoredValue, Unfit};
 pub use tcc::Tcc;
 pub use units::{Size, Span};
 
@@ -106,6 +112,12 @@ pub struct Config {
     /// All of these as they can be shown, with the place that each comes from.
     #[serde(skip)]
     pub settings: Settings,
+    /// The layers that it was made of, which stored settings are put between.
+    #[serde(skip)]
+    pub layers: KeptLayers,
+    /// Whether this node passes over what is stored in the database (`serve --without-stored-settings`).
+    #[serde(skip)]
+    pub without_stored: bool,
 }
 
 impl Config {

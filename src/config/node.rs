@@ -22,6 +22,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every role.
+    pub const ALL: [Self; 5] = [Self::Api, Self::Writer, Self::Relay, Self::Timeouts, Self::Jobs];
+
     /// Its name in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {

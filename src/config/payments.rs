@@ -36,13 +36,13 @@ pub struct Payments {
     pub request_timeout: Span,
     /// How long the gateway may be unresponsive before the circuit breaker opens. While it is open, one call per 200 ms is let
     /// through and all others are deferred; the first success closes it.
-    #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
+    #[schemars(extend("x-hot" = true, "x-min" = "100ms", "x-max" = "1h"))]
     pub refuse_after: Span,
     /// The maximum number of payment attempts per order.
     #[schemars(range(min = 1, max = 1_000))]
     pub attempts_max: usize,
     /// How long a payment may be pending before the gateway is queried, in case its notification was lost.
-    #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
+    #[schemars(extend("x-hot" = true, "x-min" = "10ms", "x-max" = "1h"))]
     pub check_after: Span,
     /// The maximum delay between two such queries. The delay starts at `check_after` and doubles.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1d"))]
@@ -52,17 +52,17 @@ pub struct Payments {
     pub late_check_after: Span,
     /// How long an overdue order waits for an unresponsive gateway before it expires anyway. Money that arrives later is refunded
     /// automatically.
-    #[schemars(extend("x-min" = "0ms", "x-max" = "7d"))]
+    #[schemars(extend("x-hot" = true, "x-min" = "0ms", "x-max" = "7d"))]
     pub close_within: Span,
     /// How long to wait before querying the outcome of a refund. Alipay requires 10 s.
-    #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
+    #[schemars(extend("x-hot" = true, "x-min" = "10ms", "x-max" = "1h"))]
     pub refund_check_after: Span,
     /// The minimum time between two refunds of one payment. Alipay requires 3 s.
-    #[schemars(extend("x-min" = "0ms", "x-max" = "1h"))]
+    #[schemars(extend("x-hot" = true, "x-min" = "0ms", "x-max" = "1h"))]
     pub refund_spacing: Span,
     /// The maximum delay between two attempts of a refund. The delay starts at `refund_check_after` and doubles. Refunds are retried
     /// until their outcome is definite.
-    #[schemars(extend("x-min" = "10ms", "x-max" = "1d"))]
+    #[schemars(extend("x-hot" = true, "x-min" = "10ms", "x-max" = "1d"))]
     pub refund_retry_max: Span,
     /// How often due payments and refunds are looked for.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
@@ -84,7 +84,7 @@ pub struct Payments {
     #[schemars(range(min = 1, max = 90))]
     pub bill_days: u32,
     /// How long a payment or refund may be pending before it is listed in `stuckPayments`.
-    #[schemars(extend("x-min" = "10ms", "x-max" = "30d"))]
+    #[schemars(extend("x-hot" = true, "x-min" = "10ms", "x-max" = "30d"))]
     pub stuck_after: Span,
 }
 

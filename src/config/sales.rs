@@ -13,7 +13,7 @@ pub struct Sales {
     pub time_zone: String,
     /// How often the catalog in memory is compared with the database, in case a change event was lost. Each comparison is one small
     /// query.
-    #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
+    #[schemars(extend("x-hot" = true, "x-min" = "10ms", "x-max" = "1h"))]
     pub poll_every: Span,
     /// How long a session stays in the lists after its end, which limits their memory. Orders of older sales still show them.
     #[schemars(extend("x-min" = "1h", "x-max" = "3650d"))]

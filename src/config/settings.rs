@@ -21,6 +21,8 @@ pub struct Setting {
     pub source: String,
     /// What it does.
     pub description: String,
+    /// Whether it can be changed while the nodes run.
+    pub hot: bool,
 }
 
 /// All settings in the order of the reference. Cheap to clone.
@@ -54,6 +56,7 @@ impl Layers {
                 default: self.shown(entry, &default),
                 source: entry.origin().to_owned(),
                 description: description.unwrap_or_default().to_owned(),
+                hot: self.is_hot(entry),
             }
         };
         Settings(self.entries().iter().map(setting).collect())

@@ -46,7 +46,7 @@ pub struct Store {
     pub connect_timeout: Span,
     /// How long the database may be unreachable or unresponsive before the circuit breaker opens (PostgreSQL). While it is open, one
     /// call per 200 ms is let through and all others fail immediately with UNAVAILABLE; the first success closes it.
-    #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
+    #[schemars(extend("x-hot" = true, "x-min" = "10ms", "x-max" = "1m"))]
     pub refuse_after: Span,
     /// The timeout after which the server cancels a statement (PostgreSQL). The request fails with UNAVAILABLE.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]

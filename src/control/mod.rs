@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use crate::broker::Broker;
-use crate::config::{Setting, Settings};
+use crate::config::{Live, Setting};
 use crate::kernel::{Clock, Rng};
 use crate::store::Database;
 
@@ -41,8 +41,8 @@ pub struct Parts {
     pub broker: Arc<dyn Broker>,
     /// The node that answers.
     pub own: Arc<dyn nodes::OwnNode>,
-    /// The settings in force.
-    pub settings: Settings,
+    /// The configuration in force.
+    pub live: Live,
     /// Time.
     pub clock: Clock,
     /// Ids.
@@ -58,6 +58,6 @@ impl Control {
     /// The settings with this in their keys, in the order of the reference.
     pub fn settings(&self, search: Option<&str>) -> Vec<Setting> {
         let search = search.unwrap_or_default().to_ascii_lowercase();
-        self.0.settings.iter().filter(|setting| setting.key.contains(&search)).cloned().collect()
+        self.0.live.now().settings.iter().filter(|setting| setting.key.contains(&search)).cloned().collect()
     }
 }

@@ -217,6 +217,9 @@ pub trait PaymentGateway: Send + Sync + 'static {
     /// Whether it is asked only now and then, because it has not answered for some time.
     fn refuses(&self) -> bool;
 
+    /// It may give no answer for this long from now on before calls are not made.
+    fn set_patience(&self, _: std::time::Duration) {}
+
     /// Whether the amount can be paid here at all.
     fn takes(&self, amount: Money) -> Result<(), PageError>;
 

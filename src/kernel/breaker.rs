@@ -1,6 +1,7 @@
 //! Since when something does not work, and whether to go on asking it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -16,7 +17,8 @@ pub struct Breaker(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    patience: Duration,
+    /// In milliseconds.
+    patience: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -30,7 +32,17 @@ struct State {
 impl Breaker {
     /// It opens when something has failed for longer than `patience`.
     pub fn new(patience: Duration) -> Self {
-        Self(Arc::new(Inner { patience, state: Mutex::default() }))
+        Self(Arc::new(Inner { patience: AtomicU64::new(millis(patience)), state: Mutex::default() }))
+    }
+
+    /// How long something may fail before it opens.
+    pub fn patience(&self) -> Duration {
+        Duration::from_millis(self.0.patience.load(Ordering::Relaxed))
+    }
+
+    /// It has another patience from now on.
+    pub fn set_patience(&self, patience: Duration) {
+        self.0.patience.store(millis(patience), Ordering::Relaxed);
     }
 
     /// It did not work just now.
@@ -50,13 +62,13 @@ impl Breaker {
 
     /// Whether callers are turned away.
     pub fn is_open(&self) -> bool {
-        self.0.state.lock().since.is_some_and(|since| since.elapsed() > self.0.patience)
+        self.0.state.lock().since.is_some_and(|since| since.elapsed() > self.patience())
     }
 
     /// Whether this caller may try.
     pub fn lets_through(&self) -> bool {
         let mut state = self.0.state.lock();
-        if state.since.is_none_or(|since| since.elapsed() <= self.0.patience) {
+        if state.since.is_none_or(|since| since.elapsed() <= self.patience()) {
             return true;
         }
         let due = state.probed.is_none_or(|probed| probed.elapsed() >= PROBE_EVERY);
@@ -65,6 +77,10 @@ impl Breaker {
         }
         due
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    duration.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -21,13 +21,15 @@ pub enum Topic {
     GateChanges,
     /// Access tokens that ended, for every node's cache. Broadcast.
     SessionChanges,
+    /// Settings that changed, for every node. Broadcast.
+    SettingsChanges,
     /// Messages that could not be handled, with the reason; kept until an operator replays or drops them.
     Failures,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OrderRequests,
         Self::PurchaseResults,
         Self::PaymentTimeouts,
@@ -35,6 +37,7 @@ impl Topic {
         Self::CatalogChanges,
         Self::GateChanges,
         Self::SessionChanges,
+        Self::SettingsChanges,
         Self::Failures,
     ];
 
@@ -53,6 +56,7 @@ impl Topic {
             Self::CatalogChanges => "catalog-changes",
             Self::GateChanges => "gate-changes",
             Self::SessionChanges => "session-changes",
+            Self::SettingsChanges => "settings-changes",
             Self::Failures => "failures",
         }
     }
@@ -62,7 +66,9 @@ impl Topic {
         match self {
             Self::OrderRequests => Delivery::Ordered,
             Self::PaymentTimeouts | Self::LoginEvents | Self::GateChanges | Self::Failures => Delivery::Competing,
-            Self::PurchaseResults | Self::CatalogChanges | Self::SessionChanges => Delivery::Broadcast,
+            Self::PurchaseResults | Self::CatalogChanges | Self::SessionChanges | Self::SettingsChanges => {
+                Delivery::Broadcast
+            },
         }
     }
 }

@@ -30,4 +30,17 @@ pub struct NodeRow {
     pub started_at: Timestamp,
     /// When it last said that it runs, by its own clock.
     pub seen_at: Timestamp,
+    /// What it says of its settings.
+    pub settings: NodeSettings,
+}
+
+/// What a node says of its settings; nothing by a program that knows none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodeSettings {
+    /// The revision of the stored settings that it follows.
+    pub revision: Option<u64>,
+    /// Stored values that are not in force on it, as JSON.
+    pub rejected: Option<String>,
+    /// What its own configuration says, as JSON.
+    pub local: Option<String>,
 }

@@ -3,6 +3,6 @@
 mod leases;
 mod registry;
 
-pub use crate::model::nodes::{LeaseRow, NodeRow};
+pub use crate::model::nodes::{LeaseRow, NodeRow, NodeSettings};
 pub use leases::Leases;
-pub use registry::Registry;
+pub use registry::{Registry, TellSettings};

@@ -1,10 +1,14 @@
 //! A row per running node, shown by `doorbuster status`. No decision depends on it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kernel::Clock;
 use crate::model::nodes::NodeRow;
 use crate::store::{self, Database, StoreError};
+
+/// Tells what a node has to say of its settings now.
+pub type TellSettings = Arc<dyn Fn() -> NodeSettings + Send + Sync>;
 
 /// This node's row.
 #[derive(Clone)]
@@ -12,15 +16,17 @@ pub struct Registry {
     db: Database,
     clock: Clock,
     node: NodeRow,
+    settings: TellSettings,
 }
 
 impl Registry {
     /// Nothing is written until [`Self::run`].
-    pub fn new(db: Database, clock: Clock, name: &str, roles: String, address: String) -> Self {
+    pub fn new(db: Database, clock: Clock, name: &str, roles: String, address: String, settings: TellSettings) -> Self {
         let now = clock.now();
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let node = NodeRow { name: name.to_owned(), roles, address, version, started_at: now, seen_at: now };
-        Self { db, clock, node }
+        let (name, settings_now) = (name.to_owned(), settings());
+        let node = NodeRow { name, roles, address, version, started_at: now, seen_at: now, settings: settings_now };
+        Self { db, clock, node, settings }
     }
 
     /// Says that the node runs, every so often. Forgets nodes that have said nothing for `forget_after`.
@@ -29,7 +35,7 @@ impl Registry {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            let node = NodeRow { seen_at: self.clock.now(), ..self.node.clone() };
+            let node = NodeRow { seen_at: self.clock.now(), settings: (self.settings)(), ..self.node.clone() };
             let before = node.seen_at.minus(forget_after);
             store::write!(&self.db, |conn| {
                 sql::nodes::beat(conn, &node).await?;

@@ -42,6 +42,8 @@ pub struct Publisher(Arc<Inner>);
 struct Inner {
     broker: Arc<dyn Broker>,
     bounds: Bounds,
+    /// Never asked: it keeps the patience of lanes that are still to start.
+    patience: Breaker,
     /// By partition. Partitions can be added while the node runs.
     lanes: RwLock<Vec<Lane>>,
 }
@@ -72,7 +74,8 @@ impl Publisher {
             publish_timeout: *config.publish_timeout,
             refuse_after: config.patience(),
         };
-        Self(Arc::new(Inner { broker, bounds, lanes: RwLock::default() }))
+        let patience = Breaker::new(bounds.refuse_after);
+        Self(Arc::new(Inner { broker, bounds, patience, lanes: RwLock::default() }))
     }
 
     /// Returns once the broker has the ticket. An error means "unknown": publishing the same ticket again is safe.
@@ -102,6 +105,13 @@ impl Publisher {
         received.await.map_err(|_| BrokerError::Closed)?
     }
 
+    /// A partition may store nothing for this long from now on.
+    pub fn set_patience(&self, patience: Duration) {
+        let lanes = self.0.lanes.write();
+        self.0.patience.set_patience(patience);
+        lanes.iter().for_each(|lane| lane.breaker.set_patience(patience));
+    }
+
     /// The partitions that store nothing: their sales are refused at once.
     pub fn refused_partitions(&self) -> Vec<usize> {
         let lanes = self.0.lanes.read();
@@ -114,7 +124,7 @@ impl Publisher {
         }
         let mut lanes = self.0.lanes.write();
         while lanes.len() <= partition {
-            let lane = Lane::start(self.0.broker.clone(), self.0.bounds, lanes.len());
+            let lane = Lane::start(self.0.broker.clone(), self.0.bounds, self.0.patience.patience(), lanes.len());
             lanes.push(lane);
         }
         (lanes[partition].queue.clone(), lanes[partition].breaker.clone())
@@ -122,9 +132,9 @@ impl Publisher {
 }
 
 impl Lane {
-    fn start(broker: Arc<dyn Broker>, bounds: Bounds, partition: usize) -> Self {
+    fn start(broker: Arc<dyn Broker>, bounds: Bounds, patience: Duration, partition: usize) -> Self {
         let (queue, waiting) = mpsc::channel(bounds.queue);
-        let breaker = Breaker::new(bounds.refuse_after);
+        let breaker = Breaker::new(patience);
         let driver = Driver { broker, bounds, partition, waiting, breaker: breaker.clone() };
         Self { queue, breaker, _task: AbortOnDropHandle::new(tokio::spawn(driver.run())) }
     }
@@ -168,7 +178,7 @@ impl Driver {
                     let batch = self.gather(first).await;
                     in_flight.push(send(self.broker.clone(), batch));
                 }
-                () = sleep_until(moved + self.bounds.refuse_after), if !in_flight.is_empty() && !stuck => {
+                () = sleep_until(moved + self.breaker.patience()), if !in_flight.is_empty() && !stuck => {
                     stuck = true;
                     self.breaker.fails_since(moved);
                     tracing::warn!(partition = self.partition, "a partition stores no messages; purchases of its sales are rejected");

@@ -84,7 +84,7 @@ fn write(stall: &Stall, orders: &Orders, broker: &Arc<dyn Broker>, partition: u3
     let writer = OrderWriter {
         orders: orders.clone(),
         broker: broker.clone(),
-        config: stall.config.orders.clone(),
+        config: stall.config.orders.clone().into(),
         metrics: Metrics::new(),
         clock: stall.clock.clock(),
         rng: Rng::system(),

@@ -28,18 +28,18 @@ pub(super) enum Asked {
 impl Payments {
     /// Asks for the payments that are due, for ever, so that none depends on its notification.
     pub async fn check_payments(&self) -> Result<(), OrdersError> {
-        let pace = Pace::new(&self.0.payments, &self.0.checks_due);
+        let pace = Pace::new(&self.0.payments.now(), &self.0.checks_due);
         let one = |payment: Payment| async move { self.check_or_put_back(&payment).await };
         work_off(pace, || self.due_payments(), |payment: &Payment| payment.id, one).await
     }
 
     async fn due_payments(&self) -> Result<Vec<Payment>, OrdersError> {
-        let (now, max) = (self.0.clock.now(), self.0.payments.batch);
+        let (now, max) = (self.0.clock.now(), self.0.payments.now().batch);
         let (due, unreadable) = store::read!(&self.0.db, |conn| sql::payments::due(conn, now, max).await)?;
         if !unreadable.is_empty() {
             self.0.metrics.payments.add("error", unreadable.len() as u64);
             tracing::error!(?unreadable, "could not read payments; they are deferred");
-            let until = now.plus(*self.0.payments.check_max);
+            let until = now.plus(*self.0.payments.now().check_max);
             store::write!(&self.0.db, |conn| sql::payments::put_off(conn, &unreadable, until).await)?;
         }
         Ok(due)
@@ -82,7 +82,7 @@ impl Payments {
     /// Whether the order is closed although the gateway gives no clear answer: it must not hold its units for ever. Money that comes
     /// later goes back, and a flag stays for people.
     fn is_given_up(&self, payment: &Payment) -> bool {
-        let given_up = self.0.clock.now() >= payment.expires_at.plus(*self.0.payments.close_within);
+        let given_up = self.0.clock.now() >= payment.expires_at.plus(*self.0.payments.now().close_within);
         if given_up {
             let (number, flag) = (payment.number(), payment.flag.map(Flag::as_str));
             tracing::error!(
@@ -96,7 +96,7 @@ impl Payments {
 
     /// A payment that is closed here: is it unpaid at the gateway for good?
     async fn check_late(&self, payment: &Payment, asked: Asked, now: Timestamp) -> Result<(), OrdersError> {
-        let last = payment.expires_at.plus(*self.0.payments.late_check_after);
+        let last = payment.expires_at.plus(*self.0.payments.now().late_check_after);
         let asked = if asked == Asked::Waiting { self.shut(payment, asked).await? } else { asked };
         match asked {
             Asked::Unknown => self.ask_later(payment, now).await,
@@ -216,11 +216,11 @@ impl Payments {
     }
 
     async fn ask_later(&self, payment: &Payment, now: Timestamp) -> Result<(), OrdersError> {
-        let (first, max) = (*self.0.payments.check_after, *self.0.payments.check_max);
+        let (first, max) = (*self.0.payments.now().check_after, *self.0.payments.now().check_max);
         let checks = payment.checks.saturating_add(1);
         let mut next = now.plus(Delays::new(first, max).after(checks, &self.0.rng));
         // Not later than something can be done about it.
-        for moment in [payment.expires_at, payment.expires_at.plus(*self.0.payments.close_within)] {
+        for moment in [payment.expires_at, payment.expires_at.plus(*self.0.payments.now().close_within)] {
             if now < moment {
                 next = next.min(moment);
             }

@@ -156,7 +156,7 @@ impl Payments {
     ) -> Result<Vec<Order>, OrdersError> {
         let now = self.0.clock.now();
         // A page that is open somewhere can begin a trade until its time is over: after that, once more.
-        let wait = (*self.0.payments.check_after, *self.0.payments.late_check_after);
+        let wait = (*self.0.payments.now().check_after, *self.0.payments.now().late_check_after);
         let attempts_closed = ended.attempts.len() as u64;
         let closed = store::write!(&self.0.db, |conn| {
             if let [ticket] = tickets.as_slice()

@@ -55,7 +55,7 @@ impl Payments {
         after_refund: MoneyKey,
         max: usize,
     ) -> Result<Stuck, OrdersError> {
-        let since = self.0.clock.now().minus(*self.0.payments.stuck_after);
+        let since = self.0.clock.now().minus(*self.0.payments.now().stuck_after);
         let (mut payments, mut refunds) = store::read!(&self.0.db, |conn| {
             let payments = sql::payments::stuck(conn, since, after_payment, max + 1).await?;
             Ok((payments, sql::refunds::stuck(conn, since, after_refund, max + 1).await?))

@@ -168,7 +168,7 @@ impl Payments {
             expires_at: order.pay_before,
             settled_at: None,
             next_check_at: (method == Method::Alipay)
-                .then(|| now.plus(*self.0.payments.check_after).min(order.pay_before)),
+                .then(|| now.plus(*self.0.payments.now().check_after).min(order.pay_before)),
             checks: 0,
         }
     }
@@ -181,7 +181,7 @@ impl Payments {
         payment: Payment,
         transaction: Option<Transaction>,
     ) -> Answer<(Arc<Order>, Payment)> {
-        let (clock, attempts_max) = (self.0.clock.clone(), self.0.payments.attempts_max);
+        let (clock, attempts_max) = (self.0.clock.clone(), self.0.payments.now().attempts_max);
         let begun: Result<(Order, Payment), PayRefusal> = store::write!(&self.0.db, |conn| {
             let ticket = payment.order.ticket();
             sql::orders::lock(conn, &[ticket]).await?;
@@ -249,7 +249,7 @@ impl Payments {
             OrderState::AwaitingPayment if payable(order, now).is_ok() => {
                 let id = order.ticket.order();
                 let begun = store::read!(&self.0.db, |conn| sql::payments::count_of_order(conn, id).await)?;
-                let more = begun < self.0.payments.attempts_max;
+                let more = begun < self.0.payments.now().attempts_max;
                 let takes = |gateway: &Arc<dyn PaymentGateway>| gateway.takes(order.total()).is_ok();
                 let alipay = more && self.0.gateway.as_ref().is_some_and(takes);
                 let points = more && order.points_total().is_some();
@@ -294,7 +294,7 @@ impl Payments {
 
     /// Browsers are sent only to the shop's own pages: who makes a link must not choose where it leads.
     fn may_return_to(&self, url: &str) -> bool {
-        let config = &self.0.payments;
+        let config = self.0.payments.now();
         let origins = config.return_origins.iter().chain([&config.public_url]);
         let plain = url.len() <= 2_048 && url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
         let own_path = url.starts_with('/') && !url.starts_with("//");

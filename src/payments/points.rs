@@ -225,7 +225,7 @@ impl Payments {
     /// Marks the refund as being worked on, until it is due again. `None`: somebody else does.
     async fn begin_return(&self, refund: &Refund) -> Result<Option<Payment>, OrdersError> {
         let (refund, now) = (refund.clone(), self.0.clock.now());
-        let next = now.plus(*self.0.payments.refund_check_after);
+        let next = now.plus(*self.0.payments.now().refund_check_after);
         Ok(store::write!(&self.0.db, |conn| {
             if !sql::refunds::begin_try(conn, &refund, now, next).await? {
                 return Ok(None);

@@ -34,7 +34,7 @@ enum Tried {
 impl Payments {
     /// Brings refunds further, for ever.
     pub async fn drive_refunds(&self) -> Result<(), OrdersError> {
-        let pace = Pace::new(&self.0.payments, &self.0.refunds_due);
+        let pace = Pace::new(&self.0.payments.now(), &self.0.refunds_due);
         let one = |refund: Refund| async move { self.drive_or_put_back(&refund).await };
         work_off(pace, || self.due_refunds(), |refund: &Refund| refund.id, one).await
     }
@@ -43,11 +43,11 @@ impl Payments {
     pub(super) async fn drive_due_refunds(&self) -> Result<(), OrdersError> {
         let due = self.due_refunds().await?;
         let drive = |refund: Refund| async move { self.drive_or_put_back(&refund).await };
-        stream::iter(due.into_iter().map(Ok)).try_for_each_concurrent(self.0.payments.concurrency, drive).await
+        stream::iter(due.into_iter().map(Ok)).try_for_each_concurrent(self.0.payments.now().concurrency, drive).await
     }
 
     async fn due_refunds(&self) -> Result<Vec<Refund>, OrdersError> {
-        let (now, max) = (self.0.clock.now(), self.0.payments.batch);
+        let (now, max) = (self.0.clock.now(), self.0.payments.now().batch);
         let methods: &[Method] = if self.0.gateway.is_some() { Method::ALL } else { &[Method::Points] };
         let mut all = Vec::new();
         for method in methods.iter().copied() {
@@ -55,7 +55,7 @@ impl Payments {
             if !unreadable.is_empty() {
                 self.0.metrics.refunds.add("error", unreadable.len() as u64);
                 tracing::error!(?unreadable, "could not read refunds; they are deferred");
-                let until = now.plus(*self.0.payments.refund_retry_max);
+                let until = now.plus(*self.0.payments.now().refund_retry_max);
                 store::write!(&self.0.db, |conn| sql::refunds::put_off(conn, &unreadable, until).await)?;
             }
             all.extend(due);
@@ -73,7 +73,7 @@ impl Payments {
         self.0.metrics.refunds.count("error");
         tracing::error!(number = refund.number(), %error, "could not process a refund; will retry");
         // As long again as it has been open: so the waits double, however it fails.
-        let (now, config) = (self.0.clock.now(), &self.0.payments);
+        let (now, config) = (self.0.clock.now(), self.0.payments.now());
         let wait = now.since(refund.created_at).clamp(*config.refund_check_after, *config.refund_retry_max);
         self.postpone(refund, now.plus(wait), None).await
     }
@@ -103,7 +103,7 @@ impl Payments {
             Outcome::Succeeded(()) => Tried::Back,
             Outcome::Rejected { code } if code == DISCORDANT => Tried::Mismatch(code),
             Outcome::Rejected { code } => self.refused(gateway, refund, code).await,
-            Outcome::Pending { code } => Tried::Later(*self.0.payments.refund_check_after, said(code)),
+            Outcome::Pending { code } => Tried::Later(*self.0.payments.now().refund_check_after, said(code)),
             unclear => self.unclear_refund(refund, "refund", &unclear),
         };
         self.end(refund, tried).await
@@ -122,7 +122,7 @@ impl Payments {
                 if refund.attempts == 0 || again {
                     Tried::Refused(code)
                 } else {
-                    Tried::Later(*self.0.payments.refund_check_after, said(code))
+                    Tried::Later(*self.0.payments.now().refund_check_after, said(code))
                 }
             }
             unclear => self.unclear_refund(refund, "query", &unclear),
@@ -130,7 +130,7 @@ impl Payments {
     }
 
     fn unclear_refund<T: std::fmt::Debug>(&self, refund: &Refund, asked: &str, outcome: &Outcome<T>) -> Tried {
-        let config = &self.0.payments;
+        let config = self.0.payments.now();
         let (number, max) = (refund.number(), *config.refund_retry_max);
         let why = outcome.unclear(asked).unwrap_or_else(|| said("UNKNOWN".to_owned()));
         if let Outcome::Misconfigured { reason } = outcome {
@@ -147,15 +147,15 @@ impl Payments {
     async fn too_soon(&self, refund: &Refund) -> Result<Option<Timestamp>, OrdersError> {
         let asked = refund.clone();
         let last = store::read!(&self.0.db, |conn| sql::refunds::last_try_of_others(conn, &asked).await)?;
-        let from = last.map(|last| last.plus(*self.0.payments.refund_spacing));
+        let from = last.map(|last| last.plus(*self.0.payments.now().refund_spacing));
         Ok(from.filter(|from| *from > self.0.clock.now()))
     }
 
     /// The gateway is about to be asked. Whether nobody else is.
     async fn begin_try(&self, refund: &Refund, now: Timestamp) -> Result<bool, OrdersError> {
         let refund = refund.clone();
-        let next = now.plus(*self.0.payments.refund_check_after);
-        let spacing = *self.0.payments.refund_spacing;
+        let next = now.plus(*self.0.payments.now().refund_check_after);
+        let spacing = *self.0.payments.now().refund_spacing;
         Ok(store::write!(&self.0.db, |conn| {
             // Two refunds of a payment take turns by its lock.
             sql::payments::lock(conn, refund.payment).await?;
@@ -212,7 +212,7 @@ impl Payments {
         let number = refund.number();
         tracing::error!(number, detail, "the gateway has a different refund with this number");
         let (refund, now) = (refund.clone(), self.0.clock.now());
-        let next = now.plus(*self.0.payments.refund_retry_max);
+        let next = now.plus(*self.0.payments.now().refund_retry_max);
         store::write!(&self.0.db, |conn| {
             sql::payments::lock(conn, refund.payment).await?;
             if let Some(payment) = sql::payments::find(conn, refund.payment).await? {

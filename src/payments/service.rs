@@ -27,7 +27,7 @@ pub struct Parts {
     /// Where money is paid; `None`: only with points.
     pub gateway: Option<Arc<dyn PaymentGateway>>,
     /// `[payments]`
-    pub payments: config::Payments,
+    pub payments: config::Section<config::Payments>,
     /// Wakes the worker that brings refunds further.
     pub refunds_due: Arc<Notify>,
     /// Wakes the worker that asks for payments.

@@ -25,7 +25,7 @@ pub struct Parts {
     /// Ids.
     pub rng: Rng,
     /// Settings.
-    pub config: config::Points,
+    pub config: config::Section<config::Points>,
 }
 
 /// Loyalty points. Cheap to clone.
@@ -68,7 +68,7 @@ impl Points {
             id: self.transfer_id(),
             kind: TransferKind::Welcome,
             user,
-            points: self.0.config.welcome,
+            points: self.0.config.now().welcome,
             reference: Some(format!("welcome/{user}")),
             branch: None,
             operator: None,
@@ -129,7 +129,7 @@ impl Points {
             return self.repeat(&grant, user, before).await;
         }
         let account = self.account(user).await?;
-        if account.posted + grant.points > self.0.config.balance_max {
+        if account.posted + grant.points > self.0.config.now().balance_max {
             return Ok(Err(vec![GrantRefusal::BalanceTooLarge]));
         }
         self.record(operator, user, &grant, &reference).await?;
@@ -141,7 +141,7 @@ impl Points {
             reason: Some(grant.reason.trim().to_owned()),
             ..self.welcome(user)
         };
-        let max = self.0.config.balance_max;
+        let max = self.0.config.now().balance_max;
         let posted = store::write!(&self.0.db, |conn| sql::points::grant(conn, &transfer, max).await);
         match posted {
             Ok(true) => {}
@@ -182,7 +182,7 @@ impl Points {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         [
             (grant.user.is_some(), GrantRefusal::UserNotFound),
-            ((1..=self.0.config.grant_max).contains(&grant.points), GrantRefusal::PointsInvalid),
+            ((1..=self.0.config.now().grant_max).contains(&grant.points), GrantRefusal::PointsInvalid),
             (is_line(reason, REASON_MAX), GrantRefusal::ReasonInvalid),
             ((8..=64).contains(&key.len()) && key.iter().all(plain), GrantRefusal::IdempotencyKeyInvalid),
         ]

@@ -47,7 +47,7 @@ pub struct Parts {
     /// Randomness for ids.
     pub rng: Rng,
     /// `[sales]`.
-    pub config: config::Sales,
+    pub config: config::Section<config::Sales>,
 }
 
 pub(super) struct Inner {
@@ -65,8 +65,8 @@ pub(super) struct Inner {
 impl Sales {
     /// The service with an empty snapshot: call [`Sales::refresh`] before serving.
     pub fn new(parts: Parts) -> Result<Self, UnknownTimeZone> {
-        let zone =
-            TimeZone::get(&parts.config.time_zone).map_err(|_| UnknownTimeZone(parts.config.time_zone.clone()))?;
+        let zone = parts.config.now().time_zone.clone();
+        let zone = TimeZone::get(&zone).map_err(|_| UnknownTimeZone(zone))?;
         Ok(Self(Arc::new(Inner {
             parts,
             turn: Mutex::default(),
@@ -97,7 +97,8 @@ impl Sales {
     pub async fn refresh(&self) -> Result<Arc<Snapshot>, StoreError> {
         // One at a time: a slow old read must not replace the result of a newer one.
         let _one = self.0.refreshing.lock().await;
-        let snapshot = Arc::new(read_snapshot(&self.parts().db, &self.parts().config, &self.parts().clock).await?);
+        let snapshot =
+            Arc::new(read_snapshot(&self.parts().db, &self.parts().config.now(), &self.parts().clock).await?);
         self.0.snapshot.store(snapshot.clone());
         self.0.version.send_replace(snapshot.version());
         Ok(snapshot)
@@ -113,9 +114,9 @@ impl Sales {
         Ok(stale)
     }
 
-    /// How often to [`Sales::poll`].
-    pub fn poll_every(&self) -> std::time::Duration {
-        *self.parts().config.poll_every
+    /// When to [`Sales::poll`].
+    pub fn poll_ticks(&self) -> config::Ticker {
+        self.parts().config.ticker(|sales| *sales.poll_every)
     }
 
     /// A sale, however old: from the snapshot, else from the database.

@@ -144,7 +144,7 @@ fn node(db: &Database, broker: Arc<dyn Broker>, gate: &Arc<NotingGate>, clock: &
         gate: gate.clone(),
         clock: clock.clock(),
         rng,
-        config: config.sales.clone(),
+        config: config.sales.clone().into(),
     })
     .unwrap()
 }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
-
 use super::messages::{CATALOG_CHANGE, CATALOG_CHANGE_VERSION, CatalogChange};
 use super::service::Sales;
 use crate::broker::envelope::{self, EnvelopeError};
@@ -16,8 +14,7 @@ const BATCH: usize = 64;
 /// Follows the changes that other nodes announce, and compares with the database every `sales.poll_every` should an
 /// announcement be lost. Returns only when the broker fails.
 pub async fn watch_changes(sales: &Sales, consumer: &mut dyn Consumer) -> Result<(), BrokerError> {
-    let mut ticks = tokio::time::interval(sales.poll_every());
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = sales.poll_ticks();
     loop {
         let refreshed = tokio::select! {
             received = consumer.receive(BATCH, Duration::ZERO) => match received {
@@ -34,7 +31,7 @@ pub async fn watch_changes(sales: &Sales, consumer: &mut dyn Consumer) -> Result
                 }
                 Err(error) => return Err(error),
             },
-            _ = ticks.tick() => sales.poll().await.map(drop),
+            () = ticks.tick() => sales.poll().await.map(drop),
         };
         // The old snapshot stays; the next tick tries again.
         if let Err(error) = refreshed {

@@ -113,6 +113,26 @@ diesel::table! {
     use super::super::types::*;
     nodes (name) {
         name -> Text, roles -> Text, address -> Text, version -> Text, started_at -> BigInt, seen_at -> BigInt,
+        settings_revision -> Nullable<BigInt>, settings_rejected -> Nullable<Text>, local_values -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    settings (key, scope) { key -> Text, scope -> Text, value -> Text, revision -> BigInt, }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    settings_revision (id) { id -> BigInt, value -> BigInt, }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    setting_changes (revision) {
+        revision -> BigInt, key -> Text, scope -> Text, old -> Nullable<Text>, new -> Nullable<Text>, act -> Text,
+        operator_id -> Nullable<Id>, via -> Text, reason -> Text, at -> BigInt, undoes -> Nullable<BigInt>,
+        confirm_before -> Nullable<BigInt>,
     }
 }
 
@@ -234,3 +254,4 @@ diesel::allow_tables_to_appear_in_same_query!(points_entries, points_transfers);
 diesel::allow_tables_to_appear_in_same_query!(orders, payments, refunds);
 diesel::allow_tables_to_appear_in_same_query!(sales, products, sale_sessions, orders, users);
 diesel::allow_tables_to_appear_in_same_query!(access_tokens, users);
+diesel::allow_tables_to_appear_in_same_query!(settings, setting_changes, users);

@@ -60,7 +60,7 @@ const NOTIFICATIONS: [&str; 12] = [
 const GLOBAL_TRANSACTION_EVENTS: [&str; 6] = ["begun", "confirmed", "cancelled", "postponed", "overdue", "breach"];
 const REBUILDS: [&str; 3] = ["opened", "failed", "left"];
 
-const TOPICS: [&str; 8] = [
+const TOPICS: [&str; 9] = [
     Topic::OrderRequests.name(),
     Topic::PurchaseResults.name(),
     Topic::PaymentTimeouts.name(),
@@ -68,6 +68,7 @@ const TOPICS: [&str; 8] = [
     Topic::CatalogChanges.name(),
     Topic::GateChanges.name(),
     Topic::SessionChanges.name(),
+    Topic::SettingsChanges.name(),
     Topic::Failures.name(),
 ];
 
@@ -134,6 +135,12 @@ pub struct Inner {
     pub refused: Gauges,
     /// Open sockets of subscriptions.
     pub sockets: Gauge,
+    /// The number of the newest change of the stored settings that this node has seen.
+    pub settings_revision: Gauge,
+    /// Stored settings that are not in force on this node because it can't take them.
+    pub settings_rejected: Gauge,
+    /// Stored settings over which a flag of this node stands.
+    pub settings_shadowed: Gauge,
     /// Times that a subscriber was too slow and lost intermediate values.
     pub hub_lagged: Counter,
 }
@@ -204,6 +211,10 @@ impl Metrics {
                 &["database", "gate", "broker", "payments"],
             ),
             sockets: add.gauge("sockets", "Open subscription sockets"),
+            settings_revision: add
+                .gauge("settings_revision", "The newest change of the stored settings that this node follows"),
+            settings_rejected: add.gauge("settings_rejected", "Stored settings that this node can't take"),
+            settings_shadowed: add.gauge("settings_shadowed", "Stored settings overridden by a flag of this node"),
             hub_lagged: add.counter("hub_lagged", "Times that a subscriber was too slow"),
             worker_restarts: add.add("worker_restarts", "Restarts of workers that failed", Family::default()),
             worker_healthy: add.add("worker_healthy", "1 while a worker runs without failures", Family::default()),

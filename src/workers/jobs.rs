@@ -1,7 +1,9 @@
 //! Periodic jobs, which do the work that a lost message would have left undone.
 
+use std::time::Duration;
+
 use crate::accounts::Accounts;
-use crate::config::Config;
+use crate::config::{Config, Orders as Settings, Section};
 use crate::hub::Hub;
 use crate::orders::Orders;
 use crate::orders::reconcile::Reconciler;
@@ -10,30 +12,39 @@ use crate::sales::Sales;
 use crate::telemetry::Metrics;
 
 /// Expires unpaid orders whose time is over, however their message fared, and brings the count of units held up to date.
-pub async fn sweep(payments: &Payments, config: &Config) -> anyhow::Result<()> {
-    let mut tick = tokio::time::interval(*config.orders.sweep_every);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+pub async fn sweep(payments: &Payments, config: &Section<Settings>) -> anyhow::Result<()> {
+    let mut tick = config.ticker(|orders| *orders.sweep_every);
     loop {
         tick.tick().await;
         loop {
-            let expired = payments.sweep(config.orders.sweep_batch).await?;
-            if expired < config.orders.sweep_batch {
+            let batch = config.now().sweep_batch;
+            if payments.sweep(batch).await? < batch {
                 break;
             }
         }
-        while payments.take_off_paid(config.orders.sweep_batch).await? >= config.orders.sweep_batch {}
+        loop {
+            let batch = config.now().sweep_batch;
+            if payments.take_off_paid(batch).await? < batch {
+                break;
+            }
+        }
     }
 }
 
 /// Keeps gate and database together. A round that fails, because one of the two is away, is followed by the next one in time:
 /// whoever is back is not left alone for a worker's back-off.
-pub async fn reconcile(orders: &Orders, config: &Config, metrics: &Metrics) -> anyhow::Result<()> {
+pub async fn reconcile(
+    orders: &Orders,
+    config: &Section<Settings>,
+    retention: Duration,
+    metrics: &Metrics,
+) -> anyhow::Result<()> {
     let mut reconciler = Reconciler::default();
-    let mut tick = tokio::time::interval(*config.orders.reconcile_every);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut tick = config.ticker(|orders| *orders.reconcile_every);
     loop {
         tick.tick().await;
-        let round = reconciler.round(orders, *config.gate.retention, *config.orders.pending_after).await;
+        let pending_after = *config.now().pending_after;
+        let round = reconciler.round(orders, retention, pending_after).await;
         let found = match round {
             Ok(found) => found,
             Err(error) => {

@@ -14,6 +14,8 @@
 //! | `outbox-relay` | the outbox | publishes this node's events |
 //! | `orphan-relay` | the outbox | publishes what a node left behind that is no more |
 //! | `global-transactions` | the database | ends what was left undecided or half done between orders and points |
+//! | `settings-changes`, `settings-poll` | `settings-changes`, the database | puts changed settings in force |
+//! | `settings` | the database | takes back changes of settings that nobody confirmed |
 //! | `registry` | | says that this node runs |
 //! | `sweep`, `reconcile`, `purge-tokens` | the database | what a lost message would have left undone |
 

@@ -25,7 +25,7 @@ pub struct OrderWriter {
     /// Where tickets come from.
     pub broker: Arc<dyn Broker>,
     /// `[orders]`
-    pub config: config::Orders,
+    pub config: config::Section<config::Orders>,
     /// Counts.
     pub metrics: Metrics,
     /// Time.
@@ -47,6 +47,12 @@ impl BatchSize {
         Self { now: max, max }
     }
 
+    /// The most may have changed; one that grew is grown into.
+    fn limit(&mut self, max: usize) {
+        self.now = if self.now == self.max { max } else { self.now.min(max) };
+        self.max = max;
+    }
+
     fn halve(&mut self, failed: usize) {
         self.now = (failed / 2).max(1);
     }
@@ -60,9 +66,10 @@ impl OrderWriter {
     /// Runs until the broker fails.
     pub async fn run(&self, partition: u32) -> anyhow::Result<()> {
         let mut consumer = self.broker.subscribe(Topic::OrderRequests, partition, WRITER).await?;
-        let mut size = BatchSize::new(self.config.writer_batch);
+        let mut size = BatchSize::new(self.config.now().writer_batch);
         loop {
-            let received = consumer.receive(MESSAGES_MAX, *self.config.writer_linger).await?;
+            let linger = *self.config.now().writer_linger;
+            let received = consumer.receive(MESSAGES_MAX, linger).await?;
             #[cfg(feature = "sabotage")]
             crate::kernel::sabotage::pause("writer.slow").await;
             if let Some(last) = received.last().map(|message| message.position) {
@@ -92,6 +99,7 @@ impl OrderWriter {
     async fn record(&self, mut requests: &[OrderRequest], size: &mut BatchSize) -> anyhow::Result<()> {
         let mut backoff = self.backoff();
         let mut refusals = 0;
+        size.limit(self.config.now().writer_batch);
         while !requests.is_empty() {
             let (batch, later) = requests.split_at(requests.len().min(size.now));
             let error = match self.timed(batch.to_vec()).await {
@@ -106,7 +114,7 @@ impl OrderWriter {
             size.halve(batch.len());
             let (transient, alone) = (is_transient(&error), batch.len() == 1);
             refusals += u32::from(alone && !transient);
-            if refusals >= self.config.poison_tries {
+            if refusals >= self.config.now().poison_tries {
                 self.give_up(&batch[0], &error).await?;
                 (requests, refusals) = (later, 0);
                 continue;

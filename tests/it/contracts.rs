@@ -11,6 +11,7 @@ use doorbuster::model::results::{RESULTS, RESULTS_VERSION, ResultBatch};
 use doorbuster::sales::messages::{
     CATALOG_CHANGE, CATALOG_CHANGE_VERSION, CatalogChange, GATE_CHANGE, GATE_CHANGE_VERSION, GateChange,
 };
+use doorbuster::settings::messages::{SETTINGS_CHANGE, SETTINGS_CHANGE_VERSION, SettingsChange};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -35,6 +36,7 @@ fn every_sample_message_is_read_and_written_back() {
     round_trip::<ResultBatch>("purchase-results.v1.json", RESULTS, RESULTS_VERSION);
     round_trip::<CatalogChange>("catalog-change.v1.json", CATALOG_CHANGE, CATALOG_CHANGE_VERSION);
     round_trip::<GateChange>("gate-change.v1.json", GATE_CHANGE, GATE_CHANGE_VERSION);
+    round_trip::<SettingsChange>("settings-change.v1.json", SETTINGS_CHANGE, SETTINGS_CHANGE_VERSION);
     round_trip::<SessionChange>("session-change.v1.json", SESSION_CHANGE, SESSION_CHANGE_VERSION);
     let failure = sample("failure.v1.json");
     let written: Value = serde_json::from_slice(&Failure::decode(&failure).unwrap().encode().unwrap()).unwrap();
@@ -59,6 +61,7 @@ fn every_message_has_a_sample() {
         "payment-timeouts.v1.json",
         "purchase-results.v1.json",
         "session-change.v1.json",
+        "settings-change.v1.json",
     ];
     assert_eq!(names, expected);
 }

@@ -18,6 +18,7 @@ mod flows {
     pub mod dashboards;
     pub mod gate_away;
     pub mod history;
+    pub mod hot;
     pub mod kill_storm;
     pub mod monitor;
     pub mod nodes;

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{Accounts, AccountsError, Counted, DeviceToken, Origin};
+use super::limits::Counted;
+use super::{Accounts, AccountsError, DeviceToken, Origin};
 use crate::accounts::password::Verdict;
 use crate::accounts::rules::{self, SignUpRefusal};
 use crate::accounts::throttle::network;

@@ -8,7 +8,7 @@ use async_graphql::{Context, Result};
 use super::error::Code;
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::control::Control;
 use crate::hub::StockView;
 use crate::kernel::Clock;
@@ -19,13 +19,18 @@ use crate::orders::Orders;
 use crate::payments::Payments;
 use crate::points::Points;
 use crate::sales::Sales;
+use crate::settings::HotSettings;
 
 /// The services that resolvers call. One per process, in the schema's data.
 pub struct Services {
     /// Time.
     pub clock: Clock,
-    /// The configuration in force.
+    /// The configuration that the process began with: for keys that are not hot.
     pub config: Arc<Config>,
+    /// The configuration in force.
+    pub live: Live,
+    /// Settings that operators change while the nodes run.
+    pub settings: HotSettings,
     /// Users and their tokens.
     pub accounts: Accounts,
     /// Sessions and sales.

@@ -14,6 +14,7 @@ use super::mutation::payments::PaymentsMutation;
 use super::mutation::points::PointsMutation;
 use super::mutation::sale_acts::SaleActsMutation;
 use super::mutation::sales::SalesMutation;
+use super::mutation::settings::SettingsMutation;
 use super::mutation::shop::ShopMutation;
 use super::mutation::user_errors::UserError;
 use super::query::accounts::AccountsQuery;
@@ -23,12 +24,23 @@ use super::query::nodes::NodesQuery;
 use super::query::orders::OrdersQuery;
 use super::query::payments::PaymentsQuery;
 use super::query::sales::SalesQuery;
+use super::query::settings::SettingsQuery;
 use super::subscription::orders::OrdersSubscription;
 use super::subscription::sales::SalesSubscription;
+use super::subscription::settings::SettingsSubscription;
 
 /// All queries.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, SalesQuery, AccountsQuery, OrdersQuery, PaymentsQuery, ControlQuery, NodesQuery);
+pub struct Query(
+    NodeQuery,
+    SalesQuery,
+    AccountsQuery,
+    OrdersQuery,
+    PaymentsQuery,
+    ControlQuery,
+    NodesQuery,
+    SettingsQuery,
+);
 
 /// All mutations.
 #[derive(MergedObject, Default)]
@@ -42,12 +54,13 @@ pub struct Mutation(
     SalesMutation,
     SaleActsMutation,
     ShopMutation,
+    SettingsMutation,
     PointsMutation,
 );
 
 /// All subscriptions.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(OrdersSubscription, SalesSubscription);
+pub struct Subscription(OrdersSubscription, SalesSubscription, SettingsSubscription);
 
 /// Selections in each other that the executor follows: more than a document within the limits can have.
 const RECURSION_MAX: usize = 512;

@@ -61,7 +61,7 @@ impl Lane {
     pub(super) fn start(shared: &Arc<Shared>, place: Place, layout: Option<u32>) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
         let size = (*shared.config.publish_queue).min(Semaphore::MAX_PERMITS).min(u32::MAX as usize);
-        let breaker = Breaker::new(*shared.config.refuse_after);
+        let breaker = Breaker::new(shared.patience.patience());
         let driver = Driver {
             breaker: breaker.clone(),
             shared: shared.clone(),
@@ -75,6 +75,11 @@ impl Lane {
         shared.tasks.spawn(async move { ended.run_until_cancelled(Box::pin(driver.run())).await });
         let room = Arc::new(Semaphore::new(size));
         Self { waited_for: layout.is_some(), breaker, turn: Mutex::new(()), room, size, jobs: sender }
+    }
+
+    /// Nothing may be stored for this long from now on.
+    pub(super) fn set_patience(&self, patience: std::time::Duration) {
+        self.breaker.set_patience(patience);
     }
 
     /// Whether nothing could be stored for `broker.refuse_after`.
@@ -216,7 +221,6 @@ impl Driver {
     #[allow(clippy::large_futures, reason = "the client's are; a box for each message would cost more")]
     async fn serve(&mut self, mut producer: Producer<TokioExecutor>) -> End {
         let limit = *self.shared.config.operation_timeout * 3 / 4;
-        let refuse_after = *self.shared.config.refuse_after;
         let mut receipts = FuturesOrdered::new();
         // When the client was given each of those.
         let mut given = VecDeque::new();
@@ -261,7 +265,7 @@ impl Driver {
                         None => open = false,
                     }
                 },
-                () = tokio::time::sleep_until(moved + refuse_after), if !receipts.is_empty() && !late => {
+                () = tokio::time::sleep_until(moved + self.breaker.patience()), if !receipts.is_empty() && !late => {
                     late = true;
                     self.breaker.fails_since(moved);
                 }

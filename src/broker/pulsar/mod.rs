@@ -55,7 +55,7 @@ use self::shared::Shared;
 use self::token::Token;
 use super::{Broker, BrokerError, Consumer, Failure, Share, partition_for};
 use crate::config;
-use crate::kernel::{Clock, Rng};
+use crate::kernel::{Breaker, Clock, Rng};
 use crate::model::messages::{Delivery, Message, Topic};
 
 /// Brokers take 5 MiB, the message's metadata included. Only a dead-letter message can come near.
@@ -104,6 +104,7 @@ impl PulsarBroker {
             clients: Clients::new(config.clone()),
             names: Names { tenant: config.tenant.as_str().into() },
             process: format!("{node}-{}", HEXLOWER.encode(&rng.bytes::<8>())),
+            patience: Breaker::new(*config.refuse_after),
             config: config.clone(),
             clock,
             rng,
@@ -305,6 +306,12 @@ impl Broker for PulsarBroker {
         let place = self.shared.names.layout(topic, self.shared.newest()).partition(partition);
         // What was acknowledged here may still be on its way.
         Ok(self.shared.admin.internal(&place).await?.acked_through(subscription)?.max(known))
+    }
+
+    fn set_patience(&self, patience: std::time::Duration) {
+        let lanes = self.lanes.lock();
+        self.shared.patience.set_patience(patience);
+        lanes.values().for_each(|(_, lane)| lane.set_patience(patience));
     }
 
     fn refuses(&self) -> bool {

@@ -13,10 +13,12 @@ use super::admin::Admin;
 use super::clients::Clients;
 use super::names::Names;
 use crate::config;
-use crate::kernel::{Clock, Rng};
+use crate::kernel::{Breaker, Clock, Rng};
 
 pub(super) struct Shared {
     pub(super) config: config::Broker,
+    /// Never asked: it keeps the patience of lanes that are still to start.
+    pub(super) patience: Breaker,
     pub(super) clock: Clock,
     pub(super) rng: Rng,
     pub(super) admin: Admin,

@@ -128,6 +128,10 @@ async fn read(mut answer: reqwest::Response, max: usize, within: Duration) -> Re
 
 #[async_trait]
 impl PaymentGateway for Alipay {
+    fn set_patience(&self, patience: Duration) {
+        self.breaker.set_patience(patience);
+    }
+
     fn refuses(&self) -> bool {
         self.breaker.is_open()
     }

@@ -25,6 +25,7 @@ pub mod refunds;
 pub mod reservations;
 pub mod restored;
 pub mod sales;
+pub mod settings;
 pub mod settle;
 pub mod tcc;
 

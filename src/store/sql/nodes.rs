@@ -7,10 +7,11 @@ use diesel_async::RunQueryDsl;
 use super::super::Conn;
 use super::super::schema::{leases, nodes};
 use crate::kernel::Timestamp;
-use crate::model::nodes::{LeaseRow, NodeRow};
+use crate::model::nodes::{LeaseRow, NodeRow, NodeSettings};
 use crate::store::StoreError;
 
-type Node = (String, String, String, String, Timestamp, Timestamp);
+type Told = (Option<i64>, Option<String>, Option<String>);
+type Node = (String, String, String, String, Timestamp, Timestamp, Told);
 type Lease = (String, String, i64, i64);
 
 /// Says that the node runs.
@@ -23,6 +24,9 @@ pub async fn beat(conn: &mut Conn, node: &NodeRow) -> Result<(), StoreError> {
             nodes::version.eq(&node.version),
             nodes::started_at.eq(node.started_at),
             nodes::seen_at.eq(node.seen_at),
+            nodes::settings_revision.eq(node.settings.revision.map(|revision| revision as i64)),
+            nodes::settings_rejected.eq(node.settings.rejected.as_deref()),
+            nodes::local_values.eq(node.settings.local.as_deref()),
         ))
         .on_conflict(nodes::name)
         .do_update()
@@ -32,6 +36,9 @@ pub async fn beat(conn: &mut Conn, node: &NodeRow) -> Result<(), StoreError> {
             nodes::version.eq(excluded(nodes::version)),
             nodes::started_at.eq(excluded(nodes::started_at)),
             nodes::seen_at.eq(excluded(nodes::seen_at)),
+            nodes::settings_revision.eq(excluded(nodes::settings_revision)),
+            nodes::settings_rejected.eq(excluded(nodes::settings_rejected)),
+            nodes::local_values.eq(excluded(nodes::local_values)),
         ))
         .execute(conn)
         .await?;
@@ -51,14 +58,22 @@ pub async fn forget(conn: &mut Conn, before: Timestamp) -> Result<usize, StoreEr
 
 /// All nodes by name.
 pub async fn list(conn: &mut Conn) -> Result<Vec<NodeRow>, StoreError> {
-    let rows: Vec<Node> = nodes::table.order(nodes::name).load(conn).await?;
-    let node = |(name, roles, address, version, started_at, seen_at): Node| NodeRow {
-        name,
-        roles,
-        address,
-        version,
-        started_at,
-        seen_at,
+    let rows: Vec<Node> = nodes::table
+        .order(nodes::name)
+        .select((
+            nodes::name,
+            nodes::roles,
+            nodes::address,
+            nodes::version,
+            nodes::started_at,
+            nodes::seen_at,
+            (nodes::settings_revision, nodes::settings_rejected, nodes::local_values),
+        ))
+        .load(conn)
+        .await?;
+    let node = |(name, roles, address, version, started_at, seen_at, (revision, rejected, local)): Node| {
+        let settings = NodeSettings { revision: revision.map(|revision| revision as u64), rejected, local };
+        NodeRow { name, roles, address, version, started_at, seen_at, settings }
     };
     Ok(rows.into_iter().map(node).collect())
 }

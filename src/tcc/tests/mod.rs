@@ -146,7 +146,7 @@ impl Rig {
             db: opened[databases - 1].0.clone(),
             clock: clock.clock(),
             rng: Rng::system(),
-            config: config.points.clone(),
+            config: config.points.clone().into(),
         });
         let wire = Wire { points: points.clone(), trouble: AtomicU8::new(0), calls: Mutex::default() };
         let wire = Arc::new(wire);

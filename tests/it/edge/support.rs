@@ -309,9 +309,9 @@ pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
         schema,
         Parts {
             auth: Arc::new(Tokens::default()),
-            config: config.graphql.clone(),
-            access: config.access.clone(),
-            limits: config.limits.clone(),
+            config: config.graphql.clone().into(),
+            access: config.access.clone().into(),
+            limits: config.limits.clone().into(),
             tally: None,
             trusted: [TRUSTED, UNFIT].map(|text| (trusted::id(text), text.to_owned())).into(),
             body_max: *config.server.body_max,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Shop, Terms, until};
 
 /// Root fields of operators, each with the least that it takes.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 13] = [
     "{ products { totalCount nodes { id } } }",
     "{ orders { totalCount nodes { id } } }",
     "{ users { totalCount nodes { id } } }",
@@ -16,6 +16,8 @@ const FIELDS: [&str; 11] = [
     "{ jobs { name } }",
     "{ queues { topic } }",
     "{ settings { key value } }",
+    "{ setting(key: \"orders.sweep_every\") { value } }",
+    "{ settingChanges { totalCount nodes { revision } } }",
     "{ booksAudit { ok at invariants { number title breaches } } }",
 ];
 

@@ -39,7 +39,7 @@ impl Cluster {
     }
 
     /// A node with more settings of `[gate]` and `[broker]`.
-    async fn node_set(&self, name: &str, redis: &str, gate: &str, broker: &str) -> Shop {
+    pub(super) async fn node_set(&self, name: &str, redis: &str, gate: &str, broker: &str) -> Shop {
         let own = self.0.name();
         let settings = format!(
             "[gate]\nurl = \"{}\"\nprefix = \"{own}\"\n{gate}\n[broker]\nurl = \"{}\"\nadmin_url = \"{}\"\ntenant = \"{own}\"\n\

@@ -362,6 +362,6 @@ impl Storm {
     fn accounts(&self) -> points::Points {
         let config = doorbuster::config::Points { welcome: WELCOME, ..Config::default_embedded().points };
         let (shop, db, clock, rng) = (self.db.clone(), self.db.clone(), Clock::system(), Rng::system());
-        points::Points::new(points::Parts { shop, db, clock, rng, config })
+        points::Points::new(points::Parts { shop, db, clock, rng, config: config.into() })
     }
 }

@@ -40,7 +40,7 @@ use tower_http::cors::CorsLayer;
 use crate::accounts::throttle::network;
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
-use crate::config;
+use crate::config::{self, Section};
 use crate::gate::Tally;
 use crate::kernel::{Clock, Rng, tasks};
 use crate::model::accounts::Role;
@@ -72,11 +72,11 @@ pub struct Parts {
     /// Knows whose tokens are.
     pub auth: Arc<dyn Authenticate>,
     /// Limits of documents and operations.
-    pub config: config::Graphql,
+    pub config: Section<config::Graphql>,
     /// The access rules for callers.
-    pub access: config::Access,
+    pub access: Section<config::Access>,
     /// How often, and how much at once.
-    pub limits: config::Limits,
+    pub limits: Section<config::Limits>,
     /// Counts for all nodes, where there are several.
     pub tally: Option<Arc<dyn Tally>>,
     /// Documents that are always known.
@@ -118,7 +118,9 @@ struct Inner {
     meters: Meters,
     tasks: TaskTracker,
     running: [AbortHandle; 2],
+    /// As it was at the start: for keys that are not hot.
     config: config::Graphql,
+    live: Section<config::Graphql>,
     body_max: usize,
     read_timeout: Duration,
     clock: Clock,
@@ -140,9 +142,10 @@ impl Edge {
         S: SubscriptionType + 'static,
     {
         let engine: Arc<dyn Engine> = Arc::new(schema);
-        let Parts { config, shared_fields, once_fields, .. } = parts;
+        let Parts { config: live, shared_fields, once_fields, .. } = parts;
+        let config = config::Graphql::clone(&live.now());
         let limits = limits(&config, once_fields);
-        let wheel = Wheel::new(config.sockets_max, parts.limits.streams_per_address);
+        let wheel = Wheel::new(config.sockets_max, parts.limits.now().streams_per_address);
         let (turned, ping_every) = (wheel.clone(), *config.ping_every);
         let turning = tokio::spawn(tasks::restarted("socket-wheel", move || {
             turned.clone().turn(ping_every, parts.close_over, parts.shutdown.clone())
@@ -153,29 +156,46 @@ impl Edge {
                 wheel.token_ended(token);
             }
         }));
-        let load = Load::new(&parts.limits);
+        let load = Load::new(parts.limits.clone());
         let adapted = load.clone();
         let adapting = tokio::spawn(tasks::restarted("load-limit", move || adapted.clone().adapt()));
         let (trusted, meters) = (&parts.trusted, Meters::default());
-        Self(Arc::new(Inner {
+        let edge = Self(Arc::new(Inner {
             documents: Documents::new(&*engine, limits, shared_fields, parts.shortcut, trusted, &config),
             shared: Shared::new(engine.clone()),
             engine,
             auth: parts.auth,
             wheel,
-            access: Access::new(&parts.access),
-            addresses: Addresses::new(&parts.access),
-            rates: Rates::new(&parts.limits, &DefaultClock::default()).shared(parts.tally, meters.clone()),
+            access: Access::new(parts.access.clone()),
+            addresses: Addresses::new(parts.access),
+            rates: Rates::new(parts.limits.clone(), &DefaultClock::default()).shared(parts.tally, meters.clone()),
             load,
             meters,
             tasks: TaskTracker::new(),
             running: [turning.abort_handle(), adapting.abort_handle()],
             config,
+            live: live.clone(),
             body_max: parts.body_max,
             read_timeout: parts.read_timeout,
             clock: parts.clock,
             rng: parts.rng,
-        }))
+        }));
+        edge.follow(&live, &parts.limits);
+        edge
+    }
+
+    /// Acts on changed settings, for as long as there is an endpoint.
+    fn follow(&self, graphql: &Section<config::Graphql>, limits: &Section<config::Limits>) {
+        let told = Arc::downgrade(&self.0);
+        graphql.watch(move |config| told.upgrade().map(|inner| inner.documents.adjust(config)).is_some());
+        let told = Arc::downgrade(&self.0);
+        limits.watch(move |limits| {
+            let adjusted = told.upgrade().map(|inner| {
+                inner.rates.adjust(limits);
+                inner.wheel.set_per_address(limits.streams_per_address);
+            });
+            adjusted.is_some()
+        });
     }
 
     /// The metrics.
@@ -200,9 +220,14 @@ impl Edge {
         self.0.tasks.wait().await;
     }
 
-    /// Lets browsers know who may call, where somebody may.
-    pub fn cors(&self) -> Option<CorsLayer> {
+    /// Lets browsers know who may call.
+    pub fn cors(&self) -> CorsLayer {
         self.0.access.cors()
+    }
+
+    /// Whether pages of other sites may call.
+    pub fn has_origins(&self) -> bool {
+        self.0.access.has_origins()
     }
 
     /// Runs a query or mutation to its answer. A mutation runs to its end even when nobody waits for it any more.
@@ -210,7 +235,7 @@ impl Edge {
         let (kind, class) = (prepared.operation().kind, prepared.operation().class);
         self.0.rates.everywhere(&info, class).await?;
         let permit = self.0.load.enter(class).ok_or_else(|| self.overloaded(class))?;
-        let limit = *self.0.config.execution_timeout;
+        let limit = *self.0.live.now().execution_timeout;
         let measure = prepared.measure();
         if let Some(answer) = prepared.shortcut(&info)? {
             return match self.run_to_end(limit, AssertUnwindSafe(answer).catch_unwind(), permit).await {

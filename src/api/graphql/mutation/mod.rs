@@ -11,5 +11,6 @@ pub mod points;
 pub mod purchase_plan;
 pub mod sale_acts;
 pub mod sales;
+pub mod settings;
 pub mod shop;
 pub mod user_errors;

@@ -14,6 +14,10 @@ use super::sale_acts::{
     SaleEndUserError, SalePauseUserError, SalePublishUserError, SaleResumeUserError, SaleStockAddUserError,
 };
 use super::sales::{SaleCreateUserError, SaleSessionCreateUserError, SaleUpdateUserError};
+use super::settings::{
+    SettingConfirmUserError, SettingPromoteUserError, SettingRollbackUserError, SettingSetUserError,
+    SettingUnsetUserError,
+};
 use super::shop::{ShopPauseUserError, ShopResumeUserError};
 
 /// Why a mutation had no effect. Each mutation has its own type, which adds a `code` with the mutation's own values.
@@ -52,6 +56,11 @@ pub enum UserError {
     SaleResume(SaleResumeUserError),
     SaleEnd(SaleEndUserError),
     SaleStockAdd(SaleStockAddUserError),
+    SettingSet(SettingSetUserError),
+    SettingUnset(SettingUnsetUserError),
+    SettingRollback(SettingRollbackUserError),
+    SettingPromote(SettingPromoteUserError),
+    SettingConfirm(SettingConfirmUserError),
     ShopPause(ShopPauseUserError),
     ShopResume(ShopResumeUserError),
     PointsGrant(PointsGrantUserError),

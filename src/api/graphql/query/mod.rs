@@ -8,3 +8,4 @@ pub mod orders;
 pub mod payments;
 pub mod sale_plan;
 pub mod sales;
+pub mod settings;

@@ -7,9 +7,9 @@ use crate::api::graphql::error::{Code, broker_fault, store_fault};
 use crate::api::graphql::types::books::BooksAudit;
 use crate::api::graphql::types::connection::PageArgs;
 use crate::api::graphql::types::failures::{FailureConnection, list_failures};
-use crate::api::graphql::types::nodes::{Job, Queue, ServerNode, Setting};
+use crate::api::graphql::types::nodes::{Job, Queue, ServerNode};
 
-/// Queries of nodes, jobs, queues, settings, dead-letter messages and the verification of the records.
+/// Queries of nodes, jobs, queues, dead-letter messages and the verification of the records.
 #[derive(Default)]
 pub struct NodesQuery;
 
@@ -57,16 +57,5 @@ impl NodesQuery {
         let checked = ctx.services().control.check_books().await.map_err(|error| store_fault(&error))?;
         let busy = || Code::Unavailable.retry("The books are being checked already. Please try again shortly.", 5);
         checked.map(|(report, at)| BooksAudit(report, at)).ok_or_else(busy)
-    }
-
-    /// Operators: every setting in force on the node that answers, without secrets.
-    async fn settings(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "In the key; all when absent.")] search: Option<String>,
-    ) -> Result<Vec<Setting>> {
-        ctx.require_operator()?;
-        let settings = ctx.services().control.settings(search.as_deref());
-        Ok(settings.into_iter().map(Into::into).collect())
     }
 }

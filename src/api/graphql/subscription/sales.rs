@@ -77,7 +77,7 @@ impl Feed {
                 self.change().await;
             }
             if let Some(last) = self.last {
-                tokio::time::sleep_until(last + *self.services.config.hub.stock_tick).await;
+                tokio::time::sleep_until(last + *self.services.live.now().hub.stock_tick).await;
             }
             self.stock.mark_unchanged();
             self.catalog.mark_unchanged();

@@ -18,6 +18,7 @@ pub mod payments;
 pub mod points;
 pub mod sales;
 pub mod scalars;
+pub mod settings;
 pub mod shop;
 pub mod stock;
 pub mod user_error;

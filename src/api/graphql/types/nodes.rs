@@ -1,10 +1,11 @@
-//! Nodes, jobs, queues and settings, for operators.
+//! Nodes, jobs and queues, for operators.
 
 use async_graphql::{Object, SimpleObject};
 
 use super::int::clamped;
 use super::scalars::DateTime;
-use crate::config;
+use super::settings::RejectedSetting;
+use crate::config::Ignored;
 use crate::control::nodes;
 
 /// A node.
@@ -41,6 +42,18 @@ impl ServerNode {
     /// When it last said that it runs, by its own clock.
     async fn seen_at(&self) -> DateTime {
         DateTime(self.0.row.seen_at)
+    }
+
+    /// The newest change of settings that the node follows. Null if its version knows none.
+    async fn settings_revision(&self) -> Option<i32> {
+        self.0.row.settings.revision.map(clamped)
+    }
+
+    /// Stored settings that are not in force on the node.
+    async fn rejected_settings(&self) -> Vec<RejectedSetting> {
+        let told = self.0.row.settings.rejected.as_deref();
+        let rejected: Option<Vec<Ignored>> = told.and_then(|text| serde_json::from_str(text).ok());
+        rejected.unwrap_or_default().into_iter().map(Into::into).collect()
     }
 
     /// Whether it is ready, and of each thing that it needs why not; null when the node that answers does not know it.
@@ -145,29 +158,5 @@ impl From<nodes::Queue> for Queue {
             waiting: clamped(queue.waiting),
             shares: queue.shares.into_iter().map(share).collect(),
         }
-    }
-}
-
-/// A setting.
-#[derive(SimpleObject)]
-pub struct Setting {
-    /// Its key, such as `orders.writer_batch`.
-    key: String,
-    /// Its value as it would be written; what is secret of it is shown as `***`.
-    value: String,
-    /// The default.
-    default: String,
-    /// Where it comes from: `default`, a place in the file, a variable of the environment, a flag.
-    source: String,
-    /// What it does.
-    description: String,
-    /// Whether it takes effect without a restart. None does today.
-    hot: bool,
-}
-
-impl From<config::Setting> for Setting {
-    fn from(setting: config::Setting) -> Self {
-        let config::Setting { key, value, default, source, description } = setting;
-        Self { key, value, default, source, description, hot: false }
     }
 }

@@ -53,7 +53,7 @@ impl Shop {
 
     /// The number of points granted at sign-up. 0 if there are none.
     async fn welcome_points(&self, ctx: &Context<'_>) -> i32 {
-        clamped(u64::try_from(ctx.services().config.points.welcome).unwrap_or_default())
+        clamped(u64::try_from(ctx.services().live.now().points.welcome).unwrap_or_default())
     }
 
     /// Whether the shop sells, or an operator has stopped all sales.

@@ -80,7 +80,7 @@ impl Desk {
         let writer = OrderWriter {
             orders: self.place.app.orders().clone(),
             broker: self.broker.clone(),
-            config: self.place.config.orders.clone(),
+            config: self.place.config.orders.clone().into(),
             metrics: self.metrics.clone(),
             clock: self.place.clock.clock(),
             rng: Rng::system(),

@@ -2,6 +2,7 @@
 //! with the same text pays for none of that.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use apollo_compiler::ast::{self, Document as Parsed};
 use apollo_compiler::executable;
@@ -33,11 +34,12 @@ pub struct Documents {
     known: Cache<Arc<str>, Arc<Document>>,
     registered: Cache<Hash, Arc<Document>>,
     trusted: Trusted<Arc<Document>>,
-    trusted_only: bool,
-    pub(super) limits: Limits,
+    trusted_only: AtomicBool,
+    limits: Limits,
+    cost_max: AtomicUsize,
     shared: &'static [&'static str],
     shortcut: Option<Arc<dyn Shortcut>>,
-    introspection: bool,
+    introspection: AtomicBool,
 }
 
 /// A good document.
@@ -90,11 +92,13 @@ impl Documents {
             known: Cache::new(config.document_cache as usize),
             registered: Cache::new(config.persisted_cache as usize),
             trusted: Trusted::default(),
-            trusted_only: config.trusted_only,
+            trusted_only: AtomicBool::new(config.trusted_only),
+            // What trusted documents may cost is looked at when they are sent: it changes.
+            cost_max: AtomicUsize::new(usize::MAX),
             limits,
             shared,
             shortcut,
-            introspection: config.introspection,
+            introspection: AtomicBool::new(true),
         };
         for (id, text) in trusted {
             match documents.check(text) {
@@ -102,7 +106,31 @@ impl Documents {
                 Err(refusal) => tracing::error!(id, error = refusal.message(), "skipping a trusted document"),
             }
         }
+        documents.cost_max = AtomicUsize::new(documents.limits.cost);
+        documents.introspection = AtomicBool::new(config.introspection);
         documents
+    }
+
+    /// Puts changed limits in force, also for documents that are remembered.
+    pub fn adjust(&self, config: &config::Graphql) {
+        self.trusted_only.store(config.trusted_only, Ordering::Relaxed);
+        self.introspection.store(config.introspection, Ordering::Relaxed);
+        self.cost_max.store(config.cost_max, Ordering::Relaxed);
+    }
+
+    /// The limits in force.
+    pub(super) fn limits(&self) -> Limits {
+        Limits { cost: self.cost_max.load(Ordering::Relaxed), ..self.limits.clone() }
+    }
+
+    /// Whether an operation of this size may run now. A remembered one was measured under the limits of then.
+    pub(super) fn admit(&self, measure: &Measure) -> Result<(), Refusal> {
+        if measure.introspects && !self.introspection.load(Ordering::Relaxed) {
+            let message = "Introspection is disabled on this server.";
+            return Err(Refusal::new(Cause::Document, Code::GraphqlValidationFailed, message));
+        }
+        let most = self.cost_max.load(Ordering::Relaxed);
+        if measure.cost > most { Err(guard::Unfit::from(guard::Exceeded::Cost(most)).into()) } else { Ok(()) }
     }
 
     /// The document, if it is good and may be sent by who sends it.
@@ -111,7 +139,8 @@ impl Documents {
             Source::Id(id) => self.trusted.by_id(id).cloned().ok_or_else(not_persisted),
             Source::Hash(hash) => {
                 // What an operator registered is not trusted for that.
-                let registered = || self.registered.get(hash).filter(|_| may_send_any || !self.trusted_only);
+                let registered =
+                    || self.registered.get(hash).filter(|_| may_send_any || !self.trusted_only.load(Ordering::Relaxed));
                 self.trusted.by_hash(hash).cloned().or_else(registered).ok_or_else(not_persisted)
             }
             Source::Text(text) => self.load(text, may_send_any),
@@ -129,7 +158,7 @@ impl Documents {
 
     /// The document of this text.
     fn load(&self, text: &str, may_send_any: bool) -> Result<Arc<Document>, Refusal> {
-        if self.trusted_only && !may_send_any {
+        if self.trusted_only.load(Ordering::Relaxed) && !may_send_any {
             return self.trusted.by_text(text).cloned().ok_or_else(untrusted);
         }
         if let Some(document) = self.known.get(text).or_else(|| self.trusted.by_text(text).cloned()) {
@@ -142,7 +171,7 @@ impl Documents {
 
     /// Parses, measures and validates.
     fn check(&self, text: &str) -> Result<Arc<Document>, Refusal> {
-        guard::scan(text, &self.limits)?;
+        guard::scan(text, &self.limits())?;
         let parsed = Language::parse(text)?;
         let measures = self.measure(&parsed)?;
         let valid = self.language.validate(&parsed)?;
@@ -167,7 +196,7 @@ impl Documents {
 
     /// The details of an operation's size for a response, with the configured limits.
     pub fn cost(&self, measure: &Measure) -> Value {
-        let limits = &self.limits;
+        let limits = self.limits();
         let sizes = [
             ("cost", measure.cost, limits.cost),
             ("fields", measure.fields, limits.fields),
@@ -185,14 +214,14 @@ impl Documents {
 
     /// The sizes of the operations, if all are within the limits.
     fn measure(&self, parsed: &Parsed) -> Result<Vec<Measure>, Refusal> {
-        let mut measurer = Measurer::new(parsed, None, &self.limits);
+        let limits = self.limits();
+        let mut measurer = Measurer::new(parsed, None, &limits);
         measurer.aliases()?;
         let mut measures = Vec::new();
         for operation in guard::operations(parsed) {
             let measure = measurer.measure(operation)?;
-            if measure.introspects && !self.introspection {
-                let message = "Introspection is disabled on this server.";
-                return Err(Refusal::new(Cause::Document, Code::GraphqlValidationFailed, message));
+            if measure.introspects {
+                self.admit(&Measure { cost: 0, ..measure })?;
             }
             measures.push(measure);
         }

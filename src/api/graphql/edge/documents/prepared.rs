@@ -126,8 +126,9 @@ impl Documents {
         let mut prepared = Prepared::new(document, index, params.variables, params.cost)?;
         let mut measure = prepared.operation().measure;
         if let Some(variables) = prepared.variables().filter(|_| measure.varies) {
-            measure = prepared.document().measure(index, variables, &self.limits)?;
+            measure = prepared.document().measure(index, variables, &self.limits())?;
         }
+        self.admit(&measure)?;
         prepared.tell(params.cost.then_some(measure));
         Ok(prepared)
     }

@@ -64,7 +64,7 @@ pub struct Wheel {
     next: AtomicUsize,
     open: AtomicUsize,
     max: usize,
-    per_address: usize,
+    per_address: AtomicUsize,
     /// Streams of each address that has any.
     addresses: Mutex<HashMap<IpAddr, usize>>,
     /// Streams by the token that they came with.
@@ -99,11 +99,16 @@ impl Wheel {
             next: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             max,
-            per_address,
+            per_address: AtomicUsize::new(per_address),
             addresses: Mutex::default(),
             followed: Mutex::default(),
             closing: AtomicBool::new(false),
         })
+    }
+
+    /// One address may have so many streams from now on. Those that are open stay.
+    pub fn set_per_address(&self, most: usize) {
+        self.per_address.store(most, Ordering::Relaxed);
     }
 
     /// Turns until `shutdown`; then closes all streams, slot by slot, within `close_over`.
@@ -137,7 +142,7 @@ impl Wheel {
             self.open.fetch_sub(1, Ordering::Relaxed);
             return Err(NoPlace::Full);
         }
-        let address = address.filter(|_| self.per_address > 0);
+        let address = address.filter(|_| self.per_address.load(Ordering::Relaxed) > 0);
         if let Some(address) = address
             && !self.count_in(address)
         {
@@ -156,7 +161,7 @@ impl Wheel {
     fn count_in(&self, address: IpAddr) -> bool {
         let mut addresses = self.addresses.lock();
         let count = addresses.entry(address).or_default();
-        let fits = *count < self.per_address;
+        let fits = *count < self.per_address.load(Ordering::Relaxed);
         *count += usize::from(fits);
         fits
     }

@@ -15,7 +15,7 @@ use crate::api::graphql::edge::response::answer::Session;
 use crate::api::graphql::edge::response::refusal::{Cause, Refusal};
 use crate::api::graphql::edge::transport::headers::{LAST_EVENT_ID, REQUEST_ID};
 use crate::api::graphql::error::Code;
-use crate::config;
+use crate::config::{self, Section};
 
 /// Asks for a sign-in to set the cookie: `doorbuster-session: cookie`.
 const WANTS_COOKIE: HeaderName = HeaderName::from_static("doorbuster-session");
@@ -38,37 +38,39 @@ const PREFLIGHT_AGE: Duration = Duration::from_secs(3600);
 
 /// The rules for requests from browsers.
 pub struct Access {
-    origins: Vec<String>,
+    config: Section<config::Access>,
     secure: bool,
-    require_preflight: bool,
 }
 
 impl Access {
     /// As configured.
-    pub fn new(config: &config::Access) -> Self {
-        Self {
-            origins: config.origins.clone(),
-            secure: config.cookie_secure,
-            require_preflight: config.require_preflight,
-        }
+    pub fn new(config: Section<config::Access>) -> Self {
+        let secure = config.now().cookie_secure;
+        Self { config, secure }
     }
 
-    /// Tells browsers which other sites' pages may call; nothing where none may.
-    pub fn cors(&self) -> Option<CorsLayer> {
-        let origins: Vec<HeaderValue> = self.origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    /// Whether pages of other sites may call.
+    pub fn has_origins(&self) -> bool {
+        !self.config.now().origins.is_empty()
+    }
+
+    /// Tells browsers which other sites' pages may call.
+    pub fn cors(&self) -> CorsLayer {
+        let config = self.config.clone();
+        let known = move |origin: &HeaderValue, _: &Parts| {
+            config.now().origins.iter().any(|known| known.as_bytes() == origin.as_bytes())
+        };
         let [preflight @ .., _] = FORCES_PREFLIGHT;
         let asked =
             [header::CONTENT_TYPE, header::AUTHORIZATION, header::ACCEPT, WANTS_COOKIE, REQUEST_ID, LAST_EVENT_ID];
         let shown = [header::RETRY_AFTER, REQUEST_ID, super::exhausted::POLICY, super::exhausted::STATE];
-        (!origins.is_empty()).then(|| {
-            CorsLayer::new()
-                .allow_origin(AllowOrigin::list(origins))
-                .allow_credentials(true)
-                .allow_methods([Method::GET, Method::POST])
-                .allow_headers(asked.into_iter().chain(preflight).collect::<Vec<_>>())
-                .expose_headers(shown)
-                .max_age(PREFLIGHT_AGE)
-        })
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::predicate(known))
+            .allow_credentials(true)
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers(asked.into_iter().chain(preflight).collect::<Vec<_>>())
+            .expose_headers(shown)
+            .max_age(PREFLIGHT_AGE)
     }
 
     /// Whether the request came from no page, a page of this server, or one of a listed site.
@@ -78,7 +80,7 @@ impl Access {
         let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let host = host.or(parts.uri.authority().map(http::uri::Authority::as_str));
         let ours = origin.split_once("://").zip(host).is_some_and(|((_, site), host)| site.eq_ignore_ascii_case(host));
-        ours || self.origins.iter().any(|known| known == origin)
+        ours || self.config.now().origins.iter().any(|known| known == origin)
     }
 
     /// The token in the sign-in cookie.
@@ -102,7 +104,7 @@ impl Access {
             return Err(foreign());
         }
         // A POST has a content type for which browsers ask first, or is not taken.
-        if parts.method == Method::POST || !(by_cookie || self.require_preflight) {
+        if parts.method == Method::POST || !(by_cookie || self.config.now().require_preflight) {
             return Ok(());
         }
         let has = |name: &HeaderName| parts.headers.get(name).is_some_and(|value| !value.is_empty());
@@ -169,8 +171,15 @@ mod tests {
     use super::*;
     use http::Request;
 
+    fn access_with(require_preflight: bool) -> Access {
+        let mut config = config::Config::default_embedded().access;
+        config.origins = vec!["https://shop.example".into()];
+        (config.cookie_secure, config.require_preflight) = (true, require_preflight);
+        Access::new(config.into())
+    }
+
     fn access() -> Access {
-        Access { origins: vec!["https://shop.example".into()], secure: true, require_preflight: false }
+        access_with(false)
     }
 
     fn parts(method: Method, headers: &[(&str, &str)]) -> Parts {
@@ -215,7 +224,7 @@ mod tests {
             assert_eq!(access().check(&parts, true).is_ok(), fine, "{method} {headers:?}");
             assert!(access().check(&parts, false).is_ok(), "without a cookie: {method} {headers:?}");
         }
-        let strict = Access { require_preflight: true, ..access() };
+        let strict = access_with(true);
         assert!(strict.check(&parts(Method::GET, &[]), false).is_err());
     }
 

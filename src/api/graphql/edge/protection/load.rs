@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::config;
+use crate::config::{self, Section};
 
 /// How often the limit is adapted.
 const WINDOW: Duration = Duration::from_millis(100);
@@ -79,9 +79,7 @@ pub struct Load {
     fastest: AtomicU64,
     /// Microseconds that work waited for a processor in the window before, at least.
     lag: AtomicU64,
-    min: usize,
-    max: usize,
-    target: Duration,
+    config: Section<config::Limits>,
 }
 
 /// An operation in work, until dropped.
@@ -92,28 +90,28 @@ pub struct Permit {
 
 impl Load {
     /// Begins with the configuration's most.
-    pub fn new(config: &config::Limits) -> Arc<Self> {
+    pub fn new(config: Section<config::Limits>) -> Arc<Self> {
         Arc::new(Self {
-            limit: AtomicUsize::new(config.concurrency_max),
+            limit: AtomicUsize::new(config.now().concurrency_max),
             inside: AtomicUsize::new(0),
             busiest: AtomicUsize::new(0),
             fastest: AtomicU64::new(u64::MAX),
             lag: AtomicU64::new(0),
-            min: config.concurrency_min,
-            max: config.concurrency_max,
-            target: *config.latency_target,
+            config,
         })
     }
 
     /// Lets an operation in; `None` when there is no room for its class.
     pub fn enter(self: &Arc<Self>, class: Class) -> Option<Permit> {
         let lag = Duration::from_micros(self.lag.load(Ordering::Relaxed));
+        let config = self.config.now();
+        let target = *config.latency_target;
         let patience = match class {
-            Class::List => self.target,
-            Class::Query => self.target * FAR,
+            Class::List => target,
+            Class::Query => target * FAR,
             Class::Change | Class::Purchase => Duration::MAX,
         };
-        let room = (self.limit() * class.share() / 100).max(1);
+        let room = (self.within(&config) * class.share() / 100).max(1);
         let before = self.inside.fetch_add(1, Ordering::Relaxed);
         if lag > patience || before >= room {
             self.inside.fetch_sub(1, Ordering::Relaxed);
@@ -124,8 +122,15 @@ impl Load {
     }
 
     /// The limit in force.
+    #[cfg(test)]
     pub fn limit(&self) -> usize {
-        self.limit.load(Ordering::Relaxed)
+        self.within(&self.config.now())
+    }
+
+    /// The bounds may have changed since the limit was last adapted.
+    fn within(&self, config: &config::Limits) -> usize {
+        let limit = self.limit.load(Ordering::Relaxed);
+        limit.max(config.concurrency_min).min(config.concurrency_max)
     }
 
     /// Adapts the limit until the task is aborted.
@@ -146,8 +151,9 @@ impl Load {
         self.lag.store(lag.as_micros() as u64, Ordering::Relaxed);
         let fastest = self.fastest.swap(u64::MAX, Ordering::Relaxed);
         let busiest = self.busiest.swap(self.inside.load(Ordering::Relaxed), Ordering::Relaxed);
-        let limit = self.limit();
-        let slow = fastest != u64::MAX && Duration::from_micros(fastest) > self.target;
+        let config = self.config.now();
+        let limit = self.within(&config);
+        let slow = fastest != u64::MAX && Duration::from_micros(fastest) > *config.latency_target;
         let next = if slow {
             limit.min(busiest) * 9 / 10
         } else if busiest * 2 >= limit {
@@ -155,7 +161,7 @@ impl Load {
         } else {
             return;
         };
-        self.limit.store(next.clamp(self.min, self.max), Ordering::Relaxed);
+        self.limit.store(next.max(config.concurrency_min).min(config.concurrency_max), Ordering::Relaxed);
     }
 }
 
@@ -178,7 +184,7 @@ mod tests {
         let mut limits = Config::default_embedded().limits;
         (limits.concurrency_min, limits.concurrency_max) = (min, max);
         limits.latency_target = config::Span(Duration::from_millis(100));
-        Load::new(&limits)
+        Load::new(limits.into())
     }
 
     #[tokio::test]

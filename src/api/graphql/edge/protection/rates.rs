@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use governor::Quota;
@@ -19,41 +20,48 @@ use crate::accounts::throttle::{Throttle, network};
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::edge::response::refusal::{Cause, Refusal};
 use crate::api::graphql::error::Code;
-use crate::config::{self, Network};
+use crate::config::{self, Section};
 use crate::gate::{GateError, Tally, Use};
 
 /// All limits in force.
 pub struct Rates<C: Clock = DefaultClock> {
-    unlimited: Vec<Network>,
+    limits: Section<config::Limits>,
     address: Rate<C>,
     user: Rate<C>,
     purchases: Rate<C>,
-    shared_wait: Duration,
     tally: Option<(Arc<dyn Tally>, Meters)>,
 }
 
 struct Rate<C: Clock> {
     name: &'static str,
-    quota: u32,
+    quota: AtomicU32,
     window_seconds: u32,
+    per: fn(NonZeroU32) -> Quota,
     throttle: Throttle<C>,
 }
 
 impl<C: Clock + Clone> Rates<C> {
     /// As configured.
-    pub fn new(config: &config::Limits, clock: &C) -> Self {
+    pub fn new(limits: Section<config::Limits>, clock: &C) -> Self {
+        let config = limits.now();
         let rate = |name, quota, window_seconds, per: fn(NonZeroU32) -> Quota| {
             let throttle = Throttle::of(NonZeroU32::new(quota).map(per), clock.clone());
-            Rate { name, quota, window_seconds, throttle }
+            Rate { name, quota: AtomicU32::new(quota), window_seconds, per, throttle }
         };
         Self {
-            unlimited: config.unlimited.clone(),
             address: rate("address", config.requests_per_address_per_second, 1, Quota::per_second),
             user: rate("user", config.requests_per_user_per_second, 1, Quota::per_second),
             purchases: rate("purchases", config.purchases_per_user_per_minute, 60, Quota::per_minute),
-            shared_wait: *config.shared_wait,
+            limits,
             tally: None,
         }
+    }
+
+    /// Puts changed limits in force. Those that stay the same keep their counts.
+    pub fn adjust(&self, config: &config::Limits) {
+        self.address.adjust(config.requests_per_address_per_second);
+        self.user.adjust(config.requests_per_user_per_second);
+        self.purchases.adjust(config.purchases_per_user_per_minute);
     }
 
     /// With the counters of all nodes.
@@ -80,9 +88,9 @@ impl<C: Clock + Clone> Rates<C> {
         let counted = match class {
             Class::List | Class::Query => tally.note(uses),
             Class::Change | Class::Purchase => {
-                let late =
-                    |_| Err(GateError(format!("the shared counters did not respond within {:?}", self.shared_wait)));
-                timeout(self.shared_wait, tally.count(uses)).await.unwrap_or_else(late)
+                let wait = *self.limits.now().shared_wait;
+                let late = |_| Err(GateError(format!("the shared counters did not respond within {wait:?}")));
+                timeout(wait, tally.count(uses)).await.unwrap_or_else(late)
             }
         };
         match counted {
@@ -98,7 +106,7 @@ impl<C: Clock + Clone> Rates<C> {
 
     /// Whether what comes from this address is not counted.
     pub fn is_unlimited(&self, address: IpAddr) -> bool {
-        self.unlimited.iter().any(|network| network.contains(address))
+        self.limits.now().unlimited.iter().any(|network| network.contains(address))
     }
 
     /// Counts a request, or an operation on a socket.
@@ -118,13 +126,19 @@ impl<C: Clock + Clone> Rates<C> {
 }
 
 impl<C: Clock + Clone> Rate<C> {
+    fn adjust(&self, quota: u32) {
+        self.quota.store(quota, Ordering::Relaxed);
+        self.throttle.adjust(NonZeroU32::new(quota).map(self.per));
+    }
+
     fn check(&self, key: impl std::hash::Hash) -> Result<(), Refusal> {
         self.throttle.check(key).map_err(|wait| self.refusal(wait))
     }
 
     fn refusal(&self, wait: Duration) -> Refusal {
         let wait_seconds = wait.as_millis().div_ceil(1000).clamp(1, u128::from(u32::MAX)) as u32;
-        let Self { name, quota, window_seconds, .. } = *self;
+        let (name, window_seconds) = (self.name, self.window_seconds);
+        let quota = self.quota.load(Ordering::Relaxed);
         let message = "Too many requests. Please wait a moment and try again.";
         let refusal = Refusal::retry(Cause::RateLimited, Code::RateLimited, message, wait_seconds);
         Refusal { exhausted: Some(Exhausted { name, quota, window_seconds, wait_seconds }), ..refusal }
@@ -133,7 +147,7 @@ impl<C: Clock + Clone> Rate<C> {
     /// `None` when there is no limit.
     fn used_by(&self, who: String) -> Option<Use> {
         let window = Duration::from_secs(self.window_seconds.into());
-        Some(Use { limit: self.name, who, quota: NonZeroU32::new(self.quota)?, window })
+        Some(Use { limit: self.name, who, quota: NonZeroU32::new(self.quota.load(Ordering::Relaxed))?, window })
     }
 }
 
@@ -152,7 +166,7 @@ mod tests {
     fn rates(clock: &FakeRelativeClock) -> Rates<FakeRelativeClock> {
         let text = "[limits]\nrequests_per_address_per_second = 2\nrequests_per_user_per_second = 3\n\
                     purchases_per_user_per_minute = 2";
-        Rates::new(&Config::from_toml(text).unwrap().limits, clock)
+        Rates::new(Config::from_toml(text).unwrap().limits.into(), clock)
     }
 
     fn user(number: u8, address: &str) -> RequestInfo {
@@ -183,6 +197,22 @@ mod tests {
         clock.advance(Duration::from_millis(500));
         assert!(ask("2001:db8:1:2::3").is_ok());
         assert!((0..100).all(|_| ask("127.0.0.1").is_ok()));
+    }
+
+    #[test]
+    fn a_changed_limit_holds_at_once_and_the_others_keep_their_counts() {
+        let clock = FakeRelativeClock::default();
+        let rates = rates(&clock);
+        let anne = user(1, "192.0.2.1");
+        assert!((0..2).all(|_| rates.operation(&anne, true).is_ok()));
+        let mut limits = Config::default_embedded().limits;
+        limits.requests_per_address_per_second = 5;
+        (limits.requests_per_user_per_second, limits.purchases_per_user_per_minute) = (1_000, 2);
+        rates.adjust(&limits);
+        let refused = rates.operation(&anne, true).unwrap_err().exhausted.unwrap();
+        assert_eq!((refused.name, refused.quota), ("purchases", 2), "no fresh count");
+        assert_eq!((0..9).filter(|_| rates.request(anne.address).is_ok()).count(), 5);
+        assert!((0..99).all(|_| rates.operation(&anne, false).is_ok()));
     }
 
     #[test]

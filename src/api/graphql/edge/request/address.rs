@@ -7,20 +7,19 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, header};
 
-use crate::config::{self, AddressHeader, Network};
+use crate::config::{self, AddressHeader, Section};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Finds clients behind proxies.
 pub struct Addresses {
-    trusted: Vec<Network>,
-    header: AddressHeader,
+    config: Section<config::Access>,
 }
 
 impl Addresses {
     /// Believes the proxies that the configuration names.
-    pub fn new(config: &config::Access) -> Self {
-        Self { trusted: config.trusted_proxies.clone(), header: config.address_header }
+    pub const fn new(config: Section<config::Access>) -> Self {
+        Self { config }
     }
 
     /// Where a request over a connection from `peer` came from, as far as that can be known.
@@ -29,12 +28,14 @@ impl Addresses {
     }
 
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let (name, parse): (_, fn(&str) -> Option<IpAddr>) = match self.header {
+        let config = self.config.now();
+        let trusts = |address: IpAddr| config.trusted_proxies.iter().any(|network| network.contains(address));
+        let (name, parse): (_, fn(&str) -> Option<IpAddr>) = match config.address_header {
             AddressHeader::XForwardedFor => (X_FORWARDED_FOR, node),
             AddressHeader::Forwarded => (header::FORWARDED, forwarded_for),
         };
         let mut known = peer;
-        if !self.trusts(known) {
+        if !trusts(known) {
             return known;
         }
         // Several lines of one header are one list.
@@ -44,16 +45,12 @@ impl Addresses {
                     Some(address) => known = address,
                     None => return known,
                 }
-                if !self.trusts(known) {
+                if !trusts(known) {
                     return known;
                 }
             }
         }
         known
-    }
-
-    fn trusts(&self, address: IpAddr) -> bool {
-        self.trusted.iter().any(|network| network.contains(address))
     }
 }
 
@@ -79,6 +76,7 @@ fn node(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Network;
     use http::HeaderValue;
     use proptest::prelude::*;
 
@@ -86,7 +84,9 @@ mod tests {
         let trusted = ["10.0.0.0/8", "fd00::/8"].map(|text| Network::parse(text).unwrap()).to_vec();
         let name = if header == AddressHeader::Forwarded { header::FORWARDED } else { X_FORWARDED_FOR };
         let headers = lines.iter().map(|line| (name.clone(), HeaderValue::from_str(line).unwrap())).collect();
-        Addresses { trusted, header }.client(peer.parse().unwrap(), &headers).to_string()
+        let mut config = config::Config::default_embedded().access;
+        (config.trusted_proxies, config.address_header) = (trusted, header);
+        Addresses::new(config.into()).client(peer.parse().unwrap(), &headers).to_string()
     }
 
     #[test]

@@ -196,7 +196,7 @@ pub fn shop_field(field: &Positioned<Field>) -> Option<Writes<Services>> {
             write_list(alipay.into_iter().chain([PaymentMethod::Points]), out, write_enum);
         },
         "welcomePoints" => |services, out| {
-            write_plain(clamped(u64::try_from(services.config.points.welcome).unwrap_or_default()), out);
+            write_plain(clamped(u64::try_from(services.live.now().points.welcome).unwrap_or_default()), out);
         },
         "status" => |services, out| write_enum(ShopStatus::from(services.sales.snapshot().shop()), out),
         "statusSince" => |services, out| write_quoted(services.sales.snapshot().shop().since.to_rfc3339(), out),

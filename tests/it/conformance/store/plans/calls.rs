@@ -46,6 +46,7 @@ macro_rules! recorded {
 
 mod lists;
 mod money;
+mod settings;
 
 pub async fn all(db: &Database, recorder: &Recorder) {
     accounts(db, recorder).await;
@@ -60,6 +61,7 @@ pub async fn all(db: &Database, recorder: &Recorder) {
     points(db, recorder).await;
     transactions(db, recorder).await;
     nodes(db, recorder).await;
+    settings::all(db, recorder).await;
     audits(db, recorder).await;
     lists::all(db, recorder).await;
     restored(db, recorder).await;
@@ -397,6 +399,7 @@ async fn nodes(db: &Database, recorder: &Recorder) {
         version: "1".into(),
         started_at: NOW,
         seen_at: NOW,
+        settings: doorbuster::nodes::NodeSettings::default(),
     };
     let seen = LeaseRow { job: "sweep".into(), holder: "node".into(), token: 1, beat: 0 };
     recorded!(db, recorder, |conn| {
