@@ -1,6 +1,7 @@
 //! The catalog: products, reading them, and why an operator's input is rejected.
 
 pub mod audit;
+pub mod edit;
 mod input;
 pub mod model;
 pub mod problem;

@@ -1,5 +1,6 @@
 //! Sale sessions and sales: products with their time slot, price and stock.
 
+mod edits;
 mod input;
 pub mod messages;
 pub mod model;
@@ -16,6 +17,7 @@ pub(crate) mod testing;
 mod tests;
 mod watch;
 
+pub use edits::list_edits;
 pub use input::{SaleChange, SaleInput, SessionInput, StockAdd};
 pub use model::{Sale, SaleState, SaleStatus, Session, SessionStatus, ShopState, StockLevel};
 pub use outcome::{Counted, Outcome};

@@ -58,6 +58,7 @@ const NOTIFICATIONS: [&str; 12] = [
     "wrong_seller",
 ];
 const GLOBAL_TRANSACTION_EVENTS: [&str; 6] = ["begun", "confirmed", "cancelled", "postponed", "overdue", "breach"];
+const EDIT_SOURCES: [&str; 2] = ["sql", "unknown"];
 const REBUILDS: [&str; 3] = ["opened", "failed", "left"];
 
 const TOPICS: [&str; 8] = [
@@ -117,6 +118,10 @@ pub struct Inner {
     pub gate_undelivered_lost: Counter,
     /// Sales whose terms in the gate differed from the database and were replaced by reconciliation.
     pub gate_terms_replaced: Counter,
+    /// Edits of the catalog that were made in SQL and applied: `sql`, written down by a trigger; `unknown`, found by comparing.
+    pub catalog_edits: Counters,
+    /// Age of the oldest edit that is not applied.
+    pub catalog_edit_lag: Gauge,
     /// One publish until its receipt, by topic.
     pub broker_publish: PerLabel<Seconds>,
     /// Messages that wait, by topic.
@@ -182,6 +187,9 @@ impl Metrics {
             gate_undelivered: add.gauge("gate_undelivered_tickets", "Decided tickets not yet delivered to the gate"),
             gate_undelivered_lost: add.counter("gate_undelivered_lost", "Decided tickets left to reconciliation"),
             gate_terms_replaced: add.counter("gate_terms_replaced", "Sales whose terms were corrected in the gate"),
+            catalog_edits: add.counters("catalog_edits", "Edits of the catalog in SQL", "source", &EDIT_SOURCES),
+            catalog_edit_lag: add
+                .gauge("catalog_edit_lag_seconds", "Age of the oldest edit in SQL that is not applied"),
             broker_publish: add.seconds_by("broker_publish_seconds", "Duration of a publish", "topic", &TOPICS),
             broker_backlog: add.gauges("broker_backlog", "Messages waiting to be consumed", "topic", &TOPICS),
             dead_letters: add.counters("dead_letters", "Messages moved to the dead-letter queue", "topic", &TOPICS),

@@ -14,9 +14,11 @@
 //! | `outbox-relay` | the outbox | publishes this node's events |
 //! | `orphan-relay` | the outbox | publishes what a node left behind that is no more |
 //! | `global-transactions` | the database | ends what was left undecided or half done between orders and points |
+//! | `edits` | `catalog_edits` | applies edits of the catalog in SQL to the gate, the nodes and the subscribers |
 //! | `registry` | | says that this node runs |
 //! | `sweep`, `reconcile`, `purge-tokens` | the database | what a lost message would have left undone |
 
+pub mod edits;
 pub mod gate_changes;
 pub mod jobs;
 pub mod login_log;

@@ -17,6 +17,7 @@ use super::mutation::sales::SalesMutation;
 use super::mutation::shop::ShopMutation;
 use super::query::accounts::AccountsQuery;
 use super::query::control::ControlQuery;
+use super::query::edits::EditsQuery;
 use super::query::node::{Node, NodeQuery};
 use super::query::nodes::NodesQuery;
 use super::query::orders::OrdersQuery;
@@ -28,7 +29,16 @@ use super::types::user_error::UserError;
 
 /// All queries.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, SalesQuery, AccountsQuery, OrdersQuery, PaymentsQuery, ControlQuery, NodesQuery);
+pub struct Query(
+    NodeQuery,
+    SalesQuery,
+    AccountsQuery,
+    OrdersQuery,
+    PaymentsQuery,
+    ControlQuery,
+    NodesQuery,
+    EditsQuery,
+);
 
 /// All mutations.
 #[derive(MergedObject, Default)]

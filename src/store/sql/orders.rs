@@ -15,7 +15,7 @@ use super::catalog::{corrupt, money};
 use crate::gate::{KnownTicket, Units};
 use crate::kernel::{Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
 use crate::orders::decide::{Decider, SaleFacts};
-use crate::orders::messages::OrderRequest;
+use crate::orders::messages::{OrderRequest, TicketPrice};
 use crate::orders::purchase::is_key;
 use crate::orders::{Closing, ListKey, Order, OrderList, OrderPage, OrderState};
 use crate::payments::{Method, PaymentState};
@@ -126,8 +126,8 @@ pub async fn sale_facts(conn: &mut Conn, sale: SaleId) -> Result<Option<SaleFact
     Ok(Some(SaleFacts {
         number: number as u64,
         epoch: epoch as Epoch,
-        price: money(minor, &currency)?,
-        points_price: points.map(|points| points as u32),
+        price: TicketPrice { unit: money(minor, &currency)?, points: points.map(|points| points as u32) },
+        former_prices: Vec::new(),
         pay_within: std::time::Duration::from_millis(pay_within as u64),
         product_name,
         left: left as u32,
