@@ -155,12 +155,10 @@ impl Metrics {
         Self(Arc::new(Inner {
             purchase_results: add.counters("purchase_results", "Results of salePurchase", "outcome", &PURCHASE_RESULTS),
             purchase: add.seconds("purchase_seconds", "Time from a purchase request to the broker's receipt"),
-            ticket_decision: add
-                .seconds("ticket_decision_seconds", "Time from the admission of a ticket to its decision"),
+            ticket_decision: add.seconds("ticket_decision_seconds", "Time from a ticket's admission to its decision"),
             tickets_decided: add.counters("tickets_decided", "Tickets decided", "outcome", &TICKET_OUTCOMES),
             orders: add.counters("orders", "Order events", "event", &ORDER_EVENTS),
-            expiry_delay: add
-                .seconds("expiry_delay_seconds", "Time from the payment deadline of an unpaid order to its expiry"),
+            expiry_delay: add.seconds("expiry_delay_seconds", "Time from an unpaid order's deadline to its expiry"),
             payments: add.counters("payments", "Payment events", "event", &PAYMENT_EVENTS),
             refunds: add.counters("refunds", "Refund events", "event", &REFUND_EVENTS),
             bill_differences: add.gauges(
@@ -188,8 +186,7 @@ impl Metrics {
             gate_undelivered_lost: add.counter("gate_undelivered_lost", "Decided tickets left to reconciliation"),
             gate_terms_replaced: add.counter("gate_terms_replaced", "Sales whose terms were corrected in the gate"),
             catalog_edits: add.counters("catalog_edits", "Edits of the catalog in SQL", "source", &EDIT_SOURCES),
-            catalog_edit_lag: add
-                .gauge("catalog_edit_lag_seconds", "Age of the oldest edit in SQL that is not applied"),
+            catalog_edit_lag: add.gauge("catalog_edit_lag_seconds", "Age of the oldest edit in SQL not yet applied"),
             broker_publish: add.seconds_by("broker_publish_seconds", "Duration of a publish", "topic", &TOPICS),
             broker_backlog: add.gauges("broker_backlog", "Messages waiting to be consumed", "topic", &TOPICS),
             dead_letters: add.counters("dead_letters", "Messages moved to the dead-letter queue", "topic", &TOPICS),

@@ -167,10 +167,8 @@ fn insert(table: &str, columns: &str, values: &str, condition: &str) -> String {
 fn catalog(d: &Dialect) -> Vec<String> {
     let (now, hour) = (NOW.as_millis(), 3_600_000_i64);
     let (product, session, sale, user) = (d.id(PRODUCT, "n"), d.id(SESSION, "n"), d.id(SALE, "n"), d.id(USER, "0"));
-    let description = d.hex("n", 200);
-    let some = format!("n < {OTHERS}");
-    // On SQLite there is one node.
-    let another = if d.is_postgres { "another" } else { "" };
+    let (description, some) = (d.hex("n", 200), format!("n < {OTHERS}"));
+    let another = if d.is_postgres { "another" } else { "" }; // On SQLite there is one node.
     vec![
         insert(
             "users",
