@@ -1,6 +1,7 @@
 //! The command line. Each command is one call.
 
 mod backup;
+mod edits;
 mod payments;
 mod settings;
 mod status;
@@ -85,6 +86,9 @@ pub enum Command {
     Backup(backup::BackupCommand),
     /// Restore a backup.
     Restore(backup::Restore),
+    /// List edits of the catalog that were made in SQL.
+    #[command(subcommand)]
+    Edits(edits::EditsCommand),
     /// List or replay dead-letter messages.
     #[command(subcommand)]
     Failures(FailuresCommand),
@@ -268,6 +272,7 @@ impl Command {
             }
             Self::Settings(command) => Box::pin(settings::run(config, command)).await,
             Self::Operator(OperatorCommand::Create(options)) => create_operator(config, options).await,
+            Self::Edits(command) => edits::run(config, command).await,
             Self::Failures(command) => Box::pin(failures(config, command)).await,
             Self::Payments(command) => Box::pin(payments::run(config, command)).await,
             Self::Backup(command) => Box::pin(backup::run(config, command)).await,

@@ -9,7 +9,7 @@ use crate::config::Role;
 use crate::model::messages::Topic;
 use crate::nodes::Registry;
 use crate::workers::order_writer::OrderWriter;
-use crate::workers::{gate_changes, jobs, login_log, payment_timeouts, payments, results};
+use crate::workers::{edits, gate_changes, jobs, login_log, payment_timeouts, payments, results};
 
 /// Nodes that were silent for this long are not listed any more.
 const FORGET_NODES_AFTER: Duration = Duration::from_secs(3600);
@@ -122,6 +122,12 @@ impl App {
         if self.0.config.payments.has_alipay() {
             self.lead("bills", |app| async move { payments::reconcile(&app.0.payments, &app.0.config).await });
         }
+        self.lead("edits", |app| async move {
+            let inner = &app.0;
+            let worker =
+                edits::Worker { db: &inner.db, sales: &inner.sales, clock: &inner.clock, metrics: &inner.metrics };
+            Ok(worker.run(&inner.config.sales, inner.rng.clone()).await?)
+        });
         self.lead("purge-tokens", |app| async move { jobs::purge_tokens(&app.0.accounts, &app.0.config).await });
         self.lead("reconcile", |app| async move {
             if !app.0.gates_open.load(Ordering::SeqCst) {

@@ -101,7 +101,7 @@ async fn publish(prepared: &Prepared) -> anyhow::Result<()> {
             seq += 1;
             let ticket = TicketId { sale: prepared.sale, epoch: 1, seq };
             let key = format!("bench-{seq:010}");
-            OrderRequest { ticket, buyer: account.buyer, key, quantity: 1, at: prepared.opened }
+            OrderRequest { ticket, buyer: account.buyer, key, quantity: 1, at: prepared.opened, price: None }
         };
         let tickets = OrderRequests { tickets: buyers.iter().map(&mut request).collect() };
         let payload = envelope::encode(REQUESTS, REQUESTS_VERSION, &tickets)?;

@@ -78,6 +78,7 @@ fn message(clock: &Clock, rng: &Rng, tickets: usize) -> anyhow::Result<Message> 
         key: format!("bench-{seq:010}"),
         quantity: 1,
         at,
+        price: None,
     };
     let tickets = OrderRequests { tickets: (1..=tickets as u64).map(request).collect() };
     let payload = envelope::encode(REQUESTS, REQUESTS_VERSION, &tickets)?;

@@ -90,6 +90,7 @@ async fn prepare(scratch: &Scratch) -> anyhow::Result<Prepared> {
             key: format!("bench-{seq:010}"),
             quantity: 1,
             at: now,
+            price: None,
         });
     }
     for batch in requests.chunks(500) {

@@ -15,6 +15,9 @@ pub struct Sales {
     /// query.
     #[schemars(extend("x-hot" = true, "x-min" = "10ms", "x-max" = "1h"))]
     pub poll_every: Span,
+    /// How often the whole catalog in the database is compared with the one in memory, for edits in SQL that no trigger recorded.
+    #[schemars(extend("x-min" = "100ms", "x-max" = "1d"))]
+    pub reread_every: Span,
     /// How long a session stays in the lists after its end, which limits their memory. Orders of older sales still show them.
     #[schemars(extend("x-min" = "1h", "x-max" = "3650d"))]
     pub history: Span,

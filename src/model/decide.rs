@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::order_requests::OrderRequest;
+use super::order_requests::{OrderRequest, TicketPrice};
 use super::orders::{Order, OrderState, Ticket};
-use crate::kernel::{Epoch, Money, Timestamp};
+use crate::kernel::{Epoch, Timestamp};
 
 /// How far the gate's clock and that of the node that ended a sale may be apart. Within this the shopper is believed to have been
 /// admitted before the end. It is far more than machines with NTP differ by, and a gate that has heard of the end admits nobody.
@@ -18,9 +18,9 @@ pub struct SaleFacts {
     /// Present generation of the gate.
     pub epoch: Epoch,
     /// Price of one unit.
-    pub price: Money,
-    /// Price of one unit in points.
-    pub points_price: Option<u32>,
+    pub price: TicketPrice,
+    /// The prices that it had before edits, the oldest first. Needed only for tickets that do not say theirs.
+    pub former_prices: Vec<FormerPrice>,
     /// How long an order waits for its payment.
     pub pay_within: Duration,
     /// Name of the product.
@@ -29,6 +29,23 @@ pub struct SaleFacts {
     pub left: u32,
     /// When an operator ended the sale, by that node's clock.
     pub ended_at: Option<Timestamp>,
+}
+
+/// A price that an edit replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FormerPrice {
+    /// When it was replaced.
+    pub until: Timestamp,
+    /// The price.
+    pub price: TicketPrice,
+}
+
+impl SaleFacts {
+    /// What one unit costs the holder of a ticket: the price at which it was admitted, whatever the sale costs now.
+    fn price_of(&self, request: &OrderRequest) -> TicketPrice {
+        let before = || self.former_prices.iter().find(|former| request.at < former.until).map(|former| former.price);
+        request.price.or_else(before).unwrap_or(self.price)
+    }
 }
 
 /// Decides a batch of one sale's tickets, keeping count of the units it gave away.
@@ -61,6 +78,7 @@ impl Decider {
         } else {
             OrderState::AwaitingPayment
         };
+        let price = self.facts.price_of(request);
         Order {
             ticket: request.ticket,
             sale_number: self.facts.number,
@@ -70,8 +88,8 @@ impl Decider {
             key: (request.ticket.epoch >= self.facts.epoch).then(|| request.key.clone()),
             state,
             product_name: self.facts.product_name.clone(),
-            unit_price: self.facts.price,
-            points_price: self.facts.points_price,
+            unit_price: price.unit,
+            points_price: price.points,
             created_at: request.at,
             decided_at: self.now,
             pay_before: self.now.plus(self.facts.pay_within),
@@ -106,7 +124,7 @@ impl Decider {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Currency, SaleId, TicketId, UserId};
+    use crate::kernel::{Currency, Money, SaleId, TicketId, UserId};
 
     fn request(seq: u64, epoch: Epoch, quantity: u32) -> OrderRequest {
         OrderRequest {
@@ -115,15 +133,20 @@ mod tests {
             key: "key-00001".into(),
             quantity,
             at: Timestamp::from_millis(900),
+            price: None,
         }
+    }
+
+    fn price(minor: i64, points: Option<u32>) -> TicketPrice {
+        TicketPrice { unit: Money { minor, currency: Currency::Cny }, points }
     }
 
     fn decider(left: u32) -> Decider {
         let facts = SaleFacts {
             number: 7,
             epoch: 2,
-            price: Money { minor: 1990, currency: Currency::Cny },
-            points_price: None,
+            price: price(1990, None),
+            former_prices: Vec::new(),
             pay_within: Duration::from_secs(60),
             product_name: "Lamp".into(),
             left,
@@ -171,6 +194,26 @@ mod tests {
         let of_another_epoch =
             OrderRequest { ticket: TicketId { epoch: 1, ..late.ticket }, ..admitted(late.created_at) };
         assert_eq!(decider.decide(&of_another_epoch).state, OrderState::Voided);
+    }
+
+    #[test]
+    fn an_order_costs_what_its_ticket_was_admitted_at() {
+        let mut decider = decider(9);
+        let former = |until, minor| FormerPrice { until: Timestamp::from_millis(until), price: price(minor, Some(7)) };
+        decider.facts.former_prices = vec![former(500, 1000), former(800, 1500)];
+        let asked = |at, price| OrderRequest { at: Timestamp::from_millis(at), price, ..request(1, 2, 1) };
+        let said = Some(price(777, None));
+        for (at, price, expected) in [
+            (499, None, (1000, Some(7))),
+            (500, None, (1500, Some(7))),
+            (799, None, (1500, Some(7))),
+            (800, None, (1990, None)),
+            (499, said, (777, None)),
+            (900, said, (777, None)),
+        ] {
+            let order = decider.decide(&asked(at, price));
+            assert_eq!((order.unit_price.minor, order.points_price), expected, "{at} {price:?}");
+        }
     }
 
     #[test]

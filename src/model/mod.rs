@@ -7,6 +7,7 @@ pub mod bills;
 pub mod books;
 pub mod catalog;
 pub mod decide;
+pub mod edits;
 pub mod facts;
 pub mod gate;
 pub mod lists;

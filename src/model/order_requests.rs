@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{TicketId, Timestamp, UserId};
+use crate::kernel::{Money, TicketId, Timestamp, UserId};
 
 /// Type of the messages of `order-requests`.
 pub const REQUESTS: &str = "order-requests";
@@ -34,6 +34,20 @@ pub struct OrderRequest {
     pub quantity: u32,
     /// When the gate admitted it.
     pub at: Timestamp,
+    /// The price at which it was admitted. Absent in messages of programs that did not say it, and where a ticket is published again:
+    /// then it is the sale's price of that moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<TicketPrice>,
+}
+
+/// The price of one unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketPrice {
+    /// In money.
+    pub unit: Money,
+    /// In points, if points are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<u32>,
 }
 
 /// Orders that were decided together and so run out of time together.

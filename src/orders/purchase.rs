@@ -8,7 +8,7 @@ use crate::gate::{AdmitError, Attempt, Decision, GateError};
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
 use crate::model::gate::SaleVersion;
 use crate::model::messages::Topic;
-use crate::model::order_requests::OrderRequest;
+use crate::model::order_requests::{OrderRequest, TicketPrice};
 use crate::model::orders::{Ticket, is_key};
 use crate::model::sales::SaleState;
 use crate::model::snapshot::Offer;
@@ -146,7 +146,9 @@ impl Orders {
     ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
         let refusal = match decision {
             Decision::Admitted { ticket, at } => {
-                return Ok(self.publish(ticket, at, attempt).await?.ok_or(PurchaseRefusal::TryLater));
+                // What this node shows, and so what the buyer agreed to.
+                let price = TicketPrice { unit: offer.sale.price, points: offer.sale.points_price };
+                return Ok(self.publish(ticket, at, attempt, Some(price)).await?.ok_or(PurchaseRefusal::TryLater));
             }
             Decision::Replayed { ticket, at: Some(at), pending: true } => {
                 return Ok(self.promised(ticket, at, attempt).await?.ok_or(PurchaseRefusal::TryLater));
@@ -181,15 +183,22 @@ impl Orders {
         if let Ok(Some(order)) = self.find(ticket).await {
             return Ok(Some(Ticket::decided(order)));
         }
-        self.publish(ticket, at, attempt).await
+        // The sale may have cost something else then.
+        self.publish(ticket, at, attempt, None).await
     }
 
     /// Promises only after the broker's receipt. The ticket is pending in the gate from before, so nothing is lost when this
     /// fails or the buyer hangs up: reconciliation publishes it again.
-    async fn publish(&self, ticket: TicketId, at: Timestamp, attempt: Attempt) -> Result<Option<Ticket>, OrdersError> {
+    async fn publish(
+        &self,
+        ticket: TicketId,
+        at: Timestamp,
+        attempt: Attempt,
+        price: Option<TicketPrice>,
+    ) -> Result<Option<Ticket>, OrdersError> {
         let (buyer, key, quantity) = (attempt.buyer, attempt.key.clone(), attempt.quantity);
         let sent = Instant::now();
-        self.0.publisher.publish(OrderRequest { ticket, buyer, key, quantity, at }).await?;
+        self.0.publisher.publish(OrderRequest { ticket, buyer, key, quantity, at, price }).await?;
         self.0.metrics.broker_publish.get(Topic::OrderRequests.name()).record(sent.elapsed());
         if !self.still_admitted(ticket, &attempt).await? {
             return Ok(None);

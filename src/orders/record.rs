@@ -28,7 +28,11 @@ impl Orders {
             for (sale, requests) in by_sale {
                 sql::orders::lock_sale(conn, sale).await?;
                 let facts = sql::orders::sale_facts(conn, sale).await?;
-                let facts = facts.ok_or_else(|| StoreError::Conflict { constraint: format!("unknown sale {sale}") })?;
+                let mut facts =
+                    facts.ok_or_else(|| StoreError::Conflict { constraint: format!("unknown sale {sale}") })?;
+                if requests.iter().any(|request| request.price.is_none()) {
+                    facts.former_prices = sql::edits::former_prices(conn, sale).await?;
+                }
                 let (decided, stock) = sql::orders::record(conn, facts, sale, &requests, now).await?;
                 outcomes.extend(decided.iter().map(|order| (order.state, now.since(order.created_at))));
                 let events = events_of(sale, decided, stock)?;

@@ -100,6 +100,7 @@ impl Orders {
                     key,
                     quantity,
                     at,
+                    price: None,
                 })
                 .collect();
             if !requests.is_empty() {

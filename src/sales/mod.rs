@@ -1,5 +1,6 @@
 //! Sale sessions and sales: products with their time slot, price and stock.
 
+mod edits;
 mod input;
 pub mod messages;
 mod operate;
@@ -18,6 +19,7 @@ pub use crate::model::sales::{
     Counted, Outcome, Sale, SaleState, SaleStatus, Session, SessionStatus, ShopState, StockLevel,
 };
 pub use crate::model::snapshot::{Offer, Snapshot};
+pub use edits::list_edits;
 pub use input::{SaleChange, SaleInput, SessionInput, StockAdd};
 pub use service::{Parts, Sales, UnknownTimeZone, read_snapshot};
 pub use state::Act;

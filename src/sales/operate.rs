@@ -316,7 +316,7 @@ impl Sales {
     }
 }
 
-fn stock_event(stock: StockLevel) -> Result<NewEvent, StoreError> {
+pub(super) fn stock_event(stock: StockLevel) -> Result<NewEvent, StoreError> {
     let batch = ResultBatch { events: vec![ResultEvent::Stock(stock)] };
     let payload = envelope::encode(RESULTS, RESULTS_VERSION, &batch);
     let payload = payload.map_err(|error| StoreError::Internal(error.to_string()))?;

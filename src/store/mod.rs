@@ -128,6 +128,15 @@ impl Database {
         }
     }
 
+    /// Notifies `news` of what the database tells on a channel, until that does not work any more (PostgreSQL). Returns why, and
+    /// whether it ever did. A file tells nothing: there it waits for ever.
+    pub async fn listen(&self, channel: &str, news: &tokio::sync::Notify) -> (StoreError, bool) {
+        match self {
+            Self::Postgres(store) => store.listen(channel, news).await,
+            Self::Sqlite(_) => std::future::pending().await,
+        }
+    }
+
     /// Whether other processes may write to it too.
     pub const fn is_shared(&self) -> bool {
         matches!(self, Self::Postgres(_))

@@ -10,6 +10,7 @@
 pub mod bare;
 mod bulk;
 mod dial;
+pub mod listen;
 mod metrics;
 mod policy;
 #[path = "schema.rs"]

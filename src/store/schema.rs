@@ -25,13 +25,16 @@ diesel::table! {
     use super::super::types::*;
     products (id) {
         id -> Id, name -> Text, title -> Nullable<Text>, description -> Nullable<Text>, image_url -> Nullable<Text>,
-        price_minor -> BigInt, currency -> Text, version -> BigInt, created_at -> BigInt, updated_at -> BigInt,
+        price_minor -> BigInt, currency -> Text, version -> BigInt, created_at -> BigInt, updated_at -> BigInt, by_hand -> Flag,
     }
 }
 
 diesel::table! {
     use super::super::types::*;
-    sale_sessions (id) { id -> Id, name -> Nullable<Text>, starts_at -> BigInt, ends_at -> BigInt, created_at -> BigInt, }
+    sale_sessions (id) {
+        id -> Id, name -> Nullable<Text>, starts_at -> BigInt, ends_at -> BigInt, created_at -> BigInt, version -> BigInt,
+        by_hand -> Flag,
+    }
 }
 
 diesel::table! {
@@ -41,7 +44,16 @@ diesel::table! {
         points_price -> Nullable<BigInt>, stock_total -> BigInt, stock_left -> BigInt, stock_version -> BigInt,
         limit_per_buyer -> BigInt, pay_within_ms -> BigInt, returns_on_refund -> Flag, status -> Text, epoch -> BigInt,
         version -> BigInt, created_at -> BigInt, updated_at -> BigInt, ended_at -> Nullable<BigInt>,
-        units_held -> BigInt, held -> Flag,
+        units_held -> BigInt, held -> Flag, by_hand -> Flag,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    catalog_edits (id) {
+        id -> BigInt, tab -> Text, row_id -> Id, op -> Text, before -> Nullable<Text>, after -> Nullable<Text>,
+        by_role -> Nullable<Text>, by_app -> Nullable<Text>, by_addr -> Nullable<Text>, at -> BigInt,
+        handled_at -> Nullable<BigInt>,
     }
 }
 

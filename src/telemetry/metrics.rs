@@ -58,6 +58,7 @@ const NOTIFICATIONS: [&str; 12] = [
     "wrong_seller",
 ];
 const GLOBAL_TRANSACTION_EVENTS: [&str; 6] = ["begun", "confirmed", "cancelled", "postponed", "overdue", "breach"];
+const EDIT_SOURCES: [&str; 2] = ["sql", "unknown"];
 const REBUILDS: [&str; 3] = ["opened", "failed", "left"];
 
 const TOPICS: [&str; 9] = [
@@ -118,6 +119,10 @@ pub struct Inner {
     pub gate_undelivered_lost: Counter,
     /// Sales whose terms in the gate differed from the database and were replaced by reconciliation.
     pub gate_terms_replaced: Counter,
+    /// Edits of the catalog that were made in SQL and applied: `sql`, written down by a trigger; `unknown`, found by comparing.
+    pub catalog_edits: Counters,
+    /// Age of the oldest edit that is not applied.
+    pub catalog_edit_lag: Gauge,
     /// One publish until its receipt, by topic.
     pub broker_publish: PerLabel<Seconds>,
     /// Messages that wait, by topic.
@@ -157,12 +162,10 @@ impl Metrics {
         Self(Arc::new(Inner {
             purchase_results: add.counters("purchase_results", "Results of salePurchase", "outcome", &PURCHASE_RESULTS),
             purchase: add.seconds("purchase_seconds", "Time from a purchase request to the broker's receipt"),
-            ticket_decision: add
-                .seconds("ticket_decision_seconds", "Time from the admission of a ticket to its decision"),
+            ticket_decision: add.seconds("ticket_decision_seconds", "Time from a ticket's admission to its decision"),
             tickets_decided: add.counters("tickets_decided", "Tickets decided", "outcome", &TICKET_OUTCOMES),
             orders: add.counters("orders", "Order events", "event", &ORDER_EVENTS),
-            expiry_delay: add
-                .seconds("expiry_delay_seconds", "Time from the payment deadline of an unpaid order to its expiry"),
+            expiry_delay: add.seconds("expiry_delay_seconds", "Time from an unpaid order's deadline to its expiry"),
             payments: add.counters("payments", "Payment events", "event", &PAYMENT_EVENTS),
             refunds: add.counters("refunds", "Refund events", "event", &REFUND_EVENTS),
             bill_differences: add.gauges(
@@ -189,6 +192,8 @@ impl Metrics {
             gate_undelivered: add.gauge("gate_undelivered_tickets", "Decided tickets not yet delivered to the gate"),
             gate_undelivered_lost: add.counter("gate_undelivered_lost", "Decided tickets left to reconciliation"),
             gate_terms_replaced: add.counter("gate_terms_replaced", "Sales whose terms were corrected in the gate"),
+            catalog_edits: add.counters("catalog_edits", "Edits of the catalog in SQL", "source", &EDIT_SOURCES),
+            catalog_edit_lag: add.gauge("catalog_edit_lag_seconds", "Age of the oldest edit in SQL not yet applied"),
             broker_publish: add.seconds_by("broker_publish_seconds", "Duration of a publish", "topic", &TOPICS),
             broker_backlog: add.gauges("broker_backlog", "Messages waiting to be consumed", "topic", &TOPICS),
             dead_letters: add.counters("dead_letters", "Messages moved to the dead-letter queue", "topic", &TOPICS),

@@ -16,9 +16,11 @@
 //! | `global-transactions` | the database | ends what was left undecided or half done between orders and points |
 //! | `settings-changes`, `settings-poll` | `settings-changes`, the database | puts changed settings in force |
 //! | `settings` | the database | takes back changes of settings that nobody confirmed |
+//! | `edits` | `catalog_edits` | applies edits of the catalog in SQL to the gate, the nodes and the subscribers |
 //! | `registry` | | says that this node runs |
 //! | `sweep`, `reconcile`, `purge-tokens` | the database | what a lost message would have left undone |
 
+pub mod edits;
 pub mod gate_changes;
 pub mod jobs;
 pub mod login_log;

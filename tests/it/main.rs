@@ -30,6 +30,7 @@ mod flows {
     pub mod restore;
     pub mod scenario;
     pub mod shop;
+    pub mod sql_edits;
     pub mod storage_faults;
     pub mod storefront;
 }

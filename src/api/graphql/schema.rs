@@ -19,6 +19,7 @@ use super::mutation::shop::ShopMutation;
 use super::mutation::user_errors::UserError;
 use super::query::accounts::AccountsQuery;
 use super::query::control::ControlQuery;
+use super::query::edits::EditsQuery;
 use super::query::node::{Node, NodeQuery};
 use super::query::nodes::NodesQuery;
 use super::query::orders::OrdersQuery;
@@ -40,6 +41,7 @@ pub struct Query(
     ControlQuery,
     NodesQuery,
     SettingsQuery,
+    EditsQuery,
 );
 
 /// All mutations.

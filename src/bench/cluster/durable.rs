@@ -74,7 +74,7 @@ async fn publish(shop: &Shop, sale: SaleId) -> anyhow::Result<()> {
             seq += 1;
             let key = format!("0191d2c4-{seq:010}-{}", &sale.to_string()[5..]);
             let ticket = TicketId { sale, epoch: 1, seq };
-            OrderRequest { ticket, buyer: account.buyer, key, quantity: 1, at: shop.opened }
+            OrderRequest { ticket, buyer: account.buyer, key, quantity: 1, at: shop.opened, price: None }
         };
         let tickets = OrderRequests { tickets: buyers.iter().map(&mut request).collect() };
         let payload = envelope::encode(REQUESTS, REQUESTS_VERSION, &tickets)?;

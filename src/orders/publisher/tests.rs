@@ -39,6 +39,7 @@ fn request(sale: SaleId, seq: u64) -> OrderRequest {
         key: "key-00001".into(),
         quantity: 1,
         at: Timestamp::from_millis(1),
+        price: None,
     }
 }
 

@@ -71,7 +71,7 @@ impl Books {
         let buyer = stall.operator;
         let request = |n: usize| {
             let ticket = TicketId { sale, epoch: 1, seq: n as u64 + 1 };
-            OrderRequest { ticket, buyer, key: format!("key-{n:05}"), quantity: 1, at: NOW }
+            OrderRequest { ticket, buyer, key: format!("key-{n:05}"), quantity: 1, at: NOW, price: None }
         };
         let requests: Vec<_> = (0..COUNT).map(request).collect();
         let payments: Vec<_> = (0..COUNT).map(|n| payment(n, requests[n].ticket.order(), buyer)).collect();

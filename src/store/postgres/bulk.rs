@@ -198,9 +198,6 @@ struct InsertOrders {
     sale: SaleId,
     number: i64,
     product_name: String,
-    price_minor: i64,
-    currency: &'static str,
-    points_price: Option<i64>,
     decided_at: Timestamp,
     pay_before: Timestamp,
     version: i64,
@@ -210,6 +207,9 @@ struct InsertOrders {
     keys: Vec<Option<String>>,
     states: Vec<&'static str>,
     created: Vec<Timestamp>,
+    prices: Vec<i64>,
+    currencies: Vec<&'static str>,
+    points_prices: Vec<Option<i64>>,
 }
 
 impl InsertOrders {
@@ -219,9 +219,6 @@ impl InsertOrders {
             sale,
             number: first.sale_number as i64,
             product_name: first.product_name.clone(),
-            price_minor: first.unit_price.minor,
-            currency: first.unit_price.currency.code(),
-            points_price: first.points_price.map(i64::from),
             decided_at: first.decided_at,
             pay_before: first.pay_before,
             version: i64::from(first.version),
@@ -231,6 +228,9 @@ impl InsertOrders {
             keys: orders.iter().map(|order| order.key.clone()).collect(),
             states: orders.iter().map(|order| order.state.as_str()).collect(),
             created: orders.iter().map(|order| order.created_at).collect(),
+            prices: orders.iter().map(|order| order.unit_price.minor).collect(),
+            currencies: orders.iter().map(|order| order.unit_price.currency.code()).collect(),
+            points_prices: orders.iter().map(|order| order.points_price.map(i64::from)).collect(),
         })
     }
 }
@@ -238,21 +238,15 @@ impl InsertOrders {
 impl QueryFragment<Pg> for InsertOrders {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(
-            "INSERT INTO orders (id, buyer_id, quantity, idempotency_key, status, created_at, sale_id, sale_number, \
-             product_name, price_minor, currency, points_price, decided_at, pay_before, version) \
-             SELECT ticket, buyer, quantity, key, status, created_at, ",
+            "INSERT INTO orders (id, buyer_id, quantity, idempotency_key, status, created_at, price_minor, currency, \
+             points_price, sale_id, sale_number, product_name, decided_at, pay_before, version) \
+             SELECT ticket, buyer, quantity, key, status, created_at, price_minor, currency, points_price, ",
         );
         out.push_bind_param::<Uuid, _>(&self.sale)?;
         out.push_sql(", ");
         out.push_bind_param::<BigInt, _>(&self.number)?;
         out.push_sql(", ");
         out.push_bind_param::<Text, _>(&self.product_name)?;
-        out.push_sql(", ");
-        out.push_bind_param::<BigInt, _>(&self.price_minor)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Text, _>(self.currency)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Nullable<BigInt>, _>(&self.points_price)?;
         for moment in [&self.decided_at, &self.pay_before] {
             out.push_sql(", ");
             out.push_bind_param::<BigInt, _>(moment)?;
@@ -271,7 +265,16 @@ impl QueryFragment<Pg> for InsertOrders {
         out.push_bind_param::<Array<Text>, _>(&self.states)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<BigInt>, _>(&self.created)?;
-        out.push_sql(") AS decided (ticket, buyer, quantity, key, status, created_at) ON CONFLICT DO NOTHING");
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.prices)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.currencies)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<BigInt>>, _>(&self.points_prices)?;
+        out.push_sql(
+            ") AS decided (ticket, buyer, quantity, key, status, created_at, price_minor, currency, points_price) \
+             ON CONFLICT DO NOTHING",
+        );
         Ok(())
     }
 }

@@ -32,6 +32,7 @@ pub(super) struct ProductRow {
     version: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
+    _by_hand: bool,
 }
 
 impl ProductRow {
@@ -133,6 +134,7 @@ pub async fn insert_product(conn: &mut Conn, product: &Product) -> Result<(), St
             products::version.eq(i64::from(product.version)),
             products::created_at.eq(product.created_at),
             products::updated_at.eq(product.updated_at),
+            products::by_hand.eq(false),
         ))
         .execute(conn)
         .await?;

@@ -9,6 +9,7 @@ pub mod bills;
 pub mod books;
 pub mod broker;
 pub mod catalog;
+pub mod edits;
 pub mod held;
 pub mod ledger;
 pub mod money_lists;

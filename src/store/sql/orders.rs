@@ -15,7 +15,7 @@ use super::catalog::{corrupt, money};
 use crate::kernel::{Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
 use crate::model::decide::{Decider, SaleFacts};
 use crate::model::gate::{KnownTicket, Units};
-use crate::model::order_requests::OrderRequest;
+use crate::model::order_requests::{OrderRequest, TicketPrice};
 use crate::model::orders::{Closing, ListKey, Order, OrderList, OrderPage, OrderState, is_key};
 use crate::model::sales::StockLevel;
 use crate::payments::{Method, PaymentState};
@@ -125,8 +125,8 @@ pub async fn sale_facts(conn: &mut Conn, sale: SaleId) -> Result<Option<SaleFact
     Ok(Some(SaleFacts {
         number: number as u64,
         epoch: epoch as Epoch,
-        price: money(minor, &currency)?,
-        points_price: points.map(|points| points as u32),
+        price: TicketPrice { unit: money(minor, &currency)?, points: points.map(|points| points as u32) },
+        former_prices: Vec::new(),
         pay_within: std::time::Duration::from_millis(pay_within as u64),
         product_name,
         left: left as u32,

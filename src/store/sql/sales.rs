@@ -27,11 +27,13 @@ struct SessionRow {
     starts_at: Timestamp,
     ends_at: Timestamp,
     created_at: Timestamp,
+    _version: i64,
+    _by_hand: bool,
 }
 
 impl SessionRow {
     fn into_session(self) -> Session {
-        let Self { id, name, starts_at, ends_at, created_at } = self;
+        let Self { id, name, starts_at, ends_at, created_at, .. } = self;
         Session { id, name, starts_at, ends_at, created_at }
     }
 }
@@ -59,6 +61,7 @@ struct SaleRow {
     ended_at: Option<Timestamp>,
     units_held: i64,
     held: bool,
+    _by_hand: bool,
 }
 
 impl SaleRow {
@@ -103,6 +106,7 @@ pub async fn insert_session(conn: &mut Conn, session: &Session) -> Result<(), St
             sale_sessions::starts_at.eq(session.starts_at),
             sale_sessions::ends_at.eq(session.ends_at),
             sale_sessions::created_at.eq(session.created_at),
+            sale_sessions::by_hand.eq(false),
         ))
         .execute(conn)
         .await?;
@@ -150,6 +154,7 @@ pub async fn insert_sale(conn: &mut Conn, sale: &Sale) -> Result<(), StoreError>
                 sales::version.eq(i64::from(sale.version)),
                 sales::created_at.eq(sale.created_at),
                 sales::updated_at.eq(sale.updated_at),
+                sales::by_hand.eq(false),
             ),
         ))
         .execute(conn)

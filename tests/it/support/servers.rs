@@ -162,6 +162,12 @@ impl Drop for FreshDatabase {
 }
 
 /// Runs statements on the database at this URL.
+/// Statements that may be refused.
+pub async fn attempt(url: &str, statements: &str) -> diesel::QueryResult<()> {
+    let mut conn = AsyncPgConnection::establish(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+    conn.batch_execute(statements).await
+}
+
 pub async fn execute(url: &str, statements: &str) {
     let mut conn = AsyncPgConnection::establish(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
     conn.batch_execute(statements).await.unwrap_or_else(|error| panic!("{statements}: {error}"));

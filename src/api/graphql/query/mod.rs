@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod control;
+pub mod edits;
 pub mod node;
 pub mod nodes;
 pub mod orders;

@@ -6,6 +6,7 @@ pub mod bills;
 pub mod books;
 pub mod catalog;
 pub mod connection;
+pub mod edits;
 pub mod failures;
 pub mod find;
 pub mod int;

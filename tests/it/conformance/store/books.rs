@@ -108,8 +108,18 @@ const BREAKS: [Break; 20] = [
         true,
         &[9],
     ),
-    Break("UPDATE sales SET stock_left = stock_left + 1", "UPDATE sales SET stock_left = stock_left - 1", false, &[10]),
-    Break("UPDATE sales SET units_held = units_held + 1", "UPDATE sales SET units_held = units_held - 1", false, &[10]),
+    Break(
+        "UPDATE sales SET stock_left = stock_left + 1, version = version + 1",
+        "UPDATE sales SET stock_left = stock_left - 1, version = version + 1",
+        false,
+        &[10],
+    ),
+    Break(
+        "UPDATE sales SET units_held = units_held + 1, version = version + 1",
+        "UPDATE sales SET units_held = units_held - 1, version = version + 1",
+        false,
+        &[10],
+    ),
     Break(
         "UPDATE payment_log SET to_state = 'PENDING' WHERE to_state = 'SUCCEEDED'",
         "UPDATE payment_log SET to_state = 'SUCCEEDED' WHERE event = 'settled' AND to_state = 'PENDING'",
@@ -201,7 +211,7 @@ async fn remove_guards(place: &Place) -> usize {
 /// Orders that are paid, given back, cancelled, overdue, paid too late, and waiting.
 async fn do_business(place: &Place) {
     let sale = place.sale(20, 2).await;
-    place.execute("UPDATE sales SET points_price = 30").await;
+    place.execute("UPDATE sales SET points_price = 30, version = version + 1").await;
     let buyers = place.buyers(0, 6).await;
     let requests: Vec<_> = (1..).zip(&buyers).map(|(seq, buyer)| request(sale, seq, *buyer, "key-00001", 1)).collect();
     place.app.orders().record(requests.clone()).await.unwrap();

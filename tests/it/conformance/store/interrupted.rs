@@ -47,7 +47,7 @@ struct Bought {
 async fn bought(place: &Place, number: u64) -> Bought {
     let buyer = place.buyers(number, 1).await[0];
     let sale = place.sale(10, 1).await;
-    place.execute(&format!("UPDATE sales SET points_price = {PRICE}")).await;
+    place.execute(&format!("UPDATE sales SET points_price = {PRICE}, version = version + 1")).await;
     let mut ticket = request(sale, 1, buyer, &format!("key-{number:05}"), 1);
     // Time passes between these sales.
     ticket.ticket.epoch = next_epoch(0, place.clock.clock().now());

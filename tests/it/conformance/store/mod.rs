@@ -4,6 +4,7 @@
 mod accounts;
 mod books;
 mod catalog;
+mod edits;
 #[cfg(feature = "sabotage")]
 mod gateway;
 #[cfg(feature = "sabotage")]
@@ -146,6 +147,25 @@ impl Place {
         }
     }
 
+    /// The same, with what the database says against it, and its hint.
+    pub async fn attempt(&self, statements: &str) -> Result<(), String> {
+        use diesel::connection::{Connection as _, SimpleConnection as _};
+        let done = match &self.keep {
+            Keep::Folder(folder) => {
+                let path = folder.path().join("shop.db");
+                let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).unwrap();
+                conn.batch_execute(statements)
+            }
+            Keep::Database(database) => crate::support::servers::attempt(&database.url(), statements).await,
+        };
+        done.map_err(|error| match error {
+            diesel::result::Error::DatabaseError(_, told) => {
+                format!("{} {}", told.message(), told.hint().unwrap_or_default()).trim_end().to_owned()
+            }
+            other => other.to_string(),
+        })
+    }
+
     /// Buyers numbered from `first`.
     pub async fn buyers(&self, first: u64, count: u64) -> Vec<UserId> {
         buyers(self.db(), first, count).await
@@ -218,5 +238,6 @@ pub fn first_epoch() -> Epoch {
 
 /// A ticket of the sale's first epoch.
 pub fn request(sale: SaleId, seq: u64, buyer: UserId, key: &str, quantity: u32) -> OrderRequest {
-    OrderRequest { ticket: TicketId { sale, epoch: first_epoch(), seq }, buyer, key: key.into(), quantity, at: NOW }
+    let ticket = TicketId { sale, epoch: first_epoch(), seq };
+    OrderRequest { ticket, buyer, key: key.into(), quantity, at: NOW, price: None }
 }

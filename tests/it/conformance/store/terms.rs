@@ -60,7 +60,7 @@ async fn a_round_replaces_each_term_that_differs_without_a_rebuild(place: Place)
         assert_eq!(bought.map(drop), expected, "{what}");
         assert_eq!(round(&place).await, Reconciled::default(), "{what}");
     }
-    edit(&place, "status = 'PUBLISHED', ended_at = NULL").await;
+    edit(&place, "status = 'PUBLISHED', ended_at = NULL, version = version + 1").await;
     for (window, expected) in [
         (format!("starts_at = {}", at(later)), Err(PurchaseRefusal::NotStarted { starts_at: later })),
         (format!("starts_at = {}, ends_at = {}", at(NOW) - 2, at(NOW) - 1), Err(PurchaseRefusal::Ended)),

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
-use doorbuster::kernel::{AuditId, Currency, LoginEventId, Money, SaleId, Timestamp};
+use doorbuster::kernel::{AuditId, Currency, LoginEventId, Money, SaleId, Timestamp, Wanted};
 use doorbuster::model::accounts::{LoginEvent, LoginOutcome, Role, User};
 use doorbuster::model::audit::Audit;
 use doorbuster::model::catalog::Product;
+use doorbuster::model::edits::{EditOp, EditedRow, Unexplained};
 use doorbuster::model::facts::ReadyUser;
 use doorbuster::model::messages::Topic;
 use doorbuster::model::messages::{Cursor, NewMessage};
@@ -52,6 +53,7 @@ pub async fn all(db: &Database, recorder: &Recorder) {
     accounts(db, recorder).await;
     catalog(db, recorder).await;
     sales(db, recorder).await;
+    edits(db, recorder).await;
     orders(db, recorder).await;
     broker(db, recorder).await;
     money::payments(db, recorder).await;
@@ -140,6 +142,29 @@ async fn catalog(db: &Database, recorder: &Recorder) {
     });
 }
 
+async fn edits(db: &Database, recorder: &Recorder) {
+    let page = |after, before, from_end| Wanted { after, before, limit: 20, from_end, count: true };
+    let (newest, oldest) = (page(None, None, false), page(Some(9_000), Some(100), true));
+    let row = Some(EditedRow::Sale(data::sale(7)));
+    let found = |row| Unexplained { row, op: EditOp::Update, before: None, after: None };
+    let rows =
+        [EditedRow::Product(data::product(7)), EditedRow::Session(data::session(7)), EditedRow::Sale(data::sale(7))];
+    recorded!(db, recorder, |conn| {
+        sql::edits::open(conn, 1_000);
+        sql::edits::open_since(conn);
+        sql::edits::mark(conn, &[500], NOW);
+        sql::edits::sales_of(conn, data::session(7));
+        sql::edits::raise_sale(conn, data::sale(7), 3, NOW);
+        sql::edits::note(conn, &rows.map(found), NOW);
+        sql::edits::list(conn, None, &newest);
+        sql::edits::list(conn, None, &oldest);
+        sql::edits::list(conn, row, &newest);
+        sql::edits::list(conn, row, &oldest);
+        sql::edits::former_prices(conn, data::sale(7));
+        sql::edits::offers(conn, [data::sale(7)], NOW);
+    });
+}
+
 async fn sales(db: &Database, recorder: &Recorder) {
     let (id, created_at) = (data::session(900_000), NOW);
     let session = Session { id, name: None, starts_at: NOW, ends_at: LATER, created_at };
@@ -186,7 +211,7 @@ async fn sales(db: &Database, recorder: &Recorder) {
 
 fn request(sale: SaleId, seq: u64, buyer: u64, key: &str) -> OrderRequest {
     let ticket = doorbuster::kernel::TicketId { sale, epoch: 1, seq };
-    OrderRequest { ticket, buyer: data::user(buyer), key: key.into(), quantity: 1, at: NOW }
+    OrderRequest { ticket, buyer: data::user(buyer), key: key.into(), quantity: 1, at: NOW, price: None }
 }
 
 async fn orders(db: &Database, recorder: &Recorder) {

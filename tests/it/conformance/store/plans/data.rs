@@ -24,7 +24,7 @@ const TRANSFER: u64 = 7_000_000;
 const DIFFERENCE: u64 = 8_000_000;
 
 /// Tables that grow for as long as a shop is open.
-pub const GROWING: [&str; 25] = [
+pub const GROWING: [&str; 26] = [
     "users",
     "access_tokens",
     "login_log",
@@ -33,6 +33,7 @@ pub const GROWING: [&str; 25] = [
     "sale_sessions",
     "sales",
     "sale_stock_adds",
+    "catalog_edits",
     "audit_log",
     "orders",
     "outbox",
@@ -166,10 +167,8 @@ fn insert(table: &str, columns: &str, values: &str, condition: &str) -> String {
 fn catalog(d: &Dialect) -> Vec<String> {
     let (now, hour) = (NOW.as_millis(), 3_600_000_i64);
     let (product, session, sale, user) = (d.id(PRODUCT, "n"), d.id(SESSION, "n"), d.id(SALE, "n"), d.id(USER, "0"));
-    let description = d.hex("n", 200);
-    let some = format!("n < {OTHERS}");
-    // On SQLite there is one node.
-    let another = if d.is_postgres { "another" } else { "" };
+    let (description, some) = (d.hex("n", 200), format!("n < {OTHERS}"));
+    let another = if d.is_postgres { "another" } else { "" }; // On SQLite there is one node.
     vec![
         insert(
             "users",
@@ -179,24 +178,30 @@ fn catalog(d: &Dialect) -> Vec<String> {
         ),
         insert(
             "products",
-            "id, name, description, price_minor, currency, created_at, updated_at",
-            &format!("{product}, 'Lamp', {description}, 1000, 'CNY', {now}, {now}"),
+            "id, name, description, price_minor, currency, created_at, updated_at, by_hand",
+            &format!("{product}, 'Lamp', {description}, 1000, 'CNY', {now}, {now}, FALSE"),
             &some,
         ),
         insert(
             "sale_sessions",
-            "id, starts_at, ends_at, created_at",
-            &format!("{session}, {now} - n * {hour}, {now} - n * {hour} + 2 * {hour}, {now}"),
+            "id, starts_at, ends_at, created_at, by_hand",
+            &format!("{session}, {now} - n * {hour}, {now} - n * {hour} + 2 * {hour}, {now}, FALSE"),
             &some,
         ),
         insert(
             "sales",
             "id, number, session_id, product_id, price_minor, currency, stock_total, stock_left, \
-                limit_per_buyer, pay_within_ms, returns_on_refund, status, epoch, created_at, updated_at",
+                limit_per_buyer, pay_within_ms, returns_on_refund, status, epoch, created_at, updated_at, by_hand",
             &format!(
                 "{sale}, 2000 + n, {session}, {product}, 1000, 'CNY', 1000, 500, 1, 900000, TRUE, 'PUBLISHED', 1, \
-                      {now}, {now}"
+                      {now}, {now}, FALSE"
             ),
+            &some,
+        ),
+        insert(
+            "catalog_edits",
+            "tab, row_id, op, before, after, at, handled_at",
+            &format!("'sales', {sale}, 'UPDATE', '{{}}', '{{}}', {now}, CASE WHEN n % 500 > 0 THEN {now} END"),
             &some,
         ),
         insert(
