@@ -35,6 +35,7 @@ use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::pulsar::PulsarBroker;
 use crate::broker::{Broker, Relay};
 use crate::config::{self, Config};
+use crate::control::pulse::{Bounds, Pulse};
 use crate::control::{self, Control};
 use crate::gate::{Coalescer, Gate, MemoryGate, RedisGate, RedisTally, RedisTokens, Tally};
 use crate::hub::Hub;
@@ -78,6 +79,7 @@ struct Inner {
     relay: Relay,
     orphans: Relay,
     metrics: Metrics,
+    pulse: Pulse,
     supervisor: Supervisor,
     gates_open: AtomicBool,
     measured: Measured,
@@ -127,11 +129,12 @@ impl App {
             metrics: metrics.clone(),
         });
         sales.refresh().await?;
-        // A gate that nodes share is opened by whichever of them holds the lease; one's own, by this node.
-        let shared_gate = matches!(db, Database::Postgres(_));
         let supervisor = Supervisor::new(rng.clone(), metrics.clone(), RestartPolicy::default());
         let leases = Leases::new(db.clone(), &node, *config.node.lease);
         Ok(Self(Arc::new(Inner {
+            pulse: pulse_of(&config, &node, &clock),
+            // A gate that nodes share is opened by whichever of them holds the lease; one's own, by this node.
+            gates_open: AtomicBool::new(db.is_shared()),
             config,
             node,
             leases,
@@ -151,7 +154,6 @@ impl App {
             orphans,
             metrics,
             supervisor,
-            gates_open: AtomicBool::new(shared_gate),
             measured: Measured::default(),
             publisher,
             edge: OnceLock::new(),
@@ -288,6 +290,7 @@ impl App {
             db: self.0.db.clone(),
             broker: self.0.broker.clone(),
             own: Arc::new(self.clone()),
+            pulse: self.0.pulse.clone(),
             settings: self.0.config.settings.clone(),
             clock: self.0.clock.clone(),
             rng: self.0.rng.clone(),
@@ -315,6 +318,8 @@ impl App {
             shutdown,
             close_over: *config.server.shutdown_timeout / 3,
             shared_fields: schema::SHARED_FIELDS,
+            operators_fields: schema::OPERATORS_FIELDS,
+            operators_streams_max: config.hub.pulses_max,
             once_fields: schema::ONCE_FIELDS,
             shortcut: Some(Arc::new(FirstOf(vec![
                 Box::new(PurchaseShortcut(services.clone())),
@@ -406,6 +411,12 @@ fn points_of(
         node: node.to_owned(),
     });
     (points, tcc)
+}
+
+/// What this node counts and hears, from now on.
+fn pulse_of(config: &Config, node: &str, clock: &Clock) -> Pulse {
+    let bounds = Bounds { lease: *config.node.lease, latency_target: *config.limits.latency_target };
+    Pulse::new(node, clock.now(), bounds)
 }
 
 async fn open_broker(

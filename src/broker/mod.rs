@@ -53,6 +53,8 @@ pub enum Topic {
     GateChanges,
     /// Access tokens that ended, for every node's cache. Broadcast.
     SessionChanges,
+    /// What happened in a second on each node, for operators. Broadcast; a lost message is a gap that they see.
+    Pulses,
     /// Messages that could not be handled, with the reason; kept until an operator replays or drops them.
     Failures,
 }
@@ -215,7 +217,7 @@ pub trait Consumer: Send {
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OrderRequests,
         Self::PurchaseResults,
         Self::PaymentTimeouts,
@@ -223,6 +225,7 @@ impl Topic {
         Self::CatalogChanges,
         Self::GateChanges,
         Self::SessionChanges,
+        Self::Pulses,
         Self::Failures,
     ];
 
@@ -241,6 +244,7 @@ impl Topic {
             Self::CatalogChanges => "catalog-changes",
             Self::GateChanges => "gate-changes",
             Self::SessionChanges => "session-changes",
+            Self::Pulses => "pulses",
             Self::Failures => "failures",
         }
     }
@@ -250,7 +254,7 @@ impl Topic {
         match self {
             Self::OrderRequests => Delivery::Ordered,
             Self::PaymentTimeouts | Self::LoginEvents | Self::GateChanges | Self::Failures => Delivery::Competing,
-            Self::PurchaseResults | Self::CatalogChanges | Self::SessionChanges => Delivery::Broadcast,
+            Self::PurchaseResults | Self::CatalogChanges | Self::SessionChanges | Self::Pulses => Delivery::Broadcast,
         }
     }
 }

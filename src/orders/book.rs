@@ -110,7 +110,8 @@ impl Orders {
         let wish = Wish { operator, difference, reason, audit, now };
         match self.write_booked(wish, payment).await? {
             Err(refusal) => Ok(Err(refusal)),
-            Ok((booked, changed)) => {
+            Ok((booked, changed, returned)) => {
+                self.note_returned(&booked.1, changed.as_ref(), returned);
                 self.count_differences().await?;
                 if changed.is_some() {
                     self.0.relay.wake();
@@ -120,12 +121,12 @@ impl Orders {
         }
     }
 
-    /// Does all of it in one transaction. Returns the order if it changed.
+    /// Does all of it in one transaction. Returns the order if it changed, and whether money that had paid it went back.
     async fn write_booked(
         &self,
         wish: Wish,
         payment: Payment,
-    ) -> Result<Result<(Booked, Option<Order>), BookRefusal>, OrdersError> {
+    ) -> Result<Result<(Booked, Option<Order>, bool), BookRefusal>, OrdersError> {
         let ticket = payment.order.ticket();
         let restocks = self.restocks(ticket.sale).await?;
         Ok(store::write!(&self.0.db, |conn| {
@@ -140,7 +141,7 @@ impl Orders {
             };
             if let Some(known) = sql::refunds::find(conn, refund.id).await? {
                 let same = wish.is_that_of(&known);
-                return Ok(if same { Ok(((item, known), None)) } else { Err(BookRefusal::AlreadyBooked) });
+                return Ok(if same { Ok(((item, known), None, false)) } else { Err(BookRefusal::AlreadyBooked) });
             }
             if item.resolved_at.is_some() {
                 return Ok(Err(BookRefusal::NotOpen));
@@ -155,7 +156,7 @@ impl Orders {
             let intended = sql::settle::intend(conn, &refund, &order, "operator", wish.now).await?;
             let Some(intended) = intended else { return Ok(Err(BookRefusal::ExceedsPaid)) };
             let done = RefundState::Succeeded;
-            let ended = sql::settle::end_refund(conn, &refund, done, None, "operator", wish.now).await?;
+            let (ended, returned) = sql::settle::end_refund(conn, &refund, done, None, "operator", wish.now).await?;
             let changed = ended.or(intended);
             if let Some(order) = &changed {
                 let mut events = vec![ResultEvent::Order(order.clone())];
@@ -169,7 +170,7 @@ impl Orders {
             sql::catalog::write_down(conn, &wish.audit(&item, &refund)).await?;
             let item = sql::bills::find(conn, item.id).await?.unwrap_or(item);
             let refund = sql::refunds::find(conn, refund.id).await?.unwrap_or(refund);
-            Ok(Ok(((item, refund), changed)))
+            Ok(Ok(((item, refund), changed, returned)))
         })?)
     }
 }

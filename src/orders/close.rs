@@ -11,6 +11,7 @@ use super::{Closing, Order, OrderState, Orders, OrdersError};
 use crate::hub::events::ResultEvent;
 use crate::kernel::{OrderId, PaymentId, SaleId, TicketId, Timestamp, UserId};
 use crate::store;
+use crate::telemetry::OrderEvent;
 
 /// The result of a buyer's request to cancel.
 #[derive(Debug, Clone)]
@@ -192,6 +193,10 @@ impl Orders {
                 }
             }
             self.0.metrics.orders.add(event, closed.len() as u64);
+            let event = if expired { OrderEvent::Expired } else { OrderEvent::Cancelled };
+            for order in &closed {
+                self.0.metrics.watched.events.happened(order.sale(), event, order.quantity, 0);
+            }
             self.0.relay.wake();
         }
         Ok(closed)

@@ -35,6 +35,7 @@ pub mod returns;
 pub mod search;
 pub mod service;
 pub mod settle;
+pub mod watching;
 
 pub use book::BookRefusal;
 pub use close::Cancelled;
@@ -46,6 +47,7 @@ pub use purchase::{PurchaseRefusal, PurchaseRequest};
 pub use refund::{OperatorRefund, RefundRefusal, RefundRequest};
 pub use search::{OrderSearch, SearchRefusal};
 pub use service::{ListKey, OrderList, OrderPage, Orders, OrdersError, Parts};
+pub use watching::GateView;
 
 /// Where fault tests let the process die: `DOORBUSTER_SABOTAGE=pay.after_commit`, say.
 #[cfg(feature = "sabotage")]

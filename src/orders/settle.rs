@@ -12,6 +12,7 @@ use crate::payments::{
     Verdict,
 };
 use crate::store;
+use crate::telemetry::OrderEvent;
 
 /// The action to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,11 +182,11 @@ impl Orders {
             Ok((step, changed, message))
         })?;
         super::fail_point("settle.after_commit");
-        self.announce(&message, step, order.is_some());
+        self.announce(&message, step, order.as_ref());
         Ok(step.verdict())
     }
 
-    fn announce(&self, message: &Message, step: Step, order_changed: bool) {
+    fn announce(&self, message: &Message, step: Step, paid: Option<&Order>) {
         if let Some(event) = step.event() {
             self.0.metrics.payments.count(event);
         }
@@ -198,8 +199,10 @@ impl Orders {
             let (number, said) = (&message.snapshot.number, message.detail());
             tracing::error!(number, flag = flag.as_str(), said, "a payment was flagged; an operator must review it");
         }
-        if order_changed {
+        if let Some(order) = paid {
             self.0.metrics.orders.count("paid");
+            let (units, revenue) = (order.quantity, order.total().minor);
+            self.0.metrics.watched.events.happened(order.sale(), OrderEvent::Paid, units, revenue);
             self.0.relay.wake();
         }
         if matches!(step, Step::SendBack(_) | Step::RefundNotice) {

@@ -9,6 +9,7 @@ mod service;
 mod shop;
 pub mod snapshot;
 pub mod state;
+mod sums;
 mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -22,6 +23,7 @@ pub use outcome::{Counted, Outcome};
 pub use service::{Parts, Sales, UnknownTimeZone, read_snapshot};
 pub use snapshot::{Offer, Snapshot};
 pub use state::Act;
+pub use sums::SaleSums;
 pub use terms::{GateCopy, GateCopyError};
 pub use watch::watch_changes;
 

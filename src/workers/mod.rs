@@ -15,6 +15,9 @@
 //! | `orphan-relay` | the outbox | publishes what a node left behind that is no more |
 //! | `global-transactions` | the database | ends what was left undecided or half done between orders and points |
 //! | `registry` | | says that this node runs |
+//! | `pulse` | this node's counters | tells operators and the other nodes what happened in each second |
+//! | `pulse-heard` | `pulses` | hears what happened on the other nodes |
+//! | `pulse-frames`, `pulse-gates`, `pulse-people`, `pulse-sums` | gates, the database | puts together what operators watch |
 //! | `sweep`, `reconcile`, `purge-tokens` | the database | what a lost message would have left undone |
 
 pub mod gate_changes;

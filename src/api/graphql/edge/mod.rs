@@ -48,6 +48,7 @@ use async_graphql::{ObjectType, Response, Schema, SubscriptionType};
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::FutureExt as _;
 use governor::clock::DefaultClock;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -70,7 +71,7 @@ pub use shared::SlotReporter;
 use access::Access;
 use address::Addresses;
 use answer::Answer;
-use documents::Documents;
+use documents::{Documents, SharedFields};
 use engine::Engine;
 use guard::{Limits, Measure};
 use load::{Class, Load, Permit};
@@ -111,6 +112,10 @@ pub struct Parts {
     pub close_over: Duration,
     /// Subscription fields whose answers are the same for everyone.
     pub shared_fields: &'static [&'static str],
+    /// Those among them that are for operators.
+    pub operators_fields: &'static [&'static str],
+    /// How many subscriptions to those there may be at once.
+    pub operators_streams_max: usize,
     /// Root fields of which a request may have one, once.
     pub once_fields: &'static [&'static str],
     /// A way around the executor for what is sent most.
@@ -132,6 +137,7 @@ struct Inner {
     rates: Rates,
     load: Arc<Load>,
     meters: Meters,
+    operators_streams: Arc<Semaphore>,
     tasks: TaskTracker,
     running: [AbortHandle; 2],
     config: config::Graphql,
@@ -156,7 +162,8 @@ impl Edge {
         S: SubscriptionType + 'static,
     {
         let engine: Arc<dyn Engine> = Arc::new(schema);
-        let Parts { config, shared_fields, once_fields, .. } = parts;
+        let Parts { config, once_fields, .. } = parts;
+        let fields = SharedFields { all: parts.shared_fields, operators: parts.operators_fields };
         let limits = limits(&config, once_fields);
         let wheel = Wheel::new(config.sockets_max, parts.limits.streams_per_address);
         let (turned, ping_every) = (wheel.clone(), *config.ping_every);
@@ -174,7 +181,7 @@ impl Edge {
         let adapting = tokio::spawn(tasks::restarted("load-limit", move || adapted.clone().adapt()));
         let (trusted, meters) = (&parts.trusted, Meters::default());
         Self(Arc::new(Inner {
-            documents: Documents::new(&*engine, limits, shared_fields, parts.shortcut, trusted, &config),
+            documents: Documents::new(&*engine, limits, fields, parts.shortcut, trusted, &config),
             shared: Shared::new(engine.clone()),
             engine,
             auth: parts.auth,
@@ -184,6 +191,7 @@ impl Edge {
             rates: Rates::new(&parts.limits, &DefaultClock::default()).shared(parts.tally, meters.clone()),
             load,
             meters,
+            operators_streams: Arc::new(Semaphore::new(parts.operators_streams_max)),
             tasks: TaskTracker::new(),
             running: [turning.abort_handle(), adapting.abort_handle()],
             config,
@@ -224,7 +232,8 @@ impl Edge {
     /// Runs a query or mutation to its answer. A mutation runs to its end even when nobody waits for it any more.
     async fn run(&self, mut prepared: Prepared, info: RequestInfo) -> Result<Answer, Refusal> {
         let (kind, class) = (prepared.operation().kind, prepared.operation().class);
-        self.0.rates.everywhere(&info, class).await?;
+        let counted = self.0.rates.everywhere(&info, class).await;
+        counted.inspect_err(|_| self.note_limited(class))?;
         let permit = self.0.load.enter(class).ok_or_else(|| self.overloaded(class))?;
         let limit = *self.0.config.execution_timeout;
         let measure = prepared.measure();
@@ -294,7 +303,7 @@ impl Edge {
     }
 
     fn overloaded(&self, class: Class) -> Refusal {
-        self.meters().shed(class.as_str());
+        self.meters().shed(class);
         // Spread out, so that those who were turned away do not come back together.
         let seconds = 1 + u32::from(self.0.rng.bytes::<1>()[0] % 3);
         let message = "The server is overloaded. Please try again shortly.";
@@ -325,9 +334,39 @@ impl Edge {
     /// The prepared operation, if the rate limits allow it. Every transport and fast path goes through here.
     fn prepare(&self, params: Params, info: &RequestInfo) -> Result<Prepared, Refusal> {
         let is_operator = info.viewer.is_some_and(|viewer| viewer.role == Role::Operator);
-        let prepared = self.0.documents.prepare(params, is_operator)?;
-        self.0.rates.operation(info, prepared.operation().class == Class::Purchase)?;
+        let mut prepared = self.0.documents.prepare(params, is_operator)?;
+        let (class, operators) = (prepared.operation().class, prepared.operation().operators);
+        let counted = self.0.rates.operation(info, class == Class::Purchase);
+        counted.inspect_err(|_| self.note_limited(class))?;
+        if operators {
+            prepared.seat(self.operators_seat(info)?);
+        }
         Ok(prepared)
+    }
+
+    fn note_limited(&self, class: Class) {
+        if class == Class::Purchase {
+            self.meters().purchase_limited();
+        }
+    }
+
+    /// A place among the subscriptions of operators that are executed once for all: who may have one is asked of each.
+    fn operators_seat(&self, info: &RequestInfo) -> Result<OwnedSemaphorePermit, Refusal> {
+        match info.viewer.map(|viewer| viewer.role) {
+            None => {
+                let message = "Please sign in first.";
+                return Err(Refusal::new(Cause::Unauthenticated, Code::Unauthenticated, message));
+            }
+            Some(Role::Buyer) => {
+                let message = "This requires the operator role.";
+                return Err(Refusal::new(Cause::Forbidden, Code::Forbidden, message));
+            }
+            Some(Role::Operator) => {}
+        }
+        self.0.operators_streams.clone().try_acquire_owned().map_err(|_| {
+            let message = "Too many operators watch at the moment. Please try again shortly.";
+            Refusal::retry(Cause::RateLimited, Code::RateLimited, message, 5)
+        })
     }
 
     fn engine(&self) -> &Arc<dyn Engine> {

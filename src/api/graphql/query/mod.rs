@@ -6,5 +6,6 @@ pub mod node;
 pub mod nodes;
 pub mod orders;
 pub mod payments;
+pub mod pulse;
 pub mod sale_plan;
 pub mod sales;

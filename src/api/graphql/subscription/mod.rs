@@ -1,4 +1,5 @@
 //! Subscriptions, one file per slice. The first payload is always the present state.
 
 pub mod orders;
+pub mod pulse;
 pub mod sales;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Places;
 use crate::api::graphql::edge::answer::Answer;
-use crate::api::graphql::edge::documents::Documents;
+use crate::api::graphql::edge::documents::{Documents, SharedFields};
 use crate::api::graphql::edge::engine::Engine;
 use crate::api::graphql::edge::params::{Params, Source};
 use crate::api::graphql::edge::testing::limits;
@@ -138,7 +138,7 @@ fn body(document: &str, variables: &Value) -> (String, Vec<i32>) {
     let schema = Schema::build(Query, Mutation, async_graphql::EmptySubscription).data(done.clone()).finish();
     let engine: &dyn Engine = &schema;
     let config = Config::default_embedded().graphql;
-    let documents = Documents::new(engine, limits(), &[], None, &Manifest::new(), &config);
+    let documents = Documents::new(engine, limits(), SharedFields::default(), None, &Manifest::new(), &config);
     let params = Params {
         document: Source::Text(document.into()),
         variables: Some(to_raw_value(variables).unwrap()),

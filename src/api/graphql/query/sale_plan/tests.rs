@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::graphql::context::{RequestInfo, TokenIn};
 use crate::api::graphql::edge::answer::Answer;
-use crate::api::graphql::edge::documents::Documents;
+use crate::api::graphql::edge::documents::{Documents, SharedFields};
 use crate::api::graphql::edge::engine::Engine;
 use crate::api::graphql::edge::params::{Params, Source};
 use crate::api::graphql::edge::shortcut::Planned;
@@ -115,7 +115,14 @@ impl Both {
         let shortcut = Arc::new(SaleShortcut(services.clone()));
         let engine: Arc<dyn Engine> = Arc::new(schema::build(services.clone()));
         let documents = |shortcut: Option<Arc<dyn Shortcut>>| {
-            Documents::new(&*engine, limits(), &[], shortcut, &Manifest::default(), &services.config.graphql)
+            Documents::new(
+                &*engine,
+                limits(),
+                SharedFields::default(),
+                shortcut,
+                &Manifest::default(),
+                &services.config.graphql,
+            )
         };
         let (planned, executed) = (documents(Some(shortcut)), documents(None));
         Self { planned, executed, engine }
