@@ -36,6 +36,7 @@ use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::pulsar::PulsarBroker;
 use crate::broker::{Broker, Relay};
 use crate::config::{self, Config, Live};
+use crate::control::pulse::{Bounds, Pulse};
 use crate::control::{self, Control};
 use crate::gate::{Coalescer, Gate, MemoryGate, RedisGate, RedisTally, RedisTokens, Tally};
 use crate::gateway::PaymentGateway;
@@ -86,6 +87,7 @@ struct Inner {
     relay: Relay,
     orphans: Relay,
     metrics: Metrics,
+    pulse: Pulse,
     supervisor: Supervisor,
     gates_open: AtomicBool,
     measured: Measured,
@@ -145,11 +147,12 @@ impl App {
             metrics: metrics.clone(),
         });
         sales.refresh().await?;
-        // A gate that nodes share is opened by whichever of them holds the lease; one's own, by this node.
-        let shared_gate = matches!(db, Database::Postgres(_));
         let supervisor = Supervisor::new(rng.clone(), metrics.clone(), RestartPolicy::default());
         let leases = Leases::new(db.clone(), &node, *config.node.lease);
         let app = Self(Arc::new(Inner {
+            pulse: pulse_of(&config, &node, &clock),
+            // A gate that nodes share is opened by whichever of them holds the lease; one's own, by this node.
+            gates_open: AtomicBool::new(db.is_shared()),
             config,
             live,
             settings,
@@ -172,7 +175,6 @@ impl App {
             orphans,
             metrics,
             supervisor,
-            gates_open: AtomicBool::new(shared_gate),
             measured: Measured::default(),
             publisher,
             edge: OnceLock::new(),
@@ -324,6 +326,7 @@ impl App {
             db: self.0.db.clone(),
             broker: self.0.broker.clone(),
             own: Arc::new(self.clone()),
+            pulse: self.0.pulse.clone(),
             live: self.0.live.clone(),
             clock: self.0.clock.clone(),
             rng: self.0.rng.clone(),
@@ -351,6 +354,8 @@ impl App {
             shutdown,
             close_over: *config.server.shutdown_timeout / 3,
             shared_fields: schema::SHARED_FIELDS,
+            operators_fields: schema::OPERATORS_FIELDS,
+            operators_streams_max: config.hub.pulses_max,
             once_fields: schema::ONCE_FIELDS,
             shortcut: Some(Arc::new(FirstOf(vec![
                 Box::new(PurchaseShortcut(services.clone())),
@@ -443,6 +448,12 @@ fn points_of(
         node: node.to_owned(),
     });
     (points, tcc)
+}
+
+/// What this node counts and hears, from now on.
+fn pulse_of(config: &Config, node: &str, clock: &Clock) -> Pulse {
+    let bounds = Bounds { lease: *config.node.lease, latency_target: *config.limits.latency_target };
+    Pulse::new(node, clock.now(), bounds)
 }
 
 async fn open_broker(

@@ -1,5 +1,6 @@
 //! The node's readiness, current problems, and gauges.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
@@ -8,7 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::App;
 use crate::api::graphql::edge::Edge;
 use crate::api::health::{Check, Note, Vitals};
+use crate::config::Role;
 use crate::control::nodes::{NodeCheck, OwnFacts, OwnNode};
+use crate::control::pulse::{self, Gauge, Gauges, Worker};
 use crate::kernel::Breaker;
 use crate::telemetry;
 use crate::workers::GROUPS;
@@ -62,6 +65,42 @@ impl App {
                 }
             }
         }
+    }
+}
+
+impl Gauges for App {
+    fn read(&self) -> Gauge {
+        let unready: Vec<String> =
+            self.checks().into_iter().filter(|check| !check.ready).map(|check| check.name).collect();
+        let edge = self.0.edge.get();
+        let turned_away = edge.map(|edge| edge.meters().turned_away()).unwrap_or_default();
+        Gauge {
+            sockets: edge.map_or(0, Edge::streams) as u64,
+            refused: turned_away.requests,
+            purchases_limited: turned_away.purchases_limited,
+            purchases_shed: turned_away.purchases_shed,
+            unready: (!unready.is_empty()).then(|| unready.join(", ")),
+            down: self.refused().into_iter().filter(|(_, open)| *open).map(|(name, _)| name.to_owned()).collect(),
+        }
+    }
+}
+
+impl App {
+    /// The worker of the control room's numbers, of which a process needs one.
+    pub(super) fn pulse_worker(&self) -> Worker {
+        Worker::new(pulse::Parts {
+            pulse: self.0.pulse.clone(),
+            gauges: Arc::new(self.clone()),
+            metrics: self.0.metrics.clone(),
+            sales: self.0.sales.clone(),
+            stock: Arc::new(self.0.hub.clone()),
+            orders: self.0.orders.clone(),
+            db: self.0.db.clone(),
+            broker: self.0.broker.clone(),
+            clock: self.0.clock.clone(),
+            node: self.0.node.clone(),
+            api: self.0.config.node.has(Role::Api),
+        })
     }
 }
 

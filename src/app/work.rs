@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::App;
 use crate::config::Role;
+use crate::control::pulse::Worker;
 use crate::model::messages::Topic;
 use crate::nodes::Registry;
 use crate::workers::order_writer::OrderWriter;
@@ -18,9 +19,11 @@ impl App {
     /// Starts the workers of this node's roles. On its own gate it opens the sales once what was accepted before is written.
     pub fn start(&self) {
         let roles = &self.0.config.node;
-        self.start_always();
+        let pulse = self.pulse_worker();
+        self.start_always(&pulse);
         if roles.has(Role::Api) {
             self.start_api();
+            self.start_pulse(&pulse);
         }
         if roles.has(Role::Writer) {
             for partition in 0..self.0.broker.partitions(Topic::OrderRequests) {
@@ -48,7 +51,7 @@ impl App {
     }
 
     /// The work of every node: follow the catalog, publish its own events, record heartbeats.
-    fn start_always(&self) {
+    fn start_always(&self, pulse: &Worker) {
         self.work("catalog-changes", |app| async move {
             let mut changes = app.0.broker.subscribe(Topic::CatalogChanges, 0, &app.0.node).await?;
             Ok(crate::sales::watch_changes(&app.0.sales, &mut *changes).await?)
@@ -64,6 +67,14 @@ impl App {
         self.lead("settings", |app| async move { app.0.settings.expire().await });
         self.work("measure", |app| async move { app.measure().await });
         self.work("measure-backlog", |app| async move { app.measure_backlog().await });
+        let pulse = pulse.clone();
+        self.0.supervisor.spawn("pulse", move |stop| {
+            let pulse = pulse.clone();
+            async move {
+                pulse.tell(stop).await;
+                Ok(())
+            }
+        });
         self.work("registry", |app| async move {
             app.registry().run(*app.0.config.node.heartbeat, FORGET_NODES_AFTER).await
         });
@@ -100,6 +111,25 @@ impl App {
             });
         }
         self.work("stock-view", |app| async move { jobs::follow_snapshot(&app.0.sales, &app.0.hub).await });
+    }
+
+    /// What operators watch: hearing what all nodes count, and putting it together.
+    fn start_pulse(&self, worker: &Worker) {
+        if self.0.db.is_shared() {
+            self.pulse("pulse-heard", worker, |worker| async move { worker.hear().await });
+        }
+        self.pulse("pulse-frames", worker, |worker| async move { worker.close_frames().await });
+        self.pulse("pulse-gates", worker, |worker| async move { worker.look_at_gates().await });
+        self.pulse("pulse-people", worker, |worker| async move { worker.count_people().await });
+        self.pulse("pulse-sums", worker, |worker| async move { worker.read_sums().await });
+    }
+
+    fn pulse<W>(&self, name: &'static str, worker: &Worker, run: fn(Worker) -> W)
+    where
+        W: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let worker = worker.clone();
+        self.work(name, move |_| run(worker.clone()));
     }
 
     fn start_jobs(&self) {

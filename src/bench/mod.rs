@@ -11,6 +11,7 @@ mod load;
 mod memory;
 pub mod messages;
 mod payments;
+mod pulse;
 mod purchase;
 pub mod report;
 mod strangers;
@@ -35,7 +36,7 @@ const ROUNDS: usize = 5;
 const FEW_ROUNDS: usize = 3;
 
 /// The benchmarks of one node that needs nothing else, by name.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 15] = [
     "purchase",
     "sold-out",
     "strangers",
@@ -47,6 +48,7 @@ pub const NAMES: [&str; 14] = [
     "handshake",
     "fan-out",
     "goodput",
+    "pulse",
     "edge",
     "points",
     "notifications",
@@ -116,6 +118,9 @@ async fn single(names: &[String], table: &mut Table) -> anyhow::Result<()> {
     }
     if wanted("goodput") {
         table.add([goodput::run(ROUNDS).await.context("goodput")?]);
+    }
+    if wanted("pulse") {
+        table.add([pulse::run(ROUNDS).await.context("pulse")?]);
     }
     if wanted("idle") {
         table.add([memory::idle(ROUNDS).await.context("idle")?]);

@@ -1,6 +1,7 @@
 //! What a purchase costs: accepted, from the HTTP request to the durable ticket, and further to the durable order; and refused
 //! because it is sold out. All against a bare axum handler that reads and writes the same JSON.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -75,6 +76,7 @@ pub(super) struct Setup {
     big: SaleId,
     small: SaleId,
     buyers: Arc<[Account]>,
+    operator: String,
     writes: Writes,
     /// Units of the big sale that are sold.
     sold: AtomicUsize,
@@ -96,7 +98,8 @@ impl Setup {
         let operator = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);
         let buyers = ready::users(&db, &clock, &rng, "buyer", (parts * SHOTS) as u32, false).await?;
         let server = launch.start(Duration::from_secs(60)).await?;
-        let mut operator = Operator::new(launch.address, &operator.token);
+        let token = operator.token;
+        let mut operator = Operator::new(launch.address, &token);
         let starts_at = operator.server_time().await?.plus(Duration::from_millis(500));
         let session = operator.session("bench", starts_at, starts_at.plus(Duration::from_secs(7200))).await?;
         let product = operator.product("Lamp", "Light", "A lamp.", "/pictures/lamp.svg", "20.00").await?;
@@ -105,7 +108,8 @@ impl Setup {
         let big = operator.sale(&session, &product, terms).await?;
         let small = operator.sale(&session, &product, Terms { stock: 1, ..terms }).await?;
         sleep(Duration::from_millis(700)).await;
-        let setup = Self { server, db, big, small, buyers: buyers.into(), writes, sold: AtomicUsize::new(0) };
+        let (buyers, sold) = (buyers.into(), AtomicUsize::new(0));
+        let setup = Self { server, db, big, small, buyers, operator: token, writes, sold };
         let first = setup.purchases(&setup.buyers[..1], setup.small, "first")?;
         drive(setup.server.launch().address, first, b"QUEUED").await?;
         if writes == Writes::Orders {
@@ -117,6 +121,16 @@ impl Setup {
     #[allow(clippy::unused_self, reason = "the other half of the pair needs it")]
     fn purchases(&self, buyers: &[Account], sale: SaleId, prefix: &str) -> anyhow::Result<Vec<Shot>> {
         purchases(buyers, sale, prefix)
+    }
+
+    /// Where the server listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.server.launch().address
+    }
+
+    /// The token of an operator.
+    pub(super) fn operator(&self) -> &str {
+        &self.operator
     }
 
     /// The buyers of one part.

@@ -22,4 +22,8 @@ pub struct Hub {
     /// The number of decided orders cached, so that queries right after a push need no database access. About 500 bytes each.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub recent_orders: u64,
+    /// The maximum number of operators' `shopPulse` and `salePulse` subscriptions on a node. Beyond that, they are rejected with
+    /// `RATE_LIMITED`.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub pulses_max: usize,
 }

@@ -5,6 +5,7 @@ pub mod backup;
 mod books;
 pub mod failures;
 pub mod nodes;
+pub mod pulse;
 
 use std::sync::Arc;
 
@@ -41,6 +42,8 @@ pub struct Parts {
     pub broker: Arc<dyn Broker>,
     /// The node that answers.
     pub own: Arc<dyn nodes::OwnNode>,
+    /// The shop in numbers.
+    pub pulse: pulse::Pulse,
     /// The configuration in force.
     pub live: Live,
     /// Time.
@@ -53,6 +56,11 @@ impl Control {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Inner { parts, checking: Mutex::default() }))
+    }
+
+    /// The shop in numbers, second by second.
+    pub fn pulse(&self) -> &pulse::Pulse {
+        &self.0.pulse
     }
 
     /// The settings with this in their keys, in the order of the reference.

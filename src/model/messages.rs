@@ -23,13 +23,15 @@ pub enum Topic {
     SessionChanges,
     /// Settings that changed, for every node. Broadcast.
     SettingsChanges,
+    /// What happened in a second on each node, for operators. Broadcast; a lost message is a gap that they see.
+    Pulses,
     /// Messages that could not be handled, with the reason; kept until an operator replays or drops them.
     Failures,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::OrderRequests,
         Self::PurchaseResults,
         Self::PaymentTimeouts,
@@ -38,6 +40,7 @@ impl Topic {
         Self::GateChanges,
         Self::SessionChanges,
         Self::SettingsChanges,
+        Self::Pulses,
         Self::Failures,
     ];
 
@@ -57,6 +60,7 @@ impl Topic {
             Self::GateChanges => "gate-changes",
             Self::SessionChanges => "session-changes",
             Self::SettingsChanges => "settings-changes",
+            Self::Pulses => "pulses",
             Self::Failures => "failures",
         }
     }
@@ -66,9 +70,11 @@ impl Topic {
         match self {
             Self::OrderRequests => Delivery::Ordered,
             Self::PaymentTimeouts | Self::LoginEvents | Self::GateChanges | Self::Failures => Delivery::Competing,
-            Self::PurchaseResults | Self::CatalogChanges | Self::SessionChanges | Self::SettingsChanges => {
-                Delivery::Broadcast
-            },
+            Self::PurchaseResults
+            | Self::CatalogChanges
+            | Self::SessionChanges
+            | Self::SettingsChanges
+            | Self::Pulses => Delivery::Broadcast,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! the store and every room above it can share it.
 
 pub mod accounts;
+pub mod answers;
 pub mod audit;
 pub mod bills;
 pub mod books;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::sales::{Sale, SaleState, Session, ShopState, StockLevel};
 use crate::kernel::{ProductId, SaleId, SessionId};
+use crate::model::answers::Tally;
 use crate::model::catalog::Product;
 use crate::model::gate::SaleTerms;
 
@@ -50,6 +51,8 @@ pub struct Snapshot {
     session_index: HashMap<SessionId, usize>,
     offers: Vec<Offer>,
     offer_index: HashMap<SaleId, usize>,
+    /// What purchases were answered, in the order of the offers.
+    tallies: Vec<Arc<Tally>>,
     by_session: HashMap<SessionId, Vec<Offer>>,
 }
 
@@ -74,6 +77,7 @@ impl Snapshot {
         }
         Self {
             revision,
+            tallies: offers.iter().map(|_| Arc::default()).collect(),
             shop: contents.shop,
             products,
             session_index: sessions.iter().enumerate().map(|(index, session)| (session.id, index)).collect(),
@@ -127,6 +131,26 @@ impl Snapshot {
     /// A sale with its session.
     pub fn offer(&self, id: SaleId) -> Option<&Offer> {
         self.offer_index.get(&id).map(|&index| &self.offers[index])
+    }
+
+    /// A sale that is not a draft, and where its answers are counted.
+    pub fn listed(&self, id: SaleId) -> Option<(&Offer, &Arc<Tally>)> {
+        let index = *self.offer_index.get(&id)?;
+        Some((&self.offers[index], &self.tallies[index])).filter(|(offer, _)| !offer.is_draft())
+    }
+
+    /// All sales with their counts, in the same order.
+    pub fn tallies(&self) -> impl Iterator<Item = (&Offer, &Arc<Tally>)> {
+        self.offers.iter().zip(&self.tallies)
+    }
+
+    /// Goes on counting where the snapshot before this one does.
+    pub fn count_on(&mut self, before: &Self) {
+        for (offer, tally) in self.offers.iter().zip(&mut self.tallies) {
+            if let Some(&index) = before.offer_index.get(&offer.sale.id) {
+                *tally = before.tallies[index].clone();
+            }
+        }
     }
 
     /// All sales, drafts too, by the session's start and the sale's id.

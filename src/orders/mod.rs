@@ -16,6 +16,7 @@ pub mod record;
 pub mod republish;
 pub mod search;
 pub mod service;
+pub mod watching;
 
 pub use crate::model::orders::{
     Closing, ListKey, Order, OrderList, OrderPage, OrderSearch, OrderState, Refusal, Ticket,
@@ -24,6 +25,7 @@ pub use error::OrdersError;
 pub use purchase::{PurchaseRefusal, PurchaseRequest};
 pub use search::SearchRefusal;
 pub use service::{Orders, Parts};
+pub use watching::GateView;
 
 /// Where fault tests let the process die: `DOORBUSTER_SABOTAGE=pay.after_commit`, say.
 #[cfg(feature = "sabotage")]

@@ -6,6 +6,7 @@ use super::{Orders, OrdersError};
 use crate::broker::BrokerError;
 use crate::gate::{AdmitError, Attempt, Decision, GateError};
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
+use crate::model::answers::Answer;
 use crate::model::gate::SaleVersion;
 use crate::model::messages::Topic;
 use crate::model::order_requests::{OrderRequest, TicketPrice};
@@ -56,22 +57,41 @@ pub enum PurchaseRefusal {
 }
 
 impl PurchaseRefusal {
-    /// Its name in the metrics: the public code in lower case.
-    const fn name(self) -> &'static str {
+    /// What it is counted as.
+    const fn answer(self) -> Answer {
         match self {
-            Self::SaleNotFound => "sale_not_found",
-            Self::NotStarted { .. } => "sale_not_started",
-            Self::Ended => "sale_ended",
-            Self::Paused => "sale_paused",
-            Self::SoldOut => "sold_out",
-            Self::AlreadyBought => "already_bought",
-            Self::QuantityInvalid { .. } => "quantity_invalid",
-            Self::KeyInvalid => "idempotency_key_invalid",
-            Self::KeyReused => "idempotency_key_reused",
-            Self::TryLater => "try_later",
+            Self::SaleNotFound => Answer::SaleNotFound,
+            Self::NotStarted { .. } => Answer::SaleNotStarted,
+            Self::Ended => Answer::SaleEnded,
+            Self::Paused => Answer::SalePaused,
+            Self::SoldOut => Answer::SoldOut,
+            Self::AlreadyBought => Answer::AlreadyBought,
+            Self::QuantityInvalid { .. } => Answer::QuantityInvalid,
+            Self::KeyInvalid => Answer::IdempotencyKeyInvalid,
+            Self::KeyReused => Answer::IdempotencyKeyReused,
+            Self::TryLater => Answer::TryLater,
         }
     }
 }
+
+/// A ticket, and whether this very request got it admitted.
+struct Accepted {
+    ticket: Ticket,
+    is_new: bool,
+}
+
+impl Accepted {
+    const fn new(ticket: Ticket) -> Self {
+        Self { ticket, is_new: true }
+    }
+
+    const fn again(ticket: Ticket) -> Self {
+        Self { ticket, is_new: false }
+    }
+}
+
+/// What a purchase comes to.
+type Answered = Result<Result<Accepted, PurchaseRefusal>, OrdersError>;
 
 impl Orders {
     /// Buys. `Ok(Ok)` is a promise: the ticket will end in exactly one recorded outcome, whatever crashes. `Err` means that
@@ -82,31 +102,43 @@ impl Orders {
         request: PurchaseRequest,
     ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
         let started = Instant::now();
-        let result = self.decide_purchase(buyer, request, started).await;
+        let snapshot = self.0.sales.snapshot();
+        let found = request.sale.and_then(|id| snapshot.listed(id));
+        let result = self.decide_purchase(buyer, request, found.map(|(offer, _)| offer), started).await;
         let metrics = &self.0.metrics;
-        match &result {
-            Ok(Ok(ticket)) => {
-                metrics.purchase.record(started.elapsed());
-                metrics.purchase_results.count(if ticket.decision.is_some() { "replayed" } else { "admitted" });
+        let answer = match &result {
+            Ok(Ok(accepted)) => {
+                let took = started.elapsed();
+                metrics.purchase.record(took);
+                metrics.watched.purchases.record(took);
+                if accepted.is_new { Answer::Admitted } else { Answer::Replayed }
             }
-            Ok(Err(refusal)) => metrics.purchase_results.count(refusal.name()),
-            Err(_) => metrics.purchase_results.count("unavailable"),
+            Ok(Err(refusal)) => refusal.answer(),
+            Err(_) => Answer::Unavailable,
+        };
+        metrics.purchase_results.count(answer.name());
+        if let Some((_, tally)) = found {
+            tally.count(answer);
         }
-        result
+        Ok(result?.map(|accepted| accepted.ticket))
+    }
+
+    /// Counts a purchase of whom nobody knows.
+    pub fn purchase_unauthenticated(&self) {
+        self.0.metrics.purchase_results.count(Answer::Unauthenticated.name());
     }
 
     async fn decide_purchase(
         &self,
         buyer: UserId,
         request: PurchaseRequest,
+        offer: Option<&Offer>,
         started: Instant,
-    ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
+    ) -> Answered {
         if !is_key(&request.key) {
             return Ok(Err(PurchaseRefusal::KeyInvalid));
         }
-        let snapshot = self.0.sales.snapshot();
-        let listed = request.sale.and_then(|id| snapshot.offer(id)).filter(|offer| !offer.is_draft());
-        let Some(offer) = listed else { return self.purchase_unlisted(buyer, request).await };
+        let Some(offer) = offer else { return self.purchase_unlisted(buyer, request).await };
         let sale = &offer.sale;
         let quantity = match u32::try_from(request.quantity) {
             Ok(quantity) if quantity > 0 => quantity,
@@ -138,24 +170,21 @@ impl Orders {
         }
     }
 
-    async fn act_on(
-        &self,
-        decision: Decision,
-        offer: &Offer,
-        attempt: Attempt,
-    ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
+    async fn act_on(&self, decision: Decision, offer: &Offer, attempt: Attempt) -> Answered {
         let refusal = match decision {
             Decision::Admitted { ticket, at } => {
                 // What this node shows, and so what the buyer agreed to.
                 let price = TicketPrice { unit: offer.sale.price, points: offer.sale.points_price };
-                return Ok(self.publish(ticket, at, attempt, Some(price)).await?.ok_or(PurchaseRefusal::TryLater));
+                let published = self.publish(ticket, at, attempt, Some(price)).await?;
+                return Ok(published.map(Accepted::new).ok_or(PurchaseRefusal::TryLater));
             }
             Decision::Replayed { ticket, at: Some(at), pending: true } => {
-                return Ok(self.promised(ticket, at, attempt).await?.ok_or(PurchaseRefusal::TryLater));
+                let promised = self.promised(ticket, at, attempt).await?;
+                return Ok(promised.map(Accepted::again).ok_or(PurchaseRefusal::TryLater));
             }
             Decision::Replayed { ticket, .. } => {
                 let known = self.ticket_of_buyer(attempt.buyer, ticket).await?;
-                return Ok(known.ok_or(PurchaseRefusal::TryLater));
+                return Ok(known.map(Accepted::again).ok_or(PurchaseRefusal::TryLater));
             }
             Decision::WrongEpoch => return self.purchase_closed(offer, attempt).await,
             // It was rebuilt in between with what another node had read.
@@ -225,33 +254,29 @@ impl Orders {
 
     /// The gate does not hold the sale. Either it is being rebuilt: then everybody comes again, at no cost, and a key gets its
     /// ticket once the gate is open. Or the sale was over long ago: then the database still knows the keys.
-    async fn purchase_closed(
-        &self,
-        Offer { sale, session, .. }: &Offer,
-        attempt: Attempt,
-    ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
+    async fn purchase_closed(&self, Offer { sale, session, .. }: &Offer, attempt: Attempt) -> Answered {
         let over = session.ends_at <= self.0.clock.now() || sale.state == SaleState::Ended;
         if !over {
             return Ok(Err(PurchaseRefusal::TryLater));
         }
         if let Some(order) = self.find_by_key(attempt.buyer, attempt.key).await? {
             let same = order.sale() == sale.id && order.quantity == attempt.quantity;
-            return Ok(if same { Ok(Ticket::decided(order)) } else { Err(PurchaseRefusal::KeyReused) });
+            return Ok(if same {
+                Ok(Accepted::again(Ticket::decided(order)))
+            } else {
+                Err(PurchaseRefusal::KeyReused)
+            });
         }
         Ok(Err(PurchaseRefusal::Ended))
     }
 
     /// A sale that is not listed: unknown, a draft, or so old that only its orders remember it.
-    async fn purchase_unlisted(
-        &self,
-        buyer: UserId,
-        request: PurchaseRequest,
-    ) -> Result<Result<Ticket, PurchaseRefusal>, OrdersError> {
+    async fn purchase_unlisted(&self, buyer: UserId, request: PurchaseRequest) -> Answered {
         let Some(sale) = request.sale else { return Ok(Err(PurchaseRefusal::SaleNotFound)) };
         let known = self.find_by_key(buyer, request.key).await?;
         let same =
             known.filter(|order| order.sale() == sale && i64::from(order.quantity) == i64::from(request.quantity));
-        Ok(same.map(Ticket::decided).ok_or(PurchaseRefusal::SaleNotFound))
+        Ok(same.map(Ticket::decided).map(Accepted::again).ok_or(PurchaseRefusal::SaleNotFound))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::model::orders::{Order, OrderState, Refusal};
 use crate::model::results::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
 use crate::model::sales::StockLevel;
 use crate::store::{self, StoreError};
+use crate::telemetry::OrderEvent;
 
 impl Orders {
     /// Records the decision on each ticket, in the given order, in one transaction. On an error nothing is recorded.
@@ -34,16 +35,23 @@ impl Orders {
                     facts.former_prices = sql::edits::former_prices(conn, sale).await?;
                 }
                 let (decided, stock) = sql::orders::record(conn, facts, sale, &requests, now).await?;
-                outcomes.extend(decided.iter().map(|order| (order.state, now.since(order.created_at))));
+                let outcome = |order: &Order| (sale, order.state, order.quantity, now.since(order.created_at));
+                outcomes.extend(decided.iter().map(outcome));
                 let events = events_of(sale, decided, stock)?;
                 sql::outbox::append(conn, &events, now).await?;
             }
             Ok(outcomes)
         })?;
         self.0.relay.wake();
-        for (state, waited) in recorded {
-            self.0.metrics.tickets_decided.count(outcome(state));
-            self.0.metrics.ticket_decision.record(waited);
+        let metrics = &self.0.metrics;
+        for (sale, state, units, waited) in recorded {
+            metrics.tickets_decided.count(outcome(state));
+            metrics.ticket_decision.record(waited);
+            metrics.watched.decisions.record(waited);
+            match state.refusal() {
+                None => metrics.watched.events.happened(sale, OrderEvent::Created, units, 0),
+                Some(refusal) => metrics.watched.events.refused(sale, refusal as usize),
+            }
         }
         Ok(())
     }
@@ -106,16 +114,21 @@ impl Orders {
     /// possible, because the ticket itself makes no sense.
     pub async fn void(&self, request: OrderRequest) -> Result<(), OrdersError> {
         let now: Timestamp = self.0.clock.now();
-        store::write!(&self.0.db, |conn| {
-            let sale = request.ticket.sale;
+        let sale = request.ticket.sale;
+        let voided = store::write!(&self.0.db, |conn| {
             sql::orders::lock_sale(conn, sale).await?;
             let facts = sql::orders::sale_facts(conn, sale).await?;
             let facts = facts.ok_or_else(|| StoreError::Conflict { constraint: format!("unknown sale {sale}") })?;
-            if let Some(order) = sql::orders::void(conn, facts, &request, now).await? {
+            let voided = sql::orders::void(conn, facts, &request, now).await?;
+            let is_new = voided.is_some();
+            if let Some(order) = voided {
                 sql::outbox::append(conn, &[result_event(sale, vec![ResultEvent::Order(order)])?], now).await?;
             }
-            Ok(())
+            Ok(is_new)
         })?;
+        if voided {
+            self.0.metrics.watched.events.refused(sale, Refusal::Voided as usize);
+        }
         self.0.relay.wake();
         Ok(())
     }

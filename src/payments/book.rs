@@ -112,7 +112,8 @@ impl Payments {
         let wish = Wish { operator, difference, reason, audit, now };
         match self.write_booked(wish, payment).await? {
             Err(refusal) => Ok(Err(refusal)),
-            Ok((booked, changed)) => {
+            Ok((booked, changed, returned)) => {
+                self.note_returned(&booked.1, changed.as_ref(), returned);
                 self.count_differences().await?;
                 if changed.is_some() {
                     self.0.relay.wake();
@@ -122,12 +123,12 @@ impl Payments {
         }
     }
 
-    /// Does all of it in one transaction. Returns the order if it changed.
+    /// Does all of it in one transaction. Returns the order if it changed, and whether money that had paid it went back.
     async fn write_booked(
         &self,
         wish: Wish,
         payment: Payment,
-    ) -> Result<Result<(Booked, Option<Order>), BookRefusal>, OrdersError> {
+    ) -> Result<Result<(Booked, Option<Order>, bool), BookRefusal>, OrdersError> {
         let ticket = payment.order.ticket();
         let restocks = self.0.orders.restocks(ticket.sale).await?;
         Ok(store::write!(&self.0.db, |conn| {
@@ -142,7 +143,7 @@ impl Payments {
             };
             if let Some(known) = sql::refunds::find(conn, refund.id).await? {
                 let same = wish.is_that_of(&known);
-                return Ok(if same { Ok(((item, known), None)) } else { Err(BookRefusal::AlreadyBooked) });
+                return Ok(if same { Ok(((item, known), None, false)) } else { Err(BookRefusal::AlreadyBooked) });
             }
             if item.resolved_at.is_some() {
                 return Ok(Err(BookRefusal::NotOpen));
@@ -157,7 +158,7 @@ impl Payments {
             let intended = sql::settle::intend(conn, &refund, &order, "operator", wish.now).await?;
             let Some(intended) = intended else { return Ok(Err(BookRefusal::ExceedsPaid)) };
             let done = RefundState::Succeeded;
-            let ended = sql::settle::end_refund(conn, &refund, done, None, "operator", wish.now).await?;
+            let (ended, returned) = sql::settle::end_refund(conn, &refund, done, None, "operator", wish.now).await?;
             let changed = ended.or(intended);
             if let Some(order) = &changed {
                 let mut events = vec![ResultEvent::Order(order.clone())];
@@ -171,7 +172,7 @@ impl Payments {
             sql::catalog::write_down(conn, &wish.audit(&item, &refund)).await?;
             let item = sql::bills::find(conn, item.id).await?.unwrap_or(item);
             let refund = sql::refunds::find(conn, refund.id).await?.unwrap_or(refund);
-            Ok(Ok(((item, refund), changed)))
+            Ok(Ok(((item, refund), changed, returned)))
         })?)
     }
 }

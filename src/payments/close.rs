@@ -13,6 +13,7 @@ use crate::model::results::ResultEvent;
 use crate::orders::OrdersError;
 use crate::orders::record::result_event;
 use crate::store;
+use crate::telemetry::OrderEvent;
 
 /// The result of a buyer's request to cancel.
 #[derive(Debug, Clone)]
@@ -196,6 +197,10 @@ impl Payments {
                 }
             }
             self.0.metrics.orders.add(event, closed.len() as u64);
+            let event = if expired { OrderEvent::Expired } else { OrderEvent::Cancelled };
+            for order in &closed {
+                self.0.metrics.watched.events.happened(order.sale(), event, order.quantity, 0);
+            }
             self.0.relay.wake();
         }
         Ok(closed)

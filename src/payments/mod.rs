@@ -25,6 +25,7 @@ pub mod refund;
 pub mod returns;
 mod service;
 pub mod settle;
+pub mod waiting;
 
 pub use crate::gateway::{BadMessage, Outcome, PaymentGateway, TradeSnapshot, TradeStatus};
 pub use crate::model::payments::{

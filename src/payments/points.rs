@@ -20,6 +20,7 @@ use crate::payments::{Method, PaymentState, RefundState};
 use crate::points::{Hold, PARTICIPANT};
 use crate::store::{self, StoreError};
 use crate::tcc::{Attempt, Initiator};
+use crate::telemetry::OrderEvent;
 
 /// Paying an order; its arguments name the payment.
 const PAY: &str = "order.pay";
@@ -122,6 +123,10 @@ impl Payments {
         if !by_another {
             self.0.metrics.payments.count("succeeded");
             self.0.metrics.orders.count("paid");
+            if let Some((order, _)) = &paid {
+                // Points are no money.
+                self.0.metrics.watched.events.happened(order.sale(), OrderEvent::Paid, order.quantity, 0);
+            }
         }
         self.0.relay.wake();
         self.0.checks_due.notify_one();
@@ -242,16 +247,17 @@ impl Payments {
         let restocks =
             self.0.orders.restocks(ticket.sale).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let (refund, xid, now) = (refund.clone(), transaction.xid, self.0.clock.now());
-        let retry_at = self.0.tcc.retry_at();
-        store::write!(&self.0.db, |conn| {
+        let (retry_at, refunded) = (self.0.tcc.retry_at(), refund.clone());
+        let decided = store::write!(&self.0.db, |conn| {
             sql::orders::lock(conn, &[ticket]).await?;
             sql::payments::lock(conn, refund.payment).await?;
             let open = sql::refunds::find(conn, refund.id).await?.is_some_and(|refund| !refund.state.is_final());
             if !open {
-                return Ok(false);
+                return Ok(None);
             }
             let to = RefundState::Succeeded;
-            if let Some(order) = sql::settle::end_refund(conn, &refund, to, None, "points", now).await? {
+            let (changed, returned) = sql::settle::end_refund(conn, &refund, to, None, "points", now).await?;
+            if let Some(order) = &changed {
                 let mut events = vec![ResultEvent::Order(order.clone())];
                 if order.state == OrderState::Refunded && restocks {
                     let stock = sql::orders::restock(conn, order.sale(), order.quantity, now).await?;
@@ -260,8 +266,12 @@ impl Payments {
                 sql::outbox::append(conn, &[result_event(order.sale(), events)?], now).await?;
             }
             sql::tcc::decide(conn, xid, now, retry_at).await?;
-            Ok(true)
-        })
+            Ok(Some((changed, returned)))
+        })?;
+        if let Some((changed, returned)) = &decided {
+            self.note_returned(&refunded, changed.as_ref(), *returned);
+        }
+        Ok(decided.is_some())
     }
 
     /// The refund and its order once the points of a fresh one are back, or as they are.

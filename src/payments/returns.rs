@@ -15,6 +15,7 @@ use crate::orders::record::result_event;
 use crate::orders::{OrdersError, fail_point};
 use crate::payments::{Flag, Method, RefundState};
 use crate::store;
+use crate::telemetry::OrderEvent;
 
 /// The gateway has our number with another amount: a defect, never a reason to change state.
 const DISCORDANT: &str = "ACQ.DISCORDANT_REPEAT_REQUEST";
@@ -235,10 +236,11 @@ impl Payments {
         let ticket = refund.order.ticket();
         let restocks = self.0.orders.restocks(ticket.sale).await?;
         let (refund, now) = (refund.clone(), self.0.clock.now());
-        let changed: Option<Order> = store::write!(&self.0.db, |conn| {
+        let refunded = refund.clone();
+        let (changed, returned): (Option<Order>, bool) = store::write!(&self.0.db, |conn| {
             sql::orders::lock(conn, &[ticket]).await?;
             sql::payments::lock(conn, refund.payment).await?;
-            let changed = sql::settle::end_refund(conn, &refund, to, code.as_deref(), actor, now).await?;
+            let (changed, returned) = sql::settle::end_refund(conn, &refund, to, code.as_deref(), actor, now).await?;
             if let Some(order) = &changed {
                 let mut events = vec![ResultEvent::Order(order.clone())];
                 if order.state == OrderState::Refunded && restocks {
@@ -248,17 +250,31 @@ impl Payments {
                 sql::outbox::append(conn, &[result_event(order.sale(), events)?], now).await?;
             }
             fail_point("refund.before_end");
-            Ok(changed)
+            Ok((changed, returned))
         })?;
         fail_point("refund.after_end");
         self.0.metrics.refunds.count(if to == RefundState::Succeeded { "succeeded" } else { "failed" });
         if changed.as_ref().is_some_and(|order| order.state == OrderState::Refunded) {
             self.0.metrics.orders.count("refunded");
         }
+        self.note_returned(&refunded, changed.as_ref(), returned);
         if changed.is_some() {
             self.0.relay.wake();
         }
         Ok(())
+    }
+}
+
+impl Payments {
+    /// Tells the control room what was committed about a refund: the order if it changed, and whether its money went back.
+    pub(super) fn note_returned(&self, refund: &Refund, changed: Option<&Order>, returned: bool) {
+        let (sale, events) = (refund.order.ticket().sale, &self.0.metrics.watched.events);
+        if let Some(money) = refund.amount.money().filter(|_| returned) {
+            events.returned(sale, money.minor);
+        }
+        if let Some(order) = changed.filter(|order| order.state == OrderState::Refunded) {
+            events.happened(sale, OrderEvent::Refunded, order.quantity, 0);
+        }
     }
 }
 

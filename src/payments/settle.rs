@@ -12,6 +12,7 @@ use crate::model::settlement::{Message, Step, decide};
 use crate::orders::record::result_event;
 use crate::orders::{OrdersError, fail_point};
 use crate::payments::{Flag, Method, Verdict};
+use crate::telemetry::OrderEvent;
 use crate::store;
 
 impl Payments {
@@ -64,11 +65,11 @@ impl Payments {
             Ok((step, changed, message))
         })?;
         fail_point("settle.after_commit");
-        self.announce(&message, step, order.is_some());
+        self.announce(&message, step, order.as_ref());
         Ok(step.verdict())
     }
 
-    fn announce(&self, message: &Message, step: Step, order_changed: bool) {
+    fn announce(&self, message: &Message, step: Step, paid: Option<&Order>) {
         if let Some(event) = step.event() {
             self.0.metrics.payments.count(event);
         }
@@ -81,7 +82,9 @@ impl Payments {
             let (number, said) = (&message.snapshot.number, message.detail());
             tracing::error!(number, flag = flag.as_str(), said, "a payment was flagged; an operator must review it");
         }
-        if order_changed {
+        if let Some(order) = paid {
+            let (units, revenue) = (order.quantity, order.total().minor);
+            self.0.metrics.watched.events.happened(order.sale(), OrderEvent::Paid, units, revenue);
             self.0.metrics.orders.count("paid");
             self.0.relay.wake();
         }

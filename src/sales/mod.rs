@@ -8,6 +8,7 @@ mod outcome;
 mod service;
 mod shop;
 pub mod state;
+mod sums;
 mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -23,5 +24,6 @@ pub use edits::list_edits;
 pub use input::{SaleChange, SaleInput, SessionInput, StockAdd};
 pub use service::{Parts, Sales, UnknownTimeZone, read_snapshot};
 pub use state::Act;
+pub use sums::SaleSums;
 pub use terms::{GateCopy, GateCopyError};
 pub use watch::watch_changes;

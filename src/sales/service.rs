@@ -97,8 +97,10 @@ impl Sales {
     pub async fn refresh(&self) -> Result<Arc<Snapshot>, StoreError> {
         // One at a time: a slow old read must not replace the result of a newer one.
         let _one = self.0.refreshing.lock().await;
-        let snapshot =
-            Arc::new(read_snapshot(&self.parts().db, &self.parts().config.now(), &self.parts().clock).await?);
+        let parts = self.parts();
+        let mut snapshot = read_snapshot(&parts.db, &parts.config.now(), &parts.clock).await?;
+        snapshot.count_on(&self.snapshot());
+        let snapshot = Arc::new(snapshot);
         self.0.snapshot.store(snapshot.clone());
         self.0.version.send_replace(snapshot.version());
         Ok(snapshot)

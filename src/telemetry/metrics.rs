@@ -15,29 +15,15 @@ use prometheus_client::registry::Registry;
 
 use super::instruments::{Counters, Gauges, Instruments, PerLabel, Seconds};
 use super::process::Process;
+use super::pulses::Watched;
+use crate::model::answers::Answer;
 use crate::model::messages::Topic;
 
 /// The content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Outcomes of `salePurchase`: the two kinds of acceptance, then the refusals of the schema, then faults.
-const PURCHASE_RESULTS: [&str; 15] = [
-    "admitted",
-    "replayed",
-    "sold_out",
-    "already_bought",
-    "sale_not_found",
-    "sale_not_started",
-    "sale_ended",
-    "sale_paused",
-    "quantity_invalid",
-    "idempotency_key_invalid",
-    "idempotency_key_reused",
-    "try_later",
-    "unauthenticated",
-    "rate_limited",
-    "unavailable",
-];
+/// Outcomes of `salePurchase`.
+const PURCHASE_RESULTS: [&str; Answer::COUNT] = Answer::names();
 const TICKET_OUTCOMES: [&str; 5] = ["confirmed", "sold_out", "already_bought", "sale_ended", "voided"];
 const ORDER_EVENTS: [&str; 5] = ["created", "paid", "cancelled", "expired", "refunded"];
 const PAYMENT_EVENTS: [&str; 7] = ["begun", "succeeded", "surplus", "closed", "flagged", "unknown", "error"];
@@ -70,6 +56,7 @@ const TOPICS: [&str; 9] = [
     Topic::GateChanges.name(),
     Topic::SessionChanges.name(),
     Topic::SettingsChanges.name(),
+    Topic::Pulses.name(),
     Topic::Failures.name(),
 ];
 
@@ -88,6 +75,8 @@ pub struct Inner {
     pub purchase: Seconds,
     /// From a ticket's admission to its decision.
     pub ticket_decision: Seconds,
+    /// What the control room shows and metrics can't tell.
+    pub watched: Watched,
     /// Decisions of the order writer by outcome: `confirmed` or the refusal. `sold_out` means that the gate let too many in.
     pub tickets_decided: Counters,
     /// Order events: `created`, `paid`, `cancelled`, `expired`, `refunded`.
@@ -158,11 +147,11 @@ impl Metrics {
         let mut add = Instruments(registry.sub_registry_with_prefix("doorbuster"));
         add.0.register("build", "The running program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         add.0.register("log_lines_lost", "Log lines that could not be written", super::output::lost());
-        let tickets = Histogram::new(exponential_buckets(1.0, 2.0, 14));
         Self(Arc::new(Inner {
             purchase_results: add.counters("purchase_results", "Results of salePurchase", "outcome", &PURCHASE_RESULTS),
             purchase: add.seconds("purchase_seconds", "Time from a purchase request to the broker's receipt"),
             ticket_decision: add.seconds("ticket_decision_seconds", "Time from a ticket's admission to its decision"),
+            watched: Watched::default(),
             tickets_decided: add.counters("tickets_decided", "Tickets decided", "outcome", &TICKET_OUTCOMES),
             orders: add.counters("orders", "Order events", "event", &ORDER_EVENTS),
             expiry_delay: add.seconds("expiry_delay_seconds", "Time from an unpaid order's deadline to its expiry"),
@@ -201,7 +190,7 @@ impl Metrics {
             writer_batch_tickets: add.histogram(
                 "writer_batch_tickets",
                 "Tickets per transaction of the order writer",
-                tickets,
+                Histogram::new(exponential_buckets(1.0, 2.0, 14)),
             ),
             writer_failures: add.counters(
                 "writer_failures",

@@ -18,6 +18,9 @@
 //! | `settings` | the database | takes back changes of settings that nobody confirmed |
 //! | `edits` | `catalog_edits` | applies edits of the catalog in SQL to the gate, the nodes and the subscribers |
 //! | `registry` | | says that this node runs |
+//! | `pulse` | this node's counters | tells operators and the other nodes what happened in each second |
+//! | `pulse-heard` | `pulses` | hears what happened on the other nodes |
+//! | `pulse-frames`, `pulse-gates`, `pulse-people`, `pulse-sums` | gates, the database | puts together what operators watch |
 //! | `sweep`, `reconcile`, `purge-tokens` | the database | what a lost message would have left undone |
 
 pub mod edits;

@@ -27,6 +27,7 @@ mod flows {
     pub mod pictures;
     pub mod points;
     pub mod process;
+    pub mod pulse;
     pub mod restore;
     pub mod scenario;
     pub mod shop;

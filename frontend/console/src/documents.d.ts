@@ -132,6 +132,13 @@ declare module '@documents/Products.graphql' {
   >;
   export default document;
 }
+declare module '@documents/Pulses.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').PulsesQuery,
+    import('@kit/generated/operations').PulsesQueryVariables
+  >;
+  export default document;
+}
 declare module '@documents/Queues.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').QueuesQuery,
@@ -269,6 +276,13 @@ declare module '@documents/Viewer.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').ViewerQuery,
     import('@kit/generated/operations').ViewerQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/WatchPulse.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').WatchPulseSubscription,
+    import('@kit/generated/operations').WatchPulseSubscriptionVariables
   >;
   export default document;
 }

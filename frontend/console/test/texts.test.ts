@@ -80,6 +80,8 @@ describe('texts', () => {
       ['PaymentFlag', 'flag'],
       ['PaymentRefundCause', 'cause'],
       ['BillDifferenceKind', 'bill.kind'],
+      ['PurchaseAnswerCode', 'pulse.answer'],
+      ['PulseAlertCode', 'pulse.alert'],
     ];
     for (const [type, prefix] of enums) for (const value of valuesOf(type)) expect(en[`${prefix}.${value}`], value).toBeTruthy();
   });

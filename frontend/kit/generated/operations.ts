@@ -129,6 +129,19 @@ export type OrderCancelInput = {
   orderId: string;
 };
 
+/** What happens to orders. */
+export type OrderEventCode =
+  /** The buyer cancelled the order. */
+  | 'CANCELLED'
+  /** A ticket became an order. */
+  | 'CREATED'
+  /** The order was not paid in time. */
+  | 'EXPIRED'
+  /** The order was paid. */
+  | 'PAID'
+  /** All of the order's money was refunded. */
+  | 'REFUNDED';
+
 /** A filter of orders. All given conditions must match. */
 export type OrderFilterInput = {
   /** The buyer's username, or its beginning: at least 3 characters, and so many that at most 100 usernames begin so. */
@@ -444,6 +457,63 @@ export type ProductUpdateInput = {
   /** The version that the changes are based on. The update is rejected if a newer one exists. If absent, the version is not checked. */
   version?: number | null | undefined;
 };
+
+/** What an operator should look at. */
+export type PulseAlertCode =
+  /** The oldest undecided ticket is older than 2 seconds. */
+  | 'DECISIONS_LATE'
+  /** The database, the gate, the broker or the payment gateway does not respond. */
+  | 'DEPENDENCY_DOWN'
+  /** Messages are in the dead-letter queue. */
+  | 'FAILURES'
+  /** The gate and the orders have differed for 10 seconds. */
+  | 'GATE_DRIFT'
+  /** Payments, refunds or bills need an operator's attention. */
+  | 'MONEY'
+  /** A node is not ready. */
+  | 'NODE_NOT_READY'
+  /** A node has been silent for longer than its lease. */
+  | 'NODE_SILENT'
+  /** More than 1 result in 20 was `TRY_LATER` or `UNAVAILABLE`, for 5 seconds. */
+  | 'OVERLOAD'
+  /** 99 of 100 accepted purchases took longer than `limits.latency_target`, for 5 seconds. */
+  | 'PURCHASES_SLOW';
+
+/** A result of `salePurchase`: the two kinds of acceptance, the refusals, and faults. */
+export type PurchaseAnswerCode =
+  /** A new ticket was issued. */
+  | 'ADMITTED'
+  /** The buyer already had an order in the sale. */
+  | 'ALREADY_BOUGHT'
+  /** The idempotency key was too short, too long, or contained invalid characters. */
+  | 'IDEMPOTENCY_KEY_INVALID'
+  /** The idempotency key had been used for another sale or quantity. */
+  | 'IDEMPOTENCY_KEY_REUSED'
+  /** The quantity was below 1 or above the sale's limit per buyer. */
+  | 'QUANTITY_INVALID'
+  /**
+   * The buyer exceeded a rate limit. Requests that exceed the limit of their address are rejected before they are read, and are counted
+   * in `requestsRefused` only.
+   */
+  | 'RATE_LIMITED'
+  /** The ticket of an earlier request with the same idempotency key was returned. */
+  | 'REPLAYED'
+  /** The sale had ended. */
+  | 'SALE_ENDED'
+  /** No such sale existed. */
+  | 'SALE_NOT_FOUND'
+  /** The sale had not started. */
+  | 'SALE_NOT_STARTED'
+  /** The sale, or the whole shop, was paused. */
+  | 'SALE_PAUSED'
+  /** Fewer units were left than requested. */
+  | 'SOLD_OUT'
+  /** The sale was temporarily unavailable. */
+  | 'TRY_LATER'
+  /** Nobody was signed in. */
+  | 'UNAUTHENTICATED'
+  /** Something that purchases need was unavailable, or the server was overloaded. A ticket may exist nevertheless. */
+  | 'UNAVAILABLE';
 
 /** Why a ticket did not become an order. Values are stable, so programs may rely on them. */
 export type PurchaseRefusalCode =
@@ -1041,6 +1111,13 @@ export type ProductsQueryVariables = Exact<{
 
 export type ProductsQuery = { serverTime: string, products: { totalCount: number, nodes: Array<{ id: string, name: string, title: string | null, description: string | null, imageUrl: string | null, version: number, updatedAt: string, price: { amount: string, currencyCode: CurrencyCode } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
+export type PulsesQueryVariables = Exact<{
+  seconds: number;
+}>;
+
+
+export type PulsesQuery = { shopPulses: Array<{ at: string, nodesHeard: number, nodesRunning: number, ticketsWaiting: number | null, oldestTicketMs: number | null, purchases: Array<{ answer: PurchaseAnswerCode, count: number }>, orderEvents: Array<{ event: OrderEventCode, count: number }>, purchaseLatency: { p50Ms: number | null, p99Ms: number | null } }> };
+
 export type PurchaseMutationVariables = Exact<{
   input: SalePurchaseInput;
 }>;
@@ -1239,6 +1316,11 @@ export type WatchOrderSubscriptionVariables = Exact<{
 
 
 export type WatchOrderSubscription = { orderUpdated: { id: string, number: string, productName: string, quantity: number, status: OrderStatus, createdAt: string, payBefore: string, paidAt: string | null, closedAt: string | null, pointsTotal: number | null, availableActions: Array<OrderActionCode>, version: number, unitPrice: { amount: string, currencyCode: CurrencyCode }, total: { amount: string, currencyCode: CurrencyCode }, payments: Array<{ id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, settledAt: string | null, redirectUrl: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }>, refunds: Array<{ id: string, status: RefundStatus, cause: PaymentRefundCause, reason: string | null, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }> } };
+
+export type WatchPulseSubscriptionVariables = Exact<{ [key: string]: never; }>;
+
+
+export type WatchPulseSubscription = { shopPulse: { at: string, nodesHeard: number, nodesRunning: number, ticketsWaiting: number | null, oldestTicketMs: number | null, purchases: Array<{ answer: PurchaseAnswerCode, count: number }>, orderEvents: Array<{ event: OrderEventCode, count: number }>, purchaseLatency: { p50Ms: number | null, p99Ms: number | null }, alerts: Array<{ code: PulseAlertCode, since: string, detail: string, saleId: string | null }>, sales: Array<{ saleId: string, asOf: string, unitsFree: number, unitsFreeInGate: number | null, unitsPaid: number | null, tickets: number | null, refusals: Array<{ code: PurchaseRefusalCode, count: number }> | null, purchases: Array<{ answer: PurchaseAnswerCode, count: number }>, revenue: { amount: string, currencyCode: CurrencyCode } | null }> } };
 
 export type WatchStockSubscriptionVariables = Exact<{
   saleIds: Array<string> | string;

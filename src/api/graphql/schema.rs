@@ -24,9 +24,11 @@ use super::query::node::{Node, NodeQuery};
 use super::query::nodes::NodesQuery;
 use super::query::orders::OrdersQuery;
 use super::query::payments::PaymentsQuery;
+use super::query::pulse::PulseQuery;
 use super::query::sales::SalesQuery;
 use super::query::settings::SettingsQuery;
 use super::subscription::orders::OrdersSubscription;
+use super::subscription::pulse::PulseSubscription;
 use super::subscription::sales::SalesSubscription;
 use super::subscription::settings::SettingsSubscription;
 
@@ -42,6 +44,7 @@ pub struct Query(
     NodesQuery,
     SettingsQuery,
     EditsQuery,
+    PulseQuery,
 );
 
 /// All mutations.
@@ -62,7 +65,7 @@ pub struct Mutation(
 
 /// All subscriptions.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(OrdersSubscription, SalesSubscription, SettingsSubscription);
+pub struct Subscription(OrdersSubscription, SalesSubscription, SettingsSubscription, PulseSubscription);
 
 /// Selections in each other that the executor follows: more than a document within the limits can have.
 const RECURSION_MAX: usize = 512;
@@ -71,7 +74,10 @@ const RECURSION_MAX: usize = 512;
 pub type ShopSchema = Schema<Query, Mutation, Subscription>;
 
 /// Subscription fields whose answers are the same for everyone.
-pub const SHARED_FIELDS: &[&str] = &["saleStockChanged"];
+pub const SHARED_FIELDS: &[&str] = &["saleStockChanged", "shopPulse", "salePulse"];
+
+/// Those among them that are for operators.
+pub const OPERATORS_FIELDS: &[&str] = &["shopPulse", "salePulse"];
 
 /// Root fields of which a request may have one, once: each is a purchase and is limited as one.
 pub const ONCE_FIELDS: &[&str] = &["salePurchase"];

@@ -142,8 +142,8 @@ pub async fn intend(
     Ok(Some(Some(moved_on.ok_or_else(moved)?)))
 }
 
-/// Writes down how a refund ended: the money is back, or stays for good. Returns the order if it changed; does nothing when the
-/// refund had ended already.
+/// Writes down how a refund ended: the money is back, or stays for good. Returns the order if it changed, and whether money that had
+/// paid an order went back by this; does nothing when the refund had ended already.
 pub async fn end_refund(
     conn: &mut Conn,
     refund: &Refund,
@@ -151,10 +151,10 @@ pub async fn end_refund(
     code: Option<&str>,
     actor: &str,
     now: Timestamp,
-) -> Result<Option<Order>, StoreError> {
+) -> Result<(Option<Order>, bool), StoreError> {
     let Some(found) = refunds::find(conn, refund.id).await? else { return Err(moved()) };
     if !refunds::settle(conn, refund.id, to, code, now).await? {
-        return Ok(None);
+        return Ok((None, false));
     }
     let back = to == RefundState::Succeeded;
     payments::settle_refund(conn, refund.payment, refund.amount.units(), back).await?;
@@ -180,14 +180,14 @@ pub async fn end_refund(
         flag(conn, &payment, Flag::RefundRejected, actor, detail, now).await?;
     }
     if payment.state != PaymentState::Succeeded {
-        return Ok(None);
+        return Ok((None, false));
     }
     let next = match back {
         true if payment.refunded == payment.amount.units() => OrderState::Refunded,
-        true => return Ok(None),
+        true => return Ok((None, true)),
         false => OrderState::Paid,
     };
-    orders::advance(conn, payment.order.ticket(), OrderState::Refunding, next, now).await
+    Ok((orders::advance(conn, payment.order.ticket(), OrderState::Refunding, next, now).await?, back))
 }
 
 /// What was read under its lock is not as it was: the transaction ends without effect.

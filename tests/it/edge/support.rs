@@ -321,6 +321,8 @@ pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
             shutdown: shutdown.clone(),
             close_over: Duration::from_millis(64),
             shared_fields: &["saleStockChanged"],
+            operators_fields: &[],
+            operators_streams_max: 1,
             once_fields: &["salePurchase"],
             shortcut: Some(Arc::new(ShortBump(state.clone()))),
         },

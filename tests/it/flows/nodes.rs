@@ -38,18 +38,27 @@ impl Cluster {
         self.node_set(name, redis, "", "").await
     }
 
+    /// A node that finds the database at this address.
+    pub(super) async fn node_on(&self, name: &str, database: &str) -> Shop {
+        Shop::open_on(database, tempfile::tempdir().unwrap(), &self.node_settings(name, &redis(), "", "")).await
+    }
+
     /// A node with more settings of `[gate]` and `[broker]`.
     pub(super) async fn node_set(&self, name: &str, redis: &str, gate: &str, broker: &str) -> Shop {
+        let settings = self.node_settings(name, redis, gate, broker);
+        Shop::open_on(&self.0.url(), tempfile::tempdir().unwrap(), &settings).await
+    }
+
+    fn node_settings(&self, name: &str, redis: &str, gate: &str, broker: &str) -> String {
         let own = self.0.name();
-        let settings = format!(
+        format!(
             "[gate]\nurl = \"{}\"\nprefix = \"{own}\"\n{gate}\n[broker]\nurl = \"{}\"\nadmin_url = \"{}\"\ntenant = \"{own}\"\n\
              partitions = 2\n{broker}\n[node]\nname = \"{name}\"\nlease = \"2s\"\n{}",
             redis,
             pulsar(),
             pulsar_admin(),
             self.1
-        );
-        Shop::open_on(&self.0.url(), tempfile::tempdir().unwrap(), &settings).await
+        )
     }
 
     /// What a node in a process of its own needs to belong to it.

@@ -1,4 +1,4 @@
-// The shop at this moment, as far as the API tells it: the sales that run with their live stock, and what waits for a person.
+// The shop at this moment: its numbers second by second, the sales that run with their live stock, and what waits for a person.
 import type { ReadonlySignal } from '@preact/signals';
 import BillDifferences from '@documents/BillDifferences.graphql';
 import ConsoleSales from '@documents/ConsoleSales.graphql';
@@ -10,6 +10,7 @@ import { to } from '../addresses';
 import { clock, f, second, send } from '../app';
 import { t } from '../i18n';
 import { Heading, Show, useAnswer } from '../page';
+import { PulseStrip, saleCells, usePulse, type Watched } from '../pulse-strip';
 import { Free, numbersOf, SaleActs, SaleChip, SaleLink, useStock, type Sale, type Stock } from '../sales';
 import { Table, type Column } from '../ui/table';
 
@@ -29,9 +30,11 @@ export default function Now() {
     EVERY_MS,
   );
   const stocks = useStock(sales.value?.nodes.map(({ id }) => id) ?? []);
+  const watched = usePulse();
   return (
     <>
       <Heading title={t('now.title')} hint={t('now.hint')} />
+      <PulseStrip watched={watched} />
       <Waiting />
       <Show answer={sales}>
         {({ nodes: list, more }) =>
@@ -44,7 +47,7 @@ export default function Now() {
               <Totals sales={list} stocks={stocks} />
               <section>
                 <h2>{t('now.sales')}</h2>
-                <SalesTable sales={list} stocks={stocks} />
+                <SalesTable sales={list} stocks={stocks} watched={watched} />
                 {more && <p class="note info">{t('now.more', { n: list.length })}</p>}
                 <p class="hint">{t('now.goneNote')}</p>
               </section>
@@ -104,7 +107,8 @@ function Totals({ sales, stocks }: Shown) {
   );
 }
 
-function SalesTable({ sales, stocks }: Shown) {
+function SalesTable({ sales, stocks, watched }: Shown & { watched: ReadonlySignal<Watched> }) {
+  const cells = (sale: Sale) => saleCells(watched.value.sales.get(sale.id));
   const stockOf = (sale: Sale) => stocks.value.get(sale.id);
   const columns: Column<Sale>[] = [
     { id: 'name', title: t('sale.sale'), head: true, cell: (sale) => <SaleLink sale={sale} /> },
@@ -112,6 +116,9 @@ function SalesTable({ sales, stocks }: Shown) {
     { id: 'free', title: t('sale.free'), cell: (sale) => <Free numbers={numbersOf(sale, stockOf(sale))} /> },
     { id: 'held', title: t('sale.held'), numeric: true, cell: (sale) => f.value.number(numbersOf(sale, stockOf(sale)).held) },
     { id: 'gone', title: t('sale.gone'), numeric: true, cell: (sale) => f.value.number(numbersOf(sale, stockOf(sale)).gone) },
+    { id: 'accepted', title: t('pulse.tickets'), numeric: true, cell: (sale) => cells(sale).accepted },
+    { id: 'refused', title: t('pulse.refusals'), cell: (sale) => cells(sale).refused },
+    { id: 'drift', title: t('pulse.drift'), numeric: true, cell: (sale) => cells(sale).drift },
     { id: 'left', title: t('sale.timeLeft'), numeric: true, cell: (sale) => <TimeLeft sale={sale} stock={stockOf(sale)} /> },
     { id: 'asOf', title: t('sale.asOf'), numeric: true, cell: (sale) => <AsOf stock={stockOf(sale)} /> },
     {

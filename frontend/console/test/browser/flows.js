@@ -166,6 +166,48 @@ export const flows = {
     assert.match(names[0], /end/);
   },
 
+  'C6 shows the shop second by second, and the frames add up to the tickets and refusals that buyers counted': async ({ shop, device }) => {
+    const page = await (await device({ operator: true })).open('/console');
+    const nodes = page.locator('.pulse-as-of[data-nodes="1/1"][data-old="false"]');
+    await nodes.waitFor();
+    const read = `{ shopPulses(seconds: 900) { at purchases { answer count }
+      sales { saleId purchases { answer count } } } }`;
+    const frames = async () => (await shop.ask(read, {}, shop.operator)).shopPulses;
+    const counts = (purchases) => Object.fromEntries(purchases.map(({ answer, count }) => [answer, count]).sort());
+    const sale = await shop.sale({ name: 'Silk scarf', stock: 12 });
+    const buyers = await Promise.all(Array.from({ length: 20 }, () => shop.shopper()));
+    const given = {};
+    const began = Math.floor(Date.now() / 1_000) * 1_000;
+    for (let round = 0; round < 10; round += 1) {
+      const answers = await Promise.all(buyers.map((buyer) => shop.buy(buyer, sale)));
+      for (const { userErrors } of answers) {
+        const answer = userErrors[0]?.code ?? 'ADMITTED';
+        given[answer] = (given[answer] ?? 0) + 1;
+      }
+    }
+    assert.equal(Object.values(given).reduce((a, b) => a + b, 0), 200);
+    assert.equal(given.ADMITTED, 12);
+    const wanted = JSON.stringify(Object.fromEntries(Object.entries(given).sort()));
+    const all = await until('the sums', async () => {
+      const heard = await frames();
+      const sums = {};
+      for (const { answer, count } of heard.filter(({ at }) => Date.parse(at) >= began).flatMap(({ purchases }) => purchases)) {
+        sums[answer] = (sums[answer] ?? 0) + count;
+      }
+      return JSON.stringify(Object.fromEntries(Object.entries(sums).sort())) === wanted && heard;
+    });
+    assert.equal(new Set(all.map(({ at }) => at)).size, all.length, 'each second is told once');
+    const inSale = all.flatMap(({ sales }) => sales).filter(({ saleId }) => saleId === sale.id).at(-1);
+    assert.equal(JSON.stringify(counts(inSale.purchases)), wanted);
+    // The page has them too, and says as of when.
+    const row = page.getByRole('row', { name: /Silk scarf/ });
+    await row.getByText('sold out', { exact: false }).waitFor();
+    await until('the tickets', async () => (await row.locator('.cell-accepted').innerText()) === '12');
+    await nodes.waitFor();
+    await accessible(page, 'the page of now, with numbers');
+    await noSideways(page, 'the page of now, with numbers');
+  },
+
   'C3 tells the second of two operators at the same draft that the first was faster, and at which field': async ({ shop, device }) => {
     const sale = await shop.draft({ name: 'Oak chair', stock: 20 });
     const [first, second] = await Promise.all(

@@ -47,6 +47,7 @@ const documents = {
   Settings: {},
   ServerNodes: {},
   Queues: {},
+  Pulses: { seconds: 1 },
   BooksAudit: {},
 };
 shop.forbidden = Object.fromEntries(

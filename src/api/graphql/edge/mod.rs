@@ -31,6 +31,7 @@ use async_graphql::{ObjectType, Response, Schema, SubscriptionType};
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::FutureExt as _;
 use governor::clock::DefaultClock;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -50,7 +51,7 @@ pub use execution::shared::SlotReporter;
 pub use request::auth::{AuthUnavailable, Authenticate};
 pub use transport::http::endpoint;
 
-use documents::cache::Documents;
+use documents::cache::{Documents, SharedFields};
 use documents::prepared::Prepared;
 use execution::engine::Engine;
 use execution::shared::Shared;
@@ -95,6 +96,10 @@ pub struct Parts {
     pub close_over: Duration,
     /// Subscription fields whose answers are the same for everyone.
     pub shared_fields: &'static [&'static str],
+    /// Those among them that are for operators.
+    pub operators_fields: &'static [&'static str],
+    /// How many subscriptions to those there may be at once.
+    pub operators_streams_max: usize,
     /// Root fields of which a request may have one, once.
     pub once_fields: &'static [&'static str],
     /// A way around the executor for what is sent most.
@@ -116,6 +121,7 @@ struct Inner {
     rates: Rates,
     load: Arc<Load>,
     meters: Meters,
+    operators_streams: Arc<Semaphore>,
     tasks: TaskTracker,
     running: [AbortHandle; 2],
     /// As it was at the start: for keys that are not hot.
@@ -142,8 +148,9 @@ impl Edge {
         S: SubscriptionType + 'static,
     {
         let engine: Arc<dyn Engine> = Arc::new(schema);
-        let Parts { config: live, shared_fields, once_fields, .. } = parts;
+        let Parts { config: live, once_fields, .. } = parts;
         let config = config::Graphql::clone(&live.now());
+        let fields = SharedFields { all: parts.shared_fields, operators: parts.operators_fields };
         let limits = limits(&config, once_fields);
         let wheel = Wheel::new(config.sockets_max, parts.limits.now().streams_per_address);
         let (turned, ping_every) = (wheel.clone(), *config.ping_every);
@@ -161,7 +168,7 @@ impl Edge {
         let adapting = tokio::spawn(tasks::restarted("load-limit", move || adapted.clone().adapt()));
         let (trusted, meters) = (&parts.trusted, Meters::default());
         let edge = Self(Arc::new(Inner {
-            documents: Documents::new(&*engine, limits, shared_fields, parts.shortcut, trusted, &config),
+            documents: Documents::new(&*engine, limits, fields, parts.shortcut, trusted, &config),
             shared: Shared::new(engine.clone()),
             engine,
             auth: parts.auth,
@@ -171,6 +178,7 @@ impl Edge {
             rates: Rates::new(parts.limits.clone(), &DefaultClock::default()).shared(parts.tally, meters.clone()),
             load,
             meters,
+            operators_streams: Arc::new(Semaphore::new(parts.operators_streams_max)),
             tasks: TaskTracker::new(),
             running: [turning.abort_handle(), adapting.abort_handle()],
             config,
@@ -233,7 +241,8 @@ impl Edge {
     /// Runs a query or mutation to its answer. A mutation runs to its end even when nobody waits for it any more.
     async fn run(&self, mut prepared: Prepared, info: RequestInfo) -> Result<Answer, Refusal> {
         let (kind, class) = (prepared.operation().kind, prepared.operation().class);
-        self.0.rates.everywhere(&info, class).await?;
+        let counted = self.0.rates.everywhere(&info, class).await;
+        counted.inspect_err(|_| self.note_limited(class))?;
         let permit = self.0.load.enter(class).ok_or_else(|| self.overloaded(class))?;
         let limit = *self.0.live.now().execution_timeout;
         let measure = prepared.measure();
@@ -303,7 +312,7 @@ impl Edge {
     }
 
     fn overloaded(&self, class: Class) -> Refusal {
-        self.meters().shed(class.as_str());
+        self.meters().shed(class);
         // Spread out, so that those who were turned away do not come back together.
         let seconds = 1 + u32::from(self.0.rng.bytes::<1>()[0] % 3);
         let message = "The server is overloaded. Please try again shortly.";
@@ -334,9 +343,39 @@ impl Edge {
     /// The prepared operation, if the rate limits allow it. Every transport and fast path goes through here.
     fn prepare(&self, params: Params, info: &RequestInfo) -> Result<Prepared, Refusal> {
         let is_operator = info.viewer.is_some_and(|viewer| viewer.role == Role::Operator);
-        let prepared = self.0.documents.prepare(params, is_operator)?;
-        self.0.rates.operation(info, prepared.operation().class == Class::Purchase)?;
+        let mut prepared = self.0.documents.prepare(params, is_operator)?;
+        let (class, operators) = (prepared.operation().class, prepared.operation().operators);
+        let counted = self.0.rates.operation(info, class == Class::Purchase);
+        counted.inspect_err(|_| self.note_limited(class))?;
+        if operators {
+            prepared.seat(self.operators_seat(info)?);
+        }
         Ok(prepared)
+    }
+
+    fn note_limited(&self, class: Class) {
+        if class == Class::Purchase {
+            self.meters().purchase_limited();
+        }
+    }
+
+    /// A place among the subscriptions of operators that are executed once for all: who may have one is asked of each.
+    fn operators_seat(&self, info: &RequestInfo) -> Result<OwnedSemaphorePermit, Refusal> {
+        match info.viewer.map(|viewer| viewer.role) {
+            None => {
+                let message = "Please sign in first.";
+                return Err(Refusal::new(Cause::Unauthenticated, Code::Unauthenticated, message));
+            }
+            Some(Role::Buyer) => {
+                let message = "This requires the operator role.";
+                return Err(Refusal::new(Cause::Forbidden, Code::Forbidden, message));
+            }
+            Some(Role::Operator) => {}
+        }
+        self.0.operators_streams.clone().try_acquire_owned().map_err(|_| {
+            let message = "Too many operators watch at the moment. Please try again shortly.";
+            Refusal::retry(Cause::RateLimited, Code::RateLimited, message, 5)
+        })
     }
 
     fn engine(&self) -> &Arc<dyn Engine> {

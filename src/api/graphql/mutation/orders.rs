@@ -178,7 +178,7 @@ impl OrdersMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The purchase.")] input: SalePurchaseInput,
     ) -> Result<SalePurchasePayload> {
-        let viewer = ctx.require_viewer()?;
+        let viewer = ctx.require_viewer().inspect_err(|_| ctx.services().orders.purchase_unauthenticated())?;
         let request =
             PurchaseRequest { sale: input.sale_id.parse().ok(), quantity: input.quantity, key: input.idempotency_key };
         SalePurchasePayload::buy(ctx.services(), viewer.id, request).await

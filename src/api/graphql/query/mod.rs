@@ -7,6 +7,7 @@ pub mod node;
 pub mod nodes;
 pub mod orders;
 pub mod payments;
+pub mod pulse;
 pub mod sale_plan;
 pub mod sales;
 pub mod settings;

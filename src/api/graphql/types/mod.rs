@@ -17,6 +17,7 @@ pub mod orders;
 pub mod outcome;
 pub mod payments;
 pub mod points;
+pub mod pulse;
 pub mod sales;
 pub mod scalars;
 pub mod settings;

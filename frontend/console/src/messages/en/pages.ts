@@ -1,9 +1,7 @@
 // Texts of the pages.
 export default {
   'now.title': 'Now',
-  'now.hint':
-    'Sales that run or open within an hour. Free and unpaid units come by push, each row says as of when. ' +
-    'Answers, latencies and errors of each node are at its /metrics.',
+  'now.hint': 'The shop second by second, and the sales that run or open within an hour. Everything comes by push and says as of when.',
   'now.none': 'No sale runs or opens within an hour.',
   'now.next': 'The next session today begins at {time}: {name}.',
   'now.sales': 'Sales now',

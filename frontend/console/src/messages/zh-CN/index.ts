@@ -3,8 +3,9 @@ import acts from './acts';
 import codes from './codes';
 import lists from './lists';
 import pages from './pages';
+import pulse from './pulse';
 import shell from './shell';
 
-const messages = { ...shell, ...acts, ...codes, ...lists, ...pages };
+const messages = { ...shell, ...acts, ...codes, ...lists, ...pages, ...pulse };
 
 export default messages satisfies Messages;

@@ -37,9 +37,18 @@ pub struct Documents {
     trusted_only: AtomicBool,
     limits: Limits,
     cost_max: AtomicUsize,
-    shared: &'static [&'static str],
+    shared: SharedFields,
     shortcut: Option<Arc<dyn Shortcut>>,
     introspection: AtomicBool,
+}
+
+/// Subscription fields whose answers are the same for everyone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SharedFields {
+    /// All of them.
+    pub all: &'static [&'static str],
+    /// Those that are for operators.
+    pub operators: &'static [&'static str],
 }
 
 /// A good document.
@@ -68,6 +77,8 @@ pub struct Operation {
     pub measure: Measure,
     /// Whether its answers are the same for everyone.
     pub shared: bool,
+    /// Whether it is shared among operators only.
+    pub operators: bool,
     /// A way around the executor.
     pub plan: Option<Arc<dyn Plan>>,
     /// Its variables.
@@ -82,7 +93,7 @@ impl Documents {
     pub fn new(
         engine: &dyn Engine,
         limits: Limits,
-        shared: &'static [&'static str],
+        shared: SharedFields,
         shortcut: Option<Arc<dyn Shortcut>>,
         trusted: &Manifest,
         config: &config::Graphql,
@@ -241,14 +252,15 @@ impl Documents {
         let template = collect(&self.language, document, operation, None, places).ok();
         let shortcut = self.shortcut.as_ref().zip(template.as_ref());
         let plan = shortcut.and_then(|(shortcut, template)| shortcut.plan(&definition(kind, &declared, template)));
-        let root = operation.root_fields(document).next();
+        let root = operation.root_fields(document).next().filter(|_| kind == OperationType::Subscription);
+        let is_one_of = |fields: &[&str]| root.is_some_and(|field| fields.contains(&&*field.name));
         Operation {
             name: operation.name.as_ref().map(Name::new),
             kind,
             class: class(kind, &measure),
             measure,
-            shared: kind == OperationType::Subscription
-                && root.is_some_and(|field| self.shared.contains(&&*field.name)),
+            shared: is_one_of(self.shared.all),
+            operators: is_one_of(self.shared.operators),
             plan,
             declared,
             template: template.map(Arc::new),

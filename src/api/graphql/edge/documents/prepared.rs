@@ -6,6 +6,7 @@ use async_graphql::parser::types::OperationDefinition;
 use async_graphql::{Positioned, Variables};
 use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::language::coerce;
 use super::language::collect::{Template, filled};
@@ -28,6 +29,8 @@ pub struct Prepared {
     bound: Option<Bound>,
     /// The details of the operation's size that the client requested.
     measure: Option<Measure>,
+    /// The place among the subscriptions of operators, if it needs one.
+    seat: Option<OwnedSemaphorePermit>,
 }
 
 struct Bound {
@@ -43,7 +46,7 @@ impl Prepared {
         json: Option<Box<RawValue>>,
         cost: bool,
     ) -> Result<Self, Refusal> {
-        let mut prepared = Self { document, index, shortcut: None, bound: None, measure: None };
+        let mut prepared = Self { document, index, shortcut: None, bound: None, measure: None, seat: None };
         // How large it is may hang on the variables, which are not known here when the shortcut has read them.
         let operation = prepared.operation();
         let plan = operation.plan.as_ref().filter(|_| !cost && !operation.measure.varies);
@@ -76,6 +79,16 @@ impl Prepared {
     /// The values of the variables; not known where a shortcut has read them.
     pub fn variables(&self) -> Option<&Variables> {
         self.bound.as_ref().map(|bound| &bound.variables)
+    }
+
+    /// Keeps a place for as long as it is executed.
+    pub fn seat(&mut self, seat: OwnedSemaphorePermit) {
+        self.seat = Some(seat);
+    }
+
+    /// Takes the place.
+    pub fn take_seat(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.seat.take()
     }
 
     /// Has the answer say something about the operation's size.

@@ -8,6 +8,7 @@ use async_graphql::Response;
 use async_graphql::parser::types::OperationType;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::event::Event;
@@ -40,7 +41,7 @@ pub struct Running(Source);
 enum Source {
     Single { task: AbortOnDropHandle<Result<Answer, Refusal>>, request_id: Box<str> },
     Own { stream: BoxStream<'static, Response>, request_id: Box<str>, versions: Option<VersionReporter> },
-    Shared(Subscriber),
+    Shared { subscriber: Subscriber, _place: Option<OwnedSemaphorePermit> },
     Ended,
 }
 
@@ -57,7 +58,7 @@ impl Running {
 
     fn begin(
         edge: &Edge,
-        prepared: Prepared,
+        mut prepared: Prepared,
         info: RequestInfo,
         seat: &Arc<Seat>,
         versions: Option<VersionReporter>,
@@ -65,7 +66,11 @@ impl Running {
         let edge = edge.clone();
         Self(match prepared.operation().kind {
             OperationType::Subscription => match prepared.shared_key() {
-                Some(key) => Source::Shared(edge.shared().join(key, seat, || prepared.executable())),
+                Some(key) => {
+                    let place = prepared.take_seat();
+                    let subscriber = edge.shared().join(key, seat, || prepared.executable());
+                    Source::Shared { subscriber, _place: place }
+                }
                 None => {
                     let request_id = info.request_id.as_str().into();
                     let request = prepared.executable().data(info);
@@ -110,7 +115,7 @@ impl Running {
                     Err(refusal) => (Event::Error(refusal.errors_json()), true),
                 },
             },
-            Source::Shared(subscriber) => match subscriber.next() {
+            Source::Shared { subscriber, .. } => match subscriber.next() {
                 Some(event) => (event, false),
                 None => return Poll::Pending,
             },

@@ -1,11 +1,14 @@
 //! The metrics of the edge.
 
+use std::sync::Arc;
+
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
 use super::load::Class;
+use crate::api::graphql::error::Code;
 
 /// The code of what has none.
 const OK: &str = "OK";
@@ -49,6 +52,18 @@ pub struct Meters {
     delivered: Counter,
     shed: Family<Shed, Counter>,
     counted_locally: Counter,
+    turned_away: Arc<[Counter; 3]>,
+}
+
+/// What was turned away so far by limits or overload.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// Operations and requests.
+    pub requests: u64,
+    /// Purchases among them that were over a limit of their buyer.
+    pub purchases_limited: u64,
+    /// Purchases among them that found the server overloaded.
+    pub purchases_shed: u64,
 }
 
 impl Default for Meters {
@@ -60,7 +75,8 @@ impl Default for Meters {
         for class in [Class::List, Class::Query, Class::Change, Class::Purchase] {
             drop(shed.get_or_create(&Shed { class: class.as_str() }));
         }
-        Self { operations, answered, closed, shed, delivered: Counter::default(), counted_locally: Counter::default() }
+        let (delivered, counted_locally, turned_away) = Default::default();
+        Self { operations, answered, closed, delivered, shed, counted_locally, turned_away }
     }
 }
 
@@ -85,8 +101,22 @@ impl Meters {
         self.counted_locally.inc();
     }
 
+    /// A purchase was over a limit of its buyer.
+    pub fn purchase_limited(&self) {
+        self.turned_away[1].inc();
+    }
+
+    /// What was turned away so far.
+    pub fn turned_away(&self) -> TurnedAway {
+        let [requests, limited, shed] = &*self.turned_away;
+        TurnedAway { requests: requests.get(), purchases_limited: limited.get(), purchases_shed: shed.get() }
+    }
+
     /// An operation was answered or begun (`code` is `None`), or refused.
     pub fn operation(&self, transport: Transport, code: Option<&'static str>) {
+        if code == Some(Code::RateLimited.as_str()) {
+            self.turned_away[0].inc();
+        }
         match (transport, code) {
             (Transport::Http, None) => self.answered.inc(),
             _ => self.operations.get_or_create(&Outcome { transport, code: code.unwrap_or(OK) }).inc(),
@@ -99,8 +129,12 @@ impl Meters {
     }
 
     /// An operation of this class was turned away because of overload.
-    pub fn shed(&self, class: &'static str) {
-        self.shed.get_or_create(&Shed { class }).inc();
+    pub fn shed(&self, class: Class) {
+        self.turned_away[0].inc();
+        if class == Class::Purchase {
+            self.turned_away[2].inc();
+        }
+        self.shed.get_or_create(&Shed { class: class.as_str() }).inc();
     }
 
     /// A payload was sent.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::graphql::context::{RequestInfo, TokenIn};
-use crate::api::graphql::edge::documents::cache::Documents;
+use crate::api::graphql::edge::documents::cache::{Documents, SharedFields};
 use crate::api::graphql::edge::documents::trusted::{self, Manifest};
 use crate::api::graphql::edge::execution::engine::Engine;
 use crate::api::graphql::edge::execution::shortcut::Planned;
@@ -116,7 +116,14 @@ impl Both {
         let shortcut = Arc::new(SaleShortcut(services.clone()));
         let engine: Arc<dyn Engine> = Arc::new(schema::build(services.clone()));
         let documents = |shortcut: Option<Arc<dyn Shortcut>>| {
-            Documents::new(&*engine, limits(), &[], shortcut, &Manifest::default(), &services.config.graphql)
+            Documents::new(
+                &*engine,
+                limits(),
+                SharedFields::default(),
+                shortcut,
+                &Manifest::default(),
+                &services.config.graphql,
+            )
         };
         let (planned, executed) = (documents(Some(shortcut)), documents(None));
         Self { planned, executed, engine }

@@ -202,6 +202,7 @@ async fn sales(db: &Database, recorder: &Recorder) {
         sql::sales::published_since(conn, EARLIER, NOW);
         sql::sales::load(conn, EARLIER, NOW);
         sql::outcomes::count(conn, sale.id);
+        sql::sale_sums::read(conn, sale.id);
         sql::pictures::insert(conn, "picture-x", &[(160, Bytes::from_static(b"x"))], NOW);
         sql::pictures::find(conn, "picture-7", 160);
         sql::sales::shop(conn);

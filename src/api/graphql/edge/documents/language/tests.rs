@@ -9,7 +9,7 @@ use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 use super::Places;
-use crate::api::graphql::edge::documents::cache::Documents;
+use crate::api::graphql::edge::documents::cache::{Documents, SharedFields};
 use crate::api::graphql::edge::documents::trusted::Manifest;
 use crate::api::graphql::edge::execution::engine::Engine;
 use crate::api::graphql::edge::request::params::{Params, Source};
@@ -138,7 +138,7 @@ fn body(document: &str, variables: &Value) -> (String, Vec<i32>) {
     let schema = Schema::build(Query, Mutation, async_graphql::EmptySubscription).data(done.clone()).finish();
     let engine: &dyn Engine = &schema;
     let config = Config::default_embedded().graphql;
-    let documents = Documents::new(engine, limits(), &[], None, &Manifest::new(), &config);
+    let documents = Documents::new(engine, limits(), SharedFields::default(), None, &Manifest::new(), &config);
     let params = Params {
         document: Source::Text(document.into()),
         variables: Some(to_raw_value(variables).unwrap()),
