@@ -10,6 +10,7 @@ import { clock, done, f, heardAt, insist, live, outdated, reachable, second, set
 import { i18n, t, type Key } from './i18n';
 import { Sign, type SignName } from './icons';
 import { moved, place } from './router';
+import { StopButton, StoppedBanner, TurnDialog } from './stop';
 import { Forbidden, SignIn } from './way-in';
 
 type Page = FunctionComponent<{ route: Route }>;
@@ -214,6 +215,7 @@ function Head() {
         {who && <LinkState />}
       </div>
       <div class="tools">
+        {who?.user.role === 'OPERATOR' && <StopButton />}
         <Language />
         <Theme />
         {who && (
@@ -271,8 +273,10 @@ function Inside() {
   if (who.user.role !== 'OPERATOR') return <Forbidden />;
   return (
     <>
+      <StoppedBanner />
       <Notes />
       <Shown />
+      <TurnDialog />
     </>
   );
 }

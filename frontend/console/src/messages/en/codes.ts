@@ -1,5 +1,7 @@
 // Texts of the codes of user errors.
 export default {
+  'code.ALREADY_BOOKED': 'Another operator has recorded this refund already, or it was recorded for another reason.',
+  'code.AMOUNT_EXCEEDS_PAID': 'The refund is larger than what is left of the payment.',
   'code.AMOUNT_INVALID': 'A plain number above zero, at most what is left.',
   'code.BALANCE_TOO_LARGE': 'The account would hold more points than an account may.',
   'code.DESCRIPTION_INVALID': 'At most 10,000 characters.',
@@ -13,6 +15,7 @@ export default {
   'code.LIMIT_PER_BUYER_INVALID': 'A whole number from 1 to 1,000.',
   'code.MONEY_WAITS': 'Money came in that pays nothing. Give it back first; the mark then goes by itself.',
   'code.NAME_INVALID': '1 to 200 characters on one line.',
+  'code.NOT_A_REFUND': 'This difference is not a refund that was made at the gateway’s own site.',
   'code.PAYMENT_NOT_FOUND': 'There is no such payment.',
   'code.PAYMENT_NOT_REFUNDABLE': 'It brought no money, or all of it went back or is on its way.',
   'code.PAY_WITHIN_INVALID': 'A whole number of seconds from 1 to 604,800.',
@@ -31,6 +34,8 @@ export default {
   'code.SALE_NOT_PUBLISHED': 'The sale is still a draft.',
   'code.SESSION_ENDED': 'The session of the sale is over.',
   'code.SESSION_NOT_FOUND': 'There is no such session.',
+  'code.SHOP_ALREADY_PAUSED': 'All sales are stopped already.',
+  'code.SHOP_NOT_PAUSED': 'The sales are not stopped.',
   'code.STOCK_INVALID': 'A whole number of units from 1 to 10,000,000.',
   'code.TITLE_INVALID': 'At most 200 characters on one line.',
   'code.UNITS_INVALID': 'A whole number above zero; at most 10,000,000 units in all.',

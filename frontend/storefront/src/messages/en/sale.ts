@@ -7,6 +7,7 @@ const en = {
   'pay.points.amount': '{points} points',
   'pay.or': '{price} or {points}',
   'sale.back': 'Sales of {time}',
+  'sale.picture': 'Picture of {name}',
   'sale.know': 'What to know',
   'sale.know.pay': 'Pay within {span}; unpaid units come back into the sale.',
   'sale.know.alipay': 'Paid with Alipay.',
