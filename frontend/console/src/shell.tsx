@@ -214,8 +214,12 @@ function Head() {
         <Clock />
         {who && <LinkState />}
       </div>
+      {who?.user.role === 'OPERATOR' && (
+        <div class="stop">
+          <StopButton />
+        </div>
+      )}
       <div class="tools">
-        {who?.user.role === 'OPERATOR' && <StopButton />}
         <Language />
         <Theme />
         {who && (

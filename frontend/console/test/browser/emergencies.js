@@ -114,18 +114,18 @@ export const flows = {
 
     shop.sql('DROP TRIGGER fault');
     await first.getByRole('button', { name: /^Replay: / }).click();
-    await confirm(page, 'Handle it once more');
+    await confirm(page, 'Replay this message');
     await dialog(page).getByText('A reason is needed.').waitFor();
     await dialog(page).getByLabel('Reason').fill(`The trigger was dropped, ${sale.id}`);
-    await dialog(page).getByRole('button', { name: 'Handle it once more', exact: true }).dblclick();
+    await dialog(page).getByRole('button', { name: 'Replay this message', exact: true }).dblclick();
     await gone(page);
     await until('one row', async () => (await rows.count()) === 1);
     await rows.getByText(ticket.id, { exact: true }).waitFor();
-    await page.getByRole('button', { name: /^Put away: / }).click();
+    await page.getByRole('button', { name: /^Dismiss: / }).click();
     await dialog(page).getByLabel('Reason').fill(`The buyer was told, ${sale.id}`);
-    await confirm(page, 'Put it away');
+    await confirm(page, 'Dismiss this message');
     await gone(page);
-    await page.getByText('No message waits.').waitFor();
+    await page.getByText('No messages are waiting.').waitFor();
 
     // Messages of a sale are handled in their order: once this purchase is decided, the replayed message was handled.
     await shopper.getByRole('button', { name: /^Buy again/ }).click();

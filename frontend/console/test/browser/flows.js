@@ -255,13 +255,13 @@ export const flows = {
     await page.getByRole('button', { name: /^Refund: / }).click();
     assert.equal(await dialog(page).getByLabel('Amount').inputValue(), '79.00', 'what is left');
     await dialog(page).getByLabel('Amount').fill('80');
-    await confirm(page, 'Give this money back');
+    await confirm(page, 'Refund this payment');
     await dialog(page).getByText('At most ¥79.00 is left.').waitFor();
     await dialog(page).getByText('A reason is needed.').waitFor();
     await dialog(page).getByLabel('Amount').fill('9.5');
     await dialog(page).getByLabel('Reason').fill('A scratch on the lid');
     await accessible(page, 'the refund');
-    await confirm(page, 'Give this money back');
+    await confirm(page, 'Refund this payment');
     await gone(page);
     await page.getByRole('cell', { name: 'A scratch on the lid' }).waitFor();
     await page.getByRole('button', { name: /^Refund: / }).click();
@@ -295,7 +295,7 @@ export const flows = {
     await page.getByLabel('Method').selectOption('Any');
     await page.getByLabel('State').selectOption('Succeeded');
     await rows.first().waitFor();
-    await page.getByLabel('Mark', { exact: true }).selectOption('Marked');
+    await page.getByLabel('Flag', { exact: true }).selectOption('Flagged');
     await page.getByText('No payments match.').waitFor();
     // Another list begins anew.
     await page.getByRole('tab', { name: 'Refunds' }).click();

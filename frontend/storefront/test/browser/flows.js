@@ -97,7 +97,7 @@ export const flows = {
     await shop.act('saleEnd', 'SaleEndInput', 'sale', { saleId: sale.id });
     await again(page, 'ended');
     // One order was given back, and one was not paid: what came of it is for who asks.
-    await press(page, 'Show what came of it');
+    await press(page, 'Show the result');
     const row = (name) => page.locator('.outcome dt', { hasText: name }).locator('xpath=following-sibling::dd[1]');
     await row('Units in all').filter({ hasText: /^1$/ }).waitFor();
     assert.equal(await row('Purchases accepted').textContent(), '3');
