@@ -109,7 +109,7 @@ test-clients: setup
 test-browser: setup
     @scripts/browser-test {{ features }}
 
-# Test the storefront in Chromium: ./justw test-storefront S1 S5
+# Test the storefront in Chromium: ./justw test-storefront S1 S5; with `--stress` what takes too long for CI
 [group('check')]
 test-storefront *ARGS: setup
     @scripts/front-test storefront {{ features }} -- "$@"

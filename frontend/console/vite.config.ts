@@ -7,7 +7,13 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 // `npm run dev` beside a running server.
 const backend = process.env.DOORBUSTER_URL ?? 'http://127.0.0.1:8080';
 
-const core = /node_modules\/(preact|@preact)\/|frontend\/kit\/(?!socket\.)|frontend\/console\/src\/(?!pages|messages\/)|vite\/preload-helper|rolldown/;
+/** Modules that only some pages need. */
+const later = ['pages/', 'messages/', 'books.', 'catalogue.', 'draft.', 'history.', 'lookup.', 'money-', 'order-search.']
+  .concat('picture-field.', 'product-', 'sale-form.', 'timeline.')
+  .join('|');
+const core = new RegExp(
+  `node_modules/(preact|@preact)/|frontend/kit/(?!socket\\.)|frontend/console/src/(?!${later})|vite/preload-helper|rolldown`,
+);
 
 export default defineConfig({
   base: '/console/',

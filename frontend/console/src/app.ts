@@ -1,11 +1,11 @@
 // What the whole console shares: the shop's clock, who is signed in, the link to the server, what was done last.
 import { computed, effect, signal } from '@preact/signals';
-import Shop from '@documents/Shop.graphql';
+import ConsoleShop from '@documents/ConsoleShop.graphql';
 import SignOut from '@documents/SignOut.graphql';
 import Viewer from '@documents/Viewer.graphql';
 import { createApi, Fault, type Send } from '@kit/api';
 import { createClock } from '@kit/clock';
-import type { ShopQuery, ViewerQuery } from '@kit/generated/operations';
+import type { ConsoleShopQuery, ViewerQuery } from '@kit/generated/operations';
 import { formats, type Locale } from '@kit/i18n';
 import { createLive } from '@kit/live';
 import { createStore } from '@kit/storage';
@@ -24,10 +24,10 @@ export const heardAt = signal<number | undefined>(undefined);
 /** Whether the last question got an answer. */
 export const reachable = signal(true);
 
-export const send: Send = async (doc, variables, options) => {
+/** Asks, and remembers whether there was an answer. */
+const inquire: Send = async (doc, variables, options) => {
   try {
     const answer = await ask(doc, variables, options);
-    heardAt.value = clock.now();
     if (!reachable.peek()) live.wake();
     reachable.value = true;
     return answer;
@@ -41,7 +41,15 @@ export const send: Send = async (doc, variables, options) => {
   }
 };
 
-export const shop = signal<ShopQuery['shop'] | undefined>(undefined);
+export const send: Send = async (doc, variables, options) => {
+  const answer = await inquire(doc, variables, options);
+  heardAt.value = clock.now();
+  return answer;
+};
+
+export const shop = signal<ConsoleShopQuery['shop'] | undefined>(undefined);
+/** Whether an operator has stopped all sales. */
+export const stopped = computed(() => shop.value?.status === 'PAUSED');
 /** `undefined`: not known yet; null: nobody. */
 export const viewer = signal<Viewer | null | undefined>(undefined);
 /** A newer version of the page is served. */
@@ -80,13 +88,21 @@ export function onRefresh(act: () => void): () => void {
 
 export function refresh(): void {
   for (const act of refreshers) act();
+  if (shop.peek()) void loadShop().catch(() => undefined);
 }
 
 const LATER_MS = 3_000;
 const later = (act: () => Promise<void>) => setTimeout(() => void act().catch(() => later(act)), LATER_MS);
 
+/** Not by `send`: the page's own facts do not get newer by it. */
 async function loadShop(): Promise<void> {
-  shop.value = (await send(Shop, {})).shop;
+  shop.value = (await inquire(ConsoleShop, {})).shop;
+}
+
+/** A sale was paused, or sells again: the whole shop may be. */
+export function heardStatus(before: string | undefined, now: string): void {
+  const was = before === undefined ? stopped.peek() : before === 'PAUSED';
+  if (was !== (now === 'PAUSED')) void loadShop().catch(() => undefined);
 }
 
 function become(fresh: Viewer | null): void {
@@ -194,8 +210,14 @@ export function startLife(): void {
   });
 }
 
+/** How often the shop is asked whether it sells: another operator may have stopped it, and this page shows no sale that would say so. */
+const SHOP_EVERY_MS = 5_000;
+
 /** The first questions, at once. */
 export function startFacts(): void {
+  setInterval(() => {
+    if (viewer.peek() && document.visibilityState === 'visible') void loadShop().catch(() => undefined);
+  }, SHOP_EVERY_MS);
   void loadShop().catch(() => later(loadShop));
   void loadViewer();
 }

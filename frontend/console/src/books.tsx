@@ -51,7 +51,7 @@ export function Books() {
         ) : (
           <details>
             <summary>{t('books.count', { n: breaches.length })}</summary>
-            <pre>{breaches.join('\n')}</pre>
+            <pre tabIndex={0}>{breaches.join('\n')}</pre>
           </details>
         ),
     },

@@ -6,6 +6,13 @@ declare module '@documents/AuditEntries.graphql' {
   >;
   export default document;
 }
+declare module '@documents/BillDifferenceBook.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').BillDifferenceBookMutation,
+    import('@kit/generated/operations').BillDifferenceBookMutationVariables
+  >;
+  export default document;
+}
 declare module '@documents/BillDifferenceClose.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').BillDifferenceCloseMutation,
@@ -38,6 +45,13 @@ declare module '@documents/ConsoleSales.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').ConsoleSalesQuery,
     import('@kit/generated/operations').ConsoleSalesQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/ConsoleShop.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ConsoleShopQuery,
+    import('@kit/generated/operations').ConsoleShopQueryVariables
   >;
   export default document;
 }
@@ -97,6 +111,13 @@ declare module '@documents/PaymentRefund.graphql' {
   >;
   export default document;
 }
+declare module '@documents/Payments.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').PaymentsQuery,
+    import('@kit/generated/operations').PaymentsQueryVariables
+  >;
+  export default document;
+}
 declare module '@documents/PointsGrant.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').PointsGrantMutation,
@@ -150,6 +171,13 @@ declare module '@documents/RefundLookup.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').RefundLookupQuery,
     import('@kit/generated/operations').RefundLookupQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/Refunds.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').RefundsQuery,
+    import('@kit/generated/operations').RefundsQueryVariables
   >;
   export default document;
 }
@@ -230,10 +258,17 @@ declare module '@documents/Settings.graphql' {
   >;
   export default document;
 }
-declare module '@documents/Shop.graphql' {
+declare module '@documents/ShopPause.graphql' {
   const document: import('@kit/api').Doc<
-    import('@kit/generated/operations').ShopQuery,
-    import('@kit/generated/operations').ShopQueryVariables
+    import('@kit/generated/operations').ShopPauseMutation,
+    import('@kit/generated/operations').ShopPauseMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/ShopResume.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ShopResumeMutation,
+    import('@kit/generated/operations').ShopResumeMutationVariables
   >;
   export default document;
 }

@@ -1,4 +1,5 @@
 // Acts on money: giving it back, taking a mark away, closing a difference, giving points. Each with a reason, most with a key.
+import BillDifferenceBook from '@documents/BillDifferenceBook.graphql';
 import BillDifferenceClose from '@documents/BillDifferenceClose.graphql';
 import PaymentFlagClear from '@documents/PaymentFlagClear.graphql';
 import PaymentRefund from '@documents/PaymentRefund.graphql';
@@ -155,6 +156,40 @@ export function DifferenceClose({ difference, onClose }: { difference: Differenc
       onClose={onClose}
     >
       {(error) => <Reason error={error} />}
+    </ActDialog>
+  );
+}
+
+/** A refund that was made at the gateway's own site becomes one of the shop's. */
+export function DifferenceBook({ difference, onClose }: { difference: Difference; onClose: () => void }) {
+  const read = (form: FormData) => {
+    const errors: Record<string, string> = {};
+    return reading({ reason: reasonOf(form, errors) }, errors);
+  };
+  return (
+    <ActDialog
+      title={t('bill.book.title')}
+      does={t('bill.book.does')}
+      shoppers={t('refund.shoppers')}
+      facts={[
+        [t('bill.number'), difference.number],
+        [t('payment.number'), difference.refundOfPayment ?? '–'],
+        [t('bill.theirs'), difference.theirs],
+      ]}
+      button={t('bill.book.button')}
+      rules={{ fields: ['reason'] }}
+      repeatable
+      read={read}
+      send={async ({ reason }) =>
+        (await send(BillDifferenceBook, { input: { differenceId: difference.id, reason } })).billDifferenceBook.userErrors
+      }
+      onDone={() => {
+        done.value = { text: t('bill.book.done', { number: difference.number }), href: auditOf(difference.id) };
+        onClose();
+      }}
+      onClose={onClose}
+    >
+      {(error) => <Reason error={error} hint={t('points.reasonHint')} />}
     </ActDialog>
   );
 }

@@ -26,8 +26,8 @@ export function numbersOf(sale: Pick<Sale, 'status' | 'stockRemaining' | 'unitsH
 
 export type ActName = 'publish' | 'pause' | 'resume' | 'end' | 'stockAdd';
 
-/** What can be done with a sale that stands so. */
-export function actsOf(status: SaleStatus, now: number, endsAt: number): ActName[] {
+/** What can be done with a sale that stands so. While all are stopped, one that is paused by itself looks like the others: it can be either. */
+export function actsOf(status: SaleStatus, now: number, endsAt: number, stopped = false): ActName[] {
   const over = now >= endsAt;
   switch (status) {
     case 'DRAFT':
@@ -37,7 +37,7 @@ export function actsOf(status: SaleStatus, now: number, endsAt: number): ActName
     case 'SOLD_OUT':
       return over ? [] : ['pause', 'stockAdd', 'end'];
     case 'PAUSED':
-      return over ? ['end'] : ['resume', 'stockAdd', 'end'];
+      return over ? ['end'] : [...(stopped ? (['pause'] as const) : []), 'resume', 'stockAdd', 'end'];
     case 'ENDED':
       return [];
   }

@@ -11,7 +11,7 @@ import { Button, Chip, Meter, type Tone } from '@kit/ui';
 import { useEffect } from 'preact/hooks';
 import type { Problem } from './act';
 import { saleAddress } from './addresses';
-import { clock, done, f, live, send } from './app';
+import { clock, done, f, heardStatus, live, send, stopped } from './app';
 import { auditOf } from './audit-link';
 import { t, type Key } from './i18n';
 import { typedCount } from './money';
@@ -46,6 +46,7 @@ export function useStock(ids: readonly string[]): Signal<ReadonlyMap<string, Sto
     return live.watch(WatchStock, () => ({ saleIds: watched }), {
       next({ saleStockChanged: fresh }) {
         const held = stocks.peek().get(fresh.saleId);
+        heardStatus(held?.status, fresh.status);
         stocks.value = new Map(stocks.peek()).set(fresh.saleId, later(held, fresh));
       },
     });
@@ -98,6 +99,8 @@ interface SaleActProps {
 export function SaleAct({ act, sale, stock, onClose }: SaleActProps) {
   const numbers = numbersOf(sale, stock);
   const n = (count: number) => f.value.number(count);
+  // While all sales are stopped, what is done to one of them shows only afterwards.
+  const idle = stopped.value && act !== 'end';
   const read = (form: FormData): Reading<{ units: number | undefined }> => {
     if (act !== 'stockAdd') return { input: { units: undefined } };
     const units = typedCount(String(form.get('units')));
@@ -106,8 +109,8 @@ export function SaleAct({ act, sale, stock, onClose }: SaleActProps) {
   return (
     <ActDialog
       title={t(`act.${act}.title`)}
-      does={t(`act.${act}.does`, { name: nameOf(sale) })}
-      shoppers={t(`act.${act}.shoppers`)}
+      does={idle ? `${t(`act.${act}.does`, { name: nameOf(sale) })} ${t('stopped.sale')}` : t(`act.${act}.does`, { name: nameOf(sale) })}
+      shoppers={idle ? t('stopped.shoppers') : t(`act.${act}.shoppers`)}
       facts={[
         [t('sale.state'), t(`sale.status.${numbers.status}`)],
         [t('sale.free'), t('sale.freeOf', { free: n(numbers.free), total: n(numbers.total) })],
@@ -145,7 +148,7 @@ interface SaleActsProps {
 export function SaleActs({ sale, stock, only }: SaleActsProps) {
   const open = useSignal<ActName | undefined>(undefined);
   const endsAt = Date.parse(stock?.endsAt ?? sale.endsAt);
-  const acts = actsOf(stock?.status ?? sale.status, clock.now(), endsAt).filter((act) => !only || only.includes(act));
+  const acts = actsOf(stock?.status ?? sale.status, clock.now(), endsAt, stopped.value).filter((act) => !only || only.includes(act));
   return (
     <>
       {acts.map((act) => (

@@ -10,6 +10,7 @@ import { clock, done, f, heardAt, insist, live, outdated, reachable, second, set
 import { i18n, t, type Key } from './i18n';
 import { Sign, type SignName } from './icons';
 import { moved, place } from './router';
+import { StopButton, StoppedBanner, TurnDialog } from './stop';
 import { Forbidden, SignIn } from './way-in';
 
 type Page = FunctionComponent<{ route: Route }>;
@@ -213,6 +214,11 @@ function Head() {
         <Clock />
         {who && <LinkState />}
       </div>
+      {who?.user.role === 'OPERATOR' && (
+        <div class="stop">
+          <StopButton />
+        </div>
+      )}
       <div class="tools">
         <Language />
         <Theme />
@@ -271,8 +277,10 @@ function Inside() {
   if (who.user.role !== 'OPERATOR') return <Forbidden />;
   return (
     <>
+      <StoppedBanner />
       <Notes />
       <Shown />
+      <TurnDialog />
     </>
   );
 }

@@ -50,3 +50,15 @@ export function addDays(day: string, days: number): string {
 
 export const isDay = (text: string | null): text is string =>
   text !== null && /^\d{4}-\d\d-\d\d$/.test(text) && exists(Date.parse(`${text}T00:00:00Z`), text);
+
+/** The first moment of a day; where clocks skip it, the hour after. */
+const startOf = (day: string, zone: string): number | undefined => fromLocal(`${day}T00:00`, zone) ?? fromLocal(`${day}T01:00`, zone);
+
+/** From the beginning of one day to the end of another, as the API takes them; null where there is no such day. */
+export function daysOf(from: string | null, until: string | null, zone: string): { from: string | null; until: string | null } {
+  const written = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());
+  return {
+    from: isDay(from) ? written(startOf(from, zone)) : null,
+    until: isDay(until) ? written(startOf(addDays(until, 1), zone)) : null,
+  };
+}

@@ -6,7 +6,7 @@ import { left, minor, typedAmount, typedCount, written } from '../src/money';
 import { searchOf } from '../src/order-search';
 import { actsOf, later, numbersOf, type Stock } from '../src/sale-state';
 import { timeline, type Lookup } from '../src/timeline';
-import { addDays, fromLocal, isDay, toInput, toLocal } from '../src/zone';
+import { addDays, daysOf, fromLocal, isDay, toInput, toLocal } from '../src/zone';
 
 describe('amounts', () => {
   it('are counted in the smallest unit, however large', () => {
@@ -67,6 +67,15 @@ describe('moments in the zone of the shop', () => {
     expect(addDays('2026-03-01', -1)).toBe('2026-02-28');
     expect(isDay('2026-11-30')).toBe(true);
     for (const odd of [null, '', '2026-11-3', '2026-99-99', "2026-11-30'"]) expect(isDay(odd), String(odd)).toBe(false);
+  });
+
+  it('begin and end days, the last one included', () => {
+    expect(daysOf('2026-11-30', '2026-11-30', 'Asia/Shanghai')).toEqual({ from: '2026-11-29T16:00:00.000Z', until: '2026-11-30T16:00:00.000Z' });
+    expect(daysOf(null, 'x', 'UTC')).toEqual({ from: null, until: null });
+    // Clocks in Beirut skip the first hour of this day.
+    expect(daysOf('2026-03-29', null, 'Asia/Beirut').from).toBe('2026-03-28T22:00:00.000Z');
+    // A day of 25 hours.
+    expect(daysOf('2026-10-25', '2026-10-25', 'Europe/Berlin')).toEqual({ from: '2026-10-24T22:00:00.000Z', until: '2026-10-25T23:00:00.000Z' });
   });
 });
 
@@ -184,6 +193,8 @@ describe('a sale', () => {
     expect(actsOf('OPEN', 0, 1)).toEqual(['pause', 'stockAdd', 'end']);
     expect(actsOf('PAUSED', 0, 1)).toEqual(['resume', 'stockAdd', 'end']);
     expect(actsOf('PAUSED', 1, 1)).toEqual(['end']);
+    expect(actsOf('PAUSED', 0, 1, true)).toEqual(['pause', 'resume', 'stockAdd', 'end']);
+    expect(actsOf('PAUSED', 1, 1, true)).toEqual(['end']);
     for (const status of ['DRAFT', 'UPCOMING', 'OPEN', 'SOLD_OUT', 'ENDED'] as const) expect(actsOf(status, 1, 1), status).toEqual([]);
   });
 });

@@ -16,6 +16,31 @@ export type AuditFilterInput = {
   until?: string | null | undefined;
 };
 
+/** Why the refund was not recorded. Values are stable, so programs may rely on them. */
+export type BillDifferenceBookErrorCode =
+  /** The refund was already recorded by another operator or for another reason. */
+  | 'ALREADY_BOOKED'
+  /** The refund is greater than the remaining amount of the payment. Amounts in pending refunds do not count as remaining. */
+  | 'AMOUNT_EXCEEDS_PAID'
+  /** No such discrepancy exists, or the values now differ in another way. */
+  | 'DIFFERENCE_NOT_FOUND'
+  /** The discrepancy has been resolved: a later comparison no longer found it. */
+  | 'DIFFERENCE_NOT_OPEN'
+  /** The bill does not list exactly one refund with a number that the gateway assigned. */
+  | 'NOT_A_REFUND'
+  /** The refunded payment is not one of the shop's payments. */
+  | 'PAYMENT_NOT_FOUND'
+  /** The reason is missing, too long, or contains control characters. */
+  | 'REASON_INVALID';
+
+/** The refund to record, and the reason. */
+export type BillDifferenceBookInput = {
+  /** The discrepancy that shows the refund. */
+  differenceId: string;
+  /** Why the money was refunded, for the buyer and the audit log: 1 to 500 characters on one line. */
+  reason: string;
+};
+
 /** Why the discrepancy was not closed. Values are stable, so programs may rely on them. */
 export type BillDifferenceCloseErrorCode =
   /** No such discrepancy exists, or the values now differ in another way. */
@@ -833,6 +858,32 @@ export type SaleUpdateInput = {
   version?: number | null | undefined;
 };
 
+/** Why all sales were not stopped. */
+export type ShopPauseErrorCode =
+  /** The reason is missing, too long, or contains control characters. */
+  | 'REASON_INVALID'
+  /** All sales are stopped already. */
+  | 'SHOP_ALREADY_PAUSED';
+
+/** The reason for stopping all sales. */
+export type ShopPauseInput = {
+  /** For the audit log: 1 to 500 characters on one line. */
+  reason: string;
+};
+
+/** Why the shop does not sell again. */
+export type ShopResumeErrorCode =
+  /** The reason is missing, too long, or contains control characters. */
+  | 'REASON_INVALID'
+  /** The shop is not stopped. */
+  | 'SHOP_NOT_PAUSED';
+
+/** The reason for letting the shop sell again. */
+export type ShopResumeInput = {
+  /** For the audit log: 1 to 500 characters on one line. */
+  reason: string;
+};
+
 /** Whether the shop sells. */
 export type ShopStatus =
   /** Sales can be bought from during their sessions. */
@@ -921,6 +972,13 @@ export type AuditEntriesQueryVariables = Exact<{
 
 export type AuditEntriesQuery = { serverTime: string, auditEntries: { nodes: Array<{ id: string, at: string, act: string, subject: string, detail: string, reason: string | null, operator: { id: string, username: string } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
+export type BillDifferenceBookMutationVariables = Exact<{
+  input: BillDifferenceBookInput;
+}>;
+
+
+export type BillDifferenceBookMutation = { billDifferenceBook: { refund: { number: string, orderId: string } | null, userErrors: Array<{ code: BillDifferenceBookErrorCode, message: string, field: Array<string> | null }> } };
+
 export type BillDifferenceCloseMutationVariables = Exact<{
   input: BillDifferenceCloseInput;
 }>;
@@ -934,7 +992,7 @@ export type BillDifferencesQueryVariables = Exact<{
 }>;
 
 
-export type BillDifferencesQuery = { serverTime: string, billDifferences: { totalCount: number, nodes: Array<{ id: string, day: string, kind: BillDifferenceKind, number: string, ours: string, theirs: string, foundAt: string, resolvedAt: string | null, closedAt: string | null, closeReason: string | null, closedBy: { id: string, username: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type BillDifferencesQuery = { serverTime: string, billDifferences: { totalCount: number, nodes: Array<{ id: string, day: string, kind: BillDifferenceKind, number: string, ours: string, theirs: string, refundOfPayment: string | null, foundAt: string, resolvedAt: string | null, closedAt: string | null, closeReason: string | null, closedBy: { id: string, username: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type BooksAuditQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -956,6 +1014,11 @@ export type ConsoleSalesQueryVariables = Exact<{
 
 
 export type ConsoleSalesQuery = { serverTime: string, sales: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, startsAt: string, endsAt: string, version: number, price: { amount: string, currencyCode: CurrencyCode }, product: { id: string, name: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type ConsoleShopQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ConsoleShopQuery = { serverTime: string, shop: { name: string, timeZone: string, status: ShopStatus, statusSince: string } };
 
 export type FailureCountQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -1065,6 +1128,19 @@ export type PaymentRefundMutationVariables = Exact<{
 
 export type PaymentRefundMutation = { paymentRefund: { refund: { id: string, status: RefundStatus } | null, userErrors: Array<{ code: PaymentRefundErrorCode, message: string, field: Array<string> | null }> } };
 
+export type PaymentsQueryVariables = Exact<{
+  statuses?: Array<PaymentStatus> | PaymentStatus | null | undefined;
+  methods?: Array<PaymentMethod> | PaymentMethod | null | undefined;
+  flagged?: boolean | null | undefined;
+  buyer?: string | null | undefined;
+  from?: string | null | undefined;
+  until?: string | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type PaymentsQuery = { serverTime: string, payments: { nodes: Array<{ number: string, orderId: string, flag: PaymentFlag | null, received: { amount: string, currencyCode: CurrencyCode } | null, refunded: { amount: string, currencyCode: CurrencyCode } | null, buyer: { id: string, username: string } | null, payment: { id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, amount: { amount: string, currencyCode: CurrencyCode } | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
 export type PointsQueryVariables = Exact<{
   after?: string | null | undefined;
 }>;
@@ -1144,12 +1220,23 @@ export type RefundLookupQueryVariables = Exact<{
 
 export type RefundLookupQuery = { serverTime: string, refundLookup: { orderId: string, number: string } | null };
 
+export type RefundsQueryVariables = Exact<{
+  statuses?: Array<RefundStatus> | RefundStatus | null | undefined;
+  causes?: Array<PaymentRefundCause> | PaymentRefundCause | null | undefined;
+  from?: string | null | undefined;
+  until?: string | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type RefundsQuery = { serverTime: string, refunds: { nodes: Array<{ number: string, orderId: string, attempts: number, lastCode: string | null, cause: PaymentRefundCause, refund: { id: string, status: RefundStatus, reason: string | null, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
 export type SaleQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type SaleQuery = { serverTime: string, sale: { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, payWithinSeconds: number, returnsOnRefund: boolean, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, description: string | null, imageUrl: string | null, image: { colour: string | null, variants: Array<{ url: string, width: number }> } | null } | null, session: { id: string, name: string | null, startsAt: string }, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number, quantity: number, createdAt: string, decidedAt: string | null, refusal: { code: PurchaseRefusalCode, message: string } | null, order: { id: string, number: string, productName: string, quantity: number, status: OrderStatus, createdAt: string, payBefore: string, paidAt: string | null, closedAt: string | null, pointsTotal: number | null, availableActions: Array<OrderActionCode>, version: number, unitPrice: { amount: string, currencyCode: CurrencyCode }, total: { amount: string, currencyCode: CurrencyCode }, payments: Array<{ id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, settledAt: string | null, redirectUrl: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }>, refunds: Array<{ id: string, status: RefundStatus, cause: PaymentRefundCause, reason: string | null, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }> } | null } | null } | null };
+export type SaleQuery = { serverTime: string, sale: { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, payWithinSeconds: number, returnsOnRefund: boolean, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, description: string | null, imageUrl: string | null, image: { altText: string, colour: string | null, variants: Array<{ url: string, width: number }> } | null } | null, session: { id: string, name: string | null, startsAt: string }, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number, quantity: number, createdAt: string, decidedAt: string | null, refusal: { code: PurchaseRefusalCode, message: string } | null, order: { id: string, number: string, productName: string, quantity: number, status: OrderStatus, createdAt: string, payBefore: string, paidAt: string | null, closedAt: string | null, pointsTotal: number | null, availableActions: Array<OrderActionCode>, version: number, unitPrice: { amount: string, currencyCode: CurrencyCode }, total: { amount: string, currencyCode: CurrencyCode }, payments: Array<{ id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, settledAt: string | null, redirectUrl: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }>, refunds: Array<{ id: string, status: RefundStatus, cause: PaymentRefundCause, reason: string | null, points: number | null, createdAt: string, settledAt: string | null, amount: { amount: string, currencyCode: CurrencyCode } | null }> } | null } | null } | null };
 
 export type SaleCreateMutationVariables = Exact<{
   input: SaleCreateInput;
@@ -1253,6 +1340,20 @@ export type ShopQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type ShopQuery = { serverTime: string, shop: { name: string, timeZone: string, paymentMethods: Array<PaymentMethod>, signUpOpen: boolean, welcomePoints: number, supportUrl: string | null, status: ShopStatus } };
 
+export type ShopPauseMutationVariables = Exact<{
+  input: ShopPauseInput;
+}>;
+
+
+export type ShopPauseMutation = { shopPause: { shop: { name: string, timeZone: string, status: ShopStatus, statusSince: string } | null, userErrors: Array<{ code: ShopPauseErrorCode, message: string, field: Array<string> | null }> } };
+
+export type ShopResumeMutationVariables = Exact<{
+  input: ShopResumeInput;
+}>;
+
+
+export type ShopResumeMutation = { shopResume: { shop: { name: string, timeZone: string, status: ShopStatus, statusSince: string } | null, userErrors: Array<{ code: ShopResumeErrorCode, message: string, field: Array<string> | null }> } };
+
 export type SignInMutationVariables = Exact<{
   input: UserSignInInput;
 }>;
@@ -1285,10 +1386,12 @@ export type SignUpMutationVariables = Exact<{
 
 export type SignUpMutation = { userSignUp: { user: { id: string, username: string, displayName: string, role: UserRole } | null, userErrors: Array<{ code: UserSignUpErrorCode, message: string, field: Array<string> | null }> } };
 
-export type StuckPaymentsQueryVariables = Exact<{ [key: string]: never; }>;
+export type StuckPaymentsQueryVariables = Exact<{
+  after?: string | null | undefined;
+}>;
 
 
-export type StuckPaymentsQuery = { serverTime: string, stuckPayments: { payments: Array<{ number: string, orderId: string, flag: PaymentFlag | null, nextCheckAt: string | null, received: { amount: string, currencyCode: CurrencyCode } | null, payment: { id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, amount: { amount: string, currencyCode: CurrencyCode } | null } }>, refunds: Array<{ number: string, orderId: string, attempts: number, lastCode: string | null, nextTryAt: string | null, refund: { id: string, status: RefundStatus, points: number | null, createdAt: string, amount: { amount: string, currencyCode: CurrencyCode } | null } }> } };
+export type StuckPaymentsQuery = { serverTime: string, stuckPayments: { pageInfo: { hasNextPage: boolean, endCursor: string | null }, payments: Array<{ number: string, orderId: string, flag: PaymentFlag | null, nextCheckAt: string | null, received: { amount: string, currencyCode: CurrencyCode } | null, payment: { id: string, method: PaymentMethod, status: PaymentStatus, points: number | null, createdAt: string, amount: { amount: string, currencyCode: CurrencyCode } | null } }>, refunds: Array<{ number: string, orderId: string, attempts: number, lastCode: string | null, nextTryAt: string | null, refund: { id: string, status: RefundStatus, points: number | null, createdAt: string, amount: { amount: string, currencyCode: CurrencyCode } | null } }> } };
 
 export type UsersQueryVariables = Exact<{
   search?: string | null | undefined;

@@ -83,13 +83,25 @@ export async function loadShop(): Promise<void> {
 const SPREAD_MS = 1_000;
 let shopTimer: ReturnType<typeof setTimeout> | undefined;
 
-/** A sale was paused, or sells again: the whole shop may be. */
+/** The same for news that are no reason to hurry. */
+const SLOW_SPREAD_MS = 10_000;
+let hurried = false;
+
+/** What was pushed about a sale, and what was before it. Where a sale is paused, or sells again, the whole shop may be. */
 export function heardStatus(before: string | undefined, now: string): void {
-  if (before === undefined || (before === 'PAUSED') === (now === 'PAUSED') || shopTimer) return;
-  shopTimer = setTimeout(() => {
+  const stopped = shop.peek()?.status === 'PAUSED';
+  const was = before === undefined ? stopped : before === 'PAUSED';
+  const turned = was !== (now === 'PAUSED');
+  // A sale that stays paused by itself is told of as well when the others sell again.
+  const stays = stopped && now === 'PAUSED';
+  if ((!turned && !stays) || (shopTimer && (hurried || !turned))) return;
+  clearTimeout(shopTimer);
+  hurried = turned;
+  const ask = () => {
     shopTimer = undefined;
     void loadShop().catch(() => retryLater(loadShop));
-  }, Math.random() * SPREAD_MS);
+  };
+  shopTimer = setTimeout(ask, Math.random() * (turned ? SPREAD_MS : SLOW_SPREAD_MS));
 }
 
 function become(fresh: Viewer | null): void {

@@ -73,7 +73,7 @@ function Detail({ text }: { text: string }) {
   return (
     <details>
       <summary>{t('audit.show')}</summary>
-      <pre>{pretty(text)}</pre>
+      <pre tabIndex={0}>{pretty(text)}</pre>
     </details>
   );
 }

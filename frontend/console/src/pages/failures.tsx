@@ -48,7 +48,7 @@ export default function FailuresPage() {
         <details>
           <summary>{t('audit.show')}</summary>
           {truncated && <p class="hint">{t('failures.cut')}</p>}
-          <pre>{pretty(payload)}</pre>
+          <pre tabIndex={0}>{pretty(payload)}</pre>
         </details>
       ),
     },

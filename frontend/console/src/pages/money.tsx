@@ -1,21 +1,23 @@
-// Money that waits for a person: stuck payments and refunds, differences to the gateway's bills, points.
+// Money: what waits for a person, all payments and refunds, differences to the gateway's bills, the records, points.
 import { useSignal } from '@preact/signals';
 import BillDifferences from '@documents/BillDifferences.graphql';
 import StuckPayments from '@documents/StuckPayments.graphql';
 import type { StuckPaymentsQuery } from '@kit/generated/operations';
 import { Button, Chip, Empty, Tabs } from '@kit/ui';
 import { orderAddress } from '../addresses';
-import { f, send } from '../app';
+import { f } from '../app';
 import { Books } from '../books';
 import { t, type Key } from '../i18n';
-import { DifferenceClose, PointsForm, type Difference } from '../money-acts';
-import { Heading, More, Show, useAnswer, useList } from '../page';
+import { DifferenceBook, DifferenceClose, PointsForm, type Difference } from '../money-acts';
+import { LIST_FILTERS, PaymentList, RefundList } from '../money-lists';
+import { Heading, More, Show, useList } from '../page';
 import { filter, place } from '../router';
 import { Table, type Column } from '../ui/table';
-import { amountOf } from './order';
+import { amountOf, PAYMENT_TONES } from './order';
 import { Lookup } from '../lookup';
 
-const TABS = ['waiting', 'bills', 'books', 'lookup'] as const;
+const TABS = ['waiting', 'payments', 'refunds', 'bills', 'books', 'lookup'] as const;
+const NO_FILTERS = Object.fromEntries(LIST_FILTERS.map((name) => [name, undefined]));
 type Tab = (typeof TABS)[number];
 
 export default function Money() {
@@ -31,11 +33,13 @@ export default function Money() {
         label={t('nav.money')}
         panel="money"
         chosen={tab}
-        onChoose={(one) => filter({ tab: one === 'waiting' ? undefined : one })}
+        onChoose={(one) => filter({ ...NO_FILTERS, tab: one === 'waiting' ? undefined : one })}
         tabs={TABS.map((id) => ({ id, label: t(`money.${id}` satisfies Key) }))}
       />
       <div id="money" role="tabpanel" aria-labelledby={`tab-${tab}`} class="day">
         {tab === 'waiting' && <Waiting />}
+        {tab === 'payments' && <PaymentList />}
+        {tab === 'refunds' && <RefundList />}
         {tab === 'bills' && <Bills />}
         {tab === 'books' && <Books />}
         {tab === 'lookup' && <Lookup />}
@@ -51,7 +55,8 @@ type Refund = StuckPaymentsQuery['stuckPayments']['refunds'][number];
 const moment = (at: string | null) => (at ? f.value.moment(Date.parse(at)) : '–');
 
 function Waiting() {
-  const answer = useAnswer(async () => (await send(StuckPayments, {})).stuckPayments, 'stuck');
+  // One page has a part of both lists.
+  const pages = useList(StuckPayments, {}, ({ stuckPayments }) => ({ nodes: [stuckPayments], pageInfo: stuckPayments.pageInfo }));
   const payments: Column<Payment>[] = [
     {
       id: 'number',
@@ -68,7 +73,7 @@ function Waiting() {
       title: t('sale.state'),
       cell: ({ flag, payment }) => (
         <>
-          <Chip>{t(`payment.status.${payment.status}`)}</Chip> {flag && <Chip tone="bad">{t(`flag.${flag}`)}</Chip>}
+          <Chip tone={PAYMENT_TONES[payment.status]}>{t(`payment.status.${payment.status}`)}</Chip> {flag && <Chip tone="bad">{t(`flag.${flag}`)}</Chip>}
         </>
       ),
     },
@@ -95,35 +100,38 @@ function Waiting() {
     { id: 'next', title: t('refund.next'), cell: ({ nextTryAt }) => moment(nextTryAt) },
   ];
   return (
-    <Show answer={answer}>
-      {(stuck) =>
-        stuck.payments.length + stuck.refunds.length === 0 ? (
-          <Empty title={t('money.nothing')} />
-        ) : (
-          <>
-            {stuck.payments.length > 0 && (
-              <section>
-                <h2>{t('order.payments')}</h2>
-                <Table caption={t('order.payments')} columns={payments} rows={stuck.payments} id={({ number }) => number} />
-              </section>
-            )}
-            {stuck.refunds.length > 0 && (
-              <section>
-                <h2>{t('order.refunds')}</h2>
-                <Table caption={t('order.refunds')} columns={refunds} rows={stuck.refunds} id={({ number }) => number} />
-              </section>
-            )}
-          </>
-        )
-      }
-    </Show>
+    <>
+      <Show answer={pages}>
+        {(all) => {
+          const [stuckPayments, stuckRefunds] = [all.flatMap((one) => one.payments), all.flatMap((one) => one.refunds)];
+          if (stuckPayments.length + stuckRefunds.length === 0) return <Empty title={t('money.nothing')} />;
+          return (
+            <>
+              {stuckPayments.length > 0 && (
+                <section>
+                  <h2>{t('order.payments')}</h2>
+                  <Table caption={t('order.payments')} columns={payments} rows={stuckPayments} id={({ number }) => number} />
+                </section>
+              )}
+              {stuckRefunds.length > 0 && (
+                <section>
+                  <h2>{t('order.refunds')}</h2>
+                  <Table caption={t('order.refunds')} columns={refunds} rows={stuckRefunds} id={({ number }) => number} />
+                </section>
+              )}
+            </>
+          );
+        }}
+      </Show>
+      <More list={pages} />
+    </>
   );
 }
 
 function Bills() {
   const open = place.value.query.get('all') === null;
   const list = useList(BillDifferences, { open }, (data) => data.billDifferences);
-  const closing = useSignal<Difference | undefined>(undefined);
+  const acting = useSignal<{ wish: 'book' | 'close'; difference: Difference } | undefined>(undefined);
   const columns: Column<Difference>[] = [
     { id: 'number', title: t('bill.number'), head: true, cell: ({ number }) => <bdi class="number">{number}</bdi> },
     { id: 'day', title: t('bill.day'), cell: ({ day }) => <span class="number">{day}</span> },
@@ -138,7 +146,12 @@ function Bills() {
         !one.closedAt &&
         !one.resolvedAt && (
           <span class="acts">
-            <Button label={`${t('bill.close.button')}: ${one.number}`} onPress={() => (closing.value = one)}>
+            {one.refundOfPayment && (
+              <Button label={`${t('bill.book.button')}: ${one.number}`} onPress={() => (acting.value = { wish: 'book', difference: one })}>
+                {t('bill.book.short')}
+              </Button>
+            )}
+            <Button label={`${t('bill.close.button')}: ${one.number}`} onPress={() => (acting.value = { wish: 'close', difference: one })}>
               {t('bill.close.short')}
             </Button>
           </span>
@@ -161,7 +174,8 @@ function Bills() {
         }
       </Show>
       <More list={list} />
-      {closing.value && <DifferenceClose difference={closing.value} onClose={() => (closing.value = undefined)} />}
+      {acting.value?.wish === 'book' && <DifferenceBook difference={acting.value.difference} onClose={() => (acting.value = undefined)} />}
+      {acting.value?.wish === 'close' && <DifferenceClose difference={acting.value.difference} onClose={() => (acting.value = undefined)} />}
     </>
   );
 }

@@ -99,7 +99,7 @@ function Shown({ found }: { found: Lookup }) {
   );
 }
 
-const PAYMENT_TONES: Record<Payment['payment']['status'], Tone> = {
+export const PAYMENT_TONES: Record<Payment['payment']['status'], Tone> = {
   PENDING: 'warn',
   SUCCEEDED: 'ok',
   CLOSED: 'plain',
@@ -169,7 +169,7 @@ function Payments({ payments }: { payments: Lookup['payments'] }) {
 
 type Refund = Lookup['refunds'][number];
 
-const REFUND_TONES: Record<Refund['refund']['status'], Tone> = { PENDING: 'warn', SUCCEEDED: 'ok', FAILED: 'bad' };
+export const REFUND_TONES: Record<Refund['refund']['status'], Tone> = { PENDING: 'warn', SUCCEEDED: 'ok', FAILED: 'bad' };
 
 function Refunds({ refunds }: { refunds: Lookup['refunds'] }) {
   const columns: Column<Refund>[] = [

@@ -10,7 +10,8 @@ export interface Filter {
   label: string;
   hint?: string | undefined;
   error?: string | undefined;
-  options?: readonly (readonly [value: string, text: string])[];
+  type?: 'search' | 'date';
+  options?: readonly (readonly [value: string, text: string])[] | undefined;
 }
 
 export function Filters({ label, filters }: { label: string; filters: readonly Filter[] }) {
@@ -24,7 +25,7 @@ export function Filters({ label, filters }: { label: string; filters: readonly F
   return (
     // Another address fills the form anew.
     <form key={query.toString()} class="filters" role="search" aria-label={label} method="dialog" noValidate onSubmit={submit}>
-      {filters.map(({ name, label: text, hint, error, options }) =>
+      {filters.map(({ name, label: text, hint, error, type = 'search', options }) =>
         options ? (
           <Select
             key={name}
@@ -35,7 +36,7 @@ export function Filters({ label, filters }: { label: string; filters: readonly F
             onChoose={(value) => filter({ [name]: value || undefined })}
           />
         ) : (
-          <Input key={name} label={text} name={name} type="search" hint={hint} error={error} value={query.get(name) ?? ''} />
+          <Input key={name} label={text} name={name} type={type} hint={hint} error={error} value={query.get(name) ?? ''} />
         ),
       )}
       <div class="filters-buttons">

@@ -1,45 +1,8 @@
 // What operators do, and what shoppers see of it.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { until } from '../../../storefront/test/browser/server.js';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/** Every finding of axe, on the page as it stands. */
-async function accessible(page, what) {
-  await page.evaluate(axe);
-  const findings = await page.evaluate(async () => {
-    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-    const { violations } = await globalThis.axe.run(document, { runOnly: tags });
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
-  });
-  assert.deepEqual(findings, [], what);
-}
-
-async function noSideways(page, what) {
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  assert.ok(over <= 0, `${what} is ${over} px too wide`);
-}
-
-const dialog = (page) => page.getByRole('dialog');
-const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
-const confirm = (page, name) => dialog(page).getByRole('button', { name, exact: true }).click();
-const gone = (page) => dialog(page).waitFor({ state: 'detached' });
-/** The shopper's panel says so. */
-const reaches = (page, state) => page.locator(`.panel[data-state="${state}"]`).waitFor();
-/** `2026-11-30T10:00:07` of the shop's zone. */
-const shopTime = new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Shanghai', dateStyle: 'short', timeStyle: 'medium' });
-const local = (ms) => shopTime.format(ms).replace(' ', 'T');
-
-/** Does something to a sale on its page, or on whichever page has a button of this name for it. */
-async function act(page, short, button, fill) {
-  await page.getByRole('button', { name: new RegExp(`^${short}: `) }).first().click();
-  if (fill) await fill(dialog(page));
-  await confirm(page, button);
-  await gone(page);
-}
+import { accessible, act, confirm, dialog, gone, local, noSideways, press, reaches } from './helpers.js';
 
 export const flows = {
   'C1 makes a product, a session and a sale, and a shopper’s page has it': async ({ shop, device, pictures }) => {
@@ -334,13 +297,13 @@ export const flows = {
     await page.getByRole('button', { name: /^Refund: / }).click();
     assert.equal(await dialog(page).getByLabel('Amount').inputValue(), '79.00', 'what is left');
     await dialog(page).getByLabel('Amount').fill('80');
-    await confirm(page, 'Give this money back');
+    await confirm(page, 'Refund this payment');
     await dialog(page).getByText('At most ¥79.00 is left.').waitFor();
     await dialog(page).getByText('A reason is needed.').waitFor();
     await dialog(page).getByLabel('Amount').fill('9.5');
     await dialog(page).getByLabel('Reason').fill('A scratch on the lid');
     await accessible(page, 'the refund');
-    await confirm(page, 'Give this money back');
+    await confirm(page, 'Refund this payment');
     await gone(page);
     await page.getByRole('cell', { name: 'A scratch on the lid' }).waitFor();
     await page.getByRole('button', { name: /^Refund: / }).click();
@@ -348,6 +311,46 @@ export const flows = {
     await page.keyboard.press('Escape');
     await gone(page);
     await accessible(page, 'an order');
+
+    // The lists of money: by state, method, buyer and day, each with the way to its order.
+    await page.goto('/console/money');
+    await page.getByRole('tab', { name: 'Payments' }).click();
+    await page.getByLabel('Buyer’s username').fill(buyer.username);
+    await press(page, 'Find');
+    const rows = page.locator('#money tbody tr');
+    await until('one payment', async () => (await rows.count()) === 1);
+    await rows.getByText('Succeeded').waitFor();
+    await rows.getByText('¥9.50').waitFor();
+    const today = local(Date.now()).slice(0, 10);
+    const yesterday = local(Date.now() - 86_400_000).slice(0, 10);
+    await page.getByLabel('From day').fill(today);
+    await press(page, 'Find');
+    await until('the day in the address', () => page.url().includes(`from=${today}`));
+    await until('the payment of the day', async () => (await rows.count()) === 1);
+    await page.getByLabel('From day').fill('');
+    await page.getByLabel('To day, inclusive').fill(yesterday);
+    await press(page, 'Find');
+    await page.getByText('No payments match.').waitFor();
+    await press(page, 'Show all');
+    await page.getByLabel('Method').selectOption('Points');
+    await page.getByText('No payments match.').waitFor();
+    await page.getByLabel('Method').selectOption('Any');
+    await page.getByLabel('State').selectOption('Succeeded');
+    await rows.first().waitFor();
+    await page.getByLabel('Flag', { exact: true }).selectOption('Flagged');
+    await page.getByText('No payments match.').waitFor();
+    // Another list begins anew.
+    await page.getByRole('tab', { name: 'Refunds' }).click();
+    const refund = page.getByRole('row', { name: /A scratch on the lid/ });
+    await refund.waitFor();
+    assert.ok(!page.url().includes('flag='), page.url());
+    await page.getByLabel('Cause').selectOption('The buyer asked');
+    await refund.waitFor({ state: 'detached' });
+    await page.getByLabel('Cause').selectOption('An operator decided');
+    await refund.waitFor();
+    await accessible(page, 'the refunds');
+    await refund.getByRole('link').click();
+    await page.getByRole('heading', { name: `Order ${number}` }).waitFor();
 
     await page.goto('/console/money?tab=books');
     await press(page, 'Verify the records');
@@ -438,6 +441,8 @@ export const flows = {
       orders: [`/console/orders?sale=${sale.id}`, 'Wool blanket'],
       order: [`/console/orders/${order.id}`, 'Wool blanket × 1'],
       money: ['/console/money', undefined],
+      payments: ['/console/money?tab=payments', undefined],
+      refunds: ['/console/money?tab=refunds', undefined],
       bills: ['/console/money?tab=bills', undefined],
       users: [`/console/users?q=${buyer.username}`, buyer.username],
       audit: [`/console/audit?subject=${sale.id}`, 'sale.publish'],

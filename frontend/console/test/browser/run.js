@@ -1,16 +1,18 @@
-// Operators and shoppers in a real browser against the real program: node run.js [C1 C2 …].
+// Operators and shoppers in a real browser against the real program: node run.js [--times N] [C1 C2 …].
 // DOORBUSTER is the program, CHROMIUM the browser; DOORBUSTER_FRONT an address that leads to DOORBUSTER_PORT, such as a proxy's.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { chromium } from 'playwright-core';
+import { optionsOf } from '../../../storefront/test/browser/options.js';
 import { startShop } from '../../../storefront/test/browser/server.js';
-import { flows } from './flows.js';
+import { flows as emergencies } from './emergencies.js';
+import { flows as everyday } from './flows.js';
 
 const root = resolve(import.meta.dirname, '../../../..');
 const pictures = process.env.SCREENSHOTS ?? join(root, 'target/screenshots');
 const program = process.env.DOORBUSTER ?? join(root, 'target/debug/doorbuster');
-const wanted = process.argv.slice(2);
+const { wanted, times } = optionsOf(process.argv.slice(2));
 /** One flow's longest time, browser and server included. */
 const FLOW_MS = 150_000;
 
@@ -35,6 +37,10 @@ shop.draft = async ({ name, stock }) => {
 /** Documents for operators only, by id, with variables. */
 const documents = {
   StuckPayments: {},
+  Payments: {},
+  Refunds: {},
+  ShopPause: { input: { reason: 'not mine to stop' } },
+  ShopResume: { input: { reason: 'not mine to resume' } },
   BillDifferences: { open: true },
   PaymentLookup: { id: '1001-1-000001' },
   RefundLookup: { id: 'refund_1' },
@@ -104,8 +110,8 @@ let failures = 0;
 let stray;
 process.on('unhandledRejection', (error) => (stray = error));
 const began = Date.now();
-for (const [name, flow] of Object.entries(flows)) {
-  if (wanted.length > 0 && !wanted.includes(name.split(' ')[0])) continue;
+const chosen = Object.entries({ ...everyday, ...emergencies }).filter(([name]) => wanted.length === 0 || wanted.includes(name.split(' ')[0]));
+for (const [name, flow] of Array.from({ length: times }, () => chosen).flat()) {
   stray = undefined;
   const devices = [];
   const started = Date.now();

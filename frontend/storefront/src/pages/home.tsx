@@ -196,7 +196,7 @@ function SalesOf({ session }: { session: Session }) {
     const next = ({ saleStockChanged: fresh }: WatchStockSubscription) => {
       const held = stocks.peek().get(fresh.saleId);
       if (!held || (held.peek()?.version ?? 0) > fresh.version) return;
-      heardStatus(held.peek()?.status ?? cards.peek()?.find(({ id }) => id === fresh.saleId)?.status, fresh.status);
+      heardStatus(held.peek()?.status, fresh.status);
       held.value = fresh;
     };
     const stops = parts.map((saleIds) => live.watch(WatchStock, () => ({ saleIds }), { next }));

@@ -77,6 +77,9 @@ function One({ id }: { id: string }) {
   return <Shown sale={sale} panel={purchase.value && held && <purchase.value.PurchasePanel model={held} />} />;
 }
 
+/** What the picture shows: in the shop's words, or else of which product it is. */
+const altOf = (product: Sale['product']) => product?.image?.altText || (product ? t('sale.picture', { name: product.name }) : '');
+
 function Shown({ sale, panel }: { sale: Sale; panel: ComponentChildren }) {
   const { product } = sale;
   const opens = f.value.minute(Date.parse(sale.startsAt));
@@ -89,7 +92,7 @@ function Shown({ sale, panel }: { sale: Sale; panel: ComponentChildren }) {
       </p>
       <div class="sale">
         <div class="sale-picture">
-          <Picture src={product?.imageUrl} image={product?.image} size={480} first />
+          <Picture src={product?.imageUrl} image={product?.image} size={480} alt={altOf(product)} first />
         </div>
         <div class="sale-main">
           <Heading>

@@ -4,6 +4,11 @@ import { join } from 'node:path';
 import { accessible, answersOnce, buyButton, noSideways, panel, payAtCashier, press, reaches } from './helpers.js';
 import { until } from './server.js';
 
+/** How often S8 opens on a wrong clock; without it as often as there is time for in CI. */
+const CLOCKS = Number(process.env.STOREFRONT_CLOCKS ?? 0);
+/** So late a full second may be drawn by a busy machine. */
+const DRAWN_MS = CLOCKS ? 100 : 500;
+
 export const flows = {
   'S1 buys and pays with Alipay, and gets the money back': async ({ shop, device }) => {
     const sale = await shop.sale({ opensIn: 4_000 });
@@ -92,7 +97,7 @@ export const flows = {
     await shop.act('saleEnd', 'SaleEndInput', 'sale', { saleId: sale.id });
     await again(page, 'ended');
     // One order was given back, and one was not paid: what came of it is for who asks.
-    await press(page, 'Show what came of it');
+    await press(page, 'Show the result');
     const row = (name) => page.locator('.outcome dt', { hasText: name }).locator('xpath=following-sibling::dd[1]');
     await row('Units in all').filter({ hasText: /^1$/ }).waitFor();
     assert.equal(await row('Purchases accepted').textContent(), '3');
@@ -179,7 +184,10 @@ export const flows = {
   },
 
   'S8 opens in time on a device whose clock is wrong, and is set meanwhile': async ({ shop, device }) => {
-    for (const hours of [5, -0.05]) {
+    const all = Array.from({ length: Math.max(1, CLOCKS / 2) }, () => [5, -0.05]).flat();
+    const lates = [];
+    const apart = [];
+    for (const hours of all) {
       const sale = await shop.sale({ opensIn: 6_000 });
       const shopper = await shop.shopper();
       const init = `{
@@ -191,24 +199,45 @@ export const flows = {
           static now() { return Real.now() + globalThis.wrongBy; }
         };
       }`;
-      const { open } = await device({ shopper, init });
+      const { open, context } = await device({ shopper, init });
       const page = await open(sale.path);
       await reaches(page, ['upcoming', 'opening']);
       await page.getByText(/Your device is .* (fast|slow)/).waitFor();
       await page.evaluate(() => {
         new MutationObserver(() => {
-          if (document.querySelector('.panel[data-state=open]')) globalThis.openedAt ??= globalThis.realNow();
+          const now = globalThis.realNow();
+          if (document.querySelector('.panel[data-state=open]')) globalThis.openedAt ??= now;
         }).observe(document.body, { subtree: true, childList: true, attributes: true });
+        // At each full second that the shop's clock shows: what time it is, and how exact the page says to be.
+        globalThis.ticks = [];
+        const line = document.querySelector('.clock-line .number');
+        new MutationObserver(() => {
+          const [, time, error] = /(\d\d:\d\d:\d\d) · ±([\d.]+) s/.exec(line.textContent) ?? [];
+          if (time) globalThis.ticks.push({ time, error: Number(error) * 1_000, now: globalThis.realNow() });
+        }).observe(line, { characterData: true, childList: true, subtree: true });
       });
-      await page.waitForTimeout(1_000);
+      await until('the clock to move on', () => page.evaluate(() => globalThis.ticks.length >= 2));
       await page.evaluate(() => (globalThis.wrongBy -= 7_200_000));
       await page.getByText(/checking…|Your device is .* (fast|slow)/).first().waitFor();
       await reaches(page, 'open');
       const late = (await page.evaluate(() => globalThis.openedAt)) - sale.startsAt;
-      assert.ok(Math.abs(late) <= 250, `opened ${late} ms late`);
+      lates.push(late);
+      // CI has other things to do in the same moment.
+      assert.ok(Math.abs(late) <= (CLOCKS ? 100 : 250), `opened ${late} ms late`);
+      for (const { time, error, now } of await page.evaluate(() => globalThis.ticks)) {
+        const [hour, minute, second] = time.split(':').map(Number);
+        const shown = ((hour - 8) * 3_600 + minute * 60 + second) * 1_000;
+        const DAY_MS = 86_400_000;
+        // It is drawn a little after its moment, never before it.
+        const off = ((((now - shown + DAY_MS / 2) % DAY_MS) + DAY_MS) % DAY_MS) - DAY_MS / 2;
+        apart.push(off);
+        assert.ok(off >= -error && off <= error + DRAWN_MS, `${time} ±${error} ms was shown ${off} ms after it`);
+      }
       await buyButton(page).click();
       await reaches(page, 'won');
+      await context.close();
     }
+    console.log(`        opened ${Math.min(...lates)} to ${Math.max(...lates)} ms late, seconds shown ${Math.min(...apart)} to ${Math.max(...apart)} ms late`);
   },
 
   'S10 is told why not': async ({ shop, device }) => {

@@ -1,15 +1,24 @@
-// Shoppers in a real browser against the real program: node run.js [S1 S5 …].
+// Shoppers in a real browser against the real program: node run.js [--stress] [--times N] [S1 S5 …].
+// --stress: the flows that repeat something do it as often as the product promises; --times: each flow that often.
 // DOORBUSTER is the program, CHROMIUM the browser; DOORBUSTER_FRONT an address that leads to DOORBUSTER_PORT, such as a proxy's.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { flows } from './all.js';
+import { optionsOf } from './options.js';
 
-const wanted = process.argv.slice(2);
+const { wanted, times, stress } = optionsOf(process.argv.slice(2));
+/** What --stress repeats, unless the environment says how often: a killed server, two tabs, a wrong clock. */
+const STRESS = { S5: ['STOREFRONT_KILLS', 50], S24: ['STOREFRONT_TABS', 100], S8: ['STOREFRONT_CLOCKS', 20] };
+if (stress) {
+  for (const [name, count] of Object.values(STRESS)) process.env[name] ??= String(count);
+  if (wanted.length === 0) wanted.push(...Object.keys(STRESS));
+}
 /** Flows mostly wait: two at a time keep two processors busy. An address that leads to one server is one worker's. */
 const WORKERS = process.env.DOORBUSTER_FRONT || process.env.DOORBUSTER_PORT ? 1 : 2;
 
-const queue = Object.keys(flows).filter((name) => wanted.length === 0 || wanted.includes(name.split(' ')[0]));
+const chosen = Object.keys(flows).filter((name) => wanted.length === 0 || wanted.includes(name.split(' ')[0]));
+const queue = Array.from({ length: times }, () => chosen).flat();
 const began = Date.now();
 const work = async () => {
   const worker = fork(join(import.meta.dirname, 'worker.js'));

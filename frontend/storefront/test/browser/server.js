@@ -1,5 +1,5 @@
 // The real program on a port of its own, with the sandbox of Alipay beside it, and an operator who sets up sales.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -87,6 +87,11 @@ export async function startShop({ program, front, port: wanted, settings = {} })
     /** A setting for the next start. */
     set(key, value) {
       environment[`DOORBUSTER__${key.replace('.', '__').toUpperCase()}`] = value;
+    },
+    /** A statement straight to the database, past the program: what only an accident does. */
+    sql(statement) {
+      const script = 'import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=20, isolation_level=None).execute(sys.argv[2])';
+      execFileSync('python3', ['-c', script, join(data, 'doorbuster.db'), statement]);
     },
     /** Starts the server if a flow has left it ended. */
     async up() {

@@ -1,4 +1,6 @@
 export default {
+  'code.ALREADY_BOOKED': '已由其他操作员登记，或以其他原因登记。',
+  'code.AMOUNT_EXCEEDS_PAID': '退款超过该付款的余额。',
   'code.AMOUNT_INVALID': '应为大于零的数，不超过可退金额。',
   'code.BALANCE_TOO_LARGE': '账户积分将超过上限。',
   'code.DESCRIPTION_INVALID': '最多 10,000 个字符。',
@@ -12,6 +14,7 @@ export default {
   'code.LIMIT_PER_BUYER_INVALID': '1 到 1,000 的整数。',
   'code.MONEY_WAITS': '有款项到账但无对应用途。请先退回，标记会自行消失。',
   'code.NAME_INVALID': '一行，1 到 200 个字符。',
+  'code.NOT_A_REFUND': '此差异不是在网关网站上进行的退款。',
   'code.PAYMENT_NOT_FOUND': '没有这笔付款。',
   'code.PAYMENT_NOT_REFUNDABLE': '没有收到款项，或已全部退回或在途中。',
   'code.PAY_WITHIN_INVALID': '1 到 604,800 秒的整数。',
@@ -30,6 +33,8 @@ export default {
   'code.SALE_NOT_PUBLISHED': '抢购还是草稿。',
   'code.SESSION_ENDED': '抢购的场次已结束。',
   'code.SESSION_NOT_FOUND': '没有这个场次。',
+  'code.SHOP_ALREADY_PAUSED': '全部抢购已经停止。',
+  'code.SHOP_NOT_PAUSED': '抢购没有停止。',
   'code.STOCK_INVALID': '1 到 10,000,000 的整数。',
   'code.TITLE_INVALID': '一行，最多 200 个字符。',
   'code.UNITS_INVALID': '大于零的整数；总数最多 10,000,000。',

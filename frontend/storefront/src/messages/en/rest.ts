@@ -68,7 +68,7 @@ const en = {
   'points.title': 'Points',
   'points.balance': 'to spend',
   'points.reserved': '{points} set aside for payments under way',
-  'points.entries': 'What moved them',
+  'points.entries': 'History',
   'points.empty': 'Nothing has moved your points yet.',
   'points.when': 'When',
   'points.what': 'What',
@@ -121,7 +121,7 @@ const en = {
   'help.words.soldout': 'Sold out for now',
   'help.words.soldout.body': 'No unit is free, but some are in orders that are not paid. They may come back.',
   'help.words.key': 'Same key',
-  'help.words.key.body': 'Each wish to buy has a number of its own. However often it is sent, it buys once.',
+  'help.words.key.body': 'Each purchase that you start has a key. However often it is sent, it buys once.',
   'help.clock.title': 'The clock',
   'help.clock.1':
     'The page measures the shop’s clock and says how exactly it knows it. Your device’s clock does not matter, and may be wrong by hours.',
@@ -132,7 +132,7 @@ const en = {
     'An order is paid when Alipay has told the shop, not when your browser comes back. That usually takes seconds.',
   'help.refunds.2':
     'Money that arrives too late, or twice, goes back by itself. Your order’s page shows each payment and each refund.',
-  'help.refunds.3': 'A paid order can be given back whole, with one button on its page.',
+  'help.refunds.3': 'A paid order can be refunded in full, with one button on its page.',
   'help.api.title': 'The API',
   'help.api.1': 'Everything this shop does goes over its public GraphQL API, at /graphql.',
   'help.api.open': 'Look at the API',

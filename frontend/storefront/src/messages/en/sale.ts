@@ -7,14 +7,15 @@ const en = {
   'pay.points.amount': '{points} points',
   'pay.or': '{price} or {points}',
   'sale.back': 'Sales of {time}',
+  'sale.picture': 'Picture of {name}',
   'sale.know': 'What to know',
   'sale.know.pay': 'Pay within {span}; unpaid units come back into the sale.',
   'sale.know.alipay': 'Paid with Alipay.',
   'sale.know.points': 'Paid with Alipay or with points.',
   'sale.know.onlyPoints': 'Paid with points.',
-  'sale.know.refund': 'Refund: all of it, by one button.',
-  'sale.know.late': 'Money that arrives too late or twice goes back by itself.',
-  'sale.know.order': 'Everybody’s press is decided in the order in which it reached the shop.',
+  'sale.know.refund': 'Refunds: in full, with one button.',
+  'sale.know.late': 'Payments that arrive late or twice are refunded automatically.',
+  'sale.know.order': 'Purchases are decided in the order in which they reach the shop.',
 } as const;
 
 export type SaleMessages = Record<keyof typeof en, string>;

@@ -22,7 +22,7 @@ const en = {
   'footer.api': 'API',
   'account.signOut': 'Sign out',
   'footer.support': 'Support',
-  'footer.zone': 'All times are {zone}.',
+  'footer.zone': 'All times are in {zone}.',
   'clock.line': 'Shop clock {time} · ±{error}',
   'clock.unsure': 'Shop clock {time} · checking…',
   'clock.fast': 'Your device is {span} fast; that does not matter here.',

@@ -8,6 +8,7 @@ const zh: SaleMessages = {
   'pay.points.amount': '{points} 积分',
   'pay.or': '{price} 或 {points}',
   'sale.back': '{time} 场',
+  'sale.picture': '{name} 的图片',
   'sale.know': '购买须知',
   'sale.know.pay': '请在 {span}内支付，未支付的商品会放回。',
   'sale.know.alipay': '支付宝支付。',

@@ -1,0 +1,40 @@
+// What flows do and look at again and again.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Every finding of axe, on the page as it stands. */
+export async function accessible(page, what) {
+  await page.evaluate(axe);
+  const findings = await page.evaluate(async () => {
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+    const { violations } = await globalThis.axe.run(document, { runOnly: tags });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
+  });
+  assert.deepEqual(findings, [], what);
+}
+
+export async function noSideways(page, what) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(over <= 0, `${what} is ${over} px too wide`);
+}
+
+export const dialog = (page) => page.getByRole('dialog');
+export const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
+export const confirm = (page, name) => dialog(page).getByRole('button', { name, exact: true }).click();
+export const gone = (page) => dialog(page).waitFor({ state: 'detached' });
+/** The shopper's panel says so. */
+export const reaches = (page, state) => page.locator(`.panel[data-state="${state}"]`).waitFor();
+/** `2026-11-30T10:00:07` of the shop's zone. */
+const shopTime = new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Shanghai', dateStyle: 'short', timeStyle: 'medium' });
+export const local = (ms) => shopTime.format(ms).replace(' ', 'T');
+
+/** Does something to a sale on its page, or on whichever page has a button of this name for it. */
+export async function act(page, short, button, fill) {
+  await page.getByRole('button', { name: new RegExp(`^${short}: `) }).first().click();
+  if (fill) await fill(dialog(page));
+  await confirm(page, button);
+  await gone(page);
+}
