@@ -95,6 +95,7 @@ impl App {
             sales: self.0.sales.clone(),
             stock: Arc::new(self.0.hub.clone()),
             orders: self.0.orders.clone(),
+            payments: self.0.payments.clone(),
             db: self.0.db.clone(),
             broker: self.0.broker.clone(),
             clock: self.0.clock.clone(),

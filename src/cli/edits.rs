@@ -6,9 +6,9 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::print;
-use crate::model::edits::{Edit, EditedRow};
 use crate::config::Config;
 use crate::kernel::{SaleId, Timestamp, Wanted};
+use crate::model::edits::{Edit, EditedRow};
 use crate::sales;
 use crate::store::Database;
 

@@ -278,7 +278,7 @@ impl Session {
     async fn act(&self, wish: Wish, act: Act) -> anyhow::Result<ExitCode> {
         let username = act.operator.trim().to_lowercase();
         let found = store::read!(&self.db, |conn| sql::accounts::find_by_username(conn, &username).await)?;
-        let operator = found.map(|(user, _)| user).filter(|user| user.role == crate::accounts::Role::Operator);
+        let operator = found.map(|(user, _)| user).filter(|user| user.role == crate::model::accounts::Role::Operator);
         let operator = operator.with_context(|| format!("there is no operator `{}`", act.operator))?;
         let by = By {
             operator: operator.id,

@@ -4,6 +4,7 @@ use serde::Deserialize as _;
 use toml::{Table, Value};
 
 use super::layers::Layers;
+use super::stored::KeptLayers;
 use super::{Config, ConfigErrors, Problem};
 
 /// Collects what is wrong; each problem is placed where its values came from.

@@ -209,10 +209,6 @@ impl Layers {
         self.problems.split_off(before).pop().map(|problem| problem.message)
     }
 
-    pub(super) fn problems(&self) -> usize {
-        self.problems.len()
-    }
-
     /// Where the values of `keys` came from; defaults are mentioned only when nothing else is to blame.
     pub(super) fn origins(&self, keys: &[&str]) -> String {
         let origins =

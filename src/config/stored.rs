@@ -237,7 +237,7 @@ impl Layers {
         origin: String,
         kept: impl FnOnce(&Self) -> bool,
     ) -> Result<(), String> {
-        let before = self.problems();
+        let before = self.problems().len();
         if kept(self) {
             let mut checked = self.clone();
             checked.set(index, value, origin);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kernel::Clock;
-use crate::model::nodes::NodeRow;
+use crate::model::nodes::{NodeRow, NodeSettings};
 use crate::store::{self, Database, StoreError};
 
 /// Tells what a node has to say of its settings now.

@@ -12,8 +12,8 @@ use crate::model::settlement::{Message, Step, decide};
 use crate::orders::record::result_event;
 use crate::orders::{OrdersError, fail_point};
 use crate::payments::{Flag, Method, Verdict};
-use crate::telemetry::OrderEvent;
 use crate::store;
+use crate::telemetry::OrderEvent;
 
 impl Payments {
     /// Applies what a notification or a query says, in one transaction: payment, order, refund, logs, event. Saying it again

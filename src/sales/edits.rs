@@ -9,14 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::model::{Sale, Session};
 use super::operate::{gate_event, stock_event};
 use super::service::Sales;
-use super::snapshot::{Contents, Offer, Snapshot};
-use crate::broker::outbox::NewEvent;
-use crate::model::edits::{Edit, EditOp, EditedRow, Unexplained};
-use crate::catalog::{ActError, Product};
+use crate::catalog::ActError;
 use crate::kernel::{Listed, SaleId, SessionId, Timestamp, Wanted};
+use crate::model::catalog::Product;
+use crate::model::edits::{Edit, EditOp, EditedRow, Unexplained};
+use crate::model::messages::NewEvent;
+use crate::model::sales::{Sale, Session};
+use crate::model::snapshot::{Contents, Offer, Snapshot};
 use crate::store::{self, Database, StoreError};
 
 /// Edits applied in one transaction at most.
@@ -107,7 +108,7 @@ impl Sales {
     pub async fn reread(&self) -> Result<usize, ActError> {
         self.poll().await?;
         let (known, now) = (self.snapshot(), self.parts().clock.now());
-        let since = now.minus(*self.parts().config.history);
+        let since = now.minus(*self.parts().config.now().history);
         let found = store::read!(&self.parts().db, |conn| sql::sales::load(conn, since, now).await)?;
         if differences(&known, found, since).is_empty() {
             return Ok(0);

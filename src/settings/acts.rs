@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::decide::{BACK_MAX, Facts, Plan, Refusal, Shadow, decide, expired};
 use super::{HotSettings, POLL_EVERY};
-use crate::catalog::Audit;
 use crate::config::{Scope, SettingChange, StoredValue};
 use crate::kernel::{AuditId, Listed, UserId, Wanted};
+use crate::model::audit::Audit;
 use crate::store::{self, StoreError};
 
 /// The time in which changes of an operator are counted.

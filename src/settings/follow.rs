@@ -7,8 +7,9 @@ use tokio::time::MissedTickBehavior;
 
 use super::messages::{SETTINGS_CHANGE, SETTINGS_CHANGE_VERSION, SettingsChange};
 use super::{Applied, HotSettings, Own, POLL_EVERY};
-use crate::broker::{BrokerError, Consumer, Message, Received, Topic, envelope};
+use crate::broker::{BrokerError, Consumer, envelope};
 use crate::config::{Config, Ignored, StoredValue};
+use crate::model::messages::{Message, Received, Topic};
 use crate::nodes::NodeSettings;
 use crate::store::{self, StoreError};
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{HotSettings, POLL_EVERY};
 use crate::config::{Ignored, Layers, LocalValue, Role, StoredValue};
 use crate::kernel::Timestamp;
-use crate::nodes::NodeRow;
+use crate::model::nodes::NodeRow;
 use crate::store::{self, StoreError};
 
 /// When the word of each node last changed, by the clock of who watches. Clocks of nodes are never compared.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::{Config, Flag, Scope, SettingAct, SettingChange, Sources};
 use crate::kernel::{Rng, Wanted};
-use crate::nodes::NodeRow;
+use crate::model::nodes::NodeRow;
 use crate::sales::testing::Stall;
 use crate::store;
 

@@ -47,7 +47,7 @@ const GLOBAL_TRANSACTION_EVENTS: [&str; 6] = ["begun", "confirmed", "cancelled",
 const EDIT_SOURCES: [&str; 2] = ["sql", "unknown"];
 const REBUILDS: [&str; 3] = ["opened", "failed", "left"];
 
-const TOPICS: [&str; 9] = [
+const TOPICS: [&str; 10] = [
     Topic::OrderRequests.name(),
     Topic::PurchaseResults.name(),
     Topic::PaymentTimeouts.name(),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::alerts::Alert;
 use super::part::{Part, Spread, add_sparse};
 use crate::kernel::{Money, SaleId, Timestamp};
-use crate::sales::SaleStatus;
+use crate::model::sales::SaleStatus;
 use crate::telemetry::{Answer, Committed, Times};
 
 /// Milliseconds of a second.

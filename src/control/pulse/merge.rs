@@ -9,7 +9,7 @@ use super::frame::{Frame, SaleNumbers};
 use super::part::{Gated, Part, People, add_sparse};
 use super::sums::Sums;
 use crate::kernel::{Currency, Money, SaleId, Timestamp};
-use crate::sales::SaleStatus;
+use crate::model::sales::SaleStatus;
 use crate::telemetry::{Answer, Committed, OrderEvent};
 
 /// Frames that are kept.

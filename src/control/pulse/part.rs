@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::{SaleId, Timestamp};
-use crate::sales::Snapshot;
+use crate::model::snapshot::Snapshot;
 use crate::telemetry::{Answer, Committed, Metrics, Times};
 
 /// Name of the message type in its envelope.

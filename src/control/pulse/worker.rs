@@ -10,10 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::part::{Gated, Gauges, PULSE, PULSE_VERSION, Part, People};
 use super::{Pulse, SaleFacts};
-use crate::broker::{Broker, BrokerError, Message, Topic, envelope};
+use crate::broker::{Broker, BrokerError, envelope};
+use crate::hub::StockView;
 use crate::kernel::{Clock, SaleId, Timestamp};
+use crate::model::messages::{Message, Topic};
+use crate::model::snapshot::Offer;
 use crate::orders::{GateView, Orders};
-use crate::sales::{Offer, SaleSums, Sales, StockView};
+use crate::payments::Payments;
+use crate::sales::{SaleSums, Sales};
 use crate::store::{self, Database, StoreError};
 use crate::telemetry::Metrics;
 
@@ -50,8 +54,10 @@ pub struct Parts {
     pub sales: Sales,
     /// Their stock.
     pub stock: Arc<dyn StockView>,
-    /// Gates and money.
+    /// Their gates.
     pub orders: Orders,
+    /// Money that waits for a person.
+    pub payments: Payments,
     /// The sums.
     pub db: Database,
     /// The way to the other nodes.

@@ -8,11 +8,12 @@ use super::super::schema::{catalog_edits, products, sale_sessions, sales};
 use super::catalog::{corrupt, money};
 use super::planned_each_time;
 use super::sales::{find_offer, update_state};
-use crate::model::edits::{Edit, EditOp, EditedRow, UNKNOWN, Unexplained};
 use crate::kernel::{Listed, SaleId, SessionId, Timestamp, Wanted, next_epoch};
-use crate::orders::decide::FormerPrice;
+use crate::model::decide::FormerPrice;
+use crate::model::edits::{Edit, EditOp, EditedRow, UNKNOWN, Unexplained};
 use crate::model::order_requests::TicketPrice;
-use crate::sales::{Offer, Sale};
+use crate::model::sales::Sale;
+use crate::model::snapshot::Offer;
 use crate::store::StoreError;
 
 /// Numbers in one statement at most.

@@ -9,7 +9,7 @@ use super::super::Conn;
 use super::super::schema::{orders, payments};
 use super::catalog::{corrupt, narrow};
 use crate::kernel::{Epoch, SaleId, Seq, TicketId};
-use crate::orders::OrderState;
+use crate::model::orders::OrderState;
 use crate::payments::{Method, PaymentState};
 use crate::sales::SaleSums;
 use crate::store::StoreError;

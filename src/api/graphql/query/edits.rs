@@ -6,8 +6,8 @@ use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::store_fault;
 use crate::api::graphql::types::connection::{PageArgs, Position};
 use crate::api::graphql::types::edits::{CatalogEdit, CatalogEditConnection};
-use crate::model::edits::{Edit, EditedRow};
 use crate::kernel::Listed;
+use crate::model::edits::{Edit, EditedRow};
 
 /// Queries of operators about edits in SQL.
 #[derive(Default)]

@@ -9,7 +9,7 @@ use super::orders::PurchaseRefusalCode;
 use super::sales::SaleStatus;
 use super::scalars::{DateTime, Money};
 use crate::control::pulse::{self, AlertCode, Frame, SaleNumbers};
-use crate::orders::Refusal;
+use crate::model::orders::Refusal;
 use crate::telemetry::{Answer, Committed, OrderEvent};
 
 /// A result of `salePurchase`: the two kinds of acceptance, the refusals, and faults.

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use doorbuster::broker::{Topic, envelope};
-use doorbuster::model::edits::{Edit, EditOp, EditedRow};
+use doorbuster::broker::envelope;
 use doorbuster::kernel::{SaleId, Wanted};
-use doorbuster::orders::messages::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
+use doorbuster::model::edits::{Edit, EditOp, EditedRow};
+use doorbuster::model::messages::Topic;
+use doorbuster::model::order_requests::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
+use doorbuster::model::orders::{Closing, OrderState};
+use doorbuster::model::sales::SaleState;
+use doorbuster::orders::PurchaseRequest;
 use doorbuster::orders::rebuild::WRITER;
-use doorbuster::orders::{Closing, OrderState, PurchaseRequest};
-use doorbuster::sales::{SaleState, StockAdd};
+use doorbuster::sales::StockAdd;
 use doorbuster::store::Database;
 
 use super::{Place, on, on_both, request};

@@ -130,12 +130,12 @@ impl Documents {
     }
 
     /// The limits in force.
-    pub(super) fn limits(&self) -> Limits {
+    pub(in crate::api::graphql::edge) fn limits(&self) -> Limits {
         Limits { cost: self.cost_max.load(Ordering::Relaxed), ..self.limits.clone() }
     }
 
     /// Whether an operation of this size may run now. A remembered one was measured under the limits of then.
-    pub(super) fn admit(&self, measure: &Measure) -> Result<(), Refusal> {
+    pub(in crate::api::graphql::edge) fn admit(&self, measure: &Measure) -> Result<(), Refusal> {
         if measure.introspects && !self.introspection.load(Ordering::Relaxed) {
             let message = "Introspection is disabled on this server.";
             return Err(Refusal::new(Cause::Document, Code::GraphqlValidationFailed, message));
