@@ -75,10 +75,10 @@ fn line(edit: &Edit) -> String {
 }
 
 fn object(edit: &Edit) -> String {
-    let row = |text: &Option<String>| text.as_ref().and_then(|row| serde_json::from_str::<serde_json::Value>(row).ok());
+    let row = |text: Option<&String>| text.and_then(|row| serde_json::from_str::<serde_json::Value>(row).ok());
     let object = json!({
         "id": edit.id, "table": edit.row.table(), "subject": edit.row.public_id(), "op": edit.op.as_str(),
-        "before": row(&edit.before), "after": row(&edit.after), "byRole": edit.by_role, "byProgram": edit.by_app,
+        "before": row(edit.before.as_ref()), "after": row(edit.after.as_ref()), "byRole": edit.by_role, "byProgram": edit.by_app,
         "byAddress": edit.by_addr, "at": edit.at.to_rfc3339(), "appliedAt": edit.handled_at.map(Timestamp::to_rfc3339),
     });
     format!("{object}\n")
