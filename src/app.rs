@@ -5,6 +5,7 @@ mod hot;
 mod listeners;
 mod measured;
 mod observer;
+mod parts;
 mod preflight;
 mod vitals;
 mod work;
@@ -16,6 +17,10 @@ pub use preflight::objections;
 
 use hot::open_settings;
 use measured::Measured;
+use parts::{
+    Till, gate_news_of, node_name, open_accounts, open_broker, open_database, open_gate, points_of, pulse_of,
+    sales_parts,
+};
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -24,7 +29,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{Accounts, SharedTokens, TellEnd};
+use crate::accounts::{Accounts, TellEnd};
 use crate::api::graphql::context::Services;
 use crate::api::graphql::edge::execution::shortcut::FirstOf;
 use crate::api::graphql::edge::{self, AuthUnavailable, Authenticate, Edge};
@@ -32,29 +37,26 @@ use crate::api::graphql::mutation::purchase_plan::PurchaseShortcut;
 use crate::api::graphql::query::sale_plan::SaleShortcut;
 use crate::api::graphql::schema;
 use crate::api::{self, assets, health, pictures, router};
-use crate::broker::embedded::EmbeddedBroker;
-use crate::broker::pulsar::PulsarBroker;
 use crate::broker::{Broker, Relay};
-use crate::config::{self, Config, Live};
-use crate::control::pulse::{Bounds, Pulse};
+use crate::config::{Config, Live};
+use crate::control::pulse::Pulse;
 use crate::control::{self, Control};
-use crate::gate::{Coalescer, Gate, MemoryGate, RedisGate, RedisTally, RedisTokens, Tally};
+use crate::gate::{Coalescer, RedisGate, RedisTally, Tally};
 use crate::gateway::PaymentGateway;
 use crate::hub::Hub;
 use crate::kernel::{Clock, Rng};
 use crate::lifecycle::{RestartPolicy, Shutdown, Supervisor};
 use crate::model::accounts::Viewer;
 use crate::nodes::Leases;
-use crate::orders::gate_news::GateNews;
 use crate::orders::publisher::Publisher;
 use crate::orders::{Orders, Parts};
-use crate::payments::{self, Payments};
+use crate::payments::Payments;
 use crate::pictures::Pictures;
-use crate::points::{self, Points};
-use crate::sales::{self, Sales};
+use crate::points::Points;
+use crate::sales::Sales;
 use crate::settings::HotSettings;
 use crate::store::Database;
-use crate::tcc::{self, Coordinator};
+use crate::tcc::Coordinator;
 use crate::telemetry::Metrics;
 
 /// How long saying goodbye to the other nodes may take at the end.
@@ -133,23 +135,12 @@ impl App {
             clock: clock.clone(),
             metrics: metrics.clone(),
         });
-        let payments = Payments::new(payments::Parts {
-            db: db.clone(),
-            orders: orders.clone(),
-            gateway: gateway.clone(),
-            payments: live.section(|config| &config.payments),
-            refunds_due: Arc::default(),
-            checks_due: Arc::default(),
-            tcc: tcc.clone(),
-            relay: relay.clone(),
-            clock: clock.clone(),
-            rng: rng.clone(),
-            metrics: metrics.clone(),
-        });
+        let till = Till { live: &live, db: &db, clock: &clock, rng: &rng, metrics: &metrics };
+        let payments = till.payments(&orders, gateway.as_ref(), &tcc, &relay);
         sales.refresh().await?;
-        let supervisor = Supervisor::new(rng.clone(), metrics.clone(), RestartPolicy::default());
-        let leases = Leases::new(db.clone(), &node, *config.node.lease);
         let app = Self(Arc::new(Inner {
+            supervisor: Supervisor::new(rng.clone(), metrics.clone(), RestartPolicy::default()),
+            leases: Leases::new(db.clone(), &node, *config.node.lease),
             pulse: pulse_of(&config, &node, &clock),
             // A gate that nodes share is opened by whichever of them holds the lease; one's own, by this node.
             gates_open: AtomicBool::new(db.is_shared()),
@@ -157,7 +148,6 @@ impl App {
             live,
             settings,
             node,
-            leases,
             clock,
             rng,
             db,
@@ -174,7 +164,6 @@ impl App {
             relay,
             orphans,
             metrics,
-            supervisor,
             measured: Measured::default(),
             publisher,
             edge: OnceLock::new(),
@@ -364,142 +353,6 @@ impl App {
         };
         Edge::new(schema::build(services), parts)
     }
-}
-
-/// Opened, and of the version that this program needs.
-async fn open_database(config: &config::Store) -> anyhow::Result<Database> {
-    let db = Database::open(config).await.context("opening the database")?;
-    let applied = db.migrate().await.context("migrating the database")?;
-    if !applied.is_empty() {
-        tracing::info!(migrations = applied.len(), "database migrated");
-    }
-    Ok(db)
-}
-
-/// The configured name, or one that no other node has.
-fn node_name(config: &config::Node, rng: &Rng) -> String {
-    if !config.name.is_empty() {
-        return config.name.clone();
-    }
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '-';
-    let host: String = host.chars().filter(plain).take(40).collect();
-    format!("{host}-{}", data_encoding::HEXLOWER.encode(&rng.bytes::<4>()))
-}
-
-fn open_accounts(
-    config: &Config,
-    db: &Database,
-    broker: &Arc<dyn Broker>,
-    common_gate: Option<&RedisGate>,
-    clock: &Clock,
-    rng: &Rng,
-) -> anyhow::Result<Accounts> {
-    let shared = common_gate.map(|gate| Arc::new(RedisTokens::new(gate)) as Arc<dyn SharedTokens>);
-    Ok(Accounts::new(db.clone(), broker.clone(), shared, clock.clone(), rng.clone(), &config.accounts)?)
-}
-
-fn sales_parts(
-    live: &Live,
-    db: &Database,
-    broker: &Arc<dyn Broker>,
-    gate: &Arc<dyn Gate>,
-    relay: &Relay,
-    clock: &Clock,
-    rng: &Rng,
-) -> sales::Parts {
-    sales::Parts {
-        db: db.clone(),
-        broker: broker.clone(),
-        gate: gate.clone(),
-        relay: relay.clone(),
-        clock: clock.clone(),
-        rng: rng.clone(),
-        config: live.section(|config| &config.sales),
-    }
-}
-
-/// Points, and who coordinates the transactions that they take part in.
-fn points_of(
-    config: &Config,
-    live: &Live,
-    db: &Database,
-    clock: &Clock,
-    rng: &Rng,
-    metrics: &Metrics,
-    node: &str,
-) -> (Points, Coordinator) {
-    let (shop, points_db, config_points) = (db.clone(), db.clone(), live.section(|config| &config.points));
-    let (clock, rng) = (clock.clone(), rng.clone());
-    let points = Points::new(points::Parts {
-        shop,
-        db: points_db,
-        clock: clock.clone(),
-        rng: rng.clone(),
-        config: config_points,
-    });
-    let tcc = Coordinator::new(tcc::Parts {
-        db: db.clone(),
-        participants: vec![Arc::new(points.clone())],
-        clock,
-        rng,
-        metrics: metrics.clone(),
-        config: config.tcc.clone(),
-        node: node.to_owned(),
-    });
-    (points, tcc)
-}
-
-/// What this node counts and hears, from now on.
-fn pulse_of(config: &Config, node: &str, clock: &Clock) -> Pulse {
-    let bounds = Bounds { lease: *config.node.lease, latency_target: *config.limits.latency_target };
-    Pulse::new(node, clock.now(), bounds)
-}
-
-async fn open_broker(
-    config: &config::Broker,
-    db: &Database,
-    node: &str,
-    clock: &Clock,
-    rng: &Rng,
-) -> anyhow::Result<Arc<dyn Broker>> {
-    let broker: Arc<dyn Broker> = if config.url.scheme() == Some("embedded") {
-        Arc::new(EmbeddedBroker::open(db.clone(), clock.clone(), rng.clone(), config).await?)
-    } else {
-        Arc::new(PulsarBroker::open(config, node, clock.clone(), rng.clone()).await?)
-    };
-    #[cfg(feature = "sabotage")]
-    let broker = crate::broker::unruly::wrap(broker, rng);
-    Ok(broker)
-}
-
-/// Delivers the events of these relays to the gate.
-fn gate_news_of(
-    relays: [&Relay; 2],
-    gate: &Arc<dyn Gate>,
-    sales: &Sales,
-    rng: &Rng,
-    metrics: &Metrics,
-) -> Arc<GateNews> {
-    let news = GateNews::new(gate.clone(), sales.clone(), rng.clone(), metrics.clone());
-    for relay in relays {
-        relay.tell_first(&news);
-    }
-    news
-}
-
-/// The gate, and Redis if it is there, which counts for all nodes besides.
-async fn open_gate(
-    config: &config::Gate,
-    clock: &Clock,
-    rng: &Rng,
-) -> anyhow::Result<(Arc<dyn Gate>, Option<RedisGate>)> {
-    Ok(if config.url.scheme() == Some("memory") {
-        (Arc::new(MemoryGate::new(clock.clone())), None)
-    } else {
-        let gate = RedisGate::open(config, rng).await?;
-        (Arc::new(gate.clone()), Some(gate))
-    })
 }
 
 #[async_trait]

@@ -10,7 +10,6 @@ use toml::{Table, Value};
 
 use super::bounds::out_of_bounds;
 use super::document::{self, FoundKey, FoundSection};
-use super::stored::KeptLayers;
 use super::{Config, ConfigErrors, DEFAULT, Objection, Problem, Secret, schema};
 
 /// Variables that begin so are ours, and a misspelt one is refused. (One underscore alone is not: Kubernetes sets
@@ -193,7 +192,7 @@ impl Layers {
         for entry in &mut bare.entries {
             let default = self.defaults.get(&entry.section).and_then(|section| section.get(&entry.key));
             entry.value = default.cloned().unwrap_or_else(|| Value::String(String::new()));
-            entry.origin = "default".to_owned();
+            "default".clone_into(&mut entry.origin);
             entry.layer = Layer::Default;
         }
         bare

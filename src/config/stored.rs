@@ -317,6 +317,7 @@ impl Layers {
     }
 
     /// The layers of a node that says this of itself, as far as this version understands it. Everything else has its default.
+    #[must_use]
     pub fn of_node(&self, local: &[LocalValue]) -> Self {
         let mut layers = self.bare();
         for LocalValue { key, value, flag } in local {

@@ -228,9 +228,11 @@ fn audit(id: AuditId, wish: &Wish, by: &By, changes: &[SettingChange]) -> Audit 
         [one] => one.key.clone(),
         _ => "settings".to_owned(),
     };
-    let change = |change: &SettingChange| json!({
-        "revision": change.revision, "key": change.key, "scope": change.scope, "old": change.old, "new": change.new,
-    });
+    let change = |change: &SettingChange| {
+        json!({
+            "revision": change.revision, "key": change.key, "scope": change.scope, "old": change.old, "new": change.new,
+        })
+    };
     let detail = json!({
         "reason": by.reason.trim(), "via": by.via, "force": by.force,
         "changes": changes.iter().map(change).collect::<Vec<_>>(),

@@ -192,12 +192,7 @@ impl Metrics {
                 "Tickets per transaction of the order writer",
                 Histogram::new(exponential_buckets(1.0, 2.0, 14)),
             ),
-            writer_failures: add.counters(
-                "writer_failures",
-                "Failed transactions of the order writer",
-                "reason",
-                &WRITER_FAILURES,
-            ),
+            writer_failures: add.counters("writer_failures", "Failed writer transactions", "reason", &WRITER_FAILURES),
             refused: add.gauges(
                 "circuit_breaker_open",
                 "1 while the circuit breaker of the dependency is open and calls fail fast",
@@ -205,8 +200,7 @@ impl Metrics {
                 &["database", "gate", "broker", "payments"],
             ),
             sockets: add.gauge("sockets", "Open subscription sockets"),
-            settings_revision: add
-                .gauge("settings_revision", "The newest change of the stored settings that this node follows"),
+            settings_revision: add.gauge("settings_revision", "Change of the stored settings that this node follows"),
             settings_rejected: add.gauge("settings_rejected", "Stored settings that this node can't take"),
             settings_shadowed: add.gauge("settings_shadowed", "Stored settings overridden by a flag of this node"),
             hub_lagged: add.counter("hub_lagged", "Times that a subscriber was too slow"),

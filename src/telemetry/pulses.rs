@@ -203,6 +203,8 @@ mod tests {
 
     #[test]
     fn answers_stand_at_their_numbers() {
+        use crate::model::answers::Answer;
+
         assert!(Answer::ALL.iter().enumerate().all(|(index, answer)| *answer as usize == index));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 use syn::spanned::Spanned as _;
 use syn::visit::Visit;
 
@@ -176,11 +176,6 @@ impl Paths {
                         }
                         path.push(next.to_string());
                         at += 3;
-                    }
-                    if let Some(TokenTree::Group(names)) = tokens.get(at + 3) {
-                        if names.delimiter() == Delimiter::Brace && path.len() > 1 {
-                            self.tokens(names.stream());
-                        }
                     }
                     self.note(path, line);
                 }

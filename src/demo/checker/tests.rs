@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::demo::history::Entry;
 use crate::demo::history::{Ending, OrderSeen, OrderStatus, Reply, Request, Step, TicketSeen, TicketStatus};
 use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
 use crate::model::facts::{OrderFact, SaleFact};

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -205,7 +205,7 @@ impl Wheel {
 }
 
 /// Gives memory back when most have left.
-pub fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+pub fn shrink<K: Eq + Hash, V, S: BuildHasher>(map: &mut HashMap<K, V, S>) {
     if map.capacity() > SHRINK_ABOVE && map.len() < map.capacity() / 4 {
         map.shrink_to_fit();
     }

@@ -65,6 +65,7 @@ impl<C: Clock + Clone> Rates<C> {
     }
 
     /// With the counters of all nodes.
+    #[must_use]
     pub fn shared(self, tally: Option<Arc<dyn Tally>>, meters: Meters) -> Self {
         Self { tally: tally.map(|tally| (tally, meters)), ..self }
     }

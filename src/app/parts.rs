@@ -1,0 +1,192 @@
+//! How the parts of an app are made.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::accounts::{Accounts, SharedTokens};
+use crate::broker::embedded::EmbeddedBroker;
+use crate::broker::pulsar::PulsarBroker;
+use crate::broker::{Broker, Relay};
+use crate::config::{self, Config, Live};
+use crate::control::pulse::{Bounds, Pulse};
+use crate::gate::{Gate, MemoryGate, RedisGate, RedisTokens};
+use crate::gateway::PaymentGateway;
+use crate::kernel::{Clock, Rng};
+use crate::orders::Orders;
+use crate::orders::gate_news::GateNews;
+use crate::payments::{self, Payments};
+use crate::points::{self, Points};
+use crate::sales::{self, Sales};
+use crate::store::Database;
+use crate::tcc::{self, Coordinator};
+use crate::telemetry::Metrics;
+
+/// Opened, and of the version that this program needs.
+pub(super) async fn open_database(config: &config::Store) -> anyhow::Result<Database> {
+    let db = Database::open(config).await.context("opening the database")?;
+    let applied = db.migrate().await.context("migrating the database")?;
+    if !applied.is_empty() {
+        tracing::info!(migrations = applied.len(), "database migrated");
+    }
+    Ok(db)
+}
+
+/// The configured name, or one that no other node has.
+pub(super) fn node_name(config: &config::Node, rng: &Rng) -> String {
+    if !config.name.is_empty() {
+        return config.name.clone();
+    }
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '-';
+    let host: String = host.chars().filter(plain).take(40).collect();
+    format!("{host}-{}", data_encoding::HEXLOWER.encode(&rng.bytes::<4>()))
+}
+
+pub(super) fn open_accounts(
+    config: &Config,
+    db: &Database,
+    broker: &Arc<dyn Broker>,
+    common_gate: Option<&RedisGate>,
+    clock: &Clock,
+    rng: &Rng,
+) -> anyhow::Result<Accounts> {
+    let shared = common_gate.map(|gate| Arc::new(RedisTokens::new(gate)) as Arc<dyn SharedTokens>);
+    Ok(Accounts::new(db.clone(), broker.clone(), shared, clock.clone(), rng.clone(), &config.accounts)?)
+}
+
+pub(super) fn sales_parts(
+    live: &Live,
+    db: &Database,
+    broker: &Arc<dyn Broker>,
+    gate: &Arc<dyn Gate>,
+    relay: &Relay,
+    clock: &Clock,
+    rng: &Rng,
+) -> sales::Parts {
+    sales::Parts {
+        db: db.clone(),
+        broker: broker.clone(),
+        gate: gate.clone(),
+        relay: relay.clone(),
+        clock: clock.clone(),
+        rng: rng.clone(),
+        config: live.section(|config| &config.sales),
+    }
+}
+
+/// Points, and who coordinates the transactions that they take part in.
+pub(super) fn points_of(
+    config: &Config,
+    live: &Live,
+    db: &Database,
+    clock: &Clock,
+    rng: &Rng,
+    metrics: &Metrics,
+    node: &str,
+) -> (Points, Coordinator) {
+    let (shop, points_db, config_points) = (db.clone(), db.clone(), live.section(|config| &config.points));
+    let (clock, rng) = (clock.clone(), rng.clone());
+    let points = Points::new(points::Parts {
+        shop,
+        db: points_db,
+        clock: clock.clone(),
+        rng: rng.clone(),
+        config: config_points,
+    });
+    let tcc = Coordinator::new(tcc::Parts {
+        db: db.clone(),
+        participants: vec![Arc::new(points.clone())],
+        clock,
+        rng,
+        metrics: metrics.clone(),
+        config: config.tcc.clone(),
+        node: node.to_owned(),
+    });
+    (points, tcc)
+}
+
+/// What payments are made of, besides the orders.
+pub(super) struct Till<'a> {
+    pub(super) live: &'a Live,
+    pub(super) db: &'a Database,
+    pub(super) clock: &'a Clock,
+    pub(super) rng: &'a Rng,
+    pub(super) metrics: &'a Metrics,
+}
+
+impl Till<'_> {
+    pub(super) fn payments(
+        &self,
+        orders: &Orders,
+        gateway: Option<&Arc<dyn PaymentGateway>>,
+        tcc: &Coordinator,
+        relay: &Relay,
+    ) -> Payments {
+        Payments::new(payments::Parts {
+            db: self.db.clone(),
+            orders: orders.clone(),
+            gateway: gateway.cloned(),
+            payments: self.live.section(|config| &config.payments),
+            refunds_due: Arc::default(),
+            checks_due: Arc::default(),
+            tcc: tcc.clone(),
+            relay: relay.clone(),
+            clock: self.clock.clone(),
+            rng: self.rng.clone(),
+            metrics: self.metrics.clone(),
+        })
+    }
+}
+
+/// What this node counts and hears, from now on.
+pub(super) fn pulse_of(config: &Config, node: &str, clock: &Clock) -> Pulse {
+    let bounds = Bounds { lease: *config.node.lease, latency_target: *config.limits.latency_target };
+    Pulse::new(node, clock.now(), bounds)
+}
+
+pub(super) async fn open_broker(
+    config: &config::Broker,
+    db: &Database,
+    node: &str,
+    clock: &Clock,
+    rng: &Rng,
+) -> anyhow::Result<Arc<dyn Broker>> {
+    let broker: Arc<dyn Broker> = if config.url.scheme() == Some("embedded") {
+        Arc::new(EmbeddedBroker::open(db.clone(), clock.clone(), rng.clone(), config).await?)
+    } else {
+        Arc::new(PulsarBroker::open(config, node, clock.clone(), rng.clone()).await?)
+    };
+    #[cfg(feature = "sabotage")]
+    let broker = crate::broker::unruly::wrap(broker, rng);
+    Ok(broker)
+}
+
+/// Delivers the events of these relays to the gate.
+pub(super) fn gate_news_of(
+    relays: [&Relay; 2],
+    gate: &Arc<dyn Gate>,
+    sales: &Sales,
+    rng: &Rng,
+    metrics: &Metrics,
+) -> Arc<GateNews> {
+    let news = GateNews::new(gate.clone(), sales.clone(), rng.clone(), metrics.clone());
+    for relay in relays {
+        relay.tell_first(&news);
+    }
+    news
+}
+
+/// The gate, and Redis if it is there, which counts for all nodes besides.
+pub(super) async fn open_gate(
+    config: &config::Gate,
+    clock: &Clock,
+    rng: &Rng,
+) -> anyhow::Result<(Arc<dyn Gate>, Option<RedisGate>)> {
+    Ok(if config.url.scheme() == Some("memory") {
+        (Arc::new(MemoryGate::new(clock.clone())), None)
+    } else {
+        let gate = RedisGate::open(config, rng).await?;
+        (Arc::new(gate.clone()), Some(gate))
+    })
+}
