@@ -15,11 +15,10 @@ pub use listeners::{Listeners, Reserved};
 pub use observer::Observer;
 pub use preflight::objections;
 
-use hot::open_settings;
 use measured::Measured;
 use parts::{
-    Till, gate_news_of, node_name, open_accounts, open_broker, open_database, open_gate, points_of, pulse_of,
-    sales_parts,
+    Till, gate_news_of, node_name, open_accounts, open_broker, open_database, open_gate, open_settings, points_of,
+    pulse_of, relays_of, sales_parts,
 };
 
 use std::sync::atomic::AtomicBool;
@@ -115,10 +114,8 @@ impl App {
         settings.tell_through(broker.clone());
         let (gate, common_gate) = open_gate(&config.gate, &clock, &rng).await.context("opening the gate")?;
         let hub = Hub::new(config.hub.recent_orders);
-        let accounts = open_accounts(&config, &db, &broker, common_gate.as_ref(), &clock, &rng)?;
-        metrics.register(|registry| accounts.register_metrics(registry));
-        let relay = Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
-        let orphans = Relay::of_orphans(db.clone(), broker.clone(), clock.clone(), rng.clone(), &config.broker);
+        let accounts = open_accounts(&config, &db, &broker, common_gate.as_ref(), &clock, &rng, &metrics)?;
+        let [relay, orphans] = relays_of(&config.broker, &db, &broker, &clock, &rng);
         let sales = Sales::new(sales_parts(&live, &db, &broker, &gate, &relay, &clock, &rng))?;
         let (points, tcc) = points_of(&config, &live, &db, &clock, &rng, &metrics, &node);
         let publisher = Publisher::new(broker.clone(), &config.broker);

@@ -2,9 +2,12 @@
 
 mod backup;
 mod edits;
+mod failures;
 mod payments;
 mod settings;
 mod status;
+
+use failures::{FailuresCommand, failures};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,16 +20,12 @@ use crate::api::graphql::edge::documents::trusted;
 use crate::api::graphql::schema;
 use crate::app::{self, App, Observer, Reserved};
 use crate::bench;
-use crate::broker::Broker;
 use crate::config::{self, Config, ConfigErrors, Flag, Layers, Sources};
 use crate::demo;
 use crate::kernel::{Clock, Rng};
 use crate::lifecycle::{Shutdown, Signals, allow_open_files};
 use crate::store::Database;
 use crate::telemetry::{self, init_logging, say};
-
-/// Failures read from the broker at once.
-const FAILURES_PAGE: usize = 100;
 
 /// A backend for limited-time sales.
 #[derive(Debug, Parser)]
@@ -173,18 +172,6 @@ pub struct OperatorCreate {
     /// Read the password from standard input without a prompt.
     #[arg(long)]
     pub password_stdin: bool,
-}
-
-/// Commands about dead-letter messages.
-#[derive(Debug, Subcommand)]
-pub enum FailuresCommand {
-    /// List the messages, oldest first.
-    List,
-    /// Return a message to the topic that it came from.
-    Replay {
-        /// The number of the message in the list.
-        id: u64,
-    },
 }
 
 /// Options of `bench`.
@@ -391,39 +378,6 @@ fn read_password(quiet: bool) -> anyhow::Result<String> {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-async fn failures(config: Config, command: FailuresCommand) -> anyhow::Result<ExitCode> {
-    match command {
-        FailuresCommand::Replay { id } => {
-            Database::must_exist(&config.store)?;
-            let replayed = with_app(config, async |app: &App| Ok(app.broker().replay(id).await?)).await?;
-            anyhow::ensure!(replayed, "no dead-letter message has the number {id}");
-            print(&format!("replayed {id}\n"))
-        }
-        FailuresCommand::List => {
-            let seen = Observer::look(&config, &Clock::system(), &Rng::system()).await?;
-            let listed = list_failures(&*seen.broker).await;
-            seen.close().await;
-            listed
-        }
-    }
-}
-
-async fn list_failures(broker: &dyn Broker) -> anyhow::Result<ExitCode> {
-    let mut after = 0;
-    loop {
-        let page = broker.failures(after, FAILURES_PAGE).await?;
-        for (id, failure) in &page {
-            let payload = String::from_utf8_lossy(&failure.payload);
-            let at = failure.at.to_rfc3339();
-            print(&format!("{id}\t{at}\t{}\t{}\t{payload}\n", failure.topic, failure.reason))?;
-        }
-        match page.last() {
-            Some((last, _)) => after = *last,
-            None => return Ok(ExitCode::SUCCESS),
-        }
-    }
 }
 
 /// The configuration, if a server could run on it as far as can be checked in advance.

@@ -3,6 +3,7 @@
 mod batcher;
 mod device;
 mod follow_sign_outs;
+mod guesses;
 mod look_ups;
 pub mod messages;
 mod metrics;

@@ -13,8 +13,8 @@ pub use own::{PasswordChanged, PasswordRefusal};
 use governor::clock::DefaultClock;
 use prometheus_client::registry::Registry;
 
-use self::limits::Guesses;
 use super::device::{self, DeviceToken};
+use super::guesses::Guesses;
 use super::messages::LoginLog;
 use super::metrics::Metrics;
 use super::password::{HashError, Hasher, Verdict};

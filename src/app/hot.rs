@@ -2,34 +2,9 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
-
 use super::App;
-use crate::config::{Config, Live};
-use crate::kernel::{Clock, Rng};
-use crate::settings::{self, HotSettings};
-use crate::store::Database;
-use crate::telemetry::{Metrics, set_log_filter};
-
-/// The stored settings, in force before anything else is built.
-pub(super) async fn open_settings(
-    db: &Database,
-    live: &Live,
-    node: &str,
-    clock: &Clock,
-    rng: &Rng,
-    metrics: &Metrics,
-) -> anyhow::Result<HotSettings> {
-    let parts = settings::Parts {
-        db: db.clone(),
-        live: live.clone(),
-        node: node.to_owned(),
-        clock: clock.clone(),
-        rng: rng.clone(),
-        metrics: metrics.clone(),
-    };
-    HotSettings::of_node(parts).await.context("reading the stored settings")
-}
+use crate::config::Config;
+use crate::telemetry::set_log_filter;
 
 impl App {
     /// Acts on changed settings, for as long as there is a node.

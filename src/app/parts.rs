@@ -18,6 +18,7 @@ use crate::orders::gate_news::GateNews;
 use crate::payments::{self, Payments};
 use crate::points::{self, Points};
 use crate::sales::{self, Sales};
+use crate::settings::{self, HotSettings};
 use crate::store::Database;
 use crate::tcc::{self, Coordinator};
 use crate::telemetry::Metrics;
@@ -50,9 +51,12 @@ pub(super) fn open_accounts(
     common_gate: Option<&RedisGate>,
     clock: &Clock,
     rng: &Rng,
+    metrics: &Metrics,
 ) -> anyhow::Result<Accounts> {
     let shared = common_gate.map(|gate| Arc::new(RedisTokens::new(gate)) as Arc<dyn SharedTokens>);
-    Ok(Accounts::new(db.clone(), broker.clone(), shared, clock.clone(), rng.clone(), &config.accounts)?)
+    let accounts = Accounts::new(db.clone(), broker.clone(), shared, clock.clone(), rng.clone(), &config.accounts)?;
+    metrics.register(|registry| accounts.register_metrics(registry));
+    Ok(accounts)
 }
 
 pub(super) fn sales_parts(
@@ -189,4 +193,38 @@ pub(super) async fn open_gate(
         let gate = RedisGate::open(config, rng).await?;
         (Arc::new(gate.clone()), Some(gate))
     })
+}
+
+/// The stored settings, in force before anything else is built.
+pub(super) async fn open_settings(
+    db: &Database,
+    live: &Live,
+    node: &str,
+    clock: &Clock,
+    rng: &Rng,
+    metrics: &Metrics,
+) -> anyhow::Result<HotSettings> {
+    let parts = settings::Parts {
+        db: db.clone(),
+        live: live.clone(),
+        node: node.to_owned(),
+        clock: clock.clone(),
+        rng: rng.clone(),
+        metrics: metrics.clone(),
+    };
+    HotSettings::of_node(parts).await.context("reading the stored settings")
+}
+
+/// The relay of what this node writes, and that of what nodes left behind that are no more.
+pub(super) fn relays_of(
+    config: &config::Broker,
+    db: &Database,
+    broker: &Arc<dyn Broker>,
+    clock: &Clock,
+    rng: &Rng,
+) -> [Relay; 2] {
+    [
+        Relay::new(db.clone(), broker.clone(), clock.clone(), rng.clone(), config),
+        Relay::of_orphans(db.clone(), broker.clone(), clock.clone(), rng.clone(), config),
+    ]
 }

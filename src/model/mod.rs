@@ -22,4 +22,5 @@ pub mod results;
 pub mod sales;
 pub mod settlement;
 pub mod snapshot;
+pub mod sums;
 pub mod tcc;

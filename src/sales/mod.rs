@@ -8,7 +8,6 @@ mod outcome;
 mod service;
 mod shop;
 pub mod state;
-mod sums;
 mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -24,6 +23,5 @@ pub use edits::list_edits;
 pub use input::{SaleChange, SaleInput, SessionInput, StockAdd};
 pub use service::{Parts, Sales, UnknownTimeZone, read_snapshot};
 pub use state::Act;
-pub use sums::SaleSums;
 pub use terms::{GateCopy, GateCopyError};
 pub use watch::watch_changes;

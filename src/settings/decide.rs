@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::acts::{By, Wish};
 use super::nodes::Checked;
+use super::wish::{By, Wish};
 use crate::config::{Layers, Scope, SettingAct, SettingChange, StoredValue, Unfit};
 use crate::kernel::Timestamp;
 use crate::kernel::text::is_line;

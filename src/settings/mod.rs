@@ -8,6 +8,8 @@ pub mod messages;
 pub mod nodes;
 #[cfg(test)]
 mod tests;
+mod watched;
+pub mod wish;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -21,11 +23,12 @@ use crate::kernel::{Clock, Rng};
 use crate::store::{Database, StoreError};
 use crate::telemetry::Metrics;
 
-pub use acts::{By, Changed, Wish};
+pub use acts::Changed;
 pub use decide::{Refusal, RefusalCode, Shadow};
 pub use nodes::{NodeView, ValueState};
+pub use wish::{By, Wish};
 
-use nodes::Watched;
+use watched::Watched;
 
 /// How often a node looks whether the stored settings have changed, should it not have heard of it.
 pub const POLL_EVERY: Duration = Duration::from_secs(2);

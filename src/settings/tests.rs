@@ -128,9 +128,13 @@ async fn the_narrowest_scope_wins_over_the_file_and_under_flags() {
 async fn what_can_not_be_stored_is_refused_and_changes_nothing() {
     let stall = Stall::open().await;
     let one = node(&stall, "one").await;
-    let _two =
-        node_with(&stall, "two", "[broker]\npublish_timeout = \"6s\"\n[graphql]\nexecution_timeout = \"9s\"\n", &[])
-            .await;
+    let _two = node_with(
+        &stall,
+        "two",
+        "[broker]\npublish_timeout = \"4800ms\"\n[graphql]\nexecution_timeout = \"9s\"\n",
+        &[],
+    )
+    .await;
     let long = "x".repeat(10_240);
     use RefusalCode::{
         ConfigurationInvalid, ConfirmationRequired, ReasonRequired, SettingNotHot, SettingUnknown, ValueInvalid,
@@ -150,7 +154,7 @@ async fn what_can_not_be_stored_is_refused_and_changes_nothing() {
         ("points.welcome", "node:nobody", "1", ValueInvalid, "two, one"),
         ("limits.concurrency_min", "*", "1000000", ConfigurationInvalid, "limits.concurrency_max"),
         ("log.filter", "*", "loud", ConfigurationInvalid, "log.filter"),
-        ("graphql.execution_timeout", "*", "5500ms", ConfigurationInvalid, "`two`"),
+        ("graphql.execution_timeout", "*", "4500ms", ConfigurationInvalid, "`two`"),
         ("access.trusted_proxies", "*", "10.0.0.0/8", ConfirmationRequired, "confirm"),
     ] {
         let refusal = refused(&one, value(key, scope, text), by(&stall)).await;
@@ -269,14 +273,14 @@ async fn an_operator_makes_sixty_changes_in_a_minute() {
 async fn a_node_that_can_not_take_a_value_keeps_its_last_whole_configuration_and_says_so() {
     let stall = Stall::open().await;
     let one = node(&stall, "one").await;
-    let local = "[broker]\npublish_timeout = \"8s\"\n[graphql]\nexecution_timeout = \"9s\"\n";
+    let local = "[broker]\npublish_timeout = \"4800ms\"\n[graphql]\nexecution_timeout = \"9s\"\n";
     let two = node_with(&stall, "two", local, &[]).await;
     set(&stall, &one, "points.welcome", "*", "6").await;
     two.refresh().await.unwrap();
     let forced = By { force: true, ..by(&stall) };
-    one.act(value("graphql.execution_timeout", "*", "7s"), forced).await.unwrap().unwrap();
+    one.act(value("graphql.execution_timeout", "*", "4s"), forced).await.unwrap().unwrap();
     two.refresh().await.unwrap();
-    assert_eq!(one.live().now().graphql.execution_timeout.as_secs(), 7);
+    assert_eq!(one.live().now().graphql.execution_timeout.as_secs(), 4);
     assert_eq!((two.live().now().graphql.execution_timeout.as_secs(), welcome(&two)), (9, 6));
     let rejected = two.rejected();
     assert_eq!(rejected.len(), 1);

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::limits::Counted;
 use super::{Accounts, AccountsError, DeviceToken, Origin};
+use crate::accounts::guesses::Counted;
 use crate::accounts::password::Verdict;
 use crate::accounts::rules::{self, SignUpRefusal};
 use crate::accounts::throttle::network;

@@ -3,57 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::alert::{Alert, AlertCode};
 use super::frame::Frame;
 use super::part::People;
 use crate::kernel::{SaleId, Timestamp};
 use crate::telemetry::Answer;
-
-/// What it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum AlertCode {
-    /// A node has been silent for longer than its lease.
-    NodeSilent,
-    /// A node is not ready.
-    NodeNotReady,
-    /// The oldest undecided ticket is too old.
-    DecisionsLate,
-    /// Accepted purchases take too long.
-    PurchasesSlow,
-    /// The gate and the orders differ.
-    GateDrift,
-    /// A dependency does not answer.
-    DependencyDown,
-    /// Messages are in the dead-letter queue.
-    Failures,
-    /// Payments, refunds or bills wait for a person.
-    Money,
-    /// Too many purchases are not answered properly.
-    Overload,
-}
-
-impl AlertCode {
-    /// How long it must be so.
-    const fn lasts(self) -> Duration {
-        match self {
-            Self::PurchasesSlow | Self::Overload => Duration::from_secs(5),
-            Self::GateDrift => Duration::from_secs(10),
-            _ => Duration::ZERO,
-        }
-    }
-}
-
-/// Something that an operator should look at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alert {
-    /// What.
-    pub code: AlertCode,
-    /// Since when.
-    pub since: Timestamp,
-    /// The number behind it, with its unit.
-    pub detail: String,
-    /// The sale that it is about; `None`: the shop.
-    pub sale: Option<SaleId>,
-}
 
 /// How old an undecided ticket may be, in milliseconds.
 const DECIDED_WITHIN_MS: u64 = 2_000;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::alerts::Alert;
+use super::alert::Alert;
 use super::part::{Part, Spread, add_sparse};
 use crate::kernel::{Money, SaleId, Timestamp};
 use crate::model::sales::SaleStatus;

@@ -10,7 +10,7 @@ use super::part::{Gated, Part, People, add_sparse};
 use super::sums::Sums;
 use crate::kernel::{Currency, Money, SaleId, Timestamp};
 use crate::model::sales::SaleStatus;
-use crate::telemetry::{Answer, Committed, OrderEvent};
+use crate::telemetry::Answer;
 
 /// Frames that are kept.
 pub const KEPT: usize = 900;
@@ -282,23 +282,11 @@ impl Merge {
     }
 
     /// What the database had for a sale between these seconds.
-    pub fn seed(&mut self, sale: SaleId, sums: crate::sales::SaleSums, from: i64, until: i64) {
+    pub fn seed(&mut self, sale: SaleId, sums: crate::model::sums::SaleSums, from: i64, until: i64) {
         if let Some(state) = self.sales.get_mut(&sale) {
             state.sums.seed(sums, from, until);
         }
     }
-}
-
-/// How the events change the sums of a sale.
-pub fn apply(sums: &mut crate::sales::SaleSums, committed: &Committed) {
-    let units = |event: OrderEvent| committed.events[event as usize].units;
-    let refused: u64 = committed.refused.iter().sum();
-    sums.tickets += committed.events[OrderEvent::Created as usize].orders + refused;
-    for (sum, one) in sums.refused.iter_mut().zip(committed.refused) {
-        *sum += one;
-    }
-    sums.units_paid = (sums.units_paid + units(OrderEvent::Paid)).saturating_sub(units(OrderEvent::Refunded));
-    sums.revenue += committed.revenue;
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! minutes. Nothing here asks the database because somebody watches: the sums of sales are read once ([`sums`]) and kept up from what is
 //! committed; gates, and what waits for a person, are looked at by one node for all, whether anybody watches or not.
 
+pub mod alert;
 pub mod alerts;
 pub mod frame;
 pub mod merge;
@@ -19,7 +20,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::kernel::{SaleId, Timestamp};
-pub use alerts::{Alert, AlertCode};
+pub use alert::{Alert, AlertCode};
 pub use frame::{Frame, Latency, SaleNumbers};
 use merge::Merge;
 pub use merge::{Bounds, KEPT, SaleFacts};

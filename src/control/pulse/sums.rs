@@ -2,9 +2,8 @@
 //! be in what was read or not, so a reading counts only if nothing was: otherwise, and after a part was missed, they are not known until
 //! the next quiet moment. They are never corrected silently.
 
-use super::merge::apply;
-use crate::sales::SaleSums;
-use crate::telemetry::Committed;
+use crate::model::sums::SaleSums;
+use crate::telemetry::{Committed, OrderEvent};
 
 /// Seconds around a reading in which nothing may be committed: clocks of nodes differ a little.
 const MARGIN: i64 = 1;
@@ -82,6 +81,18 @@ impl Sums {
             Self::Unknown | Self::Read(_) => None,
         }
     }
+}
+
+/// How the events change the sums of a sale.
+pub fn apply(sums: &mut crate::model::sums::SaleSums, committed: &Committed) {
+    let units = |event: OrderEvent| committed.events[event as usize].units;
+    let refused: u64 = committed.refused.iter().sum();
+    sums.tickets += committed.events[OrderEvent::Created as usize].orders + refused;
+    for (sum, one) in sums.refused.iter_mut().zip(committed.refused) {
+        *sum += one;
+    }
+    sums.units_paid = (sums.units_paid + units(OrderEvent::Paid)).saturating_sub(units(OrderEvent::Refunded));
+    sums.revenue += committed.revenue;
 }
 
 #[cfg(test)]

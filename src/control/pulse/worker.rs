@@ -15,9 +15,10 @@ use crate::hub::StockView;
 use crate::kernel::{Clock, SaleId, Timestamp};
 use crate::model::messages::{Message, Topic};
 use crate::model::snapshot::Offer;
+use crate::model::sums::SaleSums;
 use crate::orders::{GateView, Orders};
 use crate::payments::Payments;
-use crate::sales::{SaleSums, Sales};
+use crate::sales::Sales;
 use crate::store::{self, Database, StoreError};
 use crate::telemetry::Metrics;
 

@@ -10,8 +10,8 @@ use super::super::schema::{orders, payments};
 use super::catalog::{corrupt, narrow};
 use crate::kernel::{Epoch, SaleId, Seq, TicketId};
 use crate::model::orders::OrderState;
+use crate::model::sums::SaleSums;
 use crate::payments::{Method, PaymentState};
-use crate::sales::SaleSums;
 use crate::store::StoreError;
 
 /// The sums of a sale. Its tickets stand together, and so do their payments.

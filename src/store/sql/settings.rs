@@ -1,5 +1,7 @@
 //! Settings that are stored, and the history of their changes.
 
+use std::collections::HashMap;
+
 use diesel::dsl::max;
 use diesel::upsert::excluded;
 use diesel::{
@@ -22,6 +24,12 @@ const ROW: i64 = 1;
 type What = (i64, String, String, Option<String>, Option<String>, String);
 type Why = (Option<UserId>, Option<String>, String, String, Timestamp);
 type Row = (What, Why, Option<i64>, Option<Timestamp>);
+
+/// The names of these users. Looked up by their ids: joined with the whole of a small table, the server would read all users.
+async fn names(conn: &mut Conn, ids: Vec<UserId>) -> Result<HashMap<UserId, String>, StoreError> {
+    let found = users::table.filter(users::id.eq_any(ids)).select((users::id, users::username));
+    Ok(found.load::<(UserId, String)>(conn).await?.into_iter().collect())
+}
 
 /// The changes with who made them.
 macro_rules! changes {
@@ -87,23 +95,24 @@ pub async fn take_turn(conn: &mut Conn) -> Result<u64, StoreError> {
 
 /// All that is stored, by key.
 pub async fn all(conn: &mut Conn) -> Result<Vec<StoredValue>, StoreError> {
-    type Stored = (String, String, String, i64, Option<String>, Timestamp, String);
+    type Stored = (String, String, String, i64, Option<UserId>, Timestamp, String);
     let rows: Vec<Stored> = settings::table
         .inner_join(setting_changes::table.on(setting_changes::revision.eq(settings::revision)))
-        .left_join(users::table.on(users::id.nullable().eq(setting_changes::operator_id)))
         .order((settings::key, settings::scope))
         .select((
             settings::key,
             settings::scope,
             settings::value,
             settings::revision,
-            users::username.nullable(),
+            setting_changes::operator_id,
             setting_changes::at,
             setting_changes::reason,
         ))
         .load(conn)
         .await?;
+    let names = names(conn, rows.iter().filter_map(|row| row.4).collect()).await?;
     let stored = |(key, scope, value, revision, operator, at, reason): Stored| {
+        let operator = operator.and_then(|operator| names.get(&operator).cloned());
         Ok(StoredValue { key, scope, value, revision: narrow(revision)?, operator, at, reason })
     };
     rows.into_iter().map(stored).collect()
@@ -239,10 +248,18 @@ pub async fn unconfirmed(conn: &mut Conn) -> Result<Vec<SettingChange>, StoreErr
         .filter(later.field(setting_changes::key).eq(setting_changes::key))
         .filter(later.field(setting_changes::scope).eq(setting_changes::scope))
         .filter(later.field(setting_changes::revision).gt(setting_changes::revision));
-    let rows = changes!()
+    let revisions: Vec<i64> = setting_changes::table
         .filter(setting_changes::confirm_before.is_not_null())
         .filter(diesel::dsl::not(diesel::dsl::exists(newer)))
         .order(setting_changes::revision.asc())
+        .select(setting_changes::revision)
+        .load(conn)
+        .await?;
+    let rows = changes!()
+        .filter(setting_changes::revision.eq_any(revisions))
+        .filter(planned_each_time())
+        .order(setting_changes::revision.asc())
+        .limit(i64::from(u16::MAX))
         .load::<Row>(conn)
         .await?;
     rows.into_iter().map(change).collect()

@@ -323,6 +323,6 @@ async fn the_node_its_jobs_its_queues_and_its_settings_are_shown() {
         settings.len() > 5 && settings.iter().all(|setting| setting["key"].as_str().unwrap().starts_with("store."))
     );
     let level = ask(&shop, query, json!({ "s": "LOG.FILTER" })).await["settings"][0].clone();
-    assert_eq!((&level["value"], &level["hot"]), (&json!("\"warn\""), &json!(false)));
+    assert_eq!((&level["value"], &level["hot"]), (&json!("\"warn\""), &json!(true)));
     assert_ne!(level["source"], "default");
 }

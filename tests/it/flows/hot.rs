@@ -207,10 +207,10 @@ async fn other_nodes_follow_within_seconds_and_one_node_can_have_its_own_value()
 async fn a_change_whose_setter_is_gone_ends_unless_confirmed_and_a_contradiction_names_the_node() {
     let cluster = Cluster::fresh("").await;
     let (one, two) =
-        (cluster.node("one").await, cluster.node_set("two", &redis(), "", "publish_timeout = \"6s\"").await);
+        (cluster.node("one").await, cluster.node_set("two", &redis(), "", "publish_timeout = \"4800ms\"").await);
     let before = welcome(&two).await;
     until("the node has told its own values", async || {
-        let done = set_with(&one, "graphql.execution_timeout", "5500ms", json!({ "dryRun": true })).await;
+        let done = set_with(&one, "graphql.execution_timeout", "4500ms", json!({ "dryRun": true })).await;
         done["userErrors"][0]["message"].as_str().is_some_and(|message| message.contains("`two`"))
     })
     .await;

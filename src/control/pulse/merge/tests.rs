@@ -1,8 +1,9 @@
 use super::super::frame::End;
 use super::*;
 use crate::control::pulse::part::SalePart;
-use crate::sales::SaleSums;
+use crate::model::sums::SaleSums;
 use crate::telemetry::OrderCount;
+use crate::telemetry::{Committed, OrderEvent};
 
 const BOUNDS: Bounds = Bounds { lease: Duration::from_secs(10), latency_target: Duration::from_millis(100) };
 
