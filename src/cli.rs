@@ -1,12 +1,14 @@
 //! The command line. Each command is one call.
 
 mod backup;
+mod common;
 mod edits;
 mod failures;
 mod payments;
 mod settings;
 mod status;
 
+use common::{print, with_app};
 use failures::{FailuresCommand, failures};
 
 use std::net::SocketAddr;
@@ -290,14 +292,6 @@ async fn serve(mut config: Config, signals: Option<Signals>) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs `work` on an app that serves nobody, and closes it however that ends: a database file is complete then.
-async fn with_app<T>(config: Config, work: impl AsyncFnOnce(&App) -> anyhow::Result<T>) -> anyhow::Result<T> {
-    let app = App::build(config, Clock::system(), Rng::system()).await?;
-    let done = work(&app).await;
-    app.close().await;
-    done
-}
-
 /// A connection that the system has no file for waits until another one ends.
 fn warn_of_few_files(connections_max: usize) {
     let files = allow_open_files();
@@ -405,12 +399,6 @@ async fn config_command(command: &ConfigCommand, layers: &Layers) -> anyhow::Res
 fn refuse(errors: &ConfigErrors) -> ExitCode {
     say(&errors.to_string());
     ExitCode::FAILURE
-}
-
-/// Prints the command's output to standard output.
-fn print(text: &str) -> anyhow::Result<ExitCode> {
-    telemetry::print(text).context("writing to standard output")?;
-    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::print;
+use super::common::print;
 use crate::app;
 use crate::config::Config;
 use crate::control::backup::{self, Backup, Forgotten, Restored};

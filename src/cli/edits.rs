@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::print;
+use super::common::print;
 use crate::config::Config;
 use crate::kernel::{SaleId, Timestamp, Wanted};
 use crate::model::edits::{Edit, EditedRow};

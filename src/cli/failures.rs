@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{print, with_app};
+use super::common::{print, with_app};
 use crate::app::{App, Observer};
 use crate::broker::Broker;
 use crate::config::Config;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::{print, with_app};
+use super::common::{print, with_app};
 use crate::app::App;
 use crate::config::Config;
 use crate::kernel::Clock;

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::print;
+use super::common::print;
 use crate::config::{Config, Layers, Role, Scope, SettingChange, Span, StoredValue};
 use crate::kernel::{Clock, Rng, Wanted};
 use crate::settings::{By, Changed, HotSettings, Refusal, ValueState, Wish};

@@ -219,6 +219,7 @@ impl<'ast> Visit<'ast> for Paths {
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let names: Vec<_> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        // A module may call its own children by their names; only what is imported or leads out of the module is an arrow.
         if ["crate", "super", "self"].contains(&names[0].as_str()) && names.len() > 1 {
             self.note(names, path.span().start().line);
         }
