@@ -164,7 +164,7 @@ export const flows = {
     assert.equal(JSON.stringify(counts(inSale.purchases)), wanted);
     // The page has them too, and says as of when.
     const row = page.getByRole('row', { name: /Silk scarf/ });
-    await row.getByText('sold out', { exact: false }).waitFor();
+    await row.locator('.cell-refused').getByText('sold out', { exact: false }).waitFor();
     await until('the tickets', async () => (await row.locator('.cell-accepted').innerText()) === '12');
     await nodes.waitFor();
     await accessible(page, 'the page of now, with numbers');
