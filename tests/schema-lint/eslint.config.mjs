@@ -38,6 +38,9 @@ export default [
               // How the servers and the books are at a moment: nobody refers to one of these later.
               ...['BooksAudit', 'BooksInvariant', 'Job', 'NodeCheck', 'NodeReadiness', 'Queue', 'QueueShare', 'ServerNode', 'Setting'],
               'SignInAttempt',
+              // What happened in a second, and what is stored of a setting: named by their moment, their number or their key.
+              ...['Latency', 'OrderEventCount', 'PulseAlert', 'PurchaseCount', 'RefusalCount', 'SalePulse', 'ShopPulse'],
+              ...['RejectedSetting', 'SettingChange', 'SettingOverride', 'StoredSetting'],
             ],
             // What operators look up about payments are records of objects, and entries of their logs.
             suffixes: ['Connection', 'Edge', 'Payload', 'Error', 'Record', 'Lookup', 'Entry', 'Notification'],
