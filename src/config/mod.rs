@@ -135,6 +135,7 @@ impl Config {
     /// The defaults with the keys of `text` over them, for tests.
     pub fn from_toml(text: &str) -> Result<Self, ConfigErrors> {
         let mut layers = Layers::read(&Sources::default());
+        layers.begin(layers::Layer::File);
         layers.apply_document("config", text);
         layers.config()
     }

@@ -7,7 +7,7 @@ use crate::kernel::{Epoch, SaleId, TicketId, Timestamp, UserId};
 pub struct SaleTerms {
     /// The sale.
     pub sale: SaleId,
-    /// Generation of the gate; calls that carry another one are answered [`Decision::WrongEpoch`].
+    /// Generation of the gate; calls that carry another one are answered `WrongEpoch`.
     pub epoch: Epoch,
     /// Version of the sale's row: older terms never replace newer ones.
     pub version: u32,

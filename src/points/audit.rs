@@ -1,4 +1,4 @@
-//! Whether the points are right: the invariants of their ledger, from the rows alone. [`crate::orders::audit`] looks at these and at all
+//! Whether the points are right: the invariants of their ledger, from the rows alone. `payments::audit` looks at these and at all
 //! others.
 
 use std::collections::BTreeMap;

@@ -39,7 +39,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Lets something end by itself; [`Broker::close`] waits for it. Without a runtime there is nothing left to end.
+    /// Lets something end by itself; [`close`](crate::broker::Broker::close) waits for it. Without a runtime there is nothing left to end.
     pub(super) fn finish(&self, work: impl Future<Output = ()> + Send + 'static) {
         if let Ok(runtime) = Handle::try_current() {
             self.tasks.spawn_on(work, &runtime);

@@ -94,7 +94,7 @@ pub struct Evidence<'a> {
     pub settled: bool,
     /// Whether the run had no faults.
     pub calm: bool,
-    /// How long a unit that was given back may take to be for sale again; [`RETURN_GRACE`] on one node.
+    /// How long a unit that was given back may take to be for sale again; [`RETURN_GRACE`](super::RETURN_GRACE) on one node.
     pub return_grace: Duration,
 }
 

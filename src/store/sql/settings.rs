@@ -27,6 +27,9 @@ type Row = (What, Why, Option<i64>, Option<Timestamp>);
 
 /// The names of these users. Looked up by their ids: joined with the whole of a small table, the server would read all users.
 async fn names(conn: &mut Conn, ids: Vec<UserId>) -> Result<HashMap<UserId, String>, StoreError> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
     let found = users::table.filter(users::id.eq_any(ids)).select((users::id, users::username));
     Ok(found.load::<(UserId, String)>(conn).await?.into_iter().collect())
 }
