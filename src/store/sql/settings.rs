@@ -26,7 +26,7 @@ type Why = (Option<UserId>, Option<String>, String, String, Timestamp);
 type Row = (What, Why, Option<i64>, Option<Timestamp>);
 
 /// The names of these users. Looked up by their ids: joined with the whole of a small table, the server would read all users.
-async fn names(conn: &mut Conn, ids: Vec<UserId>) -> Result<HashMap<UserId, String>, StoreError> {
+pub async fn names(conn: &mut Conn, ids: Vec<UserId>) -> Result<HashMap<UserId, String>, StoreError> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }

@@ -260,11 +260,13 @@ async fn a_stopping_node_hands_over_its_jobs_while_another_keeps_selling() {
     let sale = one.sale(&Terms { pay_within_seconds: 1, stock: 1, ..Terms::default() }).await;
     let (alice, bob) = (one.buyer("alice").await, one.buyer("bob").await);
     let db = two.app.db().clone();
+    // Jobs that one node at a time does.
+    const JOBS: usize = 8;
     let holders = async || {
         let leases = Leases::list(&db).await.unwrap();
         leases.into_iter().map(|lease| lease.holder).collect::<Vec<_>>()
     };
-    until("someone's", async || holders().await.iter().filter(|holder| !holder.is_empty()).count() == 6).await;
+    until("someone's", async || holders().await.iter().filter(|holder| !holder.is_empty()).count() == JOBS).await;
     let ticket = buy(&one, &alice, &sale, "key-00001").await;
     one.stop().await;
     until("taken over", async || holders().await.iter().all(|holder| holder == "two")).await;

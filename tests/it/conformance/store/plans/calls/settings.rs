@@ -29,6 +29,7 @@ pub(super) async fn all(db: &Database, recorder: &Recorder) {
         sql::settings::revision(conn);
         sql::settings::take_turn(conn);
         sql::settings::all(conn);
+        sql::settings::names(conn, vec![operator]);
         sql::settings::record(conn, &changes);
         sql::settings::find(conn, 7);
         sql::settings::list(conn, None, &forward);
