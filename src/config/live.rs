@@ -59,7 +59,7 @@ impl Live {
         self.0.changed.send_replace(());
     }
 
-    /// Has `watcher` told of each change until it answers `false`. It is told at once, too: what changed before is not missed.
+    /// Calls `watcher` now and after each change, until it returns `false`. The first call covers changes made before.
     pub fn watch(&self, watcher: impl Fn(&Config) -> bool + Send + Sync + 'static) {
         let mut watchers = self.0.watchers.lock();
         if watcher(&self.now()) {
@@ -107,7 +107,7 @@ impl<T> Section<T> {
         }
     }
 
-    /// Has `watcher` told of each change until it answers `false`, and at once.
+    /// Calls `watcher` now and after each change, until it returns `false`.
     pub fn watch(&self, watcher: impl Fn(&T) -> bool + Send + Sync + 'static) {
         match &self.0 {
             Source::Live(live, of) => {

@@ -140,11 +140,11 @@ function Tiles({ frames, last, old }: { frames: readonly Frame[]; last: Frame; o
   );
 }
 
-/** Where what is told can be looked at. */
+/** The page with the details of each alert. */
 const WHERE = { FAILURES: 'failures', MONEY: 'money', NODE_SILENT: 'nodes', NODE_NOT_READY: 'nodes', DEPENDENCY_DOWN: 'nodes' } as const;
 
 function Alerts({ alerts }: { alerts: Pulse['alerts'] }) {
-  // What waits for people is told by the list below, in their own words.
+  // The list of pending work below already reports these two, with more detail.
   const shown = alerts.filter(({ code }) => code !== 'FAILURES' && code !== 'MONEY');
   if (shown.length === 0) return null;
   return (

@@ -92,7 +92,7 @@ export function heardStatus(before: string | undefined, now: string): void {
   const stopped = shop.peek()?.status === 'PAUSED';
   const was = before === undefined ? stopped : before === 'PAUSED';
   const turned = was !== (now === 'PAUSED');
-  // A sale that stays paused by itself is told of as well when the others sell again.
+  // When sales resume, also report a sale that stays paused on its own.
   const stays = stopped && now === 'PAUSED';
   if ((!turned && !stays) || (shopTimer && (hurried || !turned))) return;
   clearTimeout(shopTimer);

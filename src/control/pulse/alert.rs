@@ -1,4 +1,4 @@
-//! What an operator is told to look at.
+//! Alerts: conditions that an operator should look at.
 
 use crate::kernel::{SaleId, Timestamp};
 use std::time::Duration;

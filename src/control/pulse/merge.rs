@@ -46,7 +46,7 @@ pub struct SaleFacts {
 /// The settings that matter here.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// `node.lease`: a node that is silent for longer is told.
+    /// `node.lease`: a node that is silent for longer raises an alert.
     pub lease: Duration,
     /// `limits.latency_target`
     pub latency_target: Duration,
@@ -110,7 +110,7 @@ impl Merge {
             return;
         }
         match self.ring.iter().position(|frame| frame.second == part.second) {
-            // Too late to be sent again: it is seen by who asks for the last minutes.
+            // Too late for subscribers. Queries of past frames include it.
             Some(index) => Arc::make_mut(&mut self.ring[index]).add(&part),
             None => self.open.entry(part.second).or_insert_with(|| Frame::new(part.second)).add(&part),
         }
@@ -151,7 +151,7 @@ impl Merge {
             Some(known) => !known.left || part.number != 1,
             None if self.nodes.len() >= NODES_MAX => return false,
             None => part.number != 1,
-        } || part.leaving; // What it still commits after this is told by nobody.
+        } || part.leaving; // No later part reports what it still commits.
         if missed {
             self.sales.values_mut().for_each(|sale| sale.sums.forget());
         }

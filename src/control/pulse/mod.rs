@@ -1,8 +1,8 @@
 //! The shop in numbers, second by second, for operators who watch it.
 //!
 //! Each node reads its counters once a second ([`part`]), tells the others (topic `pulses`), and puts together what all say ([`merge`],
-//! [`frame`]). A frame is closed 1.2 s after its second. Parts that come later are added to it, and are seen by who asks for the last
-//! minutes. Nothing here asks the database because somebody watches: the sums of sales are read once ([`sums`]) and kept up from what is
+//! [`frame`]). A frame is closed 1.2 s after its second. Parts that arrive later are added to it; only queries of past frames include
+//! them. Nothing here asks the database because somebody watches: the sums of sales are read once ([`sums`]) and kept up from what is
 //! committed; gates, and what waits for a person, are looked at by one node for all, whether anybody watches or not.
 
 pub mod alert;
