@@ -51,6 +51,15 @@ async fn status(shop: &Shop, buyer: &str, order: &str) -> String {
     data["order"]["status"].as_str().unwrap().to_owned()
 }
 
+/// Dates all payments back by an hour. Those of a day's last hour belong to the next day's bill, which does not exist yet.
+async fn paid_an_hour_ago(shop: &Shop) {
+    on!(shop.app.db(), write, |conn| {
+        diesel::sql_query("UPDATE payments SET settled_at = settled_at - 3600000").execute(conn).await?;
+        Ok::<_, doorbuster::store::StoreError>(())
+    })
+    .unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bill_is_compared_with_the_records() {
     let sandbox = Sandbox::start();
@@ -97,12 +106,7 @@ async fn the_bill_is_compared_with_the_records() {
     payments.apply_trade(snapshot, "query", None).await.unwrap();
     let report = payments.reconcile_bill(today).await.unwrap();
     assert!(open(&report).contains(&(stranger.clone(), Kind::MissingHere)), "{report:?}");
-    // What was paid within the last hour of a day is looked for in the next day's bill, which nobody has yet: an hour ago it was not.
-    on!(shop.app.db(), write, |conn| {
-        diesel::sql_query("UPDATE payments SET settled_at = settled_at - 3600000").execute(conn).await?;
-        Ok::<_, doorbuster::store::StoreError>(())
-    })
-    .unwrap();
+    paid_an_hour_ago(&shop).await;
     let due = today;
     for _ in 0..2 {
         let report = payments.reconcile_bill(due).await.unwrap();
