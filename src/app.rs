@@ -99,13 +99,22 @@ struct Inner {
 
 impl App {
     /// Opens and migrates the database, and puts everything together. Nothing runs yet but the broker.
-    pub async fn build(mut config: Config, clock: Clock, rng: Rng) -> anyhow::Result<Self> {
+    pub async fn build(config: Config, clock: Clock, rng: Rng) -> anyhow::Result<Self> {
+        Self::assemble(config, clock, rng, true).await
+    }
+
+    /// The same for a command that serves nobody. The tables of a shop that exists are left as they are.
+    pub async fn for_command(config: Config, clock: Clock, rng: Rng) -> anyhow::Result<Self> {
+        Self::assemble(config, clock, rng, false).await
+    }
+
+    async fn assemble(mut config: Config, clock: Clock, rng: Rng, migrate: bool) -> anyhow::Result<Self> {
         let node = node_name(&config.node, &rng);
         config.store.node.clone_from(&node);
         let config = Arc::new(config);
         // Before the database is touched.
         let gateway = preflight::payment_gateway(&config.payments, &clock).context("[payments]")?;
-        let db = open_database(&config.store).await?;
+        let db = open_database(&config.store, migrate).await?;
         let metrics = Metrics::new();
         db.register(&metrics);
         let live = Live::from(config.clone());
@@ -228,6 +237,12 @@ impl App {
     /// Messages.
     pub fn broker(&self) -> &Arc<dyn Broker> {
         &self.0.broker
+    }
+
+    /// Tells the other nodes that this one runs, before it does anything. Fails when an upgrade has been finalised meanwhile that this program
+    /// is too old for.
+    pub async fn join(&self) -> anyhow::Result<()> {
+        Ok(self.registry().join().await??)
     }
 
     /// Answers requests until the soft shutdown, then stops in order: requests, sockets, publishing, workers, the broker.

@@ -7,6 +7,7 @@ mod failures;
 mod payments;
 mod settings;
 mod status;
+mod upgrade;
 
 use common::{print, with_app};
 use failures::{FailuresCommand, failures};
@@ -58,6 +59,9 @@ pub enum Command {
     Demo(Demo),
     /// Migrate the database schema to the latest version.
     Migrate,
+    /// Finalise an upgrade of the program, or show what prevents that.
+    #[command(subcommand)]
+    Upgrade(upgrade::UpgradeCommand),
     /// Show the nodes, their jobs and the backlog.
     Status,
     /// Print the GraphQL schema.
@@ -132,6 +136,9 @@ pub struct Demo {
     /// How many times to kill the server (SIGKILL) and restart it during the sale.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub kills: u32,
+    /// Another build of this program: at each kill, the node changes from one to the other, as in a rolling upgrade and back.
+    #[arg(long, value_name = "PROGRAM", requires = "kills")]
+    pub other_program: Option<PathBuf>,
     /// Number of nodes. More than one requires PostgreSQL, Redis and Pulsar; `./justw demo-cluster` starts them.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=9))]
     pub nodes: u16,
@@ -251,6 +258,7 @@ impl Command {
                 Box::pin(serve(Config { without_stored, ..config }, signals)).await
             }
             Self::Migrate => migrate(config).await,
+            Self::Upgrade(command) => Box::pin(upgrade::run(config, command)).await,
             Self::Status => {
                 let clock = Clock::system();
                 let seen = Observer::look(&config, &clock, &Rng::system()).await?;
@@ -285,6 +293,10 @@ async fn serve(mut config: Config, signals: Option<Signals>) -> anyhow::Result<E
         built = App::build(config, Clock::system(), Rng::system()) => built?,
         () = shutdown.soft().cancelled() => return Ok(ExitCode::SUCCESS),
     };
+    if let Err(error) = app.join().await {
+        app.close().await;
+        return Err(error);
+    }
     let listeners = addresses.listen()?;
     app.start();
     app.serve(listeners, &shutdown).await;
@@ -320,9 +332,10 @@ async fn demo(config: Config, options: Demo) -> anyhow::Result<ExitCode> {
     ];
     let shared = urls.into_iter().filter(|_| !embedded);
     let profile = shared.map(|(key, url)| (key.to_owned(), url.expose().to_owned())).collect();
-    let Demo { crowd, stock, once, opens_in, kills, seed, data, .. } = options;
+    let Demo { crowd, stock, once, opens_in, kills, other_program, seed, data, .. } = options;
     let opens_in = std::time::Duration::from_secs(opens_in.unwrap_or(if once { 5 } else { 60 }));
-    let options = demo::run::Options { crowd, stock, once, opens_in, kills, seed, addresses, profile, data };
+    let options =
+        demo::run::Options { crowd, stock, once, opens_in, kills, other_program, seed, addresses, profile, data };
     let kept = demo::run::run(options, Clock::system(), &Rng::system()).await?;
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -23,9 +23,14 @@ use crate::store::Database;
 use crate::tcc::{self, Coordinator};
 use crate::telemetry::Metrics;
 
-/// Opened, and of the version that this program needs.
-pub(super) async fn open_database(config: &config::Store) -> anyhow::Result<Database> {
+/// Opened, and with the tables that this program needs. A command (`migrate` is false) makes those of an empty database, but leaves the
+/// upgrade of others to the nodes.
+pub(super) async fn open_database(config: &config::Store, migrate: bool) -> anyhow::Result<Database> {
     let db = Database::open(config).await.context("opening the database")?;
+    anyhow::ensure!(
+        migrate || db.is_current().await.context("looking at the tables of the database")?,
+        "the database has the tables of an older program; start a node of this version, or run `doorbuster migrate`"
+    );
     let applied = db.migrate().await.context("migrating the database")?;
     if !applied.is_empty() {
         tracing::info!(migrations = applied.len(), "database migrated");

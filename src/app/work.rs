@@ -8,7 +8,7 @@ use super::App;
 use crate::config::Role;
 use crate::control::pulse::Worker;
 use crate::model::messages::Topic;
-use crate::nodes::Registry;
+use crate::nodes::{Registry, Upgrades};
 use crate::workers::order_writer::OrderWriter;
 use crate::workers::{edits, gate_changes, jobs, login_log, payment_timeouts, payments, results};
 
@@ -76,7 +76,12 @@ impl App {
             }
         });
         self.work("registry", |app| async move {
-            app.registry().run(*app.0.config.node.heartbeat, FORGET_NODES_AFTER).await
+            let reason = app.registry().run(*app.0.config.node.heartbeat, FORGET_NODES_AFTER).await?;
+            tracing::error!(%reason, "this node stops: its program is too old for the database");
+            if let Some(leaving) = app.0.leaving.get() {
+                leaving.cancel();
+            }
+            std::future::pending().await
         });
         let gate_news = self.0.orders.gate_news().clone();
         self.0.supervisor.spawn("gate-news", move |stop| {
@@ -157,6 +162,10 @@ impl App {
             let worker =
                 edits::Worker { db: &inner.db, sales: &inner.sales, clock: &inner.clock, metrics: &inner.metrics };
             Ok(worker.run(&inner.config.sales, inner.rng.clone()).await?)
+        });
+        self.lead("upgrade", |app| async move {
+            let (db, clock, config) = (app.0.db.clone(), app.0.clock.clone(), &app.0.config);
+            Upgrades::new(db, clock, *config.node.heartbeat).watch(*config.upgrade.finalise_after).await
         });
         self.lead("purge-tokens", |app| async move { jobs::purge_tokens(&app.0.accounts, &app.0.config).await });
         self.lead("reconcile", |app| async move {

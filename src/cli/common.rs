@@ -11,7 +11,7 @@ use crate::telemetry;
 
 /// Runs `work` on an app that serves nobody, and closes it however that ends: a database file is complete then.
 pub async fn with_app<T>(config: Config, work: impl AsyncFnOnce(&App) -> anyhow::Result<T>) -> anyhow::Result<T> {
-    let app = App::build(config, Clock::system(), Rng::system()).await?;
+    let app = App::for_command(config, Clock::system(), Rng::system()).await?;
     let done = work(&app).await;
     app.close().await;
     done

@@ -35,6 +35,7 @@ mod tcc;
 #[cfg(test)]
 mod tests;
 mod units;
+mod upgrade;
 
 use std::fmt;
 
@@ -67,6 +68,7 @@ pub use store::Store;
 pub use stored::{Ignored, KeptLayers, LocalValue, Overlaid, Scope, StoredValue, Unfit};
 pub use tcc::Tcc;
 pub use units::{Size, Span};
+pub use upgrade::Upgrade;
 
 /// Every key with its default, and its documentation.
 const DEFAULT: &str = include_str!("default.toml");
@@ -107,6 +109,8 @@ pub struct Config {
     pub limits: Limits,
     /// The delivery of events to subscriptions.
     pub hub: Hub,
+    /// Upgrades to a new version of the program.
+    pub upgrade: Upgrade,
     /// Logging.
     pub log: Log,
     /// All of these as they can be shown, with the place that each comes from.

@@ -15,9 +15,6 @@ use crate::payments::audit::{self, Report};
 use crate::store::sqlite::copies::{self, Contents, Site};
 use crate::store::{self, Database, StoreError};
 
-/// How many heartbeats a node may miss and still count as running.
-const BEATS: u32 = 3;
-
 /// A backup that was looked at.
 #[derive(Debug)]
 pub struct Backup {
@@ -154,10 +151,7 @@ async fn prepare(
 /// Prepares a PostgreSQL database that was restored with its own tools. No node may run.
 pub async fn finish(db: &Database, heartbeat: Duration, clock: &Clock) -> anyhow::Result<Forgotten> {
     ensure!(db.is_shared(), "an SQLite file is restored with `doorbuster restore FILE`");
-    let before = Registry::list(db).await.context("reading the nodes")?;
-    tokio::time::sleep(heartbeat * BEATS).await;
-    let lives = |node: &&_| !before.contains(node);
-    if let Some(node) = Registry::list(db).await?.iter().find(lives) {
+    if let Some(node) = Registry::living(db, heartbeat).await.context("reading the nodes")?.first() {
         bail!("the node {} ({}) is running on this database: stop all nodes first", node.name, node.address);
     }
     // What waits in the broker belongs to another state of the database.

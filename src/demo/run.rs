@@ -55,6 +55,8 @@ pub struct Options {
     pub opens_in: Duration,
     /// How often the server is killed while they buy.
     pub kills: u32,
+    /// Another build of the program: a node changes to it, or back, when it is killed.
+    pub other_program: Option<PathBuf>,
     /// Chooses what the shoppers do.
     pub seed: u64,
     /// Where the nodes listen.
@@ -254,7 +256,13 @@ async fn kill_now_and_then(nodes: &mut [Server], options: &Options, opens: Insta
     for number in 0..options.kills {
         let pause = RUSH / (options.kills + 1) * (number + 1) / 2;
         tokio::time::sleep_until(opens + pause).await;
-        nodes[(number as usize + 1) % count].kill_and_restart(READY_WITHIN).await?;
+        let node = &mut nodes[(number as usize + 1) % count];
+        if let Some(other) = &options.other_program {
+            let this = std::env::current_exe()?;
+            let next = if node.launch().program == *other { this } else { other.clone() };
+            node.replace_with(next);
+        }
+        node.kill_and_restart(READY_WITHIN).await?;
     }
     loop {
         sleep(Duration::from_secs(3600)).await;

@@ -146,6 +146,11 @@ impl Server {
         &self.launch
     }
 
+    /// The next restart is of this program.
+    pub fn replace_with(&mut self, program: PathBuf) {
+        self.launch.program = program;
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -24,3 +24,4 @@ pub mod settlement;
 pub mod snapshot;
 pub mod sums;
 pub mod tcc;
+pub mod upgrade;

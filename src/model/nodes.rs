@@ -32,6 +32,8 @@ pub struct NodeRow {
     pub seen_at: Timestamp,
     /// What it says of its settings.
     pub settings: NodeSettings,
+    /// The data version of its program; see [`super::upgrade`].
+    pub data_version: u32,
 }
 
 /// What a node says of its settings; nothing by a program that knows none.

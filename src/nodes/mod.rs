@@ -2,7 +2,9 @@
 
 mod leases;
 mod registry;
+mod upgrades;
 
 pub use crate::model::nodes::{LeaseRow, NodeRow, NodeSettings};
 pub use leases::Leases;
 pub use registry::{Registry, TellSettings};
+pub use upgrades::{Finalised, Upgrades};

@@ -1,11 +1,15 @@
-//! A row per running node, shown by `doorbuster status`. No decision depends on it.
+//! A row per running node, shown by `doorbuster status`. An upgrade is not finalised while nodes of the older program are in it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kernel::Clock;
 use crate::model::nodes::{NodeRow, NodeSettings};
+use crate::model::upgrade::{SchemaState, Unsuitable, data_version, suits};
 use crate::store::{self, Database, StoreError};
+
+/// How many heartbeats a node may miss and still count as running.
+const BEATS: u32 = 3;
 
 /// Tells what a node has to say of its settings now.
 pub type TellSettings = Arc<dyn Fn() -> NodeSettings + Send + Sync>;
@@ -25,23 +29,45 @@ impl Registry {
         let now = clock.now();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let (name, settings_now) = (name.to_owned(), settings());
-        let node = NodeRow { name, roles, address, version, started_at: now, seen_at: now, settings: settings_now };
+        let node = NodeRow { name, roles, address, version, started_at: now, seen_at: now, settings: settings_now, data_version: data_version() };
         Self { db, clock, node, settings }
     }
 
-    /// Says that the node runs, every so often. Forgets nodes that have said nothing for `forget_after`.
-    pub async fn run(&self, every: Duration, forget_after: Duration) -> anyhow::Result<()> {
+    /// The same node with another program, in tests.
+    #[cfg(test)]
+    pub(super) fn of(mut self, data_version: u32) -> Self {
+        self.node.data_version = data_version;
+        self
+    }
+
+    /// Says that the node runs, every so often. Forgets nodes that have said nothing for `forget_after`. Ends with the reason when this
+    /// program can't work with the database any more: the node must stop then.
+    pub async fn run(&self, every: Duration, forget_after: Duration) -> Result<Unsuitable, StoreError> {
         let mut tick = tokio::time::interval(every);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            let node = NodeRow { seen_at: self.clock.now(), settings: (self.settings)(), ..self.node.clone() };
-            let before = node.seen_at.minus(forget_after);
-            store::write!(&self.db, |conn| {
-                sql::nodes::beat(conn, &node).await?;
-                sql::nodes::forget(conn, before).await
-            })?;
+            if let Err(reason) = self.join().await? {
+                return Ok(reason);
+            }
+            let before = self.clock.now().minus(forget_after);
+            store::write!(&self.db, |conn| sql::nodes::forget(conn, before).await)?;
         }
+    }
+
+    /// Says once that the node runs, if its program can work with the database. An upgrade that is finalised at the same moment waits for
+    /// this, and then sees the node.
+    pub async fn join(&self) -> Result<Result<(), Unsuitable>, StoreError> {
+        let node = NodeRow { seen_at: self.clock.now(), settings: (self.settings)(), ..self.node.clone() };
+        store::write!(&self.db, |conn| {
+            let version = sql::upgrade::version_kept(conn).await?;
+            let state = SchemaState { version, ..sql::upgrade::state(conn).await? };
+            if let Err(reason) = suits(node.data_version, &state) {
+                return Ok(Err(reason));
+            }
+            sql::nodes::beat(conn, &node).await?;
+            Ok(Ok(()))
+        })
     }
 
     /// The node stops.
@@ -53,5 +79,12 @@ impl Registry {
     /// All nodes.
     pub async fn list(db: &Database) -> Result<Vec<NodeRow>, StoreError> {
         store::read!(db, |conn| sql::nodes::list(conn).await)
+    }
+
+    /// The nodes that say that they run, found by listening to them for three heartbeats.
+    pub async fn living(db: &Database, heartbeat: Duration) -> Result<Vec<NodeRow>, StoreError> {
+        let before = Self::list(db).await?;
+        tokio::time::sleep(heartbeat * BEATS).await;
+        Ok(Self::list(db).await?.into_iter().filter(|node| !before.contains(node)).collect())
     }
 }

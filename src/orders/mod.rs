@@ -34,6 +34,7 @@ pub fn fail_point(point: &str) {
 }
 
 #[cfg(not(feature = "sabotage"))]
+/// Nothing without the `sabotage` feature.
 pub const fn fail_point(_: &str) {}
 
 #[cfg(test)]

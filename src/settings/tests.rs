@@ -43,6 +43,7 @@ async fn beat(stall: &Stall, settings: &HotSettings, name: &str) {
         started_at: now,
         seen_at: now,
         settings: settings.told(),
+        data_version: 1,
     };
     store::write!(&stall.db, |conn| sql::nodes::beat(conn, &row).await).unwrap();
 }

@@ -77,12 +77,20 @@ impl Database {
         }
     }
 
-    /// Applies the migrations that are missing, under a lock. A schema newer than this binary is refused.
-    /// Returns the names of those applied.
+    /// Applies the migrations that are missing, under a lock. A database that programs of this data version can't work with is refused
+    /// (see [`crate::model::upgrade`]). Returns the names of those applied.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         match self {
             Self::Postgres(store) => store.migrate().await,
             Self::Sqlite(store) => store.migrate().await,
+        }
+    }
+
+    /// Whether [`Self::migrate`] has nothing to do but to make the tables of an empty database. Refuses what it refuses.
+    pub async fn is_current(&self) -> Result<bool, StoreError> {
+        match self {
+            Self::Postgres(store) => store.is_current().await,
+            Self::Sqlite(store) => store.is_current().await,
         }
     }
 

@@ -187,6 +187,19 @@ impl Store {
 
     /// See [`super::Database::migrate`].
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        self.alone(|conn| super::migrate::migrate(conn, MIGRATIONS)).await
+    }
+
+    /// See [`super::Database::is_current`].
+    pub async fn is_current(&self) -> Result<bool, StoreError> {
+        self.alone(|conn| super::migrate::is_current(conn, MIGRATIONS)).await
+    }
+
+    /// Runs `work` on a connection of its own while no other process migrates.
+    async fn alone<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut AsyncConnectionWrapper<Conn>) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
         let conn = self.manager.dial().await?;
         let wait = self.migration_wait.as_millis();
         let run = move || {
@@ -196,8 +209,7 @@ impl Store {
                  SELECT pg_advisory_lock({MIGRATION_LOCK})"
             );
             SimpleConnection::batch_execute(&mut conn, &begin)?;
-            super::migrate::refuse_newer_schema(&mut conn, MIGRATIONS)?;
-            super::migrate::run_migrations(&mut conn, MIGRATIONS)
+            work(&mut conn)
         };
         let stopped = |error: tokio::task::JoinError| StoreError::Internal(error.to_string());
         tokio::task::spawn_blocking(run).await.map_err(stopped)?

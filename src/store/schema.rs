@@ -126,7 +126,13 @@ diesel::table! {
     nodes (name) {
         name -> Text, roles -> Text, address -> Text, version -> Text, started_at -> BigInt, seen_at -> BigInt,
         settings_revision -> Nullable<BigInt>, settings_rejected -> Nullable<Text>, local_values -> Nullable<Text>,
+        data_version -> BigInt,
     }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    schema_state (id) { id -> BigInt, min_program -> BigInt, version -> BigInt, older_seen_at -> Nullable<BigInt>, }
 }
 
 diesel::table! {

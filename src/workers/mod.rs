@@ -17,6 +17,7 @@
 //! | `settings-changes`, `settings-poll` | `settings-changes`, the database | puts changed settings in force |
 //! | `settings` | the database | takes back changes of settings that nobody confirmed |
 //! | `edits` | `catalog_edits` | applies edits of the catalog in SQL to the gate, the nodes and the subscribers |
+//! | `upgrade` | the nodes | finalises an upgrade some time after the last node of the previous version |
 //! | `registry` | | says that this node runs |
 //! | `pulse` | this node's counters | tells operators and the other nodes what happened in each second |
 //! | `pulse-heard` | `pulses` | hears what happened on the other nodes |

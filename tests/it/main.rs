@@ -34,6 +34,8 @@ mod flows {
     pub mod sql_edits;
     pub mod storage_faults;
     pub mod storefront;
+    #[cfg(feature = "sabotage")]
+    pub mod upgrade;
 }
 #[cfg(feature = "sabotage")]
 mod mistakes;

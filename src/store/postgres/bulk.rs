@@ -11,7 +11,9 @@ use diesel::{ExpressionMethods, JoinOnDsl as _, QueryDsl, QueryResult};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use super::schema::{access_tokens, broker_messages, global_transactions, orders, payments, sales, users};
+use super::schema::{
+    access_tokens, broker_messages, global_transactions, orders, payments, sales, schema_state, users,
+};
 use super::sql::tcc::open_transaction;
 use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId, Xid};
 use crate::model::accounts::TokenHash;
@@ -54,6 +56,12 @@ pub async fn find_tokens(
         .select((access_tokens::token_hash, users::id, users::role, access_tokens::expires_at))
         .load(conn)
         .await?)
+}
+
+/// What programs may write. Who raises it waits for the end of this transaction.
+pub async fn version_kept(conn: &mut Conn) -> Result<u32, StoreError> {
+    let version: i64 = schema_state::table.select(schema_state::version).for_share().first(conn).await?;
+    Ok(version as u32)
 }
 
 /// Keeps every other writer from the sale's row until the transaction ends. Foreign keys to it may still be checked.

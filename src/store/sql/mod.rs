@@ -30,6 +30,7 @@ pub mod sales;
 pub mod settings;
 pub mod settle;
 pub mod tcc;
+pub mod upgrade;
 
 use diesel::expression::SqlLiteral;
 use diesel::sql_types::Bool;

@@ -11,7 +11,7 @@ use crate::model::nodes::{LeaseRow, NodeRow, NodeSettings};
 use crate::store::StoreError;
 
 type Told = (Option<i64>, Option<String>, Option<String>);
-type Node = (String, String, String, String, Timestamp, Timestamp, Told);
+type Node = (String, String, String, String, Timestamp, Timestamp, Told, i64);
 type Lease = (String, String, i64, i64);
 
 /// Says that the node runs.
@@ -27,6 +27,7 @@ pub async fn beat(conn: &mut Conn, node: &NodeRow) -> Result<(), StoreError> {
             nodes::settings_revision.eq(node.settings.revision.map(|revision| revision as i64)),
             nodes::settings_rejected.eq(node.settings.rejected.as_deref()),
             nodes::local_values.eq(node.settings.local.as_deref()),
+            nodes::data_version.eq(i64::from(node.data_version)),
         ))
         .on_conflict(nodes::name)
         .do_update()
@@ -39,6 +40,7 @@ pub async fn beat(conn: &mut Conn, node: &NodeRow) -> Result<(), StoreError> {
             nodes::settings_revision.eq(excluded(nodes::settings_revision)),
             nodes::settings_rejected.eq(excluded(nodes::settings_rejected)),
             nodes::local_values.eq(excluded(nodes::local_values)),
+            nodes::data_version.eq(excluded(nodes::data_version)),
         ))
         .execute(conn)
         .await?;
@@ -68,12 +70,13 @@ pub async fn list(conn: &mut Conn) -> Result<Vec<NodeRow>, StoreError> {
             nodes::started_at,
             nodes::seen_at,
             (nodes::settings_revision, nodes::settings_rejected, nodes::local_values),
+            nodes::data_version,
         ))
         .load(conn)
         .await?;
-    let node = |(name, roles, address, version, started_at, seen_at, (revision, rejected, local)): Node| {
+    let node = |(name, roles, address, version, started_at, seen_at, (revision, rejected, local), data): Node| {
         let settings = NodeSettings { revision: revision.map(|revision| revision as u64), rejected, local };
-        NodeRow { name, roles, address, version, started_at, seen_at, settings }
+        NodeRow { name, roles, address, version, started_at, seen_at, settings, data_version: data as u32 }
     };
     Ok(rows.into_iter().map(node).collect())
 }

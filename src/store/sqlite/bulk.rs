@@ -9,7 +9,7 @@ use diesel::sqlite::Sqlite;
 use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
 
 use super::Conn;
-use super::schema::{broker_messages, global_transactions, outbox};
+use super::schema::{broker_messages, global_transactions, outbox, schema_state};
 use super::sql::orders::{find, find_by_key, insert};
 use super::sql::tcc::open_transaction;
 use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId, Xid};
@@ -19,6 +19,12 @@ use crate::model::messages::{NewEvent, NewMessage};
 use crate::model::order_requests::OrderRequest;
 use crate::model::orders::{Order, OrderState};
 use crate::store::StoreError;
+
+/// What programs may write. Who raises it waits for the end of this transaction.
+pub async fn version_kept(conn: &mut Conn) -> Result<u32, StoreError> {
+    let version: i64 = conn.spawn_blocking(|conn| schema_state::table.select(schema_state::version).first(conn)).await?;
+    Ok(version as u32)
+}
 
 /// Appends messages to the broker's log.
 pub async fn insert_messages(conn: &mut Conn, messages: Arc<[NewMessage]>, now: Timestamp) -> Result<(), StoreError> {

@@ -12,6 +12,7 @@ use doorbuster::demo::history::{Entry, Step};
 use doorbuster::demo::plan::Habits;
 use doorbuster::kernel::{Clock, Rng};
 use doorbuster::model::messages::{Message, Topic};
+use doorbuster::model::upgrade::DATA_VERSION;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
@@ -34,7 +35,7 @@ const fn fault(name: &'static str, what: &'static str, each_change: bool, inside
     Fault { name, what, each_change, inside }
 }
 
-const FAULTS: [Fault; 25] = [
+const FAULTS: [Fault; 27] = [
     fault("F1", "node killed between admission and publishing", true, Some("publisher.slow")),
     fault("F2", "node killed after publishing, before the answer", false, Some("purchase.slow_answer")),
     fault("F3", "node killed before the writer's commit", false, Some("writer.slow")),
@@ -59,8 +60,13 @@ const FAULTS: [Fault; 25] = [
     fault("F19", "delayed messages come at once, twice or never", false, Some("broker.unruly_timeouts")),
     fault("F23", "node stands still for 6 s", true, None),
     fault("F24", "a lock on the orders for 4 s", false, None),
+    fault("UPGRADE", "nodes killed, each back as the next version, then as the previous one", true, Some(PREVIOUS)),
+    fault("UPGRADE-20", "the same, 20 rounds", false, Some(PREVIOUS)),
     fault("SIGTERM", "node stopped in the middle of the rush, and started again", true, None),
 ];
+
+/// What makes a node stand in for one of the previous version.
+const PREVIOUS: &str = "previous-data-version";
 
 const SLOW: Network = Network::Slow(Duration::from_millis(500));
 
@@ -105,6 +111,12 @@ impl<'a> Cluster<'a> {
             launch.log = Some(folder.join(format!("{name}.log")));
             launch
         });
+        if scenario.pauses == Some(PREVIOUS) {
+            // As the previous version made it.
+            launches[0].open_database().await.unwrap().close().await;
+            let previous = format!("UPDATE schema_state SET version = {}", DATA_VERSION - 1);
+            execute(&self.database.url(), &previous).await;
+        }
         Run::begin(scenario, launches.into()).await
     }
 
@@ -154,6 +166,8 @@ impl<'a> Cluster<'a> {
                 let lock = "BEGIN; LOCK TABLE orders; SELECT pg_sleep(4); COMMIT";
                 execute(&self.database.url(), lock).await;
             }
+            "UPGRADE" => self.roll(run, 2).await,
+            "UPGRADE-20" => self.roll(run, 20).await,
             "SIGTERM" => run.restart(1).await,
             other => panic!("there is no fault {other}"),
         }
@@ -178,6 +192,36 @@ impl<'a> Cluster<'a> {
             }
             _ => true,
         }
+    }
+
+    /// Nodes of the next version, nodes of the previous one, and in the end the upgrade is finalised.
+    async fn roll(&self, run: &mut Run, rounds: usize) {
+        let replace = async |run: &mut Run, node: usize, switches: &str| {
+            run.launches[node].environment = vec![("DOORBUSTER_SABOTAGE".into(), switches.into())];
+            run.kill(node).await;
+        };
+        for _ in 0..rounds {
+            for switches in ["", PREVIOUS] {
+                for node in [1, 0] {
+                    replace(run, node, switches).await;
+                    run.until_each_sale_sells(1).await;
+                }
+            }
+        }
+        let upgrade = async |run: &Run| {
+            let mut command = tokio::process::Command::from(run.nodes[0].launch().command());
+            let done = command.env("DOORBUSTER_SABOTAGE", "").args(["upgrade", "finalise"]).output().await.unwrap();
+            (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
+        };
+        replace(run, 1, "").await;
+        let (done, why) = upgrade(run).await;
+        assert!(!done && why.contains("one (") && !why.contains("two ("), "with a node of the previous version: {why}");
+        replace(run, 0, "").await;
+        let (done, why) = upgrade(run).await;
+        assert!(done, "{why}");
+        let broker = self.broker("upgrade").await;
+        assert_eq!(broker.failures(0, 10).await.unwrap(), [], "a message that a version can't read");
+        broker.close().await;
     }
 
     async fn without(&self, server: &str, away: Duration) {
@@ -207,8 +251,8 @@ impl<'a> Cluster<'a> {
         repeated(20, Duration::from_millis(100), async || self.tell_postgres(&statement).await).await;
     }
 
-    /// Into every partition, between the tickets.
-    async fn garbage(&self) {
+    /// The nodes' broker, for this test itself.
+    async fn broker(&self, name: &str) -> PulsarBroker {
         let mut config = Config::default_embedded().broker;
         let settings = self.settings();
         let value = |key: &str| settings.iter().find(|(name, _)| *name == key).unwrap().1.clone();
@@ -216,7 +260,12 @@ impl<'a> Cluster<'a> {
         config.admin_url = Secret::new(value("broker.admin_url"));
         config.tenant = value("broker.tenant");
         config.partitions = value("broker.partitions").parse().unwrap();
-        let broker = PulsarBroker::open(&config, "garbage", Clock::system(), Rng::system()).await.unwrap();
+        PulsarBroker::open(&config, name, Clock::system(), Rng::system()).await.unwrap()
+    }
+
+    /// Into every partition, between the tickets.
+    async fn garbage(&self) {
+        let broker = self.broker("garbage").await;
         for number in 0..20_u8 {
             let payload = vec![number; 64].into();
             let message = Message { key: vec![number].into(), payload, deliver_at: None };

@@ -128,7 +128,8 @@ pub fn kill_plan(scenario: &Scenario) -> Vec<Duration> {
 /// A run that goes on: nodes that sell, and a crowd that buys.
 pub struct Run {
     scenario: Scenario,
-    launches: Vec<Launch>,
+    /// How each node is started the next time.
+    pub launches: Vec<Launch>,
     /// In the order of the launches.
     pub nodes: Vec<Server>,
     /// What the crowd did and saw so far.

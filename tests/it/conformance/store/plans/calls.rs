@@ -426,6 +426,7 @@ async fn nodes(db: &Database, recorder: &Recorder) {
         started_at: NOW,
         seen_at: NOW,
         settings: doorbuster::nodes::NodeSettings::default(),
+        data_version: 1,
     };
     let seen = LeaseRow { job: "sweep".into(), holder: "node".into(), token: 1, beat: 0 };
     recorded!(db, recorder, |conn| {
@@ -439,6 +440,12 @@ async fn nodes(db: &Database, recorder: &Recorder) {
         sql::nodes::release_leases(conn, "other");
         sql::nodes::forget(conn, EARLIER);
         sql::nodes::leave(conn, "node");
+        sql::upgrade::state(conn);
+        sql::upgrade::version_kept(conn);
+        sql::upgrade::allows(conn, doorbuster::model::upgrade::Feature::StaffRoles);
+        sql::upgrade::older_seen(conn, NOW);
+        sql::upgrade::locked(conn);
+        sql::upgrade::finalise(conn, 2);
     });
 }
 

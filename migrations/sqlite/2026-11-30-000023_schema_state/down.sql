@@ -1,0 +1,2 @@
+ALTER TABLE nodes DROP COLUMN data_version;
+DROP TABLE schema_state;
