@@ -3,14 +3,15 @@
 //! `DOORBUSTER_FAULTS` chooses the faults by their names (`F8,F11`), or `all` of them; unless set, those that are marked.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use doorbuster::broker::Broker as _;
+use doorbuster::broker::{Broker as _, partition_for};
 use doorbuster::broker::pulsar::PulsarBroker;
 use doorbuster::config::{Config, Secret};
 use doorbuster::demo::history::{Entry, Step};
 use doorbuster::demo::plan::Habits;
-use doorbuster::kernel::{Clock, Rng};
+use doorbuster::kernel::{Clock, Rng, SaleId};
 use doorbuster::model::messages::{Message, Topic};
 use doorbuster::model::upgrade::DATA_VERSION;
 use rustix::process::{Pid, Signal, kill_process};
@@ -35,7 +36,7 @@ const fn fault(name: &'static str, what: &'static str, each_change: bool, inside
     Fault { name, what, each_change, inside }
 }
 
-const FAULTS: [Fault; 27] = [
+const FAULTS: [Fault; 29] = [
     fault("F1", "node killed between admission and publishing", true, Some("publisher.slow")),
     fault("F2", "node killed after publishing, before the answer", false, Some("purchase.slow_answer")),
     fault("F3", "node killed before the writer's commit", false, Some("writer.slow")),
@@ -43,6 +44,8 @@ const FAULTS: [Fault; 27] = [
     fault("F5", "node killed after the commit, before the outbox is relayed", false, Some("relay.slow")),
     fault("F6", "Pulsar killed, back after 5 s", true, None),
     fault("F7", "Pulsar away for a minute", false, None),
+    fault("F6-slow", "Pulsar stands still five sixths of the time, for 20 s", false, None),
+    fault("F6-partition", "one partition closed again and again, for 30 s", false, None),
     fault("F8", "Redis killed, back empty", true, None),
     fault("F8-away", "no connections to Redis for a minute", false, None),
     fault("F9", "Redis back with an old dump", false, None),
@@ -136,6 +139,15 @@ impl<'a> Cluster<'a> {
             "F1+F8" => drop(tokio::join!(run.kill(1), async { self.servers.wipe("redis") })),
             "F6" => self.without("pulsar", away(5)).await,
             "F7" => self.without("pulsar", away(60)).await,
+            "F6-slow" => {
+                repeated(40, Duration::from_millis(80), async || {
+                    self.servers.pause("pulsar");
+                    sleep(Duration::from_millis(400)).await;
+                    self.servers.resume("pulsar");
+                })
+                .await;
+            }
+            "F6-partition" => self.without_a_partition(run).await,
             "F8" => self.servers.wipe("redis"),
             "F8-away" => network(&[&self.redis], Network::Cut, away(60)).await,
             "F9" => self.old_dump(run).await,
@@ -230,6 +242,32 @@ impl<'a> Cluster<'a> {
         self.servers.restart(server);
     }
 
+    /// Sales of the other partition go on meanwhile.
+    async fn without_a_partition(&self, run: &Run) {
+        let partition = |sale: &SaleId| partition_for(&sale.to_bytes(), 2);
+        let away = partition(&run.sales[0]);
+        let others: Vec<_> = run.sales.iter().filter(|sale| partition(sale) != away).collect();
+        assert!(!others.is_empty(), "all sales are in one partition");
+        let topic = format!("{}/trade/order-requests-2-partition-{away}", self.database.name());
+        let url =
+            format!("{}/admin/v2/persistent/{topic}/unload", self.servers.find("DOORBUSTER_TEST_PULSAR_ADMIN"));
+        let client = reqwest::Client::new();
+        let (before, closed) = (run.tickets(), AtomicU32::new(0));
+        repeated(300, Duration::from_millis(100), async || {
+            if client.put(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                closed.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+        .await;
+        let closed = closed.into_inner();
+        assert!(closed >= 100, "the partition was closed only {closed} times");
+        let now = run.tickets();
+        for sale in others {
+            let sold = now.difference(&before).filter(|ticket| ticket.sale == *sale).count();
+            assert!(sold >= 10, "a sale in the other partition sold {sold} in 30 s");
+        }
+    }
+
     async fn old_dump(&self, run: &Run) {
         let dump = self.servers.set().join("redis/dump.rdb");
         let redis = self.servers.find("DOORBUSTER_TEST_REDIS");
@@ -309,7 +347,7 @@ fn return_grace(fault: &str) -> Duration {
 
 /// Whether all nodes take traffic and answer lists during the fault: they are alive, and so is what that needs.
 fn nodes_stay_good(fault: &str) -> bool {
-    matches!(fault, "F6" | "F7" | "F8" | "F8-away" | "F9" | "F13-slow-redis" | "F17" | "F18" | "F19")
+    matches!(fault, "F6" | "F6-slow" | "F6-partition" | "F7" | "F8" | "F8-away" | "F9" | "F13-slow-redis" | "F17" | "F18" | "F19")
 }
 
 /// Returns lines for the table, and what was wrong.

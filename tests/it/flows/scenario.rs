@@ -134,7 +134,8 @@ pub struct Run {
     pub nodes: Vec<Server>,
     /// What the crowd did and saw so far.
     pub recorder: Recorder,
-    sales: Vec<SaleId>,
+    /// What the crowd buys from.
+    pub sales: Vec<SaleId>,
     /// A sale that the crowd leaves alone.
     quiet: SaleId,
     /// Another, to be ended.
@@ -326,7 +327,8 @@ impl Run {
         }
     }
 
-    fn tickets(&self) -> HashSet<TicketId> {
+    /// Those that shoppers were given so far.
+    pub fn tickets(&self) -> HashSet<TicketId> {
         self.recorder.snapshot().iter().filter_map(ticket_of).collect()
     }
 
