@@ -37,8 +37,8 @@ const SELLER: &str = "2088000000000001";
 pub async fn with_points(rounds: usize) -> anyhow::Result<Row> {
     let (mut product, mut baseline) = (Vec::new(), Vec::new());
     for round in 0..rounds {
-        baseline.push(bare(&format!("paid-bare-{round}")).await?);
-        product.push(paid(&format!("paid-{round}")).await?);
+        baseline.push(bare(&format!("paid-bare-{round}"), PAYMENTS).await?);
+        product.push(paid(&format!("paid-{round}"), PAYMENTS).await?);
     }
     let target = Target::AtLeast(0.4);
     Ok(Row { name: "orders paid with points", unit: "per s", product, baseline: Some(baseline), target })
@@ -51,7 +51,8 @@ struct Prepared {
     orders: Vec<(UserId, TicketId)>,
 }
 
-async fn prepare(scratch: &Scratch) -> anyhow::Result<Prepared> {
+/// A shop with so many orders.
+async fn prepare(scratch: &Scratch, payments: u32) -> anyhow::Result<Prepared> {
     let path = scratch.path().join("doorbuster.db");
     let mut config = Config::default_embedded();
     config.store.url = Secret::new(format!("sqlite://{}", path.display()));
@@ -59,7 +60,7 @@ async fn prepare(scratch: &Scratch) -> anyhow::Result<Prepared> {
     let (clock, rng) = (Clock::system(), Rng::system());
     let app = App::build(config, clock.clone(), rng.clone()).await?;
     let operator = ready::users(app.db(), &clock, &rng, "operator", 1, true).await?.remove(0).buyer;
-    let buyers = ready::users(app.db(), &clock, &rng, "buyer", PAYMENTS, false).await?;
+    let buyers = ready::users(app.db(), &clock, &rng, "buyer", payments, false).await?;
     let now = clock.now();
     let hour = Duration::from_secs(3_600);
     let session = SessionInput { name: None, starts_at: now.minus(hour), ends_at: Some(now.plus(hour)) };
@@ -73,17 +74,17 @@ async fn prepare(scratch: &Scratch) -> anyhow::Result<Prepared> {
         product_id,
         price,
         points_price: Some(POINTS),
-        stock: i64::from(PAYMENTS),
+        stock: i64::from(payments),
         limit_per_buyer: 1,
         pay_within_seconds: 3_600,
         returns_on_refund: true,
     };
     let sale = app.sales().sale_create(operator, terms).await?.sale.id;
-    app.sales().sale_publish(operator, sale).await?;
+    let epoch = app.sales().sale_publish(operator, sale).await?.sale.epoch;
     let mut requests = Vec::new();
     for (seq, buyer) in (1..).zip(&buyers) {
         app.points().open(buyer.buyer).await?;
-        let ticket = TicketId { sale, epoch: 1, seq };
+        let ticket = TicketId { sale, epoch, seq };
         requests.push(OrderRequest {
             ticket,
             buyer: buyer.buyer,
@@ -100,23 +101,23 @@ async fn prepare(scratch: &Scratch) -> anyhow::Result<Prepared> {
     Ok(Prepared { app, path, orders })
 }
 
-async fn bare(name: &str) -> anyhow::Result<f64> {
+async fn bare(name: &str, payments: u32) -> anyhow::Result<f64> {
     let scratch = Scratch::new(name)?;
-    let Prepared { app, path, orders } = prepare(&scratch).await?;
+    let Prepared { app, path, orders } = prepare(&scratch, payments).await?;
     let (clock, rng) = (Clock::system(), Rng::system());
     let rows: Vec<_> =
         orders.into_iter().map(|(buyer, ticket)| (PaymentId::generate(&clock, &rng), buyer, ticket)).collect();
     let begun = Instant::now();
     let done = tokio::task::spawn_blocking(move || sqlite::bare::pay_orders(&path, &rows, POINTS, clock.now()));
     done.await??;
-    let rate = f64::from(PAYMENTS) / begun.elapsed().as_secs_f64();
+    let rate = f64::from(payments) / begun.elapsed().as_secs_f64();
     drop(app);
     Ok(rate)
 }
 
-async fn paid(name: &str) -> anyhow::Result<f64> {
+async fn paid(name: &str, payments: u32) -> anyhow::Result<f64> {
     let scratch = Scratch::new(name)?;
-    let Prepared { app, orders, .. } = prepare(&scratch).await?;
+    let Prepared { app, orders, .. } = prepare(&scratch, payments).await?;
     let begun = Instant::now();
     let paid = stream::iter(orders).map(|(buyer, ticket)| {
         let app = app.clone();
@@ -129,7 +130,7 @@ async fn paid(name: &str) -> anyhow::Result<f64> {
         async move { app.payments().pay(buyer, request).await }
     });
     let outcomes: Vec<_> = paid.buffer_unordered(AT_ONCE).collect().await;
-    let rate = f64::from(PAYMENTS) / begun.elapsed().as_secs_f64();
+    let rate = f64::from(payments) / begun.elapsed().as_secs_f64();
     for outcome in outcomes {
         if let Err(refusal) = outcome? {
             anyhow::bail!("a payment was refused: {refusal:?}");
@@ -212,4 +213,16 @@ fn per_cpu_second(mut once: impl FnMut() -> bool) -> anyhow::Result<f64> {
         anyhow::ensure!(std::hint::black_box(once()), "not verified");
     }
     Ok(f64::from(NOTIFICATIONS) / (used()? - before).as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What only runs when somebody measures does not show that it no longer works.
+    #[tokio::test]
+    async fn both_sides_pay_their_orders() {
+        assert!(paid("test-paid", 3).await.unwrap() > 0.0);
+        assert!(bare("test-paid-bare", 3).await.unwrap() > 0.0);
+    }
 }
