@@ -239,8 +239,8 @@ impl App {
         &self.0.broker
     }
 
-    /// Tells the other nodes that this one runs, before it does anything. Fails when an upgrade has been finalised meanwhile that this program
-    /// is too old for.
+    /// Tells the other nodes that this one runs, before it does anything. Fails when an upgrade has been finalised meanwhile that this
+    /// program is too old for.
     pub async fn join(&self) -> anyhow::Result<()> {
         Ok(self.registry().join().await??)
     }

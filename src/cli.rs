@@ -188,6 +188,9 @@ pub struct Bench {
     /// The benchmarks to run (`purchase`, `durable`, `points`, …). Defaults to all except those of `cluster`, which need
     /// servers.
     pub names: Vec<String>,
+    /// Do a hundredth of the work, once: shows that the benchmarks run, and measures nothing.
+    #[arg(long)]
+    pub quick: bool,
     #[command(flatten)]
     servers: bench::Servers,
     /// Run the baseline server for comparison.
@@ -345,7 +348,7 @@ async fn bench(options: Bench) -> anyhow::Result<ExitCode> {
         bench::child(address).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let met = bench::run(&options.names, &options.servers).await?;
+    let met = bench::run(&options.names, &options.servers, options.quick).await?;
     Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Scratch;
 use super::report::{Row, Target};
+use super::{Scratch, epoch, scaled_u32};
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::{Broker as _, envelope};
 use crate::config::Config;
@@ -22,6 +22,10 @@ use crate::store::{Database, sqlite};
 
 /// Orders of a round.
 const ORDERS: u32 = 50_000;
+fn orders() -> u32 {
+    scaled_u32(ORDERS)
+}
+
 /// Orders in a transaction of the bare loop.
 const BARE_BATCH: usize = 100;
 /// Tickets in a message, as under load.
@@ -52,13 +56,13 @@ async fn prepare(scratch: &Scratch) -> anyhow::Result<Prepared> {
     let db = launch.open_database().await?;
     let (clock, rng) = (Clock::system(), Rng::system());
     let operator = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);
-    let buyers = ready::users(&db, &clock, &rng, "buyer", ORDERS, false).await?;
+    let buyers = ready::users(&db, &clock, &rng, "buyer", orders(), false).await?;
     let server = launch.start(Duration::from_secs(60)).await?;
     let mut operator = Operator::new(launch.address, &operator.token);
     let opened = operator.server_time().await?.plus(Duration::from_millis(10));
     let session = operator.session("bench", opened, opened.plus(Duration::from_secs(7200))).await?;
     let product = operator.product("Lamp", "Light", "A lamp.", "/pictures/lamp.svg", "20.00").await?;
-    let terms = Terms { price: "10.00", stock: ORDERS, limit_per_buyer: 1, pay_within: Duration::from_secs(3600) };
+    let terms = Terms { price: "10.00", stock: orders(), limit_per_buyer: 1, pay_within: Duration::from_secs(3600) };
     let sale = operator.sale(&session, &product, terms).await?;
     server.stop(Duration::from_secs(20)).await?;
     Ok(Prepared { launch, db, sale, buyers, opened })
@@ -95,11 +99,12 @@ async fn publish(prepared: &Prepared) -> anyhow::Result<()> {
     let (clock, rng) = (Clock::system(), Rng::system());
     let broker = EmbeddedBroker::open(prepared.db.clone(), clock, rng, &config.broker).await?;
     let key = bytes::Bytes::copy_from_slice(&prepared.sale.to_bytes());
+    let epoch = epoch(&prepared.db, prepared.sale).await?;
     let mut seq = 0;
     for buyers in prepared.buyers.chunks(PER_MESSAGE) {
         let mut request = |account: &Account| {
             seq += 1;
-            let ticket = TicketId { sale: prepared.sale, epoch: 1, seq };
+            let ticket = TicketId { sale: prepared.sale, epoch, seq };
             let key = format!("bench-{seq:010}");
             OrderRequest { ticket, buyer: account.buyer, key, quantity: 1, at: prepared.opened, price: None }
         };
@@ -119,12 +124,12 @@ async fn count(db: &Database) -> anyhow::Result<f64> {
         let now = Instant::now();
         match first {
             None if sold > 0 => first = Some((now, sold)),
-            Some((begun, already)) if sold >= u64::from(ORDERS) => {
+            Some((begun, already)) if sold >= u64::from(orders()) => {
                 return Ok((sold - already) as f64 / (now - begun).as_secs_f64());
             }
             _ => {}
         }
-        anyhow::ensure!(now < deadline, "{sold} of {ORDERS} orders were written");
+        anyhow::ensure!(now < deadline, "{sold} of {} orders were written", orders());
         sleep(Duration::from_millis(5)).await;
     }
 }

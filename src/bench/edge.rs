@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::load::{Shot, cpu_now, cpu_since, drive, drive_at};
 use super::memory::{self, Stage};
 use super::report::{Row, Target};
-use super::{Baseline, Scratch};
+use super::{Baseline, Scratch, scaled};
 use crate::demo::client::{Client, body};
 use crate::demo::socket::{self, Event, Socket};
 
@@ -46,17 +46,17 @@ pub async fn list(rounds: usize) -> anyhow::Result<Row> {
     let baseline = Baseline::start().await?;
     let shots = || -> anyhow::Result<Vec<Shot>> {
         let shot = Shot { token: stage.token.clone(), body: body(LIST, &json!({}))? };
-        Ok(vec![shot; LISTS])
+        Ok(vec![shot; scaled(LISTS)])
     };
     let (mut product, mut bare) = (Vec::new(), Vec::new());
     // The first round warms up caches and is not counted.
     for round in 0..=rounds {
         let before = cpu_now(baseline.pid())?;
         drive_at(baseline.address, "/list", shots()?, b"currencyCode").await?;
-        let bare_rate = LISTS as f64 / cpu_since(baseline.pid(), before)?;
+        let bare_rate = scaled(LISTS) as f64 / cpu_since(baseline.pid(), before)?;
         let before = cpu_now(stage.server.pid())?;
         drive(stage.address(), shots()?, b"currencyCode").await?;
-        let rate = LISTS as f64 / cpu_since(stage.server.pid(), before)?;
+        let rate = scaled(LISTS) as f64 / cpu_since(stage.server.pid(), before)?;
         if round > 0 {
             bare.push(bare_rate);
             product.push(rate);
@@ -75,7 +75,7 @@ pub async fn handshakes(rounds: usize) -> anyhow::Result<Row> {
         let address = baseline.address;
         let before = cpu_now(baseline.pid())?;
         many(move || async move { socket::raw(address, "/socket").await.map(drop).map_err(Into::into) }).await?;
-        let bare_rate = HANDSHAKES as f64 / cpu_since(baseline.pid(), before)?;
+        let bare_rate = scaled(HANDSHAKES) as f64 / cpu_since(baseline.pid(), before)?;
         let before = cpu_now(stage.server.pid())?;
         let opened = stage.clone();
         many(move || {
@@ -83,7 +83,7 @@ pub async fn handshakes(rounds: usize) -> anyhow::Result<Row> {
             async move { memory::follow(stage.address(), &stage.token, stage.sale).await.map(drop) }
         })
         .await?;
-        let rate = HANDSHAKES as f64 / cpu_since(stage.server.pid(), before)?;
+        let rate = scaled(HANDSHAKES) as f64 / cpu_since(stage.server.pid(), before)?;
         if round > 0 {
             bare.push(bare_rate);
             product.push(rate);
@@ -102,7 +102,7 @@ where
     for _ in 0..AT_ONCE {
         let task = task.clone();
         workers.spawn(async move {
-            for _ in 0..HANDSHAKES / AT_ONCE {
+            for _ in 0..scaled(HANDSHAKES) / AT_ONCE {
                 task().await?;
             }
             anyhow::Ok(())
@@ -121,7 +121,7 @@ pub async fn fan_out(rounds: usize) -> anyhow::Result<Row> {
     let baseline = Baseline::start().await?;
     let (heard, raw_heard) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
     let mut listeners = JoinSet::new();
-    for _ in 0..LISTENERS {
+    for _ in 0..scaled(LISTENERS) {
         let socket = memory::follow(stage.address(), &stage.token, stage.sale).await?;
         listeners.spawn(listen(socket, heard.clone()));
         let socket = socket::raw(baseline.address, "/feed").await?;
@@ -135,7 +135,7 @@ pub async fn fan_out(rounds: usize) -> anyhow::Result<Row> {
         for _ in 0..CHANGES {
             let known = raw_heard.load(Ordering::SeqCst);
             feed.post("/feed", Bytes::new()).await?;
-            reaches(&raw_heard, known + LISTENERS).await?;
+            reaches(&raw_heard, known + scaled(LISTENERS)).await?;
         }
         let delivered = raw_heard.load(Ordering::SeqCst) - before.1;
         let bare_rate = delivered as f64 / cpu_since(baseline.pid(), before.0)?;
@@ -145,7 +145,7 @@ pub async fn fan_out(rounds: usize) -> anyhow::Result<Row> {
             let input = json!({ "saleId": stage.sale, "quantity": 1, "idempotencyKey": "fan-out-1" });
             let shot = Shot { token: buyer.token.clone(), body: body(BUY, &json!({ "input": input }))? };
             drive(stage.address(), vec![shot], b"QUEUED").await?;
-            reaches(&heard, known + LISTENERS).await?;
+            reaches(&heard, known + scaled(LISTENERS)).await?;
         }
         let delivered = heard.load(Ordering::SeqCst) - before.1;
         let rate = delivered as f64 / cpu_since(stage.server.pid(), before.0)?;

@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::Scratch;
 use super::load::{CONNECTIONS, Shot, rush};
 use super::memory::stage_for;
 use super::report::{Row, Target};
+use super::{Scratch, scaled};
 use crate::demo::client::body;
 use crate::demo::shopper::Account;
 use crate::kernel::SaleId;
@@ -31,9 +31,9 @@ const GOOD_WITHIN: Duration = Duration::from_secs(1);
 /// Measures both in turns.
 pub async fn run(rounds: usize) -> anyhow::Result<Row> {
     let scratch = Scratch::new("goodput")?;
-    let stage = stage_for(&scratch, 1, (2 * (rounds + 1) * SHOTS) as u32).await?;
+    let stage = stage_for(&scratch, 1, (2 * (rounds + 1) * scaled(SHOTS)) as u32).await?;
     let address = stage.server.launch().address;
-    let parts: Vec<&[Account]> = stage.buyers.chunks(SHOTS).collect();
+    let parts: Vec<&[Account]> = stage.buyers.chunks(scaled(SHOTS)).collect();
     let (mut crowded, mut usual) = (Vec::new(), Vec::new());
     for (number, pair) in parts.chunks_exact(2).enumerate() {
         let at_capacity = of(address, stage.sale, pair[0], 1).await?;

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::load::{Shot, drive};
 use super::report::{Row, Target};
-use super::{Baseline, Scratch};
+use super::{Baseline, Scratch, scaled};
 use crate::demo::client::body;
 use crate::demo::seed::{Operator, Terms};
 use crate::demo::server::{Launch, Server};
@@ -69,7 +69,7 @@ pub async fn gone(rounds: usize) -> anyhow::Result<[Row; 2]> {
         drop(crowd(address, &token, sale, FIRST).await?);
         others(address, &token).await?;
         before.push(settled(pid).await? / 1e6);
-        let sockets = crowd(address, &token, sale, CROWD).await?;
+        let sockets = crowd(address, &token, sale, scaled(CROWD)).await?;
         with.push(settled(pid).await? / 1e6);
         drop(sockets);
         others(address, &token).await?;
@@ -93,7 +93,7 @@ async fn crowd(address: SocketAddr, token: &str, sale: SaleId, count: usize) -> 
 /// The ordinary visitors that a shop has all the time.
 async fn others(address: SocketAddr, token: &str) -> anyhow::Result<()> {
     let shot = Shot { token: token.to_owned(), body: body(LIST, &json!({}))? };
-    drive(address, vec![shot; REQUESTS], b"nodes").await?;
+    drive(address, vec![shot; scaled(REQUESTS)], b"nodes").await?;
     Ok(())
 }
 
@@ -133,7 +133,7 @@ async fn raw() -> anyhow::Result<f64> {
     let baseline = Baseline::start().await?;
     let mut sockets = Vec::new();
     let mut before = 0.0;
-    for number in 0..FIRST + SOCKETS {
+    for number in 0..FIRST + scaled(SOCKETS) {
         if number == FIRST {
             before = steady(baseline.pid()).await?;
         }
@@ -141,7 +141,7 @@ async fn raw() -> anyhow::Result<f64> {
         socket.send(Message::text(r#"{"type":"connection_init"}"#)).await?;
         sockets.push(socket);
     }
-    Ok((steady(baseline.pid()).await? - before) / SOCKETS as f64)
+    Ok((steady(baseline.pid()).await? - before) / scaled(SOCKETS) as f64)
 }
 
 async fn subscribed(name: &str) -> anyhow::Result<f64> {
@@ -149,13 +149,13 @@ async fn subscribed(name: &str) -> anyhow::Result<f64> {
     let Stage { server, sale, token, .. } = stage(&scratch, 1).await?;
     let mut sockets = Vec::new();
     let mut before = 0.0;
-    for number in 0..FIRST + SOCKETS {
+    for number in 0..FIRST + scaled(SOCKETS) {
         if number == FIRST {
             before = steady(server.pid()).await?;
         }
         sockets.push(follow(server.launch().address, &token, sale).await?);
     }
-    Ok((steady(server.pid()).await? - before) / SOCKETS as f64)
+    Ok((steady(server.pid()).await? - before) / scaled(SOCKETS) as f64)
 }
 
 /// A socket that has its first payload of the sale's stock.

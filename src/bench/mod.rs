@@ -19,13 +19,16 @@ mod strangers;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::time::{Instant, sleep};
 
 use crate::demo::server::free_address;
+use crate::kernel::{Epoch, SaleId};
 use crate::lifecycle::allow_open_files;
+use crate::store::{self, Database};
 pub use cluster::Servers;
 use report::Table;
 
@@ -60,9 +63,36 @@ const EDGE: [&str; 8] = ["purchase", "sold-out", "list", "handshake", "fan-out",
 /// What stands for all of [`cluster::NAMES`], each of which begins with it.
 const CLUSTER: &str = "cluster";
 
+/// Set if the benchmarks only have to show that they work.
+static QUICK: AtomicBool = AtomicBool::new(false);
+
+/// The least that is left of a number of operations: more than there are connections.
+const QUICK_LEAST: u32 = 256;
+
+/// So many operations, or a fraction of them if nothing is to be measured.
+fn scaled(count: usize) -> usize {
+    scaled_u32(count as u32) as usize
+}
+
+fn scaled_u32(count: u32) -> u32 {
+    if QUICK.load(Ordering::Relaxed) { (count / 100).max(QUICK_LEAST).min(count) } else { count }
+}
+
+/// Rounds: one if nothing is to be measured.
+fn rounds(count: usize) -> usize {
+    if QUICK.load(Ordering::Relaxed) { 1 } else { count }
+}
+
+/// The epoch of a sale's gate.
+async fn epoch(db: &Database, sale: SaleId) -> anyhow::Result<Epoch> {
+    let facts = store::read!(db, |conn| sql::orders::sale_facts(conn, sale).await)?;
+    Ok(facts.context("there is no such sale")?.epoch)
+}
+
 /// Runs the named benchmarks, or all that need no servers, and prints the table, also of what was measured before something failed.
-/// Returns whether every target was met.
-pub async fn run(names: &[String], servers: &Servers) -> anyhow::Result<bool> {
+/// Returns whether every target was met. With `quick` they do a hundredth of their work, once, and the numbers mean nothing.
+pub async fn run(names: &[String], servers: &Servers, quick: bool) -> anyhow::Result<bool> {
+    QUICK.store(quick, Ordering::Relaxed);
     for name in names {
         let known = [NAMES.as_slice(), &cluster::NAMES, &[CLUSTER]].concat();
         anyhow::ensure!(known.contains(&name.as_str()), "no benchmark {name}; there are {}", known.join(", "));
@@ -70,7 +100,7 @@ pub async fn run(names: &[String], servers: &Servers) -> anyhow::Result<bool> {
     let mut table = Table::default();
     let measured = measure(names, servers, &mut table).await;
     table.print()?;
-    measured.map(|()| table.is_met())
+    measured.map(|()| quick || table.is_met())
 }
 
 async fn measure(names: &[String], servers: &Servers, table: &mut Table) -> anyhow::Result<()> {
@@ -91,45 +121,45 @@ async fn single(names: &[String], table: &mut Table) -> anyhow::Result<()> {
     // Both ends of thousands of sockets are in this process and in those that it starts.
     allow_open_files();
     if wanted("purchase") || wanted("sold-out") {
-        let [accepted, sold_out, written] = purchase::run(ROUNDS).await.context("purchase")?;
+        let [accepted, sold_out, written] = purchase::run(rounds(ROUNDS)).await.context("purchase")?;
         table.add(wanted("purchase").then_some([accepted, written]).into_iter().flatten());
         table.add(wanted("sold-out").then_some(sold_out));
     }
     if wanted("strangers") {
-        table.add(strangers::run(FEW_ROUNDS).await.context("strangers")?);
+        table.add(strangers::run(rounds(FEW_ROUNDS)).await.context("strangers")?);
     }
     if wanted("durable") {
-        table.add([durable::run(ROUNDS).await.context("durable")?]);
+        table.add([durable::run(rounds(ROUNDS)).await.context("durable")?]);
     }
     if wanted("points") {
-        table.add([payments::with_points(ROUNDS).await.context("points")?]);
+        table.add([payments::with_points(rounds(ROUNDS)).await.context("points")?]);
     }
     if wanted("notifications") {
-        table.add([tokio::task::block_in_place(|| payments::notifications(ROUNDS)).context("notifications")?]);
+        table.add([tokio::task::block_in_place(|| payments::notifications(rounds(ROUNDS))).context("notifications")?]);
     }
     if wanted("list") {
-        table.add([edge::list(ROUNDS).await.context("list")?]);
+        table.add([edge::list(rounds(ROUNDS)).await.context("list")?]);
     }
     if wanted("handshake") {
-        table.add([edge::handshakes(ROUNDS).await.context("handshake")?]);
+        table.add([edge::handshakes(rounds(ROUNDS)).await.context("handshake")?]);
     }
     if wanted("fan-out") {
-        table.add([edge::fan_out(ROUNDS).await.context("fan-out")?]);
+        table.add([edge::fan_out(rounds(ROUNDS)).await.context("fan-out")?]);
     }
     if wanted("goodput") {
-        table.add([goodput::run(ROUNDS).await.context("goodput")?]);
+        table.add([goodput::run(rounds(ROUNDS)).await.context("goodput")?]);
     }
     if wanted("pulse") {
-        table.add([pulse::run(ROUNDS).await.context("pulse")?]);
+        table.add([pulse::run(rounds(ROUNDS)).await.context("pulse")?]);
     }
     if wanted("idle") {
-        table.add([memory::idle(ROUNDS).await.context("idle")?]);
+        table.add([memory::idle(rounds(ROUNDS)).await.context("idle")?]);
     }
     if wanted("socket") {
-        table.add([memory::socket(FEW_ROUNDS).await.context("socket")?]);
+        table.add([memory::socket(rounds(FEW_ROUNDS)).await.context("socket")?]);
     }
     if wanted("gone") {
-        table.add(memory::gone(FEW_ROUNDS).await.context("gone")?);
+        table.add(memory::gone(rounds(FEW_ROUNDS)).await.context("gone")?);
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
-use super::Scratch;
 use super::report::{Row, Target};
+use super::{Scratch, scaled_u32};
 use crate::app::App;
 use crate::catalog::{PriceInput, ProductInput};
 use crate::config::{Config, Secret};
@@ -37,8 +37,8 @@ const SELLER: &str = "2088000000000001";
 pub async fn with_points(rounds: usize) -> anyhow::Result<Row> {
     let (mut product, mut baseline) = (Vec::new(), Vec::new());
     for round in 0..rounds {
-        baseline.push(bare(&format!("paid-bare-{round}"), PAYMENTS).await?);
-        product.push(paid(&format!("paid-{round}"), PAYMENTS).await?);
+        baseline.push(bare(&format!("paid-bare-{round}"), scaled_u32(PAYMENTS)).await?);
+        product.push(paid(&format!("paid-{round}"), scaled_u32(PAYMENTS)).await?);
     }
     let target = Target::AtLeast(0.4);
     Ok(Row { name: "orders paid with points", unit: "per s", product, baseline: Some(baseline), target })
@@ -209,10 +209,10 @@ fn notice(key: &SigningKey) -> anyhow::Result<(String, String, Vec<u8>)> {
 fn per_cpu_second(mut once: impl FnMut() -> bool) -> anyhow::Result<f64> {
     let used = || usage::cpu_time(std::process::id()).context("no /proc");
     let before = used()?;
-    for _ in 0..NOTIFICATIONS {
+    for _ in 0..scaled_u32(NOTIFICATIONS) {
         anyhow::ensure!(std::hint::black_box(once()), "not verified");
     }
-    Ok(f64::from(NOTIFICATIONS) / (used()? - before).as_secs_f64())
+    Ok(f64::from(scaled_u32(NOTIFICATIONS)) / (used()? - before).as_secs_f64())
 }
 
 #[cfg(test)]

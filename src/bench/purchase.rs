@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::load::{Shot, cpu_now, cpu_since, drive};
 use super::report::{Row, Target};
-use super::{Baseline, Scratch};
+use super::{Baseline, Scratch, scaled};
 use crate::demo::client::body;
 use crate::demo::ready;
 use crate::demo::seed::{Operator, Terms};
@@ -96,7 +96,7 @@ impl Setup {
         let db = launch.open_database().await?;
         let (clock, rng) = (Clock::system(), Rng::system());
         let operator = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);
-        let buyers = ready::users(&db, &clock, &rng, "buyer", (parts * SHOTS) as u32, false).await?;
+        let buyers = ready::users(&db, &clock, &rng, "buyer", (parts * scaled(SHOTS)) as u32, false).await?;
         let server = launch.start(Duration::from_secs(60)).await?;
         let token = operator.token;
         let mut operator = Operator::new(launch.address, &token);
@@ -135,7 +135,7 @@ impl Setup {
 
     /// The buyers of one part.
     pub(super) fn part(&self, number: usize) -> &[Account] {
-        &self.buyers[number * SHOTS..(number + 1) * SHOTS]
+        &self.buyers[number * scaled(SHOTS)..(number + 1) * scaled(SHOTS)]
     }
 
     /// Lets each buyer be seen by the node, as buyers are who read the list first.

@@ -40,7 +40,8 @@ pub async fn run(config: Config, command: UpgradeCommand) -> anyhow::Result<Exit
             let db = Database::look(&config.store).await?;
             let report = async { anyhow::Ok((Upgrades::state(&db).await?, Registry::list(&db).await?)) }.await;
             db.close().await;
-            let (state, nodes) = report.context("reading which programs the database is for (`doorbuster migrate` prepares it)")?;
+            let (state, nodes) =
+                report.context("reading which programs the database is for (`doorbuster migrate` prepares it)")?;
             print(&if json { object(&config, &state, &nodes) } else { text(&config, &state, &nodes) })
         }
         UpgradeCommand::Finalise => {
@@ -60,7 +61,10 @@ async fn finalise(config: &Config, db: &Database) -> anyhow::Result<ExitCode> {
         Finalised::Already(version) => print(&format!("data version {version} is in force already\n")),
         Finalised::OlderNodes(nodes) => {
             for node in nodes {
-                say(&format!("{} ({}) runs version {}: upgrade or stop it first", node.name, node.address, node.version));
+                say(&format!(
+                    "{} ({}) runs version {}: upgrade or stop it first",
+                    node.name, node.address, node.version
+                ));
             }
             Ok(ExitCode::FAILURE)
         }
@@ -75,17 +79,23 @@ fn held_back(state: &SchemaState) -> impl Iterator<Item = Feature> {
 
 fn text(config: &Config, state: &SchemaState, nodes: &[NodeRow]) -> String {
     let program = data_version();
-    let mut lines = vec![format!("database  data version {}", state.version), format!("program   data version {program}")];
+    let mut lines =
+        vec![format!("database  data version {}", state.version), format!("program   data version {program}")];
     for node in nodes {
         let (name, version, data) = (&node.name, &node.version, node.data_version);
-        lines.push(format!("node      {name}: version {version}, data version {data}, seen {}", node.seen_at.to_rfc3339()));
+        lines.push(format!(
+            "node      {name}: version {version}, data version {data}, seen {}",
+            node.seen_at.to_rfc3339()
+        ));
     }
     lines.extend(held_back(state).map(|feature| format!("waits     {}", feature.title())));
     lines.push(if state.is_pending(program) {
         let due = state.due(*config.upgrade.finalise_after).map_or_else(String::new, |due| {
             format!(", or by itself at {} unless a node of the previous version is seen before", due.to_rfc3339())
         });
-        format!("upgrade   not finalised: the previous version can be started. `doorbuster upgrade finalise` ends that{due}")
+        format!(
+            "upgrade   not finalised: the previous version can be started. `doorbuster upgrade finalise` ends that{due}"
+        )
     } else {
         "upgrade   finalised".to_owned()
     });

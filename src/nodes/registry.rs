@@ -29,7 +29,16 @@ impl Registry {
         let now = clock.now();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let (name, settings_now) = (name.to_owned(), settings());
-        let node = NodeRow { name, roles, address, version, started_at: now, seen_at: now, settings: settings_now, data_version: data_version() };
+        let node = NodeRow {
+            name,
+            roles,
+            address,
+            version,
+            started_at: now,
+            seen_at: now,
+            settings: settings_now,
+            data_version: data_version(),
+        };
         Self { db, clock, node, settings }
     }
 

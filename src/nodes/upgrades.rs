@@ -54,7 +54,8 @@ impl Upgrades {
         let living = Registry::living(&self.db, self.heartbeat).await?;
         let older = move |node: &NodeRow| {
             // A node that joined meanwhile is in neither.
-            node.data_version < program && (living.iter().any(|lives| lives.name == node.name) || !before.contains(node))
+            node.data_version < program
+                && (living.iter().any(|lives| lives.name == node.name) || !before.contains(node))
         };
         store::write!(&self.db, |conn| {
             // Nodes join under the same lock.

@@ -1,12 +1,11 @@
 //! Migrations of either dialect.
 
 use diesel::connection::{Connection, SimpleConnection};
-use diesel::migration::MigrationSource;
 use diesel::query_builder::SqlQuery;
 use diesel::query_dsl::methods::LoadQuery;
 use diesel::sql_types::BigInt;
 use diesel::{QueryableByName, RunQueryDsl as _, sql_query};
-use diesel_migrations::MigrationHarness;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 
 use super::StoreError;
 use crate::model::upgrade::{SchemaState, data_version, suits};
@@ -14,8 +13,9 @@ use crate::model::upgrade::{SchemaState, data_version, suits};
 /// The migration that made `schema_state`, as diesel names it. A database without it is older than this program.
 const STATE_MADE_BY: &str = "20261130000023";
 
+/// A row of `schema_state`.
 #[derive(QueryableByName)]
-struct StateRow {
+pub struct StateRow {
     #[diesel(sql_type = BigInt)]
     min_program: i64,
     #[diesel(sql_type = BigInt)]
@@ -25,16 +25,15 @@ struct StateRow {
 /// Applies the migrations that are missing; returns their names. Refuses a database that programs of this data version can't work with.
 /// Migrations that this program does not know are fine otherwise: a newer program applied them, and its predecessor may run beside it.
 /// Call it under a lock.
-pub fn migrate<C, S>(conn: &mut C, known: S) -> Result<Vec<String>, StoreError>
+pub fn migrate<C>(conn: &mut C, known: fn() -> EmbeddedMigrations) -> Result<Vec<String>, StoreError>
 where
     C: Connection + SimpleConnection + MigrationHarness<C::Backend>,
-    S: MigrationSource<C::Backend> + Copy,
     SqlQuery: for<'q> LoadQuery<'q, C, StateRow>,
 {
     let before = applied(conn)?;
     refuse_unsuitable(conn, known, &before)?;
     let applied: Vec<_> =
-        conn.run_pending_migrations(known).map_err(internal)?.iter().map(ToString::to_string).collect();
+        conn.run_pending_migrations(known()).map_err(internal)?.iter().map(ToString::to_string).collect();
     if before.is_empty() && !applied.is_empty() {
         // Nobody else ever wrote here.
         conn.batch_execute(&format!("UPDATE schema_state SET version = {}", data_version())).map_err(internal)?;
@@ -43,25 +42,23 @@ where
 }
 
 /// Whether [`migrate`] would change nothing, or would make the tables of an empty database. Refuses what it refuses.
-pub fn is_current<C, S>(conn: &mut C, known: S) -> Result<bool, StoreError>
+pub fn is_current<C>(conn: &mut C, known: fn() -> EmbeddedMigrations) -> Result<bool, StoreError>
 where
     C: Connection + MigrationHarness<C::Backend>,
-    S: MigrationSource<C::Backend> + Copy,
     SqlQuery: for<'q> LoadQuery<'q, C, StateRow>,
 {
     let before = applied(conn)?;
     refuse_unsuitable(conn, known, &before)?;
-    Ok(before.is_empty() || !conn.has_pending_migration(known).map_err(internal)?)
+    Ok(before.is_empty() || !conn.has_pending_migration(known()).map_err(internal)?)
 }
 
 fn applied<C: Connection + MigrationHarness<C::Backend>>(conn: &mut C) -> Result<Vec<String>, StoreError> {
     Ok(conn.applied_migrations().map_err(internal)?.iter().map(ToString::to_string).collect())
 }
 
-fn refuse_unsuitable<C, S>(conn: &mut C, known: S, applied: &[String]) -> Result<(), StoreError>
+fn refuse_unsuitable<C>(conn: &mut C, known: fn() -> EmbeddedMigrations, applied: &[String]) -> Result<(), StoreError>
 where
     C: Connection + MigrationHarness<C::Backend>,
-    S: MigrationSource<C::Backend>,
     SqlQuery: for<'q> LoadQuery<'q, C, StateRow>,
 {
     if applied.iter().any(|version| version == STATE_MADE_BY) {
@@ -70,7 +67,8 @@ where
         let state = SchemaState { min_program, version, older_seen_at: None };
         return suits(data_version(), &state).map_err(internal);
     }
-    let known: Vec<_> = known.migrations().map_err(internal)?.iter().map(|m| m.name().version().to_string()).collect();
+    let known = diesel::migration::MigrationSource::<C::Backend>::migrations(&known()).map_err(internal)?;
+    let known: Vec<_> = known.iter().map(|migration| migration.name().version().to_string()).collect();
     match applied.iter().find(|version| !known.contains(version)) {
         Some(version) => Err(StoreError::Internal(format!(
             "the database was not made by this program's predecessors (it has migration {version}, which they do not)"

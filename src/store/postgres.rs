@@ -187,12 +187,12 @@ impl Store {
 
     /// See [`super::Database::migrate`].
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        self.alone(|conn| super::migrate::migrate(conn, MIGRATIONS)).await
+        self.alone(|conn| super::migrate::migrate(conn, || MIGRATIONS)).await
     }
 
     /// See [`super::Database::is_current`].
     pub async fn is_current(&self) -> Result<bool, StoreError> {
-        self.alone(|conn| super::migrate::is_current(conn, MIGRATIONS)).await
+        self.alone(|conn| super::migrate::is_current(conn, || MIGRATIONS)).await
     }
 
     /// Runs `work` on a connection of its own while no other process migrates.

@@ -210,7 +210,7 @@ impl Store {
         let inner = self.0.clone();
         let run = move || {
             let mut conn = connect_sync(&inner.file, &inner.pragmas)?;
-            if super::migrate::is_current(&mut conn, MIGRATIONS)?
+            if super::migrate::is_current(&mut conn, || MIGRATIONS)?
                 && !conn.has_pending_migration(MIGRATIONS).map_err(super::migrate::internal)?
             {
                 return Ok(Vec::new());
@@ -221,7 +221,7 @@ impl Store {
                 None => Some(inner.file.lock_for_migration(inner.busy_timeout)?),
             };
             // The immediate transaction is a lock, too: a second process waits here, then finds nothing left to do.
-            conn.immediate_transaction(|conn| super::migrate::migrate(conn, MIGRATIONS))
+            conn.immediate_transaction(|conn| super::migrate::migrate(conn, || MIGRATIONS))
         };
         tokio::task::spawn_blocking(run).await.map_err(stopped)?
     }
@@ -229,7 +229,7 @@ impl Store {
     /// See [`super::Database::is_current`].
     pub async fn is_current(&self) -> Result<bool, StoreError> {
         let inner = self.0.clone();
-        let run = move || super::migrate::is_current(&mut connect_sync(&inner.file, &inner.pragmas)?, MIGRATIONS);
+        let run = move || super::migrate::is_current(&mut connect_sync(&inner.file, &inner.pragmas)?, || MIGRATIONS);
         tokio::task::spawn_blocking(run).await.map_err(stopped)?
     }
 

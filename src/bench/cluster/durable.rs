@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::super::epoch;
 use super::Shop;
 use crate::bench::report::{Row, Target};
 use crate::broker::pulsar::PulsarBroker;
@@ -67,13 +68,14 @@ async fn orders(shop: &Shop) -> anyhow::Result<f64> {
 async fn publish(shop: &Shop, sale: SaleId) -> anyhow::Result<()> {
     let broker = PulsarBroker::open(&shop.broker, "bench", Clock::system(), Rng::system()).await?;
     let key = bytes::Bytes::copy_from_slice(&sale.to_bytes());
+    let epoch = epoch(&shop.db, sale).await?;
     let mut seq = 0;
     let mut messages = Vec::new();
     for buyers in shop.buyers.chunks(PER_MESSAGE) {
         let mut request = |account: &Account| {
             seq += 1;
             let key = format!("0191d2c4-{seq:010}-{}", &sale.to_string()[5..]);
-            let ticket = TicketId { sale, epoch: 1, seq };
+            let ticket = TicketId { sale, epoch, seq };
             OrderRequest { ticket, buyer: account.buyer, key, quantity: 1, at: shop.opened, price: None }
         };
         let tickets = OrderRequests { tickets: buyers.iter().map(&mut request).collect() };

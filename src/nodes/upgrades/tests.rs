@@ -64,7 +64,7 @@ async fn a_new_shop_has_nothing_to_finalise() {
     let shop = Shop::fresh().await;
     assert_eq!(shop.state().await.version, DATA_VERSION);
     assert!(shop.allows(Feature::StaffRoles).await);
-    assert_eq!(shop.upgrades().finalise().await, Ok(Finalised::Already(DATA_VERSION)));
+    assert_eq!(shop.upgrades().finalise().await.unwrap(), Finalised::Already(DATA_VERSION));
 }
 
 #[tokio::test]
@@ -73,13 +73,16 @@ async fn an_upgrade_is_not_finalised_while_a_node_of_the_previous_version_runs()
     let older = shop.running("older", DATA_VERSION - 1).await;
     let newer = shop.running("newer", DATA_VERSION).await;
     let refused = shop.upgrades().finalise().await.unwrap();
-    assert!(matches!(&refused, Finalised::OlderNodes(nodes) if nodes.len() == 1 && nodes[0].name == "older"), "{refused:?}");
+    assert!(
+        matches!(&refused, Finalised::OlderNodes(nodes) if nodes.len() == 1 && nodes[0].name == "older"),
+        "{refused:?}"
+    );
     assert_eq!(shop.state().await.version, DATA_VERSION - 1);
     assert!(!shop.allows(Feature::StaffRoles).await);
 
     // Killed: its row stays for a while.
     older.abort();
-    assert_eq!(shop.upgrades().finalise().await, Ok(Finalised::Now(DATA_VERSION)));
+    assert_eq!(shop.upgrades().finalise().await.unwrap(), Finalised::Now(DATA_VERSION));
     assert!(shop.allows(Feature::StaffRoles).await);
     assert!(!newer.is_finished());
     newer.abort();
@@ -89,7 +92,7 @@ async fn an_upgrade_is_not_finalised_while_a_node_of_the_previous_version_runs()
 async fn a_node_of_the_previous_version_does_not_join_after_that_and_one_that_runs_stops() {
     let shop = Shop::upgraded().await;
     let node = shop.node("frozen", DATA_VERSION - 1);
-    assert_eq!(shop.upgrades().finalise().await, Ok(Finalised::Now(DATA_VERSION)));
+    assert_eq!(shop.upgrades().finalise().await.unwrap(), Finalised::Now(DATA_VERSION));
     let expected = Unsuitable::Finalised { version: DATA_VERSION, program: DATA_VERSION - 1 };
     assert_eq!(node.join().await.unwrap(), Err(expected.clone()));
     assert_eq!(Registry::list(&shop.db).await.unwrap(), []);
@@ -108,7 +111,11 @@ async fn an_upgrade_is_finalised_some_time_after_the_last_node_of_the_previous_v
         shop.state().await
     };
     let began = shop.clock.clock().now();
-    assert_eq!(look(&before, &before).await.older_seen_at, Some(began), "the upgrade begins when it is first looked at");
+    assert_eq!(
+        look(&before, &before).await.older_seen_at,
+        Some(began),
+        "the upgrade begins when it is first looked at"
+    );
 
     // A node of the previous version says that it runs, half a day later.
     shop.clock.advance(DAY / 2);

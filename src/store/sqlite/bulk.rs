@@ -22,7 +22,8 @@ use crate::store::StoreError;
 
 /// What programs may write. Who raises it waits for the end of this transaction.
 pub async fn version_kept(conn: &mut Conn) -> Result<u32, StoreError> {
-    let version: i64 = conn.spawn_blocking(|conn| schema_state::table.select(schema_state::version).first(conn)).await?;
+    let version: i64 =
+        conn.spawn_blocking(|conn| schema_state::table.select(schema_state::version).first(conn)).await?;
     Ok(version as u32)
 }
 

@@ -6,8 +6,8 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use doorbuster::broker::{Broker as _, partition_for};
 use doorbuster::broker::pulsar::PulsarBroker;
+use doorbuster::broker::{Broker as _, partition_for};
 use doorbuster::config::{Config, Secret};
 use doorbuster::demo::history::{Entry, Step};
 use doorbuster::demo::plan::Habits;
@@ -249,8 +249,7 @@ impl<'a> Cluster<'a> {
         let others: Vec<_> = run.sales.iter().filter(|sale| partition(sale) != away).collect();
         assert!(!others.is_empty(), "all sales are in one partition");
         let topic = format!("{}/trade/order-requests-2-partition-{away}", self.database.name());
-        let url =
-            format!("{}/admin/v2/persistent/{topic}/unload", self.servers.find("DOORBUSTER_TEST_PULSAR_ADMIN"));
+        let url = format!("{}/admin/v2/persistent/{topic}/unload", self.servers.find("DOORBUSTER_TEST_PULSAR_ADMIN"));
         let client = reqwest::Client::new();
         let (before, closed) = (run.tickets(), AtomicU32::new(0));
         repeated(300, Duration::from_millis(100), async || {
@@ -347,7 +346,10 @@ fn return_grace(fault: &str) -> Duration {
 
 /// Whether all nodes take traffic and answer lists during the fault: they are alive, and so is what that needs.
 fn nodes_stay_good(fault: &str) -> bool {
-    matches!(fault, "F6" | "F6-slow" | "F6-partition" | "F7" | "F8" | "F8-away" | "F9" | "F13-slow-redis" | "F17" | "F18" | "F19")
+    matches!(
+        fault,
+        "F6" | "F6-slow" | "F6-partition" | "F7" | "F8" | "F8-away" | "F9" | "F13-slow-redis" | "F17" | "F18" | "F19"
+    )
 }
 
 /// Returns lines for the table, and what was wrong.

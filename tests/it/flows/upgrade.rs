@@ -28,7 +28,10 @@ async fn starts_and_stops(launch: &Launch) -> Result<(), LaunchError> {
 async fn there_is_a_way_back_until_an_upgrade_is_finalised() {
     let folder = tempfile::tempdir().unwrap();
     let launch = Launch::new(Path::new(env!("CARGO_BIN_EXE_doorbuster")), folder.path()).unwrap();
-    let next = Launch { log: Some(folder.path().join("log")), ..launch.set("server.linger", "0ms").set("node.heartbeat", "50ms") };
+    let next = Launch {
+        log: Some(folder.path().join("log")),
+        ..launch.set("server.linger", "0ms").set("node.heartbeat", "100ms")
+    };
     let mut previous = next.clone();
     previous.environment.push(("DOORBUSTER_SABOTAGE".into(), "previous-data-version".into()));
 
@@ -56,7 +59,8 @@ fn a_command_does_not_upgrade_a_shop() {
     assert!(run(&launch, &["migrate"]).status.success());
     let mut conn = diesel::SqliteConnection::establish(&launch.database().to_string_lossy()).unwrap();
     // As the release before it left the shop.
-    let forget = "DELETE FROM __diesel_schema_migrations WHERE version = (SELECT max(version) FROM __diesel_schema_migrations)";
+    let forget =
+        "DELETE FROM __diesel_schema_migrations WHERE version = (SELECT max(version) FROM __diesel_schema_migrations)";
     conn.batch_execute(forget).unwrap();
     for arguments in [["failures", "list"].as_slice(), &["payments", "reconcile"]] {
         let refused = run(&launch, arguments);

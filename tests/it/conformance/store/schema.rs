@@ -5,7 +5,13 @@ use doorbuster::model::upgrade::DATA_VERSION;
 use doorbuster::nodes::Upgrades;
 use doorbuster::store::{Database, StoreError};
 
-on_both!(migrating_again_does_nothing, only_an_unsuitable_schema_is_refused, a_new_one_is_of_this_version, two_migrate_at_the_same_moment, it_can_be_written_to);
+on_both!(
+    migrating_again_does_nothing,
+    only_an_unsuitable_schema_is_refused,
+    a_new_one_is_of_this_version,
+    two_migrate_at_the_same_moment,
+    it_can_be_written_to
+);
 
 async fn migrating_again_does_nothing(place: Place) {
     assert!(place.db().migrate().await.unwrap().is_empty());
