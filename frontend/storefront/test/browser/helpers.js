@@ -44,14 +44,15 @@ export async function answersOnce(page, status, code, more = {}) {
   });
 }
 
-/** Every finding of axe, on the page as it stands. */
-export async function accessible(page, what) {
-  await page.evaluate(axe);
-  const findings = await page.evaluate(async () => {
+/** Every finding of axe, or of these rules, on the page as it stands. */
+export async function accessible(page, what, rules) {
+  // It is large, and stays until the page is loaded anew.
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe);
+  const findings = await page.evaluate(async (only) => {
     const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-    const { violations } = await globalThis.axe.run(document, { runOnly: tags });
+    const { violations } = await globalThis.axe.run(document, { runOnly: only ?? tags, resultTypes: ['violations'] });
     return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
-  });
+  }, rules);
   assert.deepEqual(findings, [], what);
 }
 
