@@ -31,6 +31,14 @@ export function scopeName(scope: string): string {
 
 export const shownValue = (value: string | null): string => (value === null ? t('settings.unsaid') : plain(value) || t('settings.empty'));
 
+/** Long numbers as people read them; `30s` stays as it is. */
+export const grouped = (bound: string): string => (/^\d+$/.test(bound) ? f.value.number(Number(bound)) : bound);
+
+/** A description, with what it has in backticks as code. */
+export const Prose = ({ text }: { text: string }) => (
+  <>{text.split('`').map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}</>
+);
+
 /** Flags of nodes that keep a value from taking effect: told with what was done, lest it silently does nothing. */
 const overridden = ({ overriddenOn }: Pick<Payload, 'overriddenOn'>): string[] =>
   overriddenOn.map(({ node, key }) => t('settings.overridden', { node, key }));
@@ -97,7 +105,7 @@ export function SetForm({ setting, changes, scopes, onClose }: SetProps) {
   return (
     <ActDialog<SetWish>
       title={t('settings.set.title', { key })}
-      does={description}
+      does={<Prose text={description} />}
       shoppers={t('settings.set.shoppers')}
       facts={[
         [t('settings.value'), <code>{shownValue(setting.value)}</code>],
@@ -175,7 +183,7 @@ const meanwhile = ({ operator, oldValue, newValue }: Change): string =>
 const formHint = (setting: Setting): string => t(`settings.set.${kindOf(setting) as 'time' | 'size' | 'number' | 'list'}` satisfies Key);
 
 const bounds = ({ minimum, maximum }: Setting): string =>
-  minimum === null || maximum === null ? '' : t('settings.set.within', { least: minimum, most: maximum });
+  minimum === null || maximum === null ? '' : t('settings.set.within', { least: grouped(minimum), most: grouped(maximum) });
 
 function ValueField({ setting, error, now }: { setting: Setting; error: string | undefined; now: string | undefined }) {
   const kind = kindOf(setting);

@@ -8,7 +8,7 @@ import { t } from './i18n';
 import { More, Show, useList } from './page';
 import type { Acting } from './pages/settings';
 import { place } from './router';
-import { scopeName, shownValue } from './settings-acts';
+import { grouped, Prose, scopeName, shownValue } from './settings-acts';
 import {
   canPromote,
   canRollBack,
@@ -38,7 +38,7 @@ export function Pending({ changes, onAct }: { changes: readonly Change[]; onAct:
           <Icon name="clock" />
           <div class="pending-what">
             <p>
-              <b>{t('settings.pending')}</b> <TimeLeft until={change.confirmBefore} />
+              <b>{t('settings.pending')}</b> · <TimeLeft until={change.confirmBefore} />
             </p>
             <p>
               <code>{change.key}</code>, {scopeName(change.scope)}: <Span change={change} />
@@ -86,7 +86,7 @@ const Source = ({ source }: { source: string }) =>
 
 const boundsOf = ({ minimum, maximum, choices }: Setting): string | undefined => {
   if (choices.length > 0) return choices.join(' · ');
-  return minimum === null || maximum === null ? undefined : t('settings.bounds', { least: minimum, most: maximum });
+  return minimum === null || maximum === null ? undefined : t('settings.bounds', { least: grouped(minimum), most: grouped(maximum) });
 };
 
 const settingColumns = (onAct: OnAct): Column<Setting>[] => [
@@ -97,7 +97,9 @@ const settingColumns = (onAct: OnAct): Column<Setting>[] => [
     cell: (setting) => (
       <>
         <code class="setting-key">{setting.key}</code>
-        <span class="hint block">{setting.description}</span>
+        <span class="hint block">
+          <Prose text={setting.description} />
+        </span>
         <span class="hint block number">{[boundsOf(setting), !setting.hot && t('settings.cold')].filter(Boolean).join(' · ')}</span>
       </>
     ),

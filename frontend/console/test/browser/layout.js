@@ -58,6 +58,8 @@ const everyPage = (locale) => async ({ shop, device, pictures }) => {
       for (const colorScheme of ['light', 'dark']) {
         await page.emulateMedia({ colorScheme });
         const what = `${name} at ${size.width} in ${colorScheme} ${locale}`;
+        // Colours change gradually.
+        await until('everything to stand still', () => page.evaluate(() => document.getAnimations().length === 0));
         await noSideways(page, what);
         // Other colours can spoil nothing but contrasts.
         await accessible(page, what, colorScheme === 'dark' ? ['color-contrast'] : undefined);

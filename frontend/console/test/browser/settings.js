@@ -78,7 +78,7 @@ export const flows = {
       for (const text of ['A whole number.', 'A time from 1s to 1d, such as 5m.', 'A reason is needed.']) await dialog(page).locator('.error', { hasText: text }).waitFor();
       await fill(page, { value: '2000000', confirm: '5m', reason: 'A rush' });
       await confirm(page, 'Store this value');
-      await dialog(page).locator('.error', { hasText: 'From 0 to 1000000.' }).waitFor();
+      await dialog(page).locator('.error', { hasText: 'From 0 to 1,000,000.' }).waitFor();
       // Looked at first: nothing is changed by that.
       await fill(page, { value: '2', reason: 'A rush' });
       await confirm(page, 'Check it first');
@@ -91,7 +91,7 @@ export const flows = {
       await page.getByText(/ was changed at .* This is undone at .* unless it is confirmed\./).waitFor();
       assert.deepEqual(await tries(shop, sale, 4), ['ticket', 'ALREADY_BOUGHT', 'RATE_LIMITED', 'RATE_LIMITED']);
 
-      await waits(page, PURCHASES).getByText(/is undone in 0[45]:\d\d/).waitFor();
+      await waits(page, PURCHASES).getByText(/undone in 0[45]:\d\d/).waitFor();
       await accessible(page, 'a change that waits to be confirmed');
       await page.screenshot({ path: join(pictures, 'console-setting-waits-1280.png') });
       await page.getByRole('button', { name: `Confirm: ${PURCHASES}` }).click();
@@ -100,7 +100,7 @@ export const flows = {
       await waits(page, PURCHASES).waitFor({ state: 'detached' });
       assert.deepEqual(await acts(shop, PURCHASES), ['CONFIRM', 'SET']);
 
-      await page.getByRole('link', { name: `Changes of ${PURCHASES}` }).click();
+      await page.getByRole('link', { name: `History of ${PURCHASES}` }).click();
       const rows = page.locator('#settings tbody tr');
       await until('both changes', async () => (await rows.count()) === 2);
       await rows.nth(1).getByText('A rush').waitFor();
@@ -186,7 +186,7 @@ export const flows = {
     await page.getByLabel('Show').selectOption('Only those that can be changed here');
     await until('fewer settings', async () => (await page.locator('#settings tbody tr').count()) < 100);
     assert.equal(await page.getByText('Takes effect only at a start').count(), 0);
-    await page.getByLabel('In the name or the description').fill('proxies');
+    await page.getByLabel('Name or description').fill('proxies');
     await press(page, 'Find');
     await change(page, 'limits.unlimited');
     await fill(page, { value: '10.0.0.0/99', reason: 'A typing error' });
