@@ -74,9 +74,15 @@ function TimeLeft({ until }: { until: string }) {
   );
 }
 
+/** What it was and what it became; a change that was only confirmed stays what it is. */
 const Span = ({ change: { oldValue, newValue } }: { change: Pick<Change, 'oldValue' | 'newValue'> }) => (
   <>
-    <code>{shownValue(oldValue)}</code> → <code>{shownValue(newValue)}</code>
+    {oldValue !== newValue && (
+      <>
+        <code>{shownValue(oldValue)}</code> →{' '}
+      </>
+    )}
+    <code>{shownValue(newValue)}</code>
   </>
 );
 
@@ -268,7 +274,7 @@ export function ChangeList({ changes, onAct }: { changes: readonly Change[]; onA
   }, [newest]);
   return (
     <>
-      <Filters label={t('settings.tab.changes')} filters={[{ name: 'key', label: t('settings.key') }]} />
+      <Filters label={t('settings.tab.changes')} filters={[{ name: 'key', label: t('settings.key'), hint: t('settings.key.hint') }]} />
       <Show answer={list}>
         {(found) =>
           found.length === 0 ? (

@@ -44,7 +44,7 @@ async function pagesOf(shop) {
 
 /** Each page is loaded once and then looked at in both widths and colours. */
 const everyPage = (locale) => async ({ shop, device, pictures }) => {
-  const { open } = await device({ operator: true, locale, allow: [/404/] });
+  const { open } = await device({ operator: true, locale, reducedMotion: 'reduce', allow: [/404/] });
   const page = await open();
   for (const [name, [path, text]] of Object.entries(await pagesOf(shop))) {
     await page.setViewportSize(SIZES[0]);
@@ -58,7 +58,7 @@ const everyPage = (locale) => async ({ shop, device, pictures }) => {
       for (const colorScheme of ['light', 'dark']) {
         await page.emulateMedia({ colorScheme });
         const what = `${name} at ${size.width} in ${colorScheme} ${locale}`;
-        // Colours change gradually.
+        // Colours may change gradually.
         await until('everything to stand still', () => page.evaluate(() => document.getAnimations().length === 0));
         await noSideways(page, what);
         // Other colours can spoil nothing but contrasts.

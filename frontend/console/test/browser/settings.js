@@ -105,6 +105,7 @@ export const flows = {
       await until('both changes', async () => (await rows.count()) === 2);
       await rows.nth(1).getByText('A rush').waitFor();
       await accessible(page, 'changes of settings');
+      await page.screenshot({ path: join(pictures, 'console-setting-changes-1280.png') });
       await rows.nth(1).getByRole('button', { name: /^Roll back: / }).click();
       await dialog(page).getByLabel('Reason').fill('The rush is over');
       await confirm(page, 'Roll this change back');
@@ -164,6 +165,11 @@ export const flows = {
       await other.getByText(`The newest change is no. ${revision}.`).waitFor();
       await other.getByRole('row', { name: new RegExp(node.name) }).getByText('the newest change').waitFor();
       await accessible(other, 'nodes and their settings');
+      await page.goto('/console/settings?tab=changes');
+      await page.locator('#settings tbody tr').first().waitFor();
+      await accessible(page, 'changes on a phone');
+      await noSideways(page, 'changes on a phone');
+      await page.screenshot({ path: join(pictures, 'console-setting-changes-360.png'), fullPage: true });
       // Back to a whole state: what was before the last value was stored.
       await other.getByRole('tab', { name: 'Changes' }).click();
       const expiry = other.getByRole('row').filter({ hasText: 'Expired' });

@@ -27,6 +27,31 @@ export async function reaches(page, wanted, { never = [], patience = 20_000 } = 
 export const buyButton = (page) => page.getByRole('button', { name: /^Buy for/ });
 export const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
 
+/** Presses in both tabs at the same moment of the clock that they share; how far apart the presses were. */
+export async function pressTogether(tabs) {
+  const at = Date.now() + 300;
+  const pressed = await Promise.all(
+    tabs.map((tab) =>
+      tab.evaluate(
+        (moment) =>
+          new Promise((resolve) => {
+            const press = () => {
+              const when = Date.now();
+              if (when < moment) return setTimeout(press, 0);
+              const button = [...document.querySelectorAll('button')].find(({ textContent }) => textContent.startsWith('Buy for'));
+              button?.click();
+              // Without a button it is so late that the other tab has bought.
+              return resolve(button ? when : Infinity);
+            };
+            press();
+          }),
+        at,
+      ),
+    ),
+  );
+  return Math.max(...pressed) - Math.min(...pressed);
+}
+
 /** At the sandbox's cashier, as a buyer. */
 export async function payAtCashier(page) {
   await page.getByRole('button', { name: 'Pay', exact: true }).click();

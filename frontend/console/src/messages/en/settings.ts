@@ -11,6 +11,7 @@ export default {
   'settings.shown.hot': 'Only those that can be changed here',
   'settings.count': '{n, plural, one: 1 setting, other: {n} settings}',
   'settings.key': 'Setting',
+  'settings.key.hint': 'Its whole name, such as points.welcome.',
   'settings.value': 'Value',
   'settings.default': 'Default',
   'settings.same': 'the same',

@@ -10,6 +10,7 @@ export default {
   'settings.shown.hot': '仅可在此更改的',
   'settings.count': '{n} 项配置',
   'settings.key': '配置',
+  'settings.key.hint': '完整名称，例如 points.welcome。',
   'settings.value': '值',
   'settings.default': '默认值',
   'settings.same': '相同',
