@@ -19,6 +19,7 @@ import { Check, Input, Select } from './ui/inputs';
 
 type Payload = SettingSetMutation['settingSet'];
 
+const CONFIRM = 'confirmWithinSeconds';
 /** What is proposed where a mistake would lock everybody out. */
 const CONFIRM_USUAL = '5m';
 const REASON_MOST = 500;
@@ -42,14 +43,6 @@ export const Prose = ({ text }: { text: string }) => (
 /** Flags of nodes that keep a value from taking effect: told with what was done, lest it silently does nothing. */
 const overridden = ({ overriddenOn }: Pick<Payload, 'overriddenOn'>): string[] =>
   overriddenOn.map(({ node, key }) => t('settings.overridden', { node, key }));
-
-/** A user error of settings says which input it is about by its code. */
-const FIELD_OF: Record<string, string> = { VALUE_INVALID: 'value', CONFIRMATION_REQUIRED: 'confirm' };
-const placed = ({ code, field, message }: Problem): Problem => ({
-  code,
-  message,
-  field: FIELD_OF[code] ? ['input', FIELD_OF[code]] : field,
-});
 
 function readReason(form: FormData, errors: Record<string, string>): string {
   const reason = String(form.get('reason')).trim();
@@ -90,8 +83,8 @@ export function SetForm({ setting, changes, scopes, onClose }: SetProps) {
     const value = String(form.get('value')).trim();
     const wrong = wrongWith(setting, value);
     if (wrong) errors.value = wrong === 'form' ? formHint(setting) : bounds(setting);
-    const confirm = confirmSeconds(String(form.get('confirm')));
-    if (confirm === undefined) errors.confirm = t('settings.set.confirm.invalid');
+    const confirm = confirmSeconds(String(form.get(CONFIRM)));
+    if (confirm === undefined) errors[CONFIRM] = t('settings.set.confirm.invalid');
     const reason = readReason(form, errors);
     if (Object.keys(errors).length > 0) return { errors };
     const force = form.get('force') === 'on';
@@ -112,14 +105,14 @@ export function SetForm({ setting, changes, scopes, onClose }: SetProps) {
         [t('settings.default'), <code>{shownValue(setting.default)}</code>],
       ]}
       button={t(seen.value ? 'settings.set.over' : 'settings.set.button')}
-      rules={{ fields: ['value', 'scope', 'confirm', 'reason'] }}
+      rules={{ fields: ['value', 'scope', CONFIRM, 'reason'] }}
       repeatable
       read={read}
       check={{
         button: t('settings.check'),
         send: async (input) => {
           const answer = await ask(input, true);
-          return { problems: answer.userErrors.map(placed), lines: outlook(answer) };
+          return { problems: answer.userErrors, lines: outlook(answer) };
         },
       }}
       send={async (input) => {
@@ -128,7 +121,7 @@ export function SetForm({ setting, changes, scopes, onClose }: SetProps) {
         const conflict = answer.userErrors.some(({ code }) => code === 'VERSION_CONFLICT');
         // An earlier press whose answer was lost is what stands in the way.
         if (conflict && (await wasMine(input, base))) return [];
-        return answer.userErrors.map(placed);
+        return answer.userErrors;
       }}
       onDone={() => {
         done.value = { text: [storedText(key, told.current), ...overridden(told.current)].join(' '), href: auditOf(key) };
@@ -160,9 +153,9 @@ export function SetForm({ setting, changes, scopes, onClose }: SetProps) {
           />
           <Input
             label={t('settings.set.confirm')}
-            name="confirm"
+            name={CONFIRM}
             hint={t(must ? 'settings.set.confirm.must' : 'settings.set.confirm.hint')}
-            error={error('confirm')}
+            error={error(CONFIRM)}
             value={must ? CONFIRM_USUAL : ''}
           />
           <Reason error={error('reason')} />

@@ -202,7 +202,7 @@ export const flows = {
     const all = Array.from({ length: Math.max(1, CLOCKS / 2) }, () => [5, -0.05]).flat();
     const lates = [];
     const apart = [];
-    for (const hours of all) {
+    const opening = async (hours) => {
       const sale = await shop.sale({ opensIn: 6_000 });
       const shopper = await shop.shopper();
       const init = `{
@@ -247,7 +247,10 @@ export const flows = {
       await buyButton(page).click();
       await reaches(page, 'won');
       await context.close();
-    }
+    };
+    // One after the other where it is measured exactly.
+    if (CLOCKS) for (const hours of all) await opening(hours);
+    else await Promise.all(all.map(opening));
     console.log(`        opened ${Math.min(...lates)} to ${Math.max(...lates)} ms late, seconds shown ${Math.min(...apart)} to ${Math.max(...apart)} ms late`);
   },
 

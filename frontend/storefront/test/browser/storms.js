@@ -7,7 +7,7 @@ import { until } from './server.js';
 
 const TABS = Number(process.env.STOREFRONT_TABS ?? 0);
 const KILLS = Number(process.env.STOREFRONT_KILLS ?? 1);
-const SECONDS_IN_CI = 20;
+const SECONDS_IN_CI = 12;
 /** Presses further apart than this do not count as at once. */
 const AT_ONCE_MS = 50;
 
