@@ -14,4 +14,6 @@ if (stress) {
   for (const [name, count] of Object.values(STRESS)) process.env[name] ??= String(count);
   if (wanted.length === 0) wanted.push(...Object.keys(STRESS));
 }
-await runAll({ names: Object.keys(flows), worker: join(import.meta.dirname, 'worker.js'), wanted, times });
+/** What takes longest, so that it does not come last. */
+const LONG = ['A1', 'L1', 'S21', 'S25', 'S24'];
+await runAll({ names: Object.keys(flows), worker: join(import.meta.dirname, 'worker.js'), wanted, times, long: LONG });
