@@ -55,7 +55,10 @@ const Reason = ({ error, value }: { error: string | undefined; value?: string })
 );
 
 /** The button that opened the dialog may have disappeared. */
-const settle = () => requestAnimationFrame(() => document.activeElement === document.body && document.querySelector<HTMLElement>('h1')?.focus());
+const settle = () =>
+  requestAnimationFrame(() => {
+    if (document.activeElement === document.body) document.querySelector<HTMLElement>('h1')?.focus();
+  });
 
 interface SetProps {
   setting: Setting;
@@ -294,7 +297,9 @@ export function TurnForm({ turn, change, onClose }: TurnProps) {
       }}
       onDone={() => {
         const text = t(`settings.${turn}.done`, { key, revision: f.value.number(revision), time: f.value.time(clock.now()) });
-        done.value = { text: [text, ...overridden(told.current)].join(' '), href: auditOf(turn === 'restore' || turn === 'promote' ? 'settings' : key) };
+        // Several changes at once are in the log as one entry.
+        const subject = turn === 'restore' || turn === 'promote' ? 'settings' : key;
+        done.value = { text: [text, ...overridden(told.current)].join(' '), href: auditOf(subject) };
         onClose();
         settle();
       }}

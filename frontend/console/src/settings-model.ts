@@ -66,7 +66,10 @@ const NUMBERS: Partial<Record<Kind, (text: string) => number | undefined>> = {
 };
 
 /** What is wrong with a value, as far as it can be told without the shop. */
-export function wrongWith(setting: Pick<Setting, 'choices' | 'minimum' | 'maximum' | 'default'>, text: string): 'form' | 'bounds' | undefined {
+export function wrongWith(
+  setting: Pick<Setting, 'choices' | 'minimum' | 'maximum' | 'default'>,
+  text: string,
+): 'form' | 'bounds' | undefined {
   const read = NUMBERS[kindOf(setting)];
   if (!read) return undefined;
   const value = read(text);
@@ -94,7 +97,8 @@ export function join(held: readonly Change[], more: readonly Change[]): Change[]
 }
 
 const sameValue = (a: Change, b: Change) => a.key === b.key && a.scope === b.scope;
-const later = (change: Change, changes: readonly Change[]) => changes.filter((one) => one.revision > change.revision && sameValue(one, change));
+const later = (change: Change, changes: readonly Change[]) =>
+  changes.filter((one) => one.revision > change.revision && sameValue(one, change));
 
 /** Those that are taken back by themselves unless somebody confirms them: the one that ends first comes first. */
 export function waiting(changes: readonly Change[]): (Change & { confirmBefore: string })[] {

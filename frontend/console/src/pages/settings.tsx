@@ -130,7 +130,8 @@ function Act({ acting, facts: { settings, changes }, nodes, onClose }: ActProps)
 
 /** That a node runs on something else is said on every tab. */
 function Lagging({ nodes, newest }: { nodes: readonly SettingNode[]; newest: number }) {
-  const bad = nodes.filter((node) => isRunning(node, clock.now()) && (node.rejectedSettings.length > 0 || standing(node, newest) === 'unknown')).length;
+  const running = nodes.filter((node) => isRunning(node, clock.now()));
+  const bad = running.filter((node) => node.rejectedSettings.length > 0 || standing(node, newest) === 'unknown').length;
   if (bad === 0) return null;
   return <p class="note bad">{t('settings.nodes.bad', { n: bad })}</p>;
 }
