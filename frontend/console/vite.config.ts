@@ -9,7 +9,7 @@ const backend = process.env.DOORBUSTER_URL ?? 'http://127.0.0.1:8080';
 
 /** Modules that only some pages need. */
 const later = ['pages/', 'messages/', 'books.', 'catalogue.', 'draft.', 'history.', 'lookup.', 'money-', 'order-search.']
-  .concat('picture-field.', 'product-', 'sale-form.', 'timeline.')
+  .concat('picture-field.', 'product-', 'sale-form.', 'settings-', 'timeline.')
   .join('|');
 const core = new RegExp(
   `node_modules/(preact|@preact)/|frontend/kit/(?!socket\\.)|frontend/console/src/(?!${later})|vite/preload-helper|rolldown`,

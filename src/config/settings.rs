@@ -21,8 +21,16 @@ pub struct Setting {
     pub source: String,
     /// What it does.
     pub description: String,
+    /// The smallest value.
+    pub minimum: Option<String>,
+    /// The largest value.
+    pub maximum: Option<String>,
+    /// All values, where they are few.
+    pub choices: Vec<String>,
     /// Whether it can be changed while the nodes run.
     pub hot: bool,
+    /// Whether it can only be changed for a time, until the change is confirmed.
+    pub confirmed: bool,
 }
 
 /// All settings in the order of the reference. Cheap to clone.
@@ -49,14 +57,19 @@ impl Layers {
     pub(super) fn settings(&self) -> Settings {
         let setting = |entry: &Entry| {
             let default = self.default_of(entry).cloned().unwrap_or_else(|| Value::String(String::new()));
-            let description = self.property(entry).and_then(|property| property["description"].as_str());
+            let property = self.property(entry).unwrap_or(&serde_json::Value::Null);
+            let bound = |names: [&str; 2]| names.iter().find_map(|name| plain(&property[*name]));
             Setting {
                 key: entry.path(),
                 value: self.shown(entry, &entry.value),
                 default: self.shown(entry, &default),
                 source: entry.origin().to_owned(),
-                description: description.unwrap_or_default().to_owned(),
+                description: property["description"].as_str().unwrap_or_default().to_owned(),
+                minimum: bound(["minimum", "x-min"]),
+                maximum: bound(["maximum", "x-max"]),
+                choices: choices(property),
                 hot: self.is_hot(entry),
+                confirmed: property["x-confirm"] == true,
             }
         };
         Settings(self.entries().iter().map(setting).collect())
@@ -73,6 +86,21 @@ impl Layers {
             value => value.to_string(),
         }
     }
+}
+
+/// A number or a text as it would be typed.
+fn plain(value: &serde_json::Value) -> Option<String> {
+    value.as_str().map(str::to_owned).or_else(|| value.as_i64().map(|number| number.to_string()))
+}
+
+/// The values of a property that has only a few.
+fn choices(property: &serde_json::Value) -> Vec<String> {
+    if property["type"] == "boolean" {
+        return vec!["true".to_owned(), "false".to_owned()];
+    }
+    let named = property["oneOf"].as_array().into_iter().flatten().filter_map(|one| plain(&one["const"]));
+    let listed = property["enum"].as_array().into_iter().flatten().filter_map(plain);
+    named.chain(listed).collect()
 }
 
 #[cfg(test)]
@@ -98,5 +126,19 @@ mod tests {
         assert!(config.settings.len() > 100, "{}", config.settings.len());
         let plain = Config::load(&Sources::default()).unwrap();
         assert!(plain.settings.iter().all(|setting| setting.source == "default" && setting.value == setting.default));
+    }
+
+    #[test]
+    fn a_setting_says_what_it_can_be() {
+        let config = Config::load(&Sources::default()).unwrap();
+        let of = |key: &str| config.settings.iter().find(|setting| setting.key == key).unwrap();
+        let bounds = |key: &str| (of(key).minimum.as_deref(), of(key).maximum.as_deref());
+        assert_eq!(bounds("orders.sweep_every"), (Some("10ms"), Some("1h")));
+        assert_eq!(bounds("limits.purchases_per_user_per_minute"), (Some("0"), Some("1000000")));
+        assert_eq!(bounds("log.filter"), (None, None));
+        assert_eq!(of("graphql.introspection").choices, ["true", "false"]);
+        assert_eq!(of("access.address_header").choices, ["x-forwarded-for", "forwarded"]);
+        assert!(of("orders.sweep_every").choices.is_empty());
+        assert!(of("access.trusted_proxies").confirmed && !of("access.origins").confirmed);
     }
 }

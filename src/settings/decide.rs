@@ -16,6 +16,12 @@ const VALUE_MAX: usize = 4_096;
 pub const PER_MINUTE: usize = 60;
 /// Changes that are taken back at once at most.
 pub(super) const BACK_MAX: usize = 1_000;
+/// The input with the value.
+const VALUE: &str = "value";
+/// The input that says on which nodes a value holds.
+pub const SCOPE: &str = "scope";
+/// The input that says how long a change waits to be confirmed.
+const CONFIRM: &str = "confirmWithinSeconds";
 /// How long a change may wait to be confirmed.
 const CONFIRM_WITHIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(24 * 3600)];
 
@@ -68,11 +74,20 @@ pub struct Refusal {
     pub message: String,
     /// The node that could not take it.
     pub node: Option<String>,
+    /// The input that is to blame, where it is one: `value`, `scope`, `confirmWithinSeconds`, `reason`.
+    pub input: Option<&'static str>,
 }
 
 impl Refusal {
     pub(super) fn new(code: RefusalCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), node: None }
+        Self { code, message: message.into(), node: None, input: None }
+    }
+
+    /// The same with the input that is to blame.
+    #[must_use]
+    pub const fn about(mut self, input: &'static str) -> Self {
+        self.input = Some(input);
+        self
     }
 }
 
@@ -81,7 +96,7 @@ impl From<Unfit> for Refusal {
         match unfit {
             Unfit::Unknown(why) => Self::new(RefusalCode::SettingUnknown, why),
             Unfit::NotHot(why) => Self::new(RefusalCode::SettingNotHot, why),
-            Unfit::Value(why) => Self::new(RefusalCode::ValueInvalid, why),
+            Unfit::Value(why) => Self::new(RefusalCode::ValueInvalid, why).about(VALUE),
         }
     }
 }
@@ -140,7 +155,7 @@ pub(super) fn decide(own: &Layers, facts: &Facts, wish: &Wish, by: &By, now: Tim
             let [least, most] = CONFIRM_WITHIN;
             if !(least..=most).contains(within) {
                 let message = "The time to confirm must be from 1 second to 24 hours.";
-                return Err(Refusal::new(RefusalCode::ValueInvalid, message));
+                return Err(Refusal::new(RefusalCode::ValueInvalid, message).about(CONFIRM));
             }
             Some(now.plus(*within))
         }
@@ -194,7 +209,7 @@ const fn is_bulk(wish: &Wish) -> bool {
 fn check_by(facts: &Facts, by: &By) -> Result<(), Refusal> {
     if !is_line(by.reason.trim(), REASON_MAX) {
         let message = format!("Say why in 1 to {REASON_MAX} characters on one line.");
-        return Err(Refusal::new(RefusalCode::ReasonRequired, message));
+        return Err(Refusal::new(RefusalCode::ReasonRequired, message).about("reason"));
     }
     if facts.made >= PER_MINUTE {
         let message = format!("An operator can make {PER_MINUTE} changes in a minute. Please wait a moment.");
@@ -217,7 +232,7 @@ fn edits(own: &Layers, facts: &Facts, wish: &Wish) -> Result<Vec<Edit>, Refusal>
             for (key, scope, text) in values {
                 if confirm_within.is_none() && own.must_be_confirmed(key) {
                     let message = format!("A mistake in `{key}` would lock everybody out: give a time to confirm.");
-                    return Err(Refusal::new(RefusalCode::ConfirmationRequired, message));
+                    return Err(Refusal::new(RefusalCode::ConfirmationRequired, message).about(CONFIRM));
                 }
                 let new = Some(value(own, key, text)?);
                 let edit = Edit { key: key.clone(), scope: scope.to_string(), new, act: SettingAct::Set, undoes: None };
@@ -307,7 +322,7 @@ fn value(own: &Layers, key: &str, text: &str) -> Result<String, Refusal> {
     own.check_hot(key)?;
     if text.chars().count() > VALUE_MAX {
         let message = format!("A value has at most {VALUE_MAX} characters.");
-        return Err(Refusal::new(RefusalCode::ValueInvalid, message));
+        return Err(Refusal::new(RefusalCode::ValueInvalid, message).about(VALUE));
     }
     own.read_input(key, text).map_err(|unfit| {
         let refusal = Refusal::from(unfit);
@@ -366,7 +381,7 @@ fn check(facts: &Facts, edits: &[Edit], next: &[StoredValue], force: bool) -> Re
         {
             let names: Vec<_> = facts.nodes.iter().map(|node| node.name.as_str()).collect();
             let message = format!("No node that runs is named `{name}`; there are {}.", names.join(", "));
-            return Err(Refusal::new(RefusalCode::ValueInvalid, message));
+            return Err(Refusal::new(RefusalCode::ValueInvalid, message).about(SCOPE));
         }
     }
     for node in &facts.nodes {
@@ -388,6 +403,7 @@ fn check(facts: &Facts, edits: &[Edit], next: &[StoredValue], force: bool) -> Re
                 code: RefusalCode::ConfigurationInvalid,
                 message: format!("{keys}: {message}"),
                 node: Some(node.name.clone()),
+                input: None,
             });
         }
     }

@@ -24,7 +24,7 @@ use crate::store::{Database, StoreError};
 use crate::telemetry::Metrics;
 
 pub use acts::Changed;
-pub use decide::{Refusal, RefusalCode, Shadow};
+pub use decide::{Refusal, RefusalCode, SCOPE, Shadow};
 pub use nodes::{NodeView, ValueState};
 pub use wish::{By, Wish};
 

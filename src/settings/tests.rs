@@ -161,6 +161,13 @@ async fn what_can_not_be_stored_is_refused_and_changes_nothing() {
         let refusal = refused(&one, value(key, scope, text), by(&stall)).await;
         assert_eq!(refusal.code, code, "{key} = {text:.20}: {}", refusal.message);
         assert!(refusal.message.contains(said), "{}", refusal.message);
+        let input = match (code, scope) {
+            (ValueInvalid, "*") => Some("value"),
+            (ValueInvalid, _) => Some("scope"),
+            (ConfirmationRequired, _) => Some("confirmWithinSeconds"),
+            _ => None,
+        };
+        assert_eq!(refusal.input, input, "{key} = {text:.20}");
     }
     for reason in ["", "  ", "two\nlines", &long] {
         let by = By { reason: reason.into(), ..by(&stall) };

@@ -34,7 +34,10 @@ export interface Act {
 export type Event =
   | { type: 'press' }
   | { type: 'answered'; problems: readonly Problem[] }
-  | { type: 'failed'; error: Fault };
+  | { type: 'failed'; error: Fault }
+  /** It was only looked at whether it would be done. */
+  | { type: 'checked'; problems: readonly Problem[] }
+  | { type: 'notChecked'; error: Fault };
 
 export interface Rules {
   /** Names of the form's fields. */
@@ -76,7 +79,10 @@ export function step(act: Act, event: Event, { fields, already = [] }: Rules): A
     if (problems.length === 0 || wasDone) return { ...FRESH, phase: 'done', doubt: act.doubt };
     return { ...FRESH, ...sort(problems, fields), doubt: act.doubt };
   }
+  if (event.type === 'checked') return { ...FRESH, ...sort(event.problems, fields), doubt: act.doubt };
   const { code, requestId, retryAfterMs, unknown } = event.error;
+  // What changes nothing leaves no doubt.
+  if (event.type === 'notChecked') return { ...FRESH, trouble: { code, requestId, retryAfterMs }, doubt: act.doubt };
   return {
     ...FRESH,
     phase: unknown || act.doubt ? 'unknown' : 'asking',

@@ -251,6 +251,55 @@ declare module '@documents/ServerNodes.graphql' {
   >;
   export default document;
 }
+declare module '@documents/SettingChanges.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SettingChangesQuery,
+    import('@kit/generated/operations').SettingChangesQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/SettingConfirm.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SettingConfirmMutation,
+    import('@kit/generated/operations').SettingConfirmMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SettingNodes.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SettingNodesQuery,
+    import('@kit/generated/operations').SettingNodesQueryVariables
+  >;
+  export default document;
+}
+declare module '@documents/SettingPromote.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SettingPromoteMutation,
+    import('@kit/generated/operations').SettingPromoteMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SettingRollback.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SettingRollbackMutation,
+    import('@kit/generated/operations').SettingRollbackMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SettingSet.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SettingSetMutation,
+    import('@kit/generated/operations').SettingSetMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SettingUnset.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SettingUnsetMutation,
+    import('@kit/generated/operations').SettingUnsetMutationVariables
+  >;
+  export default document;
+}
 declare module '@documents/Settings.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').SettingsQuery,
@@ -318,6 +367,13 @@ declare module '@documents/WatchPulse.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').WatchPulseSubscription,
     import('@kit/generated/operations').WatchPulseSubscriptionVariables
+  >;
+  export default document;
+}
+declare module '@documents/WatchSettings.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').WatchSettingsSubscription,
+    import('@kit/generated/operations').WatchSettingsSubscriptionVariables
   >;
   export default document;
 }

@@ -1,12 +1,11 @@
 // A product's picture: uploaded from this device, or the address of one.
 import { useSignal, type Signal } from '@preact/signals';
+import { BESIDE_PX, SIDE_PX, UPLOAD_BYTES_MAX, UPLOAD_TYPES } from '@kit/pictures';
 import { Icon, Picture } from '@kit/ui';
 import { useId } from 'preact/hooks';
+import { f } from './app';
 import { t } from './i18n';
 
-/** As the server takes them. */
-const TYPES = ['image/jpeg', 'image/png', 'image/webp'];
-const BYTES_MAX = 2 * 1024 * 1024;
 /** Two megabytes on a slow line. */
 const TIMEOUT_MS = 60_000;
 /** What the shop takes as an address. */
@@ -22,8 +21,8 @@ export interface Upload {
 }
 
 async function send(file: File): Promise<{ imageUrl: string } | Reason> {
-  if (file.size > BYTES_MAX) return 'TOO_LARGE';
-  if (!TYPES.includes(file.type)) return 'CONTENT_TYPE_INVALID';
+  if (file.size > UPLOAD_BYTES_MAX) return 'TOO_LARGE';
+  if (!UPLOAD_TYPES.some((type) => type === file.type)) return 'CONTENT_TYPE_INVALID';
   try {
     const response = await fetch('/pictures', {
       method: 'POST',
@@ -40,6 +39,16 @@ async function send(file: File): Promise<{ imageUrl: string } | Reason> {
   }
 }
 
+const MIB = 1024 * 1024;
+
+/** What texts say of the files that the shop takes. */
+const limits = () => ({
+  mib: f.value.number(UPLOAD_BYTES_MAX / MIB),
+  least: f.value.number(SIDE_PX.least),
+  most: f.value.number(SIDE_PX.most),
+  ratio: f.value.number(SIDE_PX.ratio),
+});
+
 interface Props {
   value: string;
   error?: string | undefined;
@@ -55,7 +64,7 @@ export function PictureField({ value, error, now, upload }: Props) {
   const { busy, done, reason } = upload.value;
   // What the shop said of another address does not hold for an upload that came after it.
   const refused = busy || done ? undefined : error;
-  const wrong = reason ? t(`picture.${reason}`) : refused;
+  const wrong = reason ? t(`picture.${reason}`, limits()) : refused;
   const choose = async (input: HTMLInputElement) => {
     const file = input.files?.[0];
     // So that the same file can be chosen once more.
@@ -75,20 +84,20 @@ export function PictureField({ value, error, now, upload }: Props) {
     <div class="field picture-field">
       <label for={id}>{t('product.imageUrl')}</label>
       <div class="picture-row">
-        <Picture src={shown.value} size={96} />
+        <Picture src={shown.value} size={BESIDE_PX} />
         <div>
           <label class={`button upload ${busy ? 'off' : ''}`}>
             {t('picture.choose')}
             <input
               type="file"
               class="unseen"
-              accept={TYPES.join()}
+              accept={UPLOAD_TYPES.join()}
               disabled={Boolean(busy)}
               onChange={(event) => void choose(event.currentTarget)}
             />
           </label>
           <p class="hint" id={`${id}-hint`}>
-            {t('picture.hint')}
+            {t('picture.hint', limits())}
           </p>
         </div>
       </div>

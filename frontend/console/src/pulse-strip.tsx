@@ -27,6 +27,8 @@ import {
 } from './pulse';
 import { Table } from './ui/table';
 
+/** So many reasons of refusals are named in a line. */
+const REASONS_MOST = 2;
 /** Seconds of the small lines. */
 const SHOWN = 60;
 const [WIDTH, HEIGHT] = [120, 24];
@@ -191,7 +193,7 @@ export function saleCells(numbers: SaleNumbers | undefined): { accepted: string;
   const refused = refusalsOf(numbers.purchases).map(({ answer, count }) => `${t(`pulse.answer.${answer}`)} ${f.value.number(count)}`);
   return {
     accepted: f.value.number(numbers.tickets ?? acceptedOf(numbers.purchases)),
-    refused: refused.slice(0, 2).join(', ') || '–',
+    refused: refused.slice(0, REASONS_MOST).join(', ') || '–',
     drift: drift === undefined ? '–' : f.value.number(drift),
   };
 }

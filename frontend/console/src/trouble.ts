@@ -10,5 +10,5 @@ export function saying({ code, requestId, retryAfterMs = 1000 }: Fault | Trouble
   return maybe(`fault.${code}`, params) ?? t('fault.other' satisfies Key, params);
 }
 
-/** The text of a user error: our own, or else the server's. */
-export const problemText = ({ code, message }: { code: string; message: string }): string => maybe(`code.${code}`) ?? message;
+/** The text of a user error: our own, which may have the server's in it, or else the server's. */
+export const problemText = ({ code, message }: { code: string; message: string }): string => maybe(`code.${code}`, { message }) ?? message;

@@ -90,4 +90,13 @@ describe('an act', () => {
     expect(step(unknown, answered(), rules)).toBe(unknown);
     expect(step(FRESH, failed('NETWORK'), rules)).toBe(FRESH);
   });
+
+  it('that is only looked at is never done, and leaves no doubt', () => {
+    expect(run(press, { type: 'checked', problems: [] })).toEqual(FRESH);
+    const wrong = run(press, { type: 'checked', problems: [problem('PRICE_INVALID', 'price')] });
+    expect(wrong).toMatchObject({ phase: 'asking', doubt: false });
+    expect(Object.keys(wrong.fields)).toEqual(['price']);
+    const lost = run(press, { type: 'notChecked', error: new Fault('NETWORK', 'NETWORK', 'r-1', 2_000) });
+    expect(lost).toMatchObject({ phase: 'asking', doubt: false, trouble: { code: 'NETWORK' } });
+  });
 });

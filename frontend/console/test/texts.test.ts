@@ -82,6 +82,7 @@ describe('texts', () => {
       ['BillDifferenceKind', 'bill.kind'],
       ['PurchaseAnswerCode', 'pulse.answer'],
       ['PulseAlertCode', 'pulse.alert'],
+      ['SettingChangeAct', 'settings.act'],
     ];
     for (const [type, prefix] of enums) for (const value of valuesOf(type)) expect(en[`${prefix}.${value}`], value).toBeTruthy();
   });

@@ -858,6 +858,209 @@ export type SaleUpdateInput = {
   version?: number | null | undefined;
 };
 
+/** The kinds of changes of settings. */
+export type SettingChangeAct =
+  /** A change that would have expired was confirmed. */
+  | 'CONFIRM'
+  /** A change expired because nobody confirmed it in time. */
+  | 'EXPIRE'
+  /** A value that held on some nodes was stored for all nodes. */
+  | 'PROMOTE'
+  /** An earlier change was rolled back. */
+  | 'ROLLBACK'
+  /** A value was stored. */
+  | 'SET'
+  /** A stored value was removed. */
+  | 'UNSET';
+
+/** Why a change was not confirmed. */
+export type SettingConfirmErrorCode =
+  /** A node could not run with the whole configuration. The message names the node and the other setting. */
+  | 'CONFIGURATION_INVALID'
+  /** The setting can only be changed with a time to confirm the change, because a mistake would lock everybody out. */
+  | 'CONFIRMATION_REQUIRED'
+  /** The reason is missing, too long, or contains control characters. */
+  | 'REASON_REQUIRED'
+  /** The change does not exist, or can't be treated this way. */
+  | 'REVISION_INVALID'
+  /** The setting takes effect only at a start, or is a secret. */
+  | 'SETTING_NOT_HOT'
+  /** The setting does not exist. The message suggests the most similar one. */
+  | 'SETTING_UNKNOWN'
+  /** The operator has made 60 changes within a minute. */
+  | 'TOO_MANY_CHANGES'
+  /** The value, the scope or the time is invalid. */
+  | 'VALUE_INVALID'
+  /** Something was changed in the meantime, or a later change of the setting must be rolled back first. */
+  | 'VERSION_CONFLICT';
+
+/** The change to confirm. */
+export type SettingConfirmInput = {
+  /** Check the change without making it. */
+  dryRun?: boolean;
+  /** Change nothing if the newest change is not this one. Not compared when absent. */
+  expectedRevision?: number | null | undefined;
+  /** Make the change even if a node could not run with it. The node then keeps its configuration and reports it. */
+  force?: boolean;
+  /** For the history and the audit log: 1 to 500 characters on one line. */
+  reason: string;
+  /** The change. */
+  revision: number;
+};
+
+/** Why a value was not promoted. */
+export type SettingPromoteErrorCode =
+  /** A node could not run with the whole configuration. The message names the node and the other setting. */
+  | 'CONFIGURATION_INVALID'
+  /** The setting can only be changed with a time to confirm the change, because a mistake would lock everybody out. */
+  | 'CONFIRMATION_REQUIRED'
+  /** The reason is missing, too long, or contains control characters. */
+  | 'REASON_REQUIRED'
+  /** The change does not exist, or can't be treated this way. */
+  | 'REVISION_INVALID'
+  /** The setting takes effect only at a start, or is a secret. */
+  | 'SETTING_NOT_HOT'
+  /** The setting does not exist. The message suggests the most similar one. */
+  | 'SETTING_UNKNOWN'
+  /** The operator has made 60 changes within a minute. */
+  | 'TOO_MANY_CHANGES'
+  /** The value, the scope or the time is invalid. */
+  | 'VALUE_INVALID'
+  /** Something was changed in the meantime, or a later change of the setting must be rolled back first. */
+  | 'VERSION_CONFLICT';
+
+/** The change to promote. */
+export type SettingPromoteInput = {
+  /** Check the change without making it. */
+  dryRun?: boolean;
+  /** Change nothing if the newest change is not this one. Not compared when absent. */
+  expectedRevision?: number | null | undefined;
+  /** Make the change even if a node could not run with it. The node then keeps its configuration and reports it. */
+  force?: boolean;
+  /** For the history and the audit log: 1 to 500 characters on one line. */
+  reason: string;
+  /** The change, which stored a value for some nodes. */
+  revision: number;
+};
+
+/** Why changes were not rolled back. */
+export type SettingRollbackErrorCode =
+  /** A node could not run with the whole configuration. The message names the node and the other setting. */
+  | 'CONFIGURATION_INVALID'
+  /** The setting can only be changed with a time to confirm the change, because a mistake would lock everybody out. */
+  | 'CONFIRMATION_REQUIRED'
+  /** The reason is missing, too long, or contains control characters. */
+  | 'REASON_REQUIRED'
+  /** The change does not exist, or can't be treated this way. */
+  | 'REVISION_INVALID'
+  /** The setting takes effect only at a start, or is a secret. */
+  | 'SETTING_NOT_HOT'
+  /** The setting does not exist. The message suggests the most similar one. */
+  | 'SETTING_UNKNOWN'
+  /** The operator has made 60 changes within a minute. */
+  | 'TOO_MANY_CHANGES'
+  /** The value, the scope or the time is invalid. */
+  | 'VALUE_INVALID'
+  /** Something was changed in the meantime, or a later change of the setting must be rolled back first. */
+  | 'VERSION_CONFLICT';
+
+/** The changes to roll back. */
+export type SettingRollbackInput = {
+  /** Check the change without making it. */
+  dryRun?: boolean;
+  /** Change nothing if the newest change is not this one. Not compared when absent. */
+  expectedRevision?: number | null | undefined;
+  /** Make the change even if a node could not run with it. The node then keeps its configuration and reports it. */
+  force?: boolean;
+  /** For the history and the audit log: 1 to 500 characters on one line. */
+  reason: string;
+  /** The change. */
+  revision: number;
+  /** Restore the whole state after this change, instead of taking this change back. */
+  wholeState?: boolean;
+};
+
+/** Why a value was not stored. */
+export type SettingSetErrorCode =
+  /** A node could not run with the whole configuration. The message names the node and the other setting. */
+  | 'CONFIGURATION_INVALID'
+  /** The setting can only be changed with a time to confirm the change, because a mistake would lock everybody out. */
+  | 'CONFIRMATION_REQUIRED'
+  /** The reason is missing, too long, or contains control characters. */
+  | 'REASON_REQUIRED'
+  /** The change does not exist, or can't be treated this way. */
+  | 'REVISION_INVALID'
+  /** The setting takes effect only at a start, or is a secret. */
+  | 'SETTING_NOT_HOT'
+  /** The setting does not exist. The message suggests the most similar one. */
+  | 'SETTING_UNKNOWN'
+  /** The operator has made 60 changes within a minute. */
+  | 'TOO_MANY_CHANGES'
+  /** The value, the scope or the time is invalid. */
+  | 'VALUE_INVALID'
+  /** Something was changed in the meantime, or a later change of the setting must be rolled back first. */
+  | 'VERSION_CONFLICT';
+
+/** A value to store. */
+export type SettingSetInput = {
+  /**
+   * Take the value back unless the change is confirmed within so many seconds (`settingConfirm`): 1 to 86400. The change stays when
+   * absent.
+   */
+  confirmWithinSeconds?: number | null | undefined;
+  /** Check the change without making it. */
+  dryRun?: boolean;
+  /** Change nothing if the newest change is not this one. Not compared when absent. */
+  expectedRevision?: number | null | undefined;
+  /** Make the change even if a node could not run with it. The node then keeps its configuration and reports it. */
+  force?: boolean;
+  /** The key, such as `orders.sweep_every`. */
+  key: string;
+  /** For the history and the audit log: 1 to 500 characters on one line. */
+  reason: string;
+  /** The nodes on which it holds: `*` (all), `role:NAME` or `node:NAME`. */
+  scope?: string;
+  /** The value, as it would be written in the environment or in the file: `500ms`, `40`, `true`. */
+  value: string;
+};
+
+/** Why a stored value was not removed. */
+export type SettingUnsetErrorCode =
+  /** A node could not run with the whole configuration. The message names the node and the other setting. */
+  | 'CONFIGURATION_INVALID'
+  /** The setting can only be changed with a time to confirm the change, because a mistake would lock everybody out. */
+  | 'CONFIRMATION_REQUIRED'
+  /** The reason is missing, too long, or contains control characters. */
+  | 'REASON_REQUIRED'
+  /** The change does not exist, or can't be treated this way. */
+  | 'REVISION_INVALID'
+  /** The setting takes effect only at a start, or is a secret. */
+  | 'SETTING_NOT_HOT'
+  /** The setting does not exist. The message suggests the most similar one. */
+  | 'SETTING_UNKNOWN'
+  /** The operator has made 60 changes within a minute. */
+  | 'TOO_MANY_CHANGES'
+  /** The value, the scope or the time is invalid. */
+  | 'VALUE_INVALID'
+  /** Something was changed in the meantime, or a later change of the setting must be rolled back first. */
+  | 'VERSION_CONFLICT';
+
+/** A stored value to remove. */
+export type SettingUnsetInput = {
+  /** Check the change without making it. */
+  dryRun?: boolean;
+  /** Change nothing if the newest change is not this one. Not compared when absent. */
+  expectedRevision?: number | null | undefined;
+  /** Make the change even if a node could not run with it. The node then keeps its configuration and reports it. */
+  force?: boolean;
+  /** The key. */
+  key: string;
+  /** For the history and the audit log: 1 to 500 characters on one line. */
+  reason: string;
+  /** The scope of the stored value. */
+  scope?: string;
+};
+
 /** Why all sales were not stopped. */
 export type ShopPauseErrorCode =
   /** The reason is missing, too long, or contains control characters. */
@@ -1328,12 +1531,58 @@ export type ServerTimeQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type ServerTimeQuery = { serverTime: string };
 
-export type SettingsQueryVariables = Exact<{
-  search?: string | null | undefined;
+export type SettingChangesQueryVariables = Exact<{
+  key?: string | null | undefined;
+  after?: string | null | undefined;
 }>;
 
 
-export type SettingsQuery = { serverTime: string, settings: Array<{ key: string, value: string, default: string, source: string, description: string, hot: boolean }> };
+export type SettingChangesQuery = { serverTime: string, settingChanges: { nodes: Array<{ revision: number, key: string, scope: string, act: SettingChangeAct, oldValue: string | null, newValue: string | null, operator: string | null, via: string, reason: string, at: string, undoes: number | null, confirmBefore: string | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type SettingConfirmMutationVariables = Exact<{
+  input: SettingConfirmInput;
+}>;
+
+
+export type SettingConfirmMutation = { settingConfirm: { changes: Array<{ revision: number, key: string, scope: string, oldValue: string | null, newValue: string | null, confirmBefore: string | null }> | null, overriddenOn: Array<{ key: string, node: string }>, userErrors: Array<{ code: SettingConfirmErrorCode, message: string, field: Array<string> | null }> } };
+
+export type SettingNodesQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type SettingNodesQuery = { serverTime: string, serverNodes: Array<{ name: string, roles: Array<string>, seenAt: string, settingsRevision: number | null, rejectedSettings: Array<{ key: string, scope: string, revision: number, problem: string }> }> };
+
+export type SettingPromoteMutationVariables = Exact<{
+  input: SettingPromoteInput;
+}>;
+
+
+export type SettingPromoteMutation = { settingPromote: { changes: Array<{ revision: number, key: string, scope: string, oldValue: string | null, newValue: string | null, confirmBefore: string | null }> | null, overriddenOn: Array<{ key: string, node: string }>, userErrors: Array<{ code: SettingPromoteErrorCode, message: string, field: Array<string> | null }> } };
+
+export type SettingRollbackMutationVariables = Exact<{
+  input: SettingRollbackInput;
+}>;
+
+
+export type SettingRollbackMutation = { settingRollback: { changes: Array<{ revision: number, key: string, scope: string, oldValue: string | null, newValue: string | null, confirmBefore: string | null }> | null, overriddenOn: Array<{ key: string, node: string }>, userErrors: Array<{ code: SettingRollbackErrorCode, message: string, field: Array<string> | null }> } };
+
+export type SettingSetMutationVariables = Exact<{
+  input: SettingSetInput;
+}>;
+
+
+export type SettingSetMutation = { settingSet: { changes: Array<{ revision: number, key: string, scope: string, oldValue: string | null, newValue: string | null, confirmBefore: string | null }> | null, overriddenOn: Array<{ key: string, node: string }>, userErrors: Array<{ code: SettingSetErrorCode, message: string, field: Array<string> | null }> } };
+
+export type SettingUnsetMutationVariables = Exact<{
+  input: SettingUnsetInput;
+}>;
+
+
+export type SettingUnsetMutation = { settingUnset: { changes: Array<{ revision: number, key: string, scope: string, oldValue: string | null, newValue: string | null, confirmBefore: string | null }> | null, overriddenOn: Array<{ key: string, node: string }>, userErrors: Array<{ code: SettingUnsetErrorCode, message: string, field: Array<string> | null }> } };
+
+export type SettingsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type SettingsQuery = { serverTime: string, settings: Array<{ key: string, value: string, default: string, source: string, description: string, minimum: string | null, maximum: string | null, choices: Array<string>, hot: boolean, confirmationRequired: boolean, stored: Array<{ scope: string, value: string, revision: number }> }> };
 
 export type ShopQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -1424,6 +1673,13 @@ export type WatchPulseSubscriptionVariables = Exact<{ [key: string]: never; }>;
 
 
 export type WatchPulseSubscription = { shopPulse: { at: string, nodesHeard: number, nodesRunning: number, ticketsWaiting: number | null, oldestTicketMs: number | null, purchases: Array<{ answer: PurchaseAnswerCode, count: number }>, orderEvents: Array<{ event: OrderEventCode, count: number }>, purchaseLatency: { p50Ms: number | null, p99Ms: number | null }, alerts: Array<{ code: PulseAlertCode, since: string, detail: string, saleId: string | null }>, sales: Array<{ saleId: string, asOf: string, unitsFree: number, unitsFreeInGate: number | null, unitsPaid: number | null, tickets: number | null, refusals: Array<{ code: PurchaseRefusalCode, count: number }> | null, purchases: Array<{ answer: PurchaseAnswerCode, count: number }>, revenue: { amount: string, currencyCode: CurrencyCode } | null }> } };
+
+export type WatchSettingsSubscriptionVariables = Exact<{
+  afterRevision?: number | null | undefined;
+}>;
+
+
+export type WatchSettingsSubscription = { settingChanged: { revision: number, key: string, scope: string, act: SettingChangeAct, oldValue: string | null, newValue: string | null, operator: string | null, via: string, reason: string, at: string, undoes: number | null, confirmBefore: string | null } };
 
 export type WatchStockSubscriptionVariables = Exact<{
   saleIds: Array<string> | string;

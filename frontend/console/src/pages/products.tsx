@@ -1,6 +1,7 @@
 // The catalogue.
 import { useSignal } from '@preact/signals';
 import Products from '@documents/Products.graphql';
+import { IN_TABLE_PX } from '@kit/pictures';
 import { Button, Empty, Picture } from '@kit/ui';
 import { f } from '../app';
 import { t } from '../i18n';
@@ -41,7 +42,7 @@ export default function ProductsPage() {
 
 function ProductTable({ products, onEdit }: { products: readonly Product[]; onEdit: (product: Product) => void }) {
   const columns: Column<Product>[] = [
-    { id: 'picture', title: t('product.imageUrl'), cell: ({ imageUrl }) => <Picture src={imageUrl} size={48} lazy /> },
+    { id: 'picture', title: t('product.imageUrl'), cell: ({ imageUrl }) => <Picture src={imageUrl} size={IN_TABLE_PX} lazy /> },
     {
       id: 'name',
       title: t('product.name'),

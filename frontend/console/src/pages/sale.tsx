@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import ConsoleSale from '@documents/ConsoleSale.graphql';
 import type { ConsoleSaleQuery } from '@kit/generated/operations';
+import { IN_FACTS_PX } from '@kit/pictures';
 import { Button, Empty, Icon, Picture } from '@kit/ui';
 import { to, type Route } from '../addresses';
 import { f, send, zone } from '../app';
@@ -89,7 +90,7 @@ function Shown({ sale, stock }: { sale: FullSale; stock: Stock | undefined }) {
       <section class="sale-facts">
         <h2>{t('sale.facts')}</h2>
         <div class="with-picture">
-          <Picture src={sale.product?.imageUrl} size={120} />
+          <Picture src={sale.product?.imageUrl} size={IN_FACTS_PX} />
           <dl class="facts">
             {facts.map(([name, value]) => (
               <div key={name}>

@@ -18,6 +18,12 @@ export interface ErrorsOf {
   (field: string): string | undefined;
 }
 
+/** What would come of an act: what is wrong with it, or what it would do. */
+export interface Outlook {
+  problems: readonly Problem[];
+  lines: readonly string[];
+}
+
 interface Props<I> {
   title: string;
   /** What it does, in one sentence. */
@@ -38,13 +44,16 @@ interface Props<I> {
   onClose: () => void;
   /** Told when somebody else was faster. */
   onConflict?: () => void;
+  /** Asks what would come of it, and changes nothing. */
+  check?: { button: string; send: (input: I) => Promise<Outlook> };
   children?: ((error: ErrorsOf) => ComponentChildren) | undefined;
 }
 
 export function ActDialog<I>(props: Props<I>) {
-  const { title, does, shoppers, facts = [], button, danger, rules, repeatable, read, send, onDone, onClose, onConflict, children } = props;
+  const { title, does, shoppers, facts = [], button, danger, rules, repeatable, read, send, onDone, onClose, onConflict, check, children } = props;
   const act = useSignal<Act>(FRESH);
   const own = useSignal<Record<string, string>>({});
+  const outlook = useSignal<readonly string[]>([]);
   const form = useRef<HTMLFormElement>(null);
   // One key for as long as the dialog is open: whatever is pressed in it is one act.
   const key = useRef(makeKey()).current;
@@ -67,8 +76,27 @@ export function ActDialog<I>(props: Props<I>) {
     }
   };
 
+  async function look() {
+    const { phase: before } = act.peek();
+    if (!check || before === 'sending' || before === 'unknown' || !form.current) return;
+    const reading = read(new FormData(form.current));
+    own.value = reading.errors ?? {};
+    outlook.value = [];
+    if (reading.errors) return focusFirstError();
+    take({ type: 'press' });
+    try {
+      const { problems, lines } = await check.send(reading.input);
+      take({ type: 'checked', problems });
+      outlook.value = problems.length > 0 ? [] : lines;
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      take({ type: 'notChecked', error });
+    }
+  }
+
   async function press() {
     if (act.peek().phase === 'sending' || !form.current) return;
+    outlook.value = [];
     let input = act.peek().phase === 'unknown' ? sent.current : undefined;
     if (input === undefined) {
       const reading = read(new FormData(form.current));
@@ -130,6 +158,17 @@ export function ActDialog<I>(props: Props<I>) {
             {children(errorOf)}
           </fieldset>
         )}
+        {check && (
+          <div role="status">
+            {outlook.value.length > 0 && (
+              <div class="note info">
+                {outlook.value.map((line) => (
+                  <p key={line}>{line}</p>
+                ))}
+              </div>
+            )}
+          </div>
+        )}
         {(whole.length > 0 || trouble) && (
           <div class={`note ${unknown ? 'warn' : 'bad'}`} role="alert" tabIndex={-1} data-problem>
             {whole.map((problem) => (
@@ -159,6 +198,11 @@ export function ActDialog<I>(props: Props<I>) {
               <Button kind="quiet" onPress={close}>
                 {t(unknown ? 'act.closeAndLook' : 'act.cancel')}
               </Button>
+              {check && !unknown && (
+                <Button off={phase === 'sending'} onPress={() => void look()}>
+                  {check.button}
+                </Button>
+              )}
               <Button kind={danger ? 'danger' : 'primary'} type="submit" busy={phase === 'sending'}>
                 {unknown ? t('act.sendAgain') : button}
               </Button>

@@ -5,14 +5,15 @@ import { createRequire } from 'node:module';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Every finding of axe, on the page as it stands. */
-export async function accessible(page, what) {
-  await page.evaluate(axe);
-  const findings = await page.evaluate(async () => {
+/** Every finding of axe, or of these rules, on the page as it stands. */
+export async function accessible(page, what, rules) {
+  // It is large, and stays until the page is loaded anew.
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe);
+  const findings = await page.evaluate(async (only) => {
     const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-    const { violations } = await globalThis.axe.run(document, { runOnly: tags });
+    const { violations } = await globalThis.axe.run(document, { runOnly: only ?? tags, resultTypes: ['violations'] });
     return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
-  });
+  }, rules);
   assert.deepEqual(findings, [], what);
 }
 

@@ -5,6 +5,7 @@ import Sales from '@documents/Sales.graphql';
 import WatchStock from '@documents/WatchStock.graphql';
 import { Fault } from '@kit/api';
 import type { HomeQuery, SaleSessionsQuery, WatchStockSubscription } from '@kit/generated/operations';
+import { BESIDE_PX, CARD_PLACE_PX, CARD_PX, CARDS_FROM_PX } from '@kit/pictures';
 import { Button, Chip, Empty, Loading, Meter, Picture, Skeleton, Tabs } from '@kit/ui';
 import { useEffect } from 'preact/hooks';
 import { clock, f, heardStatus, lastDay, live, loadShop, onRefresh, second, send, takeHome, viewer } from '../app';
@@ -234,13 +235,15 @@ function SalesOf({ session }: { session: Session }) {
 const END = { hasNextPage: false, endCursor: null };
 /** As many sales as one subscription may watch. */
 const WATCHED_MOST = 50;
+/** As many pictures are loaded at once: what is in view without scrolling. */
 const EAGER = 4;
+const CARD_SIZES = `(min-width: ${CARDS_FROM_PX}px) ${CARD_PX}px, ${BESIDE_PX}px`;
 
 function SaleCard({ card, index, stock }: { card: Card; index: number; stock: Signal<Stock | undefined> | undefined }) {
   const { product } = card;
   return (
     <a class="card" href={`/sales/${encodeURIComponent(card.id)}`}>
-      <Picture src={product?.imageUrl} image={product?.image} size={160} sizes="(min-width: 600px) 280px, 96px" lazy={index >= EAGER} first={index === 0} />
+      <Picture src={product?.imageUrl} image={product?.image} size={CARD_PLACE_PX} sizes={CARD_SIZES} lazy={index >= EAGER} first={index === 0} />
       <span class="card-body">
         <span class="card-name">
           <bdi>{product?.name ?? t('home.noProduct')}</bdi>

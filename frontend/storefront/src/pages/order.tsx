@@ -2,6 +2,7 @@ import { useComputed, useSignal } from '@preact/signals';
 import OrderDoc from '@documents/Order.graphql';
 import { Fault } from '@kit/api';
 import type { OrderQuery } from '@kit/generated/operations';
+import { BESIDE_PX } from '@kit/pictures';
 import { Button, Empty, Loading, Picture, Skeleton } from '@kit/ui';
 import { useEffect, useMemo } from 'preact/hooks';
 import { clock, f, onRefresh, second, send, store, tabs, viewer } from '../app';
@@ -111,7 +112,7 @@ function One({ id }: { id: string }) {
   return (
     <>
       <div class="order-head">
-        <Picture src={sale.value?.product?.imageUrl} image={sale.value?.product?.image} size={96} first />
+        <Picture src={sale.value?.product?.imageUrl} image={sale.value?.product?.image} size={BESIDE_PX} first />
         <div>
           <Heading>
             {t('order.title', { number: '' }).trim()} <bdi>{order.number}</bdi>

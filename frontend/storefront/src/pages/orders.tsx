@@ -3,6 +3,7 @@ import Orders from '@documents/Orders.graphql';
 import WatchMyOrders from '@documents/WatchMyOrders.graphql';
 import { Fault } from '@kit/api';
 import type { OrdersQuery } from '@kit/generated/operations';
+import { IN_LINE_PX } from '@kit/pictures';
 import { Button, Chip, Empty, Loading, Picture, Skeleton, type Tone } from '@kit/ui';
 import { useEffect } from 'preact/hooks';
 import { clock, f, live, onRefresh, second, send, tabs, viewer } from '../app';
@@ -115,7 +116,7 @@ function Row({ order }: { order: Order }) {
   return (
     <li>
       <a class="order-row" href={`/orders/${encodeURIComponent(order.id)}`}>
-        <Picture src={order.sale.product?.imageUrl} image={order.sale.product?.image} size={64} lazy />
+        <Picture src={order.sale.product?.imageUrl} image={order.sale.product?.image} size={IN_LINE_PX} lazy />
         <span class="order-what">
           <span class="order-name">
             <bdi>{order.productName}</bdi>

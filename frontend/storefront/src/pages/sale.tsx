@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import SaleDoc from '@documents/Sale.graphql';
 import { Fault } from '@kit/api';
+import { WHOLE_PX } from '@kit/pictures';
 import { Button, Empty, Icon, Loading, Picture, Skeleton } from '@kit/ui';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
@@ -92,7 +93,7 @@ function Shown({ sale, panel }: { sale: Sale; panel: ComponentChildren }) {
       </p>
       <div class="sale">
         <div class="sale-picture">
-          <Picture src={product?.imageUrl} image={product?.image} size={480} alt={altOf(product)} first />
+          <Picture src={product?.imageUrl} image={product?.image} size={WHOLE_PX} alt={altOf(product)} first />
         </div>
         <div class="sale-main">
           <Heading>

@@ -27,6 +27,31 @@ export async function reaches(page, wanted, { never = [], patience = 20_000 } = 
 export const buyButton = (page) => page.getByRole('button', { name: /^Buy for/ });
 export const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
 
+/** Presses in both tabs at the same moment of the clock that they share; how far apart the presses were. */
+export async function pressTogether(tabs) {
+  const at = Date.now() + 300;
+  const pressed = await Promise.all(
+    tabs.map((tab) =>
+      tab.evaluate(
+        (moment) =>
+          new Promise((resolve) => {
+            const press = () => {
+              const when = Date.now();
+              if (when < moment) return setTimeout(press, 0);
+              const button = [...document.querySelectorAll('button')].find(({ textContent }) => textContent.startsWith('Buy for'));
+              button?.click();
+              // Without a button it is so late that the other tab has bought.
+              return resolve(button ? when : Infinity);
+            };
+            press();
+          }),
+        at,
+      ),
+    ),
+  );
+  return Math.max(...pressed) - Math.min(...pressed);
+}
+
 /** At the sandbox's cashier, as a buyer. */
 export async function payAtCashier(page) {
   await page.getByRole('button', { name: 'Pay', exact: true }).click();
@@ -44,14 +69,15 @@ export async function answersOnce(page, status, code, more = {}) {
   });
 }
 
-/** Every finding of axe, on the page as it stands. */
-export async function accessible(page, what) {
-  await page.evaluate(axe);
-  const findings = await page.evaluate(async () => {
+/** Every finding of axe, or of these rules, on the page as it stands. */
+export async function accessible(page, what, rules) {
+  // It is large, and stays until the page is loaded anew.
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe);
+  const findings = await page.evaluate(async (only) => {
     const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-    const { violations } = await globalThis.axe.run(document, { runOnly: tags });
+    const { violations } = await globalThis.axe.run(document, { runOnly: only ?? tags, resultTypes: ['violations'] });
     return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
-  });
+  }, rules);
   assert.deepEqual(findings, [], what);
 }
 

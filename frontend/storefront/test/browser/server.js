@@ -9,6 +9,8 @@ import { createInterface } from 'node:readline';
 
 const PATIENCE_MS = 30_000;
 const PASSWORD = 'correct horse battery';
+/** So long ago a session has just begun. */
+const JUST_MS = 1_000;
 
 async function freePort() {
   const server = createServer();
@@ -149,17 +151,16 @@ export async function startShop({ program, front, port: wanted, settings = {} })
       startsAt: new Date(startsAt).toISOString(),
       endsAt: new Date(startsAt + lasts).toISOString(),
     });
-  /** A sale that opens in `opensIn` ms. */
+  /** A sale that opens in `opensIn` ms; without that its session has just begun. */
   shop.sale = async ({ opensIn = 0, lasts = 3_600_000, stock = 20, limit = 1, payWithin = 900, points = 100, name, returns = true } = {}) => {
     products += 1;
     const price = { amount: '79.00', currencyCode: 'CNY' };
     const productId = await product(name ?? `Halo lamp ${products}`, 'Daylight on a desk', 'lamp', '279.00');
-    const startsAt = Date.now() + Math.max(opensIn, 1_000);
+    const startsAt = Date.now() + (opensIn || -JUST_MS);
     const sessionId = await session(`Session ${products}`, startsAt, lasts);
     const terms = { stock, limitPerBuyer: limit, payWithinSeconds: payWithin, pointsPrice: points, returnsOnRefund: returns };
     const id = await shop.act('saleCreate', 'SaleCreateInput', 'sale', { sessionId, productId, price, ...terms });
     await shop.act('salePublish', 'SalePublishInput', 'sale', { saleId: id });
-    if (opensIn === 0) await new Promise((resolve) => setTimeout(resolve, Math.max(0, startsAt - Date.now() + 20)));
     return { id, path: `/sales/${id}`, startsAt, endsAt: startsAt + lasts, sessionId };
   };
 
@@ -181,7 +182,7 @@ export async function startShop({ program, front, port: wanted, settings = {} })
   /** So many sales in one session that is open. */
   shop.crowd = async (count) => {
     const productId = await product('Halo lamp', 'Daylight on a desk', 'lamp', '279.00');
-    const startsAt = Date.now() + 1_000;
+    const startsAt = Date.now() - JUST_MS;
     const sessionId = await session('Many', startsAt, 3_600_000);
     const ids = [];
     for (let n = 0; n < count; n += 1) {

@@ -2,39 +2,14 @@
 // STOREFRONT_TABS and STOREFRONT_KILLS repeat the first two that often; without them as often as there is time for in CI.
 import assert from 'node:assert/strict';
 import { buildCrowd } from './crowd.js';
-import { buyButton, reaches } from './helpers.js';
+import { buyButton, pressTogether, reaches } from './helpers.js';
 import { until } from './server.js';
 
 const TABS = Number(process.env.STOREFRONT_TABS ?? 0);
 const KILLS = Number(process.env.STOREFRONT_KILLS ?? 1);
-const SECONDS_IN_CI = 20;
+const SECONDS_IN_CI = 12;
 /** Presses further apart than this do not count as at once. */
 const AT_ONCE_MS = 50;
-
-/** Presses in both tabs at the same moment of the clock that they share; how far apart the presses were. */
-async function pressTogether(tabs) {
-  const at = Date.now() + 300;
-  const pressed = await Promise.all(
-    tabs.map((tab) =>
-      tab.evaluate(
-        (moment) =>
-          new Promise((resolve) => {
-            const press = () => {
-              const when = Date.now();
-              if (when < moment) return setTimeout(press, 0);
-              const button = [...document.querySelectorAll('button')].find(({ textContent }) => textContent.startsWith('Buy for'));
-              button?.click();
-              // Without a button it is so late that the other tab has bought.
-              return resolve(button ? when : Infinity);
-            };
-            press();
-          }),
-        at,
-      ),
-    ),
-  );
-  return Math.max(...pressed) - Math.min(...pressed);
-}
 
 /** As many at once as the server has hands for. */
 async function inTurns(things, width, act) {

@@ -9,7 +9,7 @@ use crate::api::graphql::error::{accounts_fault, store_fault};
 use crate::api::graphql::types::settings::{SettingChange, SettingOverride};
 use crate::api::graphql::types::user_error::user_error;
 use crate::config::Scope;
-use crate::settings::{By, Changed, Refusal, RefusalCode, Wish};
+use crate::settings::{By, Changed, Refusal, RefusalCode, SCOPE, Wish};
 use crate::store::StoreError;
 
 /// Declares the codes, the user error and the payload of a mutation of settings.
@@ -79,8 +79,8 @@ macro_rules! setting_act {
                         overridden_on: shadows.into_iter().map(Into::into).collect(),
                         user_errors: Vec::new(),
                     },
-                    Err(Refusal { code, message, .. }) => {
-                        let user_error = match field(code) {
+                    Err(Refusal { code, message, input, .. }) => {
+                        let user_error = match input {
                             Some(name) => $error::about(code.into(), message, name),
                             None => $error::whole(code.into(), message),
                         };
@@ -90,14 +90,6 @@ macro_rules! setting_act {
             }
         }
     };
-}
-
-/// The field of the input that a refusal is about.
-const fn field(code: RefusalCode) -> Option<&'static str> {
-    match code {
-        RefusalCode::ReasonRequired => Some("reason"),
-        _ => None,
-    }
 }
 
 setting_act! {
@@ -340,5 +332,5 @@ fn number(number: i32) -> u64 {
 
 fn no_scope() -> Refusal {
     let message = "The scope must be `*`, `role:NAME` with a role of nodes, or `node:NAME`.".to_owned();
-    Refusal { code: RefusalCode::ValueInvalid, message, node: None }
+    Refusal { code: RefusalCode::ValueInvalid, message, node: None, input: Some(SCOPE) }
 }

@@ -26,8 +26,16 @@ pub struct Setting {
     source: String,
     /// What it does.
     description: String,
+    /// The smallest value. Null if there is none.
+    minimum: Option<String>,
+    /// The largest value. Null if there is none.
+    maximum: Option<String>,
+    /// All values that it can have, if they are few. Empty if they are not.
+    choices: Vec<String>,
     /// Whether operators can change it while the nodes run (`settingSet`).
     hot: bool,
+    /// Whether a change must have a time to confirm it (`confirmWithinSeconds`), because a mistake would lock everybody out.
+    confirmation_required: bool,
     /// The values that are stored for it. The narrowest scope wins on each node.
     stored: Vec<StoredSetting>,
 }
@@ -35,9 +43,22 @@ pub struct Setting {
 impl Setting {
     /// A setting with what is stored for it.
     pub fn of(setting: config::Setting, stored: &[config::StoredValue]) -> Self {
-        let config::Setting { key, value, default, source, description, hot } = setting;
+        let config::Setting { key, value, default, source, description, minimum, maximum, choices, hot, confirmed } =
+            setting;
         let stored = stored.iter().filter(|stored| stored.key == key).cloned().map(Into::into).collect();
-        Self { key, value, default, source, description, hot, stored }
+        Self {
+            key,
+            value,
+            default,
+            source,
+            description,
+            minimum,
+            maximum,
+            choices,
+            hot,
+            confirmation_required: confirmed,
+            stored,
+        }
     }
 }
 

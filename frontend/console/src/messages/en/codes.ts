@@ -48,4 +48,13 @@ export default {
   'code.FAILURE_ALREADY_HANDLED': 'It has already been replayed or dismissed.',
   'code.FAILURE_NOT_FOUND': 'There is no such message.',
   'code.UNREADABLE': 'This version can’t read the message.',
+  'code.CONFIGURATION_INVALID': 'A node could not run with this: {message}',
+  'code.CONFIRMATION_REQUIRED': 'A mistake here would lock everybody out: say within how long the change has to be confirmed.',
+  'code.LATER_CHANGE': 'A later change of this setting stands. Roll that one back first, or go back to a whole state.',
+  'code.REASON_REQUIRED': 'A reason on one line, of at most 500 characters.',
+  'code.REVISION_INVALID': 'The change does not wait to be confirmed any more, or can’t be treated like this.',
+  'code.SETTING_NOT_HOT': 'It takes effect only at a start: set it in the file, the environment or by a flag.',
+  'code.SETTING_UNKNOWN': 'There is no such setting.',
+  'code.TOO_MANY_CHANGES': 'You have made as many changes as you can within a minute. Wait a moment.',
+  'code.VALUE_INVALID': 'The shop does not take this value. {message}',
 };

@@ -45,4 +45,13 @@ export default {
   'code.FAILURE_ALREADY_HANDLED': '此消息已重放或搁下。',
   'code.FAILURE_NOT_FOUND': '没有这条消息。',
   'code.UNREADABLE': '此版本无法读取该消息。',
+  'code.CONFIGURATION_INVALID': '有节点无法以此运行：{message}',
+  'code.CONFIRMATION_REQUIRED': '此处出错会把所有人挡在外面：请填写须在多长时间内确认。',
+  'code.LATER_CHANGE': '此配置之后还有变更。请先回滚那一次，或回到某个整体状态。',
+  'code.REASON_REQUIRED': '一行原因，最多 500 个字符。',
+  'code.REVISION_INVALID': '此变更已不再等待确认，或不能这样处理。',
+  'code.SETTING_NOT_HOT': '仅在启动时生效：请在文件、环境变量或启动参数中设置。',
+  'code.SETTING_UNKNOWN': '没有这项配置。',
+  'code.TOO_MANY_CHANGES': '一分钟内的变更次数已达上限。请稍候。',
+  'code.VALUE_INVALID': '此值不被接受。{message}',
 };

@@ -4,8 +4,9 @@ import codes from './codes';
 import lists from './lists';
 import pages from './pages';
 import pulse from './pulse';
+import settings from './settings';
 import shell from './shell';
 
-const messages = { ...shell, ...acts, ...codes, ...lists, ...pages, ...pulse };
+const messages = { ...shell, ...acts, ...codes, ...lists, ...pages, ...pulse, ...settings };
 
 export default messages satisfies Messages;

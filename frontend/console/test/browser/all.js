@@ -1,0 +1,7 @@
+// Every flow by its name.
+import { flows as emergencies } from './emergencies.js';
+import { flows as everyday } from './flows.js';
+import { flows as layout } from './layout.js';
+import { flows as settings } from './settings.js';
+
+export const flows = { ...everyday, ...emergencies, ...settings, ...layout };
