@@ -82,6 +82,10 @@ describe('texts', () => {
       ['BillDifferenceKind', 'bill.kind'],
       ['PurchaseAnswerCode', 'pulse.answer'],
       ['PulseAlertCode', 'pulse.alert'],
+      ['SaleReportStatus', 'report.verdict'],
+      ['SaleReportCheckCode', 'report.check'],
+      ['SaleReportCheckStatus', 'report.status'],
+      ['SaleReportCheckCause', 'report.cause'],
     ];
     for (const [type, prefix] of enums) for (const value of valuesOf(type)) expect(en[`${prefix}.${value}`], value).toBeTruthy();
   });

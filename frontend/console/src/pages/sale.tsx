@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import ConsoleSale from '@documents/ConsoleSale.graphql';
 import type { ConsoleSaleQuery } from '@kit/generated/operations';
 import { Button, Empty, Icon, Picture } from '@kit/ui';
-import { to, type Route } from '../addresses';
+import { reportAddress, to, type Route } from '../addresses';
 import { f, send, zone } from '../app';
 import { History } from '../history';
 import { t } from '../i18n';
@@ -104,6 +104,7 @@ function Shown({ sale, stock }: { sale: FullSale; stock: Stock | undefined }) {
         {sale.status !== 'DRAFT' && (
           <p class="links">
             <a href={to('orders', { sale: sale.id })}>{t('sale.orders')}</a>
+            <a href={reportAddress(sale.id)}>{t('report.link')}</a>
             <a href={`/sales/${encodeURIComponent(sale.id)}`} target="_blank" rel="noopener">
               {t('sale.asShoppers')}
             </a>

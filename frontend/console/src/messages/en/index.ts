@@ -3,8 +3,9 @@ import codes from './codes';
 import lists from './lists';
 import pages from './pages';
 import pulse from './pulse';
+import report from './report';
 import shell from './shell';
 
-const messages = { ...shell, ...acts, ...codes, ...lists, ...pages, ...pulse };
+const messages = { ...shell, ...acts, ...codes, ...lists, ...pages, ...pulse, ...report };
 export type Messages = typeof messages;
 export default messages;
