@@ -256,7 +256,8 @@ impl App {
         let vitals = Arc::new(self.clone());
         let health = if admin.is_some() { health::public_routes } else { health::routes };
         let uploads = pictures::routes(self.pictures(), edge.clone());
-        let pages = assets::pictures().merge(uploads).merge(api::payments::routes(self.0.payments.clone()));
+        let files = uploads.merge(api::reports::routes(self.0.sales.clone(), edge.clone()));
+        let pages = assets::pictures().merge(files).merge(api::payments::routes(self.0.payments.clone()));
         let mut others = pages.merge(health(vitals.clone()));
         if server.graphiql {
             others = others.merge(assets::graphiql());

@@ -5,6 +5,7 @@ mod common;
 mod edits;
 mod failures;
 mod payments;
+mod sale;
 mod settings;
 mod status;
 mod upgrade;
@@ -85,6 +86,9 @@ pub enum Command {
     /// Verify the records of payments, refunds and points.
     #[command(subcommand)]
     Payments(payments::PaymentsCommand),
+    /// Report on a sale.
+    #[command(subcommand)]
+    Sale(sale::SaleCommand),
     /// Back up the SQLite database, or check that a backup can be restored.
     #[command(subcommand)]
     Backup(backup::BackupCommand),
@@ -274,6 +278,7 @@ impl Command {
             Self::Edits(command) => edits::run(config, command).await,
             Self::Failures(command) => Box::pin(failures(config, command)).await,
             Self::Payments(command) => Box::pin(payments::run(config, command)).await,
+            Self::Sale(command) => Box::pin(sale::run(config, command)).await,
             Self::Backup(command) => Box::pin(backup::run(config, command)).await,
             Self::Restore(options) => Box::pin(backup::restore(config, options)).await,
             Self::Demo(options) => demo(config, options).await,

@@ -7,5 +7,6 @@ mod heads;
 pub mod health;
 pub mod payments;
 pub mod pictures;
+pub mod reports;
 pub mod router;
 mod unsent;

@@ -21,6 +21,10 @@ pub struct Sales {
     /// How long a session stays in the lists after its end, which limits their memory. Orders of older sales still show them.
     #[schemars(extend("x-min" = "1h", "x-max" = "3650d"))]
     pub history: Span,
+    /// The maximum number of sale reports that a node prepares at the same time. Each reads all purchases of its sale. Beyond that, they
+    /// are rejected with `UNAVAILABLE`.
+    #[schemars(range(min = 1, max = 100))]
+    pub reports_max: usize,
 }
 
 impl Sales {

@@ -221,6 +221,23 @@ pub struct Counted {
     pub refunding: u64,
     /// Units in orders whose money went back.
     pub refunded: u64,
+    /// The sum of the versions of all tickets.
+    pub versions: u64,
+    /// What their payments brought.
+    pub moved: Moved,
+}
+
+/// What came in and went back by payments, money and points together: no amount of anything, but it changes whenever one does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Payments, whatever became of them.
+    pub payments: u64,
+    /// What came in.
+    pub received: u64,
+    /// What is on its way back.
+    pub returning: u64,
+    /// What went back.
+    pub returned: u64,
 }
 
 /// What came of a sale. `total` is `sold`, `refunded`, `unpaid` and `unsold` together.
@@ -244,4 +261,17 @@ pub struct Outcome {
     pub settled: bool,
     /// When this was counted.
     pub as_of: Timestamp,
+    /// Differs whenever anything about its purchases or their money does.
+    pub state: OutcomeState,
+}
+
+/// The numbers that an outcome was derived from. As long as they are the same, the rows are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OutcomeState {
+    /// Accepted purchases.
+    pub tickets: u64,
+    /// The sum of their versions.
+    pub versions: u64,
+    /// What their payments brought.
+    pub moved: Moved,
 }

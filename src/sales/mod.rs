@@ -5,6 +5,7 @@ mod input;
 pub mod messages;
 mod operate;
 mod outcome;
+mod report;
 mod service;
 mod shop;
 pub mod state;
@@ -21,6 +22,7 @@ pub use crate::model::sales::{
 pub use crate::model::snapshot::{Offer, Snapshot};
 pub use edits::list_edits;
 pub use input::{SaleChange, SaleInput, SessionInput, StockAdd};
+pub use report::{ReportError, Sink, read_report};
 pub use service::{Parts, Sales, UnknownTimeZone, read_snapshot};
 pub use state::Act;
 pub use terms::{GateCopy, GateCopyError};

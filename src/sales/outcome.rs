@@ -6,7 +6,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::service::Sales;
 use crate::kernel::{SaleId, Timestamp};
-use crate::model::sales::{Counted, Outcome, SaleStatus};
+use crate::model::sales::{Counted, Outcome, OutcomeState, SaleStatus};
 use crate::model::snapshot::Offer;
 use crate::store::{self, StoreError};
 
@@ -16,15 +16,22 @@ const FRESH: Duration = Duration::from_secs(5);
 /// The same for numbers that change only if an operator issues a refund.
 const SETTLED_FRESH: Duration = Duration::from_secs(60);
 
+impl OutcomeState {
+    pub(super) const fn of(counted: &Counted) -> Self {
+        Self { tickets: counted.tickets, versions: counted.versions, moved: counted.moved }
+    }
+}
+
 impl Outcome {
     pub(super) fn of(counted: Counted, offer: &Offer, as_of: Timestamp) -> Self {
-        let Counted { tickets, orders, unpaid, paid, refunding, refunded } = counted;
+        let Counted { tickets, orders, unpaid, paid, refunding, refunded, versions: _, moved } = counted;
         let total = u64::from(offer.sale.stock_total);
         let sold = paid + refunding;
         // What went back on sale is sold again, or left over.
         let refunded = if offer.sale.returns_on_refund { 0 } else { refunded };
         let unsold = total.saturating_sub(sold + refunded + unpaid);
-        Self { tickets, orders, total, sold, refunded, unpaid, unsold, settled: unpaid + refunding == 0, as_of }
+        let (settled, state) = (unpaid + refunding + moved.returning == 0, OutcomeState::of(&counted));
+        Self { tickets, orders, total, sold, refunded, unpaid, unsold, settled, as_of, state }
     }
 
     fn is_fresh(&self, now: Timestamp) -> bool {
@@ -61,7 +68,7 @@ impl Sales {
             Ok(_) | Err(_) => return Ok(None),
         }
         // The sale from the database as well: units may have been added, or money come back, since the snapshot.
-        let found = store::read!(&self.parts().db, |conn| {
+        let found = store::view!(&self.parts().db, |conn| {
             let counted = sql::outcomes::count(conn, id).await?;
             Ok((sql::sales::find_offer(conn, id, now).await?, counted))
         })?;

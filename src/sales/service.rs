@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use quick_cache::sync::Cache;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::broker::{Broker, Relay};
 use crate::catalog::{Catalog, CatalogError};
@@ -16,7 +16,7 @@ use crate::config;
 use crate::gate::Gate;
 use crate::kernel::{Clock, Listed, ProductId, Rng, SaleId, SessionId, Timestamp, Wanted, recent};
 use crate::model::catalog::{Product, ProductPlace};
-use crate::model::sales::{Outcome, Session};
+use crate::model::sales::{Outcome, OutcomeState, Session};
 use crate::model::snapshot::{Offer, Snapshot};
 use crate::store::{self, Database, StoreError};
 
@@ -59,13 +59,21 @@ pub(super) struct Inner {
     refreshing: Mutex<()>,
     pub(super) outcomes: Cache<SaleId, Outcome>,
     pub(super) counting: Mutex<()>,
+    /// Digests of reports, with what the outcome was then.
+    pub(super) digests: Cache<SaleId, (OutcomeState, Arc<str>)>,
+    pub(super) digesting: Mutex<()>,
+    /// One permit for each report that may be made at the same time.
+    pub(super) reports: Arc<Semaphore>,
     version: watch::Sender<u64>,
 }
 
 impl Sales {
     /// The service with an empty snapshot: call [`Sales::refresh`] before serving.
     pub fn new(parts: Parts) -> Result<Self, UnknownTimeZone> {
-        let zone = parts.config.now().time_zone.clone();
+        let (zone, reports_max) = {
+            let config = parts.config.now();
+            (config.time_zone.clone(), config.reports_max)
+        };
         let zone = TimeZone::get(&zone).map_err(|_| UnknownTimeZone(zone))?;
         Ok(Self(Arc::new(Inner {
             parts,
@@ -75,6 +83,9 @@ impl Sales {
             refreshing: Mutex::default(),
             outcomes: recent(REMEMBERED),
             counting: Mutex::default(),
+            digests: recent(REMEMBERED),
+            digesting: Mutex::default(),
+            reports: Arc::new(Semaphore::new(reports_max)),
             version: watch::Sender::new(0),
         })))
     }

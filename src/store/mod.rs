@@ -1,4 +1,5 @@
-//! The database. [`Database`] says which dialect; [`read!`] and [`write!`] run a closure on a connection of it.
+//! The database. [`Database`] says which dialect; [`read!`], [`view!`] and [`write!`] run a closure on a connection of
+//! it.
 //!
 //! Queries are written once, in `sql/<slice>.rs`, and compiled for each dialect: `postgres.rs` and `sqlite.rs` each
 //! declare a `Conn` type and include `schema.rs` and `sql/` as their own. Inside [`read!`] and [`write!`] the name `sql` means
@@ -9,6 +10,7 @@
 //! store::write!(db, |conn| sql::accounts::insert_user(conn, &user).await)?;
 //! ```
 //!
+//! The statements of a `read!` may see different moments, those of a [`view!`] see one.
 //! A `write!` is one transaction: `Err` rolls it back, `Ok` is returned only after the commit is durable.
 //! On SQLite all writes go through one writer, which commits those that wait at the same moment together.
 
@@ -193,4 +195,22 @@ macro_rules! write {
     };
 }
 
-pub(crate) use {read, write};
+/// Runs `$body` on a read connection, and all its statements see one moment. Nothing is written.
+macro_rules! view {
+    ($db:expr, |$conn:ident| $body:expr) => {
+        match $db {
+            $crate::store::Database::Postgres(store) => {
+                #[allow(unused_imports, reason = "a body may use only its own queries")]
+                use $crate::store::postgres::sql;
+                store.view(move |$conn: &mut $crate::store::postgres::Conn| Box::pin(async move { $body })).await
+            }
+            $crate::store::Database::Sqlite(store) => {
+                #[allow(unused_imports, reason = "a body may use only its own queries")]
+                use $crate::store::sqlite::sql;
+                store.view(move |$conn: &mut $crate::store::sqlite::Conn| Box::pin(async move { $body })).await
+            }
+        }
+    };
+}
+
+pub(crate) use {read, view, write};

@@ -124,6 +124,15 @@ impl Store {
         self.trouble.around(self.on_session(|session| statements(session, work))).await
     }
 
+    /// Runs `work` on a pooled connection. All its statements see one moment, and nothing is written.
+    pub async fn view<R, F>(&self, work: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
+    {
+        self.trouble.around(self.on_session(|session| moment(session, work))).await
+    }
+
     /// Runs `work` in a transaction; returns after the commit.
     pub async fn write<R, F>(&self, work: F) -> Result<R, StoreError>
     where
@@ -251,6 +260,19 @@ where
 {
     session.is_clean = false;
     let result = work(&mut session.conn).await;
+    session.is_clean = true;
+    result
+}
+
+async fn moment<R, F>(mut session: Pooled, work: F) -> Result<R, StoreError>
+where
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>>,
+{
+    session.is_clean = false;
+    session.conn.batch_execute("BEGIN").await?;
+    one_moment(&mut session.conn).await?;
+    let result = work(&mut session.conn).await;
+    session.conn.batch_execute("ROLLBACK").await?;
     session.is_clean = true;
     result
 }

@@ -196,6 +196,25 @@ impl Store {
         }
     }
 
+    /// Runs `work` on a read connection, on the blocking pool. All its statements see one moment, and nothing is written.
+    pub async fn view<R, F>(&self, work: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
+    {
+        self.read(|conn| {
+            Box::pin(async move {
+                conn.batch_execute("BEGIN").await?;
+                let result = work(conn).await;
+                // A connection that can't end it is not used again.
+                let ended = conn.batch_execute("ROLLBACK").await;
+                ended.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+                result
+            })
+        })
+        .await
+    }
+
     /// Runs `work` in a transaction of the writer; returns after the commit is on disk.
     pub async fn write<R, F>(&self, work: F) -> Result<R, StoreError>
     where

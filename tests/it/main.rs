@@ -28,6 +28,7 @@ mod flows {
     pub mod points;
     pub mod process;
     pub mod pulse;
+    pub mod reports;
     pub mod restore;
     pub mod scenario;
     pub mod shop;

@@ -6,6 +6,7 @@ export type Route =
   | { page: 'now' }
   | { page: 'schedule' }
   | { page: 'sale'; id: string }
+  | { page: 'report'; id: string }
   | { page: 'products' }
   | { page: 'orders' }
   | { page: 'order'; id: string }
@@ -43,6 +44,7 @@ export function match(path: string): Route {
     return { page: 'missing' };
   }
   if (first === 'sales') return { page: 'sale', id };
+  if (first === 'reports') return { page: 'report', id };
   if (first === 'orders') return { page: 'order', id };
   return { page: 'missing' };
 }
@@ -55,4 +57,5 @@ export function to(path: string, query: Record<string, string | undefined> = {})
 }
 
 export const saleAddress = (id: string): string => to(`sales/${encodeURIComponent(id)}`);
+export const reportAddress = (id: string): string => to(`reports/${encodeURIComponent(id)}`);
 export const orderAddress = (id: string): string => to(`orders/${encodeURIComponent(id)}`);

@@ -209,6 +209,13 @@ declare module '@documents/SalePublish.graphql' {
   >;
   export default document;
 }
+declare module '@documents/SaleReport.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SaleReportQuery,
+    import('@kit/generated/operations').SaleReportQueryVariables
+  >;
+  export default document;
+}
 declare module '@documents/SaleResume.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').SaleResumeMutation,

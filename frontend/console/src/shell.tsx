@@ -20,6 +20,7 @@ const sources: Record<Name, () => Promise<{ default: Page }>> = {
   now: () => import('./pages/now'),
   schedule: () => import('./pages/schedule'),
   sale: () => import('./pages/sale'),
+  report: () => import('./pages/report'),
   products: () => import('./pages/products'),
   orders: () => import('./pages/orders'),
   order: () => import('./pages/order'),
@@ -34,9 +35,9 @@ const sources: Record<Name, () => Promise<{ default: Page }>> = {
 };
 
 /** In the order of the navigation; the first ones are in the bar of narrow screens. */
-const NAV: readonly (readonly [page: Name & SignName, path: string, others?: Name])[] = [
+const NAV: readonly (readonly [page: Name & SignName, path: string, ...others: Name[]])[] = [
   ['now', ''],
-  ['schedule', 'schedule', 'sale'],
+  ['schedule', 'schedule', 'sale', 'report'],
   ['products', 'products'],
   ['orders', 'orders', 'order'],
   ['money', 'money'],
@@ -146,8 +147,8 @@ function Links({ entries }: { entries: typeof NAV }) {
   const { page } = place.value.route;
   return (
     <>
-      {entries.map(([name, path, other]) => (
-        <a key={name} href={to(path)} aria-current={page === name || page === other ? 'page' : undefined}>
+      {entries.map(([name, path, ...others]) => (
+        <a key={name} href={to(path)} aria-current={page === name || others.includes(page) ? 'page' : undefined}>
           <Sign name={name} />
           <span>{t(`nav.${name}`)}</span>
         </a>

@@ -83,6 +83,10 @@ describe('texts', () => {
       ['PurchaseAnswerCode', 'pulse.answer'],
       ['PulseAlertCode', 'pulse.alert'],
       ['SettingChangeAct', 'settings.act'],
+      ['SaleReportStatus', 'report.verdict'],
+      ['SaleReportCheckCode', 'report.check'],
+      ['SaleReportCheckStatus', 'report.status'],
+      ['SaleReportCheckCause', 'report.cause'],
     ];
     for (const [type, prefix] of enums) for (const value of valuesOf(type)) expect(en[`${prefix}.${value}`], value).toBeTruthy();
   });

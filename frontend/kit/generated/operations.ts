@@ -707,6 +707,39 @@ export type SalePurchaseInput = {
   saleId: string;
 };
 
+export type SaleReportCheckCause =
+  | 'DRAFT'
+  | 'FORMER_EPOCH'
+  | 'GATE_FORGOT'
+  | 'GATE_NOT_ASKED'
+  | 'GATE_UNREACHABLE'
+  | 'NOT_RECORDED'
+  | 'PURCHASES_PENDING'
+  | 'SALE_RUNNING';
+
+export type SaleReportCheckCode =
+  | 'GATE_AGREES'
+  | 'LIMIT_PER_BUYER'
+  | 'MONEY_RECEIVED'
+  | 'MONEY_RETURNED'
+  | 'ONE_ORDER_PER_BUYER'
+  | 'ORDERS_CONSISTENT'
+  | 'SEQUENCE_COMPLETE'
+  | 'STOCK_TOTAL'
+  | 'TICKETS_DECIDED'
+  | 'UNITS_ACCOUNTED';
+
+export type SaleReportCheckStatus =
+  | 'HOLDS'
+  | 'NOT_APPLICABLE'
+  | 'UNDECIDED'
+  | 'VIOLATED';
+
+export type SaleReportStatus =
+  | 'HOLDS'
+  | 'PROVISIONAL'
+  | 'VIOLATED';
+
 /** Why a sale was not resumed. */
 export type SaleResumeErrorCode =
   /** The sale has ended. */
@@ -1460,7 +1493,7 @@ export type SaleOutcomeQueryVariables = Exact<{
 }>;
 
 
-export type SaleOutcomeQuery = { sale: { id: string, outcome: { tickets: number, orders: number, unitsTotal: number, unitsSold: number, unitsRefunded: number, unitsUnpaid: number, unitsUnsold: number, settled: boolean, asOf: string } | null } | null };
+export type SaleOutcomeQuery = { sale: { id: string, outcome: { tickets: number, orders: number, unitsTotal: number, unitsSold: number, unitsRefunded: number, unitsUnpaid: number, unitsUnsold: number, settled: boolean, digest: string | null, asOf: string } | null } | null };
 
 export type SalePauseMutationVariables = Exact<{
   input: SalePauseInput;
@@ -1475,6 +1508,13 @@ export type SalePublishMutationVariables = Exact<{
 
 
 export type SalePublishMutation = { salePublish: { sale: { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, version: number } | null, userErrors: Array<{ code: SalePublishErrorCode, message: string, field: Array<string> | null }> } };
+
+export type SaleReportQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type SaleReportQuery = { serverTime: string, saleReport: { asOf: string, settled: boolean, verdict: SaleReportStatus, digest: string | null, downloadUrl: string, sale: { id: string, status: SaleStatus, product: { name: string } | null }, lines: Array<{ name: string, count: number, amount: { amount: string, currencyCode: CurrencyCode } | null }>, checks: Array<{ code: SaleReportCheckCode, left: string, right: string, status: SaleReportCheckStatus, cause: SaleReportCheckCause | null, examples: Array<string> }> } | null };
 
 export type SaleResumeMutationVariables = Exact<{
   input: SaleResumeInput;

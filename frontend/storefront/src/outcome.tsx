@@ -47,6 +47,11 @@ export function Outcome({ id }: { id: string }) {
             <p class="hint">
               {t(numbers.settled ? 'outcome.settled' : 'outcome.open', { time: f.value.moment(Date.parse(numbers.asOf)) })}
             </p>
+            {numbers.digest && (
+              <p class="hint digest">
+                {t('outcome.digest')} <code>{numbers.digest}</code> <a href="/help#report">{t('outcome.digest.help')}</a>
+              </p>
+            )}
           </>
         )}
         {numbers === 'later' && <p class="hint">{t('outcome.later')}</p>}

@@ -25,6 +25,7 @@ use super::query::nodes::NodesQuery;
 use super::query::orders::OrdersQuery;
 use super::query::payments::PaymentsQuery;
 use super::query::pulse::PulseQuery;
+use super::query::reports::ReportQuery;
 use super::query::sales::SalesQuery;
 use super::query::settings::SettingsQuery;
 use super::subscription::orders::OrdersSubscription;
@@ -45,6 +46,7 @@ pub struct Query(
     SettingsQuery,
     EditsQuery,
     PulseQuery,
+    ReportQuery,
 );
 
 /// All mutations.

@@ -293,7 +293,7 @@ impl Worker {
     }
 
     async fn sums(&self, sale: SaleId) -> Result<SaleSums, StoreError> {
-        store::read!(&self.db, |conn| sql::sale_sums::read(conn, sale).await)
+        store::read!(&self.db, |conn| sql::outcomes::sums(conn, sale).await)
     }
 }
 

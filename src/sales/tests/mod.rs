@@ -3,6 +3,7 @@
 mod acts;
 mod freshness;
 mod outcome;
+mod report;
 mod shop;
 mod stock;
 mod terms;

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
-use crate::model::sales::{Counted, Outcome};
+use crate::model::sales::{Counted, Moved, Outcome};
 use crate::sales::testing::{NOW, Stall};
 
-const COUNTED: Counted = Counted { tickets: 60, orders: 50, unpaid: 2, paid: 40, refunding: 5, refunded: 6 };
+const MOVED: Moved = Moved { payments: 51, received: 9_000, returning: 0, returned: 600 };
+const COUNTED: Counted =
+    Counted { tickets: 60, orders: 50, unpaid: 2, paid: 40, refunding: 5, refunded: 6, versions: 170, moved: MOVED };
 
 #[tokio::test]
 async fn units_add_up_wherever_refunded_ones_go() {
@@ -27,9 +29,12 @@ async fn units_add_up_wherever_refunded_ones_go() {
 async fn it_is_settled_once_no_money_can_move_by_itself() {
     let stall = Stall::open().await;
     let offer = stall.published().await;
-    for (unpaid, refunding, settled) in [(0, 0, true), (1, 0, false), (0, 1, false)] {
-        let told = Outcome::of(Counted { unpaid, refunding, ..COUNTED }, &offer, NOW);
-        assert_eq!(told.settled, settled, "{unpaid} {refunding}");
+    for (unpaid, refunding, returning, settled) in
+        [(0, 0, 0, true), (1, 0, 0, false), (0, 1, 0, false), (0, 0, 1, false)]
+    {
+        let moved = Moved { returning, ..MOVED };
+        let told = Outcome::of(Counted { unpaid, refunding, moved, ..COUNTED }, &offer, NOW);
+        assert_eq!(told.settled, settled, "{unpaid} {refunding} {returning}");
     }
 }
 

@@ -25,7 +25,7 @@ pub mod points;
 pub mod refunds;
 pub mod reservations;
 pub mod restored;
-pub mod sale_sums;
+pub mod sale_report;
 pub mod sales;
 pub mod settings;
 pub mod settle;

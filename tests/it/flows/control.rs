@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Shop, Terms, until};
 
 /// Root fields of operators, each with the least that it takes.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "{ products { totalCount nodes { id } } }",
     "{ orders { totalCount nodes { id } } }",
     "{ users { totalCount nodes { id } } }",
@@ -18,6 +18,7 @@ const FIELDS: [&str; 13] = [
     "{ settings { key value } }",
     "{ setting(key: \"orders.sweep_every\") { value } }",
     "{ settingChanges { totalCount nodes { revision } } }",
+    "{ saleReport(saleId: \"sale_x\") { asOf digest lines { name } checks { code } } }",
     "{ booksAudit { ok at invariants { number title breaches } } }",
 ];
 

@@ -142,6 +142,7 @@ fn commands_that_look_make_nothing() {
         &["payments", "audit"],
         &["payments", "audit", "--json"],
         &["payments", "reconcile"],
+        &["sale", "report", "sale_AAAAAAAAAAAAAAAAAAAAAA", "--csv", "sale.csv"],
         &["failures", "list"],
         &["failures", "replay", "1"],
     ] {

@@ -4,7 +4,7 @@ import ConsoleSale from '@documents/ConsoleSale.graphql';
 import type { ConsoleSaleQuery } from '@kit/generated/operations';
 import { IN_FACTS_PX } from '@kit/pictures';
 import { Button, Empty, Icon, Picture } from '@kit/ui';
-import { to, type Route } from '../addresses';
+import { reportAddress, to, type Route } from '../addresses';
 import { f, send, zone } from '../app';
 import { History } from '../history';
 import { t } from '../i18n';
@@ -105,6 +105,7 @@ function Shown({ sale, stock }: { sale: FullSale; stock: Stock | undefined }) {
         {sale.status !== 'DRAFT' && (
           <p class="links">
             <a href={to('orders', { sale: sale.id })}>{t('sale.orders')}</a>
+            <a href={reportAddress(sale.id)}>{t('report.link')}</a>
             <a href={`/sales/${encodeURIComponent(sale.id)}`} target="_blank" rel="noopener">
               {t('sale.asShoppers')}
             </a>

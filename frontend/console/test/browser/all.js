@@ -2,6 +2,7 @@
 import { flows as emergencies } from './emergencies.js';
 import { flows as everyday } from './flows.js';
 import { flows as layout } from './layout.js';
+import { flows as reports } from './report.js';
 import { flows as settings } from './settings.js';
 
-export const flows = { ...everyday, ...emergencies, ...settings, ...layout };
+export const flows = { ...everyday, ...emergencies, ...reports, ...settings, ...layout };

@@ -38,6 +38,7 @@ const FORBIDDEN = {
   Queues: {},
   Pulses: { seconds: 1 },
   BooksAudit: {},
+  SaleReport: { id: 'sale_1' },
 };
 
 function prepare(shop) {

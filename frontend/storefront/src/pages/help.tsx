@@ -6,6 +6,7 @@ const LISTS = [
   ['sale', 'help.sale.title', ['help.sale.1', 'help.sale.2', 'help.sale.3', 'help.sale.4']],
   ['clock', 'help.clock.title', ['help.clock.1', 'help.clock.2']],
   ['refunds', 'help.refunds.title', ['help.refunds.1', 'help.refunds.2', 'help.refunds.3']],
+  ['report', 'help.report.title', ['help.report.1', 'help.report.2']],
 ] as const;
 
 const WORDS = ['accepted', 'soldout', 'key'] as const;

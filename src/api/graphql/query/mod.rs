@@ -8,6 +8,7 @@ pub mod nodes;
 pub mod orders;
 pub mod payments;
 pub mod pulse;
+pub mod reports;
 pub mod sale_plan;
 pub mod sales;
 pub mod settings;

@@ -18,6 +18,7 @@ pub mod outcome;
 pub mod payments;
 pub mod points;
 pub mod pulse;
+pub mod sale_report;
 pub mod sales;
 pub mod scalars;
 pub mod settings;

@@ -233,7 +233,8 @@ impl SaleObject {
     /// The result of the sale. Null until the sale has ended and every purchase is decided.
     async fn outcome(&self, ctx: &Context<'_>) -> Result<Option<SaleOutcome>> {
         let found = ctx.services().sales.outcome(&self.offer).await;
-        found.map(|outcome| outcome.map(SaleOutcome)).map_err(|error| store_fault(&error))
+        let sale = self.offer.sale.id;
+        found.map(|outcome| outcome.map(|outcome| SaleOutcome { sale, outcome })).map_err(|error| store_fault(&error))
     }
 
     /// The viewer's active ticket in this sale, or else the latest one. Null if there is none.

@@ -4,9 +4,10 @@ import codes from './codes';
 import lists from './lists';
 import pages from './pages';
 import pulse from './pulse';
+import report from './report';
 import settings from './settings';
 import shell from './shell';
 
-const messages = { ...shell, ...acts, ...codes, ...lists, ...pages, ...pulse, ...settings };
+const messages = { ...shell, ...acts, ...codes, ...lists, ...pages, ...pulse, ...report, ...settings };
 
 export default messages satisfies Messages;

@@ -102,6 +102,8 @@ const en = {
   'outcome.total': 'Units in all',
   'outcome.settled': 'Counted {time}. These numbers are final unless the shop gives money back.',
   'outcome.open': 'Counted {time}. Some orders can still be paid, or are being refunded.',
+  'outcome.digest': 'Fingerprint of the list of all purchases:',
+  'outcome.digest.help': 'What is this?',
   'outcome.later': 'The last purchases are still being decided. Ask again in a moment.',
   'buy.panel': 'Purchase',
   'title.won': '✓ You got it – {timer}',

@@ -133,6 +133,11 @@ const en = {
   'help.refunds.2':
     'Money that arrives too late, or twice, goes back by itself. Your order’s page shows each payment and each refund.',
   'help.refunds.3': 'A paid order can be refunded in full, with one button on its page.',
+  'help.report.title': 'The result of a sale',
+  'help.report.1':
+    'After a sale, the shop lists every accepted purchase in the order of admission: what became of it, what was paid and what went back. The fingerprint on the sale’s page is the SHA-256 of that list as a CSV file.',
+  'help.report.2':
+    'So the shop can’t change the list unnoticed. Whoever gets the file can compute the fingerprint anew, for example with sha256sum. Only a refund changes both.',
   'help.api.title': 'The API',
   'help.api.1': 'Everything this shop does goes over its public GraphQL API, at /graphql.',
   'help.api.open': 'Look at the API',

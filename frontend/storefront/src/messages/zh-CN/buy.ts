@@ -99,6 +99,8 @@ const zh: BuyMessages = {
   'outcome.total': '总件数',
   'outcome.settled': '统计于 {time}。除非商店退款，结果不再变化。',
   'outcome.open': '统计于 {time}。部分订单仍可支付，或正在退款。',
+  'outcome.digest': '全部购买清单的指纹：',
+  'outcome.digest.help': '这是什么？',
   'outcome.later': '最后几笔购买仍在处理中，请稍后再查。',
   'buy.panel': '购买',
   'title.won': '✓ 抢到了 – {timer}',

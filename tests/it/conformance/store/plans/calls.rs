@@ -202,7 +202,12 @@ async fn sales(db: &Database, recorder: &Recorder) {
         sql::sales::published_since(conn, EARLIER, NOW);
         sql::sales::load(conn, EARLIER, NOW);
         sql::outcomes::count(conn, sale.id);
-        sql::sale_sums::read(conn, sale.id);
+        sql::outcomes::sums(conn, sale.id);
+        sql::sale_report::page(conn, data::sale(7), None, 100);
+        sql::sale_report::live_buyers(conn, data::sale(7));
+        sql::sale_report::doubled_buyers(conn, data::sale(7), 5);
+        sql::sale_report::units_free(conn, data::sale(7));
+        sql::sale_report::stock_history(conn, data::sale(7), 1);
         sql::pictures::insert(conn, "picture-x", &[(160, Bytes::from_static(b"x"))], NOW);
         sql::pictures::find(conn, "picture-7", 160);
         sql::sales::shop(conn);
