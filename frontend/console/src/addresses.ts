@@ -16,6 +16,7 @@ export type Route =
   | { page: 'failures' }
   | { page: 'nodes' }
   | { page: 'settings' }
+  | { page: 'account' }
   | { page: 'missing' };
 
 const PAGES: Record<string, Route> = {
@@ -30,6 +31,7 @@ const PAGES: Record<string, Route> = {
   'sign-ins': { page: 'signIns' },
   nodes: { page: 'nodes' },
   settings: { page: 'settings' },
+  account: { page: 'account' },
 };
 
 export function match(path: string): Route {

@@ -11,4 +11,4 @@ export function saying({ code, requestId, retryAfterMs = 1000 }: Fault | Trouble
 }
 
 /** The text of a user error: our own, or else the server's. */
-export const problemText = ({ code, message }: { code: string; message: string }): string => maybe(`code.${code}`) ?? message;
+export const problemText = ({ code, message }: { code: string; message: string }): string => maybe(`code.${code}`, { message }) ?? message;

@@ -8,6 +8,7 @@ import { optionsOf } from '../../../storefront/test/browser/options.js';
 import { startShop } from '../../../storefront/test/browser/server.js';
 import { flows as emergencies } from './emergencies.js';
 import { flows as everyday } from './flows.js';
+import { flows as staff } from './staff.js';
 
 const root = resolve(import.meta.dirname, '../../../..');
 const pictures = process.env.SCREENSHOTS ?? join(root, 'target/screenshots');
@@ -110,7 +111,7 @@ let failures = 0;
 let stray;
 process.on('unhandledRejection', (error) => (stray = error));
 const began = Date.now();
-const chosen = Object.entries({ ...everyday, ...emergencies }).filter(([name]) => wanted.length === 0 || wanted.includes(name.split(' ')[0]));
+const chosen = Object.entries({ ...everyday, ...emergencies, ...staff }).filter(([name]) => wanted.length === 0 || wanted.includes(name.split(' ')[0]));
 for (const [name, flow] of Array.from({ length: times }, () => chosen).flat()) {
   stray = undefined;
   const devices = [];

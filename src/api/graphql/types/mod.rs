@@ -20,6 +20,7 @@ pub mod points;
 pub mod pulse;
 pub mod sales;
 pub mod scalars;
+pub mod second_factor;
 pub mod settings;
 pub mod shop;
 pub mod stock;

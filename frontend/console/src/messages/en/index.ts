@@ -1,3 +1,4 @@
+import account from './account';
 import acts from './acts';
 import codes from './codes';
 import lists from './lists';
@@ -5,6 +6,6 @@ import pages from './pages';
 import pulse from './pulse';
 import shell from './shell';
 
-const messages = { ...shell, ...acts, ...codes, ...lists, ...pages, ...pulse };
+const messages = { ...shell, ...account, ...acts, ...codes, ...lists, ...pages, ...pulse };
 export type Messages = typeof messages;
 export default messages;

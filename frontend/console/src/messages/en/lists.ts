@@ -49,6 +49,8 @@ export default {
   'users.search.hint': 'The beginning of the username, or the whole display name.',
   'users.none': 'No users match.',
   'role.BUYER': 'Buyer',
+  'role.SUPPORT': 'Support',
+  'role.OBSERVER': 'Observer',
   'role.OPERATOR': 'Operator',
   'settings.hint': 'In force on the node that answers. They are read when it starts; secrets are not shown.',
   'settings.search': 'In the key',

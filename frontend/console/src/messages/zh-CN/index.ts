@@ -1,4 +1,5 @@
 import type { Messages } from '../en';
+import account from './account';
 import acts from './acts';
 import codes from './codes';
 import lists from './lists';
@@ -6,6 +7,6 @@ import pages from './pages';
 import pulse from './pulse';
 import shell from './shell';
 
-const messages = { ...shell, ...acts, ...codes, ...lists, ...pages, ...pulse };
+const messages = { ...shell, ...account, ...acts, ...codes, ...lists, ...pages, ...pulse };
 
 export default messages satisfies Messages;

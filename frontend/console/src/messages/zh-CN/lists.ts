@@ -48,6 +48,8 @@ export default {
   'users.search.hint': '用户名的开头，或完整的显示名称。',
   'users.none': '没有此名称的用户。',
   'role.BUYER': '买家',
+  'role.SUPPORT': '客服',
+  'role.OBSERVER': '观察员',
   'role.OPERATOR': '操作员',
   'settings.hint': '应答节点上生效的配置，启动时读取；不显示机密。',
   'settings.search': '配置名包含',
