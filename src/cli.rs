@@ -4,13 +4,14 @@ mod backup;
 mod common;
 mod edits;
 mod failures;
+mod operator;
 mod payments;
 mod sale;
 mod settings;
 mod status;
 mod upgrade;
 
-use common::{print, with_app};
+use common::print;
 use failures::{FailuresCommand, failures};
 
 use std::net::SocketAddr;
@@ -28,7 +29,7 @@ use crate::demo;
 use crate::kernel::{Clock, Rng};
 use crate::lifecycle::{Shutdown, Signals, allow_open_files};
 use crate::store::Database;
-use crate::telemetry::{self, init_logging, say};
+use crate::telemetry::{init_logging, say};
 
 /// A backend for limited-time sales.
 #[derive(Debug, Parser)]
@@ -80,9 +81,9 @@ pub enum Command {
     /// Change settings while the nodes run.
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
-    /// Manage operator accounts.
+    /// Manage the accounts of operators, observers and support.
     #[command(subcommand)]
-    Operator(OperatorCommand),
+    Operator(operator::OperatorCommand),
     /// Verify the records of payments, refunds and points.
     #[command(subcommand)]
     Payments(payments::PaymentsCommand),
@@ -163,27 +164,6 @@ pub enum ConfigCommand {
     Check,
     /// Print the JSON Schema of the configuration file.
     Schema,
-}
-
-/// Commands about operators.
-#[derive(Debug, Subcommand)]
-pub enum OperatorCommand {
-    /// Create an operator. Prompts for the password.
-    Create(OperatorCreate),
-}
-
-/// Options of `operator create`.
-#[derive(Debug, Args)]
-pub struct OperatorCreate {
-    /// The username to sign in with.
-    #[arg(long)]
-    pub username: String,
-    /// The display name.
-    #[arg(long)]
-    pub display_name: String,
-    /// Read the password from standard input without a prompt.
-    #[arg(long)]
-    pub password_stdin: bool,
 }
 
 /// Options of `bench`.
@@ -274,7 +254,7 @@ impl Command {
                 print(&report?)
             }
             Self::Settings(command) => Box::pin(settings::run(config, command)).await,
-            Self::Operator(OperatorCommand::Create(options)) => create_operator(config, options).await,
+            Self::Operator(command) => Box::pin(operator::run(config, command)).await,
             Self::Edits(command) => edits::run(config, command).await,
             Self::Failures(command) => Box::pin(failures(config, command)).await,
             Self::Payments(command) => Box::pin(payments::run(config, command)).await,
@@ -365,33 +345,6 @@ async fn migrate(config: Config) -> anyhow::Result<ExitCode> {
         [] => print("the schema is up to date\n"),
         applied => print(&format!("applied {}\n", applied.join(", "))),
     }
-}
-
-async fn create_operator(config: Config, options: OperatorCreate) -> anyhow::Result<ExitCode> {
-    let password = read_password(options.password_stdin)?;
-    let OperatorCreate { username, display_name, .. } = options;
-    let made = with_app(config, async |app: &App| {
-        Ok(app.accounts().create_operator(&username, &password, &display_name).await?)
-    });
-    match made.await? {
-        Ok(user) => print(&format!("created operator {} ({})\n", user.username, user.id)),
-        Err(refusals) => {
-            for refusal in refusals {
-                say(refusal.message());
-            }
-            Ok(ExitCode::FAILURE)
-        }
-    }
-}
-
-/// The first line of standard input; asked for unless `quiet`.
-fn read_password(quiet: bool) -> anyhow::Result<String> {
-    if !quiet {
-        telemetry::prompt("Password (input is visible): ");
-    }
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// The configuration, if a server could run on it as far as can be checked in advance.

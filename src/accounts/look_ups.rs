@@ -145,7 +145,7 @@ mod tests {
     type Sizes = Arc<Mutex<Vec<usize>>>;
 
     fn viewer(token: TokenHash) -> Viewer {
-        Viewer { id: UserId::from_bytes([token[0]; 16]), role: Role::Buyer }
+        Viewer::new(UserId::from_bytes([token[0]; 16]), Role::Buyer)
     }
 
     /// Without a shared place; each call waits for a permit. Tokens that begin with 13 make the call panic.

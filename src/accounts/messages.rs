@@ -125,9 +125,17 @@ mod tests {
     #[test]
     fn outcomes_are_spelled_alike_everywhere() {
         use LoginOutcome::*;
-        for outcome in
-            [SignedUp, SignUpRefused, SignedIn, InvalidCredentials, PasswordChanged, SignedOutEverywhere, Unavailable]
-        {
+        for outcome in [
+            SignedUp,
+            SignUpRefused,
+            SignedIn,
+            InvalidCredentials,
+            SecondFactorRequired,
+            SecondFactorInvalid,
+            PasswordChanged,
+            SignedOutEverywhere,
+            Unavailable,
+        ] {
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
         }
     }

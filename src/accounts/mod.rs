@@ -8,12 +8,15 @@ mod look_ups;
 pub mod messages;
 mod metrics;
 mod password;
+mod recovery;
 mod rules;
 mod service;
 pub mod shared;
 mod sign_outs;
 pub mod throttle;
 mod tokens;
+mod totp;
+mod vault;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -22,6 +25,9 @@ pub use crate::model::accounts::{AccessToken, LoginEvent, LoginOutcome, Role, Si
 pub use device::DeviceToken;
 pub use follow_sign_outs::{say_so, watch_sign_outs};
 pub use rules::SignUpRefusal;
-pub use service::{Accounts, AccountsError, Origin, PasswordChanged, PasswordRefusal, SignInRefusal, SignedIn};
+pub use service::{
+    Accounts, AccountsError, Begun, Confirmed, Credentials, FactorRefusal, FactorState, Origin, PasswordChanged,
+    PasswordRefusal, RoleChange, SignInRefusal, SignedIn, StaffRefusal,
+};
 pub use shared::{Found, Kept, Life, Live, SharedError, SharedTokens};
 pub use tokens::{TellEnd, hash_of as token_hash};

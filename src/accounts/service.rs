@@ -3,12 +3,18 @@
 mod limits;
 mod lists;
 mod own;
+mod second_factor;
+mod sign_in;
+mod staff;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use own::{PasswordChanged, PasswordRefusal};
+pub use second_factor::{Begun, Confirmed, FactorRefusal, FactorState};
+pub use sign_in::{Credentials, SignInRefusal};
+pub use staff::{RoleChange, StaffRefusal};
 
 use governor::clock::DefaultClock;
 use prometheus_client::registry::Registry;
@@ -17,12 +23,13 @@ use super::device::{self, DeviceToken};
 use super::guesses::Guesses;
 use super::messages::LoginLog;
 use super::metrics::Metrics;
-use super::password::{HashError, Hasher, Verdict};
+use super::password::{HashError, Hasher};
 use super::rules::{self, SignUpRefusal};
 use super::shared::{Shared, SharedTokens};
 use super::sign_outs::SignOuts;
 use super::throttle::{Throttle, network};
 use super::tokens::{NewToken, TellEnd, Tokens};
+use super::vault::{Vault, VaultError};
 use crate::broker::Broker;
 use crate::config;
 use crate::kernel::{Clock, LoginEventId, Rng, Timestamp, UserId};
@@ -53,6 +60,9 @@ pub enum AccountsError {
     /// Passwords can't be hashed: wrong parameters, or no memory.
     #[error("{0}")]
     Hashing(String),
+    /// A second factor can't be read.
+    #[error(transparent)]
+    SecondFactor(#[from] VaultError),
 }
 
 impl From<HashError> for AccountsError {
@@ -91,22 +101,6 @@ pub struct SignedIn {
     pub device: DeviceToken,
 }
 
-/// Why nobody was signed in. It does not tell an unknown name from a wrong password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignInRefusal {
-    /// There is no such user, or it has another password.
-    InvalidCredentials,
-}
-
-impl SignInRefusal {
-    /// A sentence for the person.
-    pub const fn message(self) -> &'static str {
-        match self {
-            Self::InvalidCredentials => "The username or the password is wrong.",
-        }
-    }
-}
-
 /// The accounts of the shop. Cheap to clone.
 #[derive(Clone)]
 pub struct Accounts(Arc<Inner>);
@@ -122,19 +116,10 @@ struct Inner {
     log: LoginLog,
     sign_outs: SignOuts,
     metrics: Metrics,
+    vault: Vault,
+    second_factor: config::SecondFactor,
     sign_up_open: bool,
 }
-
-/// Why a sign-in stored no token.
-enum NotSignedIn {
-    /// An unknown name or a wrong password.
-    Wrong,
-    /// The stored hash changed between its check and the commit: a new password, or a new hash of the same one.
-    Changed,
-}
-
-/// How often a sign-in looks at the stored hash, should it change meanwhile: a new hash of the same password replaces it once.
-const SIGN_IN_TRIES: usize = 2;
 
 /// A sign-up whose parts are all in order.
 struct Application {
@@ -162,6 +147,8 @@ impl Accounts {
             guesses: Guesses::new(config),
             log: LoginLog::new(broker.clone(), config, metrics.clone()),
             sign_outs: SignOuts::new(broker, config, metrics.clone()),
+            vault: Vault::new(config),
+            second_factor: config.second_factor,
             sign_up_open: config.sign_up_open,
             metrics,
             db,
@@ -186,33 +173,6 @@ impl Accounts {
             Err(_) => (None, LoginOutcome::Unavailable),
         };
         self.record(user, username, address, outcome);
-        result
-    }
-
-    /// Signs in with a new token. An unknown name and a wrong password get the same answer after the same work.
-    pub async fn sign_in(
-        &self,
-        username: &str,
-        password: &str,
-        origin: impl Into<Origin<'_>>,
-    ) -> Result<Result<SignedIn, SignInRefusal>, AccountsError> {
-        let origin = origin.into();
-        let address = origin.address;
-        self.throttle(&self.0.by_address, network(address))?;
-        let device = self.known_device(username, origin.device).await?;
-        let begun = self.0.guesses.begin(&username.to_ascii_lowercase(), address, device);
-        let begun = begun.map_err(|retry_after| self.throttled(retry_after))?;
-        let mut tried = None;
-        let result = self.try_sign_in(username, password, &mut tried).await;
-        if !matches!(result, Ok(Err(SignInRefusal::InvalidCredentials))) {
-            self.0.guesses.take_back(begun);
-        }
-        let outcome = match &result {
-            Ok(Ok(_)) => LoginOutcome::SignedIn,
-            Ok(Err(SignInRefusal::InvalidCredentials)) => LoginOutcome::InvalidCredentials,
-            Err(_) => LoginOutcome::Unavailable,
-        };
-        self.record(tried, username, address, outcome);
         result
     }
 
@@ -257,21 +217,6 @@ impl Accounts {
         Ok(store::read!(&self.0.db, |conn| sql::accounts::find_user(conn, id).await)?)
     }
 
-    /// Creates an operator. Meant for the command line: it is not throttled, logged or signed in.
-    pub async fn create_operator(
-        &self,
-        username: &str,
-        password: &str,
-        display_name: &str,
-    ) -> Result<Result<User, Vec<SignUpRefusal>>, AccountsError> {
-        let application = match self.apply(username, password, display_name).await? {
-            Ok(application) => application,
-            Err(refusals) => return Ok(Err(refusals)),
-        };
-        let user = self.insert(application, Role::Operator, None).await?;
-        Ok(user.ok_or_else(|| vec![SignUpRefusal::UsernameTaken]))
-    }
-
     /// Removes expired tokens from the database, and throttling state that no longer matters; says how many tokens. A
     /// periodic job.
     pub async fn purge_expired(&self) -> Result<usize, AccountsError> {
@@ -304,12 +249,13 @@ impl Accounts {
             Ok(application) => application,
             Err(refusals) => return Ok(Err(refusals)),
         };
-        let (access_token, new_token) = self.0.tokens.generate();
+        let id = UserId::generate(&self.0.clock, &self.0.rng);
+        let (access_token, new_token) = self.0.tokens.generate(Viewer::new(id, Role::Buyer));
         let password_hash = application.password_hash.clone();
-        let Some(user) = self.insert(application, Role::Buyer, Some(new_token)).await? else {
+        let Some(user) = self.insert(id, application, Role::Buyer, Some(new_token)).await? else {
             return Ok(Err(vec![SignUpRefusal::UsernameTaken]));
         };
-        self.0.tokens.remember(Viewer { id: user.id, role: user.role }, &new_token);
+        self.0.tokens.remember(&new_token);
         let device = DeviceToken::issue(&self.0.rng, user.id, &password_hash);
         Ok(Ok(SignedIn { user, access_token, device }))
     }
@@ -345,74 +291,23 @@ impl Accounts {
     /// Stores a user, with a token if there is one; `None` when somebody was faster with the name.
     async fn insert(
         &self,
+        id: UserId,
         application: Application,
         role: Role,
         token: Option<NewToken>,
     ) -> Result<Option<User>, StoreError> {
         let Application { username, display_name, password_hash } = application;
-        let (id, created_at) = (UserId::generate(&self.0.clock, &self.0.rng), self.0.clock.now());
+        let created_at = self.0.clock.now();
         let user = User { id, username, display_name, role, created_at };
         store::write!(&self.0.db, |conn| {
             if !sql::accounts::insert_user(conn, &user, &password_hash).await? {
                 return Ok(None);
             }
             if let Some(token) = token {
-                sql::accounts::insert_token(conn, &token.hash, user.id, token.created_at, token.expires_at).await?;
+                sql::accounts::insert_token(conn, &token.hash, &token.stored()).await?;
             }
             Ok(Some(user))
         })
-    }
-
-    /// `tried` is set to the user of that name, whatever comes of it.
-    async fn try_sign_in(
-        &self,
-        username: &str,
-        password: &str,
-        tried: &mut Option<UserId>,
-    ) -> Result<Result<SignedIn, SignInRefusal>, AccountsError> {
-        for _ in 0..SIGN_IN_TRIES {
-            match self.verify_and_store(username, password, tried).await? {
-                Ok(signed_in) => return Ok(Ok(signed_in)),
-                Err(NotSignedIn::Wrong) => break,
-                Err(NotSignedIn::Changed) => {}
-            }
-        }
-        Ok(Err(SignInRefusal::InvalidCredentials))
-    }
-
-    async fn verify_and_store(
-        &self,
-        username: &str,
-        password: &str,
-        tried: &mut Option<UserId>,
-    ) -> Result<Result<SignedIn, NotSignedIn>, AccountsError> {
-        let found = match rules::username(username) {
-            Some(name) => self.find(&name).await?,
-            None => None,
-        };
-        *tried = found.as_ref().map(|(user, _)| user.id);
-        let stored = found.as_ref().map(|(_, hash)| hash.as_str());
-        let verdict = self.0.hasher.verify(password, stored).await?;
-        let (Some((user, old_hash)), Verdict::Right { rehash }) = (found, verdict) else {
-            return Ok(Err(NotSignedIn::Wrong));
-        };
-        let (access_token, token) = self.0.tokens.generate();
-        let viewer = Viewer { id: user.id, role: user.role };
-        let new_hash = rehash.unwrap_or_else(|| old_hash.clone());
-        let device = DeviceToken::issue(&self.0.rng, user.id, &new_hash);
-        let stored = store::write!(&self.0.db, |conn| {
-            // Also if nothing changes: it keeps the user's row, so that no password change comes between.
-            if !sql::accounts::replace_hash(conn, viewer.id, &old_hash, &new_hash).await? {
-                return Ok(false);
-            }
-            sql::accounts::insert_token(conn, &token.hash, viewer.id, token.created_at, token.expires_at).await?;
-            Ok(true)
-        })?;
-        if !stored {
-            return Ok(Err(NotSignedIn::Changed));
-        }
-        self.0.tokens.remember(viewer, &token);
-        Ok(Ok(SignedIn { user, access_token, device }))
     }
 
     async fn find(&self, username: &str) -> Result<Option<(User, String)>, StoreError> {

@@ -16,7 +16,7 @@ use super::metrics::Metrics;
 use crate::config;
 use crate::kernel::retry::Backoff;
 use crate::kernel::{Clock, Rng, Timestamp};
-use crate::model::accounts::{TokenHash, Viewer};
+use crate::model::accounts::{Session, TokenHash};
 
 /// A look-up that has no answer after this long goes to the database: a request waits for it.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -34,10 +34,8 @@ pub struct Life(pub u64);
 /// A token that the database called live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Live {
-    /// The owner.
-    pub viewer: Viewer,
-    /// When it stops working unless it is used.
-    pub expires_at: Timestamp,
+    /// Whose it is, and until when.
+    pub session: Session,
     /// How long ago the database was asked. Not when: the clocks of nodes differ.
     pub age: Duration,
 }
@@ -107,9 +105,8 @@ struct Place {
 /// A live token on its way to the place.
 struct Noted {
     token: TokenHash,
-    viewer: Viewer,
+    session: Session,
     checked_at: Timestamp,
-    expires_at: Timestamp,
     life: Life,
 }
 
@@ -175,18 +172,11 @@ impl Shared {
 
     /// Keeps what the database said, in the background; `life` is one from before it was asked. With too much under way it is
     /// left out.
-    pub(super) fn keep(
-        &self,
-        token: TokenHash,
-        viewer: Viewer,
-        checked_at: Timestamp,
-        expires_at: Timestamp,
-        life: Life,
-    ) {
+    pub(super) fn keep(&self, token: TokenHash, session: Session, checked_at: Timestamp, life: Life) {
         if let Some(side) = &self.0
             && life != Life::default()
         {
-            side.keeps.offer(Noted { token, viewer, checked_at, expires_at, life });
+            side.keeps.offer(Noted { token, session, checked_at, life });
         }
     }
 
@@ -268,10 +258,10 @@ async fn keep(place: Arc<Place>, noted: Vec<Noted>) {
 impl Noted {
     /// `None` when it is too old.
     fn kept(&self, trust: Duration, now: Timestamp) -> Option<Kept> {
-        let &Self { token, viewer, checked_at, expires_at, life } = self;
+        let &Self { token, session, checked_at, life } = self;
         let age = now.since(checked_at);
         let lasting = trust.checked_sub(age).filter(|lasting| checked_at <= now && lasting.as_millis() > 0)?;
-        Some(Kept { token, live: Live { viewer, expires_at, age }, life, lasting })
+        Some(Kept { token, live: Live { session, age }, life, lasting })
     }
 }
 

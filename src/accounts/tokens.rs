@@ -18,7 +18,7 @@ use super::metrics::Metrics;
 use super::shared::{Found, Live, Shared};
 use crate::config;
 use crate::kernel::{self, Clock, Rng, Timestamp};
-use crate::model::accounts::{AccessToken, TokenHash, Viewer};
+use crate::model::accounts::{AccessToken, Proof, Session, StoredToken, TokenHash, Viewer};
 use crate::store::{self, Database, StoreError};
 
 /// The prefix of every token, so that a leaked one is easy to search for.
@@ -45,8 +45,16 @@ pub struct NewToken {
     pub hash: TokenHash,
     /// Now.
     pub created_at: Timestamp,
-    /// When it stops working unless it is used.
-    pub expires_at: Timestamp,
+    /// Whose it is, and until when.
+    pub session: Session,
+}
+
+impl NewToken {
+    /// As it is stored.
+    pub const fn stored(&self) -> StoredToken {
+        let Session { viewer, expires_at, .. } = self.session;
+        StoredToken { viewer, created_at: self.created_at, expires_at }
+    }
 }
 
 /// The cached result for a token.
@@ -54,6 +62,8 @@ struct Known {
     viewer: Viewer,
     /// When the database was asked.
     checked_at: Timestamp,
+    /// When the session ends however much it is used.
+    ends_at: Timestamp,
     /// Milliseconds since the Unix epoch. Whoever moves it forward has the renewal to write.
     expires_at: AtomicI64,
 }
@@ -92,6 +102,8 @@ struct Seen {
     clock: Clock,
     rng: Rng,
     lifetime: Duration,
+    staff_session: Duration,
+    requires_second_factor: bool,
     renew_after: Duration,
     trust: Duration,
     doubt: Doubt,
@@ -129,6 +141,8 @@ impl Tokens {
             clock,
             rng,
             lifetime: *config.token_lifetime,
+            staff_session: *config.staff_session,
+            requires_second_factor: config.second_factor == config::SecondFactor::Required,
             renew_after: *config.token_renew_after,
             trust: *config.token_cache_ttl,
             doubt: Doubt::new(*config.sign_out_heartbeat * 2),
@@ -151,32 +165,35 @@ impl Tokens {
         Self { seen, look_ups }
     }
 
-    /// Makes up a token; the caller stores it.
-    pub fn generate(&self) -> (AccessToken, NewToken) {
+    /// Makes up a token for this user; the caller stores it.
+    pub fn generate(&self, viewer: Viewer) -> (AccessToken, NewToken) {
         let secret = self.seen.rng.bytes::<SECRET_BYTES>();
         let created_at = self.seen.clock.now();
         let expires_at = created_at.plus(self.seen.lifetime);
+        let session = self.seen.session(StoredToken { viewer, created_at, expires_at });
         let token = format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&secret));
-        (AccessToken { token, expires_at }, NewToken { hash: Sha256::digest(secret).into(), created_at, expires_at })
+        let hash = Sha256::digest(secret).into();
+        (AccessToken { token, expires_at: session.expires_at }, NewToken { hash, created_at, session })
     }
 
     /// Takes note of a token that was stored.
-    pub fn remember(&self, viewer: Viewer, token: &NewToken) {
+    pub fn remember(&self, token: &NewToken) {
         let seen = &self.seen;
-        seen.know(token.hash, viewer, token.created_at, token.expires_at);
+        seen.know(token.hash, token.session, token.created_at);
         // Nobody has the token yet who could end it.
         let life = seen.shared.life();
-        seen.shared.keep(token.hash, viewer, token.created_at, token.expires_at, life);
+        seen.shared.keep(token.hash, token.session, token.created_at, life);
     }
 
     /// The owner of the token; `None` when it is invalid. No I/O while the node remembers the token; those that it does not are
     /// looked up together.
     pub async fn viewer(&self, token: &str) -> Result<Option<Viewer>, StoreError> {
         let Some(hash) = hash_of(token) else { return Ok(None) };
-        match self.seen.remembered(&hash) {
+        let found = match self.seen.remembered(&hash) {
             Some(remembered) => remembered,
             None => self.look_ups.find(hash).await,
-        }
+        };
+        found.map(|viewer| viewer.map(|viewer| self.seen.judged(viewer)))
     }
 
     /// Revokes a token on this node immediately and returns it; `None` when it was invalid. The caller notifies other nodes.
@@ -263,7 +280,7 @@ impl Seen {
         }
         if let Some(known) = self.known.get(hash)
             && self.is_fresh(known.checked_at, now)
-            && self.renew(hash, &known.expires_at, now)
+            && self.renew(hash, &known, now)
         {
             return Some(Ok(Some(known.viewer)));
         }
@@ -318,40 +335,48 @@ impl Seen {
     }
 
     /// Takes note of what the database said at `now`.
-    fn take(&self, asked: &Asked, found: Option<(Viewer, Timestamp)>, now: Timestamp) -> Option<Viewer> {
+    fn take(&self, asked: &Asked, found: Option<StoredToken>, now: Timestamp) -> Option<Viewer> {
         let hash = asked.token;
-        let Some((viewer, expires_at)) = found.filter(|(_, expires_at)| now < *expires_at) else {
+        let session = found.map(|stored| self.session(stored)).filter(|session| now < session.expires_at);
+        let Some(session) = session else {
             self.nobodys.insert(hash, now);
             self.known.remove(&hash);
             return None;
         };
-        let known = self.learn(hash, viewer, now, expires_at)?;
-        self.renew(&hash, &known.expires_at, now);
+        let known = self.learn(hash, session, now)?;
+        self.renew(&hash, &known, now);
         let expires_at = Timestamp::from_millis(known.expires_at.load(Ordering::Acquire));
-        self.shared.keep(hash, viewer, now, expires_at, asked.life);
-        Some(viewer)
+        self.shared.keep(hash, Session { expires_at, ..session }, now, asked.life);
+        Some(session.viewer)
+    }
+
+    /// The session of a stored token. Those of staff end some time after the sign-in, however much they are used.
+    fn session(&self, stored: StoredToken) -> Session {
+        let StoredToken { viewer, created_at, expires_at } = stored;
+        let ends_at = if viewer.role.is_staff() { created_at.plus(self.staff_session) } else { Timestamp::MAX };
+        Session { viewer, expires_at: expires_at.min(ends_at), ends_at }
+    }
+
+    /// Staff without a second factor where the shop requires one has the rights of a buyer.
+    fn judged(&self, viewer: Viewer) -> Viewer {
+        let wanting = self.requires_second_factor && viewer.role.is_staff() && viewer.proof == Proof::Password;
+        if wanting { Viewer { proof: Proof::Wanting, ..viewer } } else { viewer }
     }
 
     /// Takes another node's word for a token, for as long as that node does; `None` when the database has to be asked.
     fn believe(&self, hash: TokenHash, live: &Live, now: Timestamp) -> Option<Viewer> {
         let checked_at = now.minus(live.age);
-        if !self.is_fresh(checked_at, now) || live.expires_at <= now {
+        if !self.is_fresh(checked_at, now) || live.session.expires_at.min(live.session.ends_at) <= now {
             return None;
         }
-        let known = self.learn(hash, live.viewer, checked_at, live.expires_at)?;
-        self.renew(&hash, &known.expires_at, now);
-        Some(live.viewer)
+        let known = self.learn(hash, live.session, checked_at)?;
+        self.renew(&hash, &known, now);
+        Some(live.session.viewer)
     }
 
     /// Remembers what was looked up, unless the token has ended since.
-    fn learn(
-        &self,
-        hash: TokenHash,
-        viewer: Viewer,
-        checked_at: Timestamp,
-        expires_at: Timestamp,
-    ) -> Option<Arc<Known>> {
-        let known = self.know(hash, viewer, checked_at, expires_at);
+    fn learn(&self, hash: TokenHash, session: Session, checked_at: Timestamp) -> Option<Arc<Known>> {
+        let known = self.know(hash, session, checked_at);
         // It may have been signed out while it was looked up. `end` marks first and removes second, here it is the other
         // way round: in any order of the four steps the token ends up forgotten.
         if self.ended.get(&hash).is_some_and(|ended_at| ended_at >= checked_at) {
@@ -361,8 +386,10 @@ impl Seen {
         Some(known)
     }
 
-    fn know(&self, hash: TokenHash, viewer: Viewer, checked_at: Timestamp, expires_at: Timestamp) -> Arc<Known> {
-        let known = Arc::new(Known { viewer, checked_at, expires_at: AtomicI64::new(expires_at.as_millis()) });
+    fn know(&self, hash: TokenHash, session: Session, checked_at: Timestamp) -> Arc<Known> {
+        let Session { viewer, expires_at, ends_at } = session;
+        let expires_at = AtomicI64::new(expires_at.as_millis());
+        let known = Arc::new(Known { viewer, checked_at, ends_at, expires_at });
         self.known.insert(hash, known.clone());
         known
     }
@@ -381,11 +408,12 @@ impl Seen {
         checked_at <= now && now.since(checked_at) < self.doubt.limit(self.trust, now)
     }
 
-    /// Slides the expiry of a token in use, once per `renew_after`. `false` when it has expired.
-    fn renew(&self, hash: &TokenHash, expires_at: &AtomicI64, now: Timestamp) -> bool {
+    /// Slides the expiry of a token in use, once per `renew_after`, up to the end of its session. `false` when it has expired.
+    fn renew(&self, hash: &TokenHash, known: &Known, now: Timestamp) -> bool {
+        let expires_at = &known.expires_at;
         let current = expires_at.load(Ordering::Acquire);
-        let (expires, renewed) = (Timestamp::from_millis(current), now.plus(self.lifetime));
-        if expires <= now {
+        let (expires, renewed) = (Timestamp::from_millis(current), now.plus(self.lifetime).min(known.ends_at));
+        if expires.min(known.ends_at) <= now {
             return false;
         }
         let due = renewed > expires && renewed.since(expires) >= self.renew_after;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::assets::policy;
 use super::graphql::edge::{self, Edge};
 use crate::kernel::UserId;
-use crate::model::accounts::Role;
+use crate::model::rights::Right;
 use crate::pictures::{BYTES_MAX, File, Kind, Pictures, Refusal, UploadError};
 
 /// What the routes need.
@@ -98,8 +98,10 @@ async fn operator(edge: &Edge, parts: &http::request::Parts, peer: IpAddr) -> Re
     let viewer = edge.viewer_of(parts, peer).await.map_err(as_ours)?;
     match viewer {
         None => Err(told(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "Sign in to upload pictures.")),
-        Some(viewer) if viewer.role == Role::Operator => Ok(viewer.id),
-        Some(_) => Err(told(StatusCode::FORBIDDEN, "FORBIDDEN", "Only operators can upload pictures.")),
+        Some(viewer) => match viewer.may(Right::RunSales) {
+            Ok(()) => Ok(viewer.id),
+            Err(why) => Err(told(StatusCode::FORBIDDEN, "FORBIDDEN", why)),
+        },
     }
 }
 

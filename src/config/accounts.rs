@@ -1,9 +1,10 @@
 //! `[accounts]`: passwords, access tokens and throttling.
 
+use data_encoding::BASE64;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Check, Size, Span};
+use super::{Check, Secret, Size, Span};
 
 /// Passwords, access tokens and throttling.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -69,17 +70,59 @@ pub struct Accounts {
     /// Rate limit for sign-in and sign-up attempts per address (IPv6: per /64). 0 disables the limit (for load tests).
     #[schemars(range(min = 0, max = 1_000_000), extend("x-hot" = true))]
     pub attempts_per_address_per_minute: u32,
+    /// How much money the support role can refund of one order, in minor units of the payment's currency (`20000` is 200.00), including
+    /// earlier refunds of the order by staff. Operators have no limit. 0: none.
+    #[schemars(range(min = 0, max = 1_000_000_000_000_u64), extend("x-hot" = true))]
+    pub support_refund_max_minor: u64,
+    /// How many points the support role can refund of one order, likewise. Payments with points can only be refunded in full.
+    #[schemars(range(min = 0, max = 1_000_000_000), extend("x-hot" = true))]
+    pub support_refund_max_points: u64,
+    /// How long after a sign-in the sessions of staff (operators, observers, support) end, however much they are used. An unused session
+    /// still ends after `token_lifetime`, if that is shorter.
+    #[schemars(extend("x-min" = "1m", "x-max" = "366d"))]
+    pub staff_session: Span,
+    /// The second factor of staff: "off" (not asked for), "optional" (asked of those who have set one up), or "required" (staff without
+    /// one can sign in, but has no rights until one is set up).
+    pub second_factor: SecondFactor,
+    /// The key that encrypts the secrets of second factors in the database: 32 random bytes in base64 (`openssl rand -base64 32`), the
+    /// same on all nodes. If empty, they are stored as they are. Once set, it must not be changed: staff would have to set up their second
+    /// factors again (`doorbuster operator second-factor reset`).
+    pub second_factor_key: Secret,
     /// How often expired access tokens are deleted from the database.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1d"))]
     pub purge_every: Span,
 }
 
+/// Whether staff is asked for a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SecondFactor {
+    /// Nobody is.
+    Off,
+    /// Those who have set one up are.
+    Optional,
+    /// Everybody of the staff is.
+    Required,
+}
+
 impl Accounts {
+    /// The key of `second_factor_key`; `None` when there is none.
+    pub fn second_factor_key_bytes(&self) -> Option<[u8; 32]> {
+        let bytes = BASE64.decode(self.second_factor_key.expose().trim().as_bytes()).ok()?;
+        bytes.try_into().ok()
+    }
+
     pub(super) fn validate(&self, check: &mut Check<'_>) {
         check.require(
             self.token_renew_after < self.token_lifetime,
             &["accounts.token_renew_after", "accounts.token_lifetime"],
             "token_renew_after must be shorter than token_lifetime, or tokens expire while in use",
+        );
+        let key = self.second_factor_key.expose();
+        check.require(
+            key.is_empty() || self.second_factor_key_bytes().is_some(),
+            &["accounts.second_factor_key"],
+            "must be 32 bytes in base64, or empty; `openssl rand -base64 32` makes one",
         );
     }
 }

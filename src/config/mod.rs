@@ -43,7 +43,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use access::{Access, AddressHeader};
-pub use accounts::Accounts;
+pub use accounts::{Accounts, SecondFactor};
 pub use broker::Broker;
 pub use changes::{SettingAct, SettingChange};
 use check::Check;

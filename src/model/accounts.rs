@@ -10,18 +10,24 @@ use std::net::IpAddr;
 pub enum Role {
     /// Buys.
     Buyer,
-    /// Runs the shop, and may buy too.
+    /// Helps buyers: looks up orders and refunds up to a limit.
+    Support,
+    /// Looks at everything and changes nothing.
+    Observer,
+    /// Runs the shop.
     Operator,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 2] = [Self::Buyer, Self::Operator];
+    pub const ALL: [Self; 4] = [Self::Buyer, Self::Support, Self::Observer, Self::Operator];
 
     /// As stored.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Buyer => "BUYER",
+            Self::Support => "SUPPORT",
+            Self::Observer => "OBSERVER",
             Self::Operator => "OPERATOR",
         }
     }
@@ -54,6 +60,26 @@ pub struct Viewer {
     pub id: UserId,
     /// With which role.
     pub role: Role,
+    /// How the sign-in was proven.
+    pub proof: Proof,
+}
+
+/// How a sign-in was proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// With the password.
+    Password,
+    /// With the password and the second factor.
+    SecondFactor,
+    /// With the password where the shop requires a second factor of its staff: without the rights of the role until one is set up.
+    Wanting,
+}
+
+impl Viewer {
+    /// Somebody who signed in with the password.
+    pub const fn new(id: UserId, role: Role) -> Self {
+        Self { id, role, proof: Proof::Password }
+    }
 }
 
 /// An attempt to sign in or up, or a change of who is signed in, as the login log has it.
@@ -100,6 +126,10 @@ pub enum LoginOutcome {
     SignedIn,
     /// An unknown name or a wrong password.
     InvalidCredentials,
+    /// The right password, and the second factor is missing.
+    SecondFactorRequired,
+    /// The right password, and a code that is wrong or was used before.
+    SecondFactorInvalid,
     /// The right password, and another one from now on.
     PasswordChanged,
     /// All sign-ins of the user were ended by themselves.
@@ -116,6 +146,8 @@ impl LoginOutcome {
             Self::SignUpRefused => "SIGN_UP_REFUSED",
             Self::SignedIn => "SIGNED_IN",
             Self::InvalidCredentials => "INVALID_CREDENTIALS",
+            Self::SecondFactorRequired => "SECOND_FACTOR_REQUIRED",
+            Self::SecondFactorInvalid => "SECOND_FACTOR_INVALID",
             Self::PasswordChanged => "PASSWORD_CHANGED",
             Self::SignedOutEverywhere => "SIGNED_OUT_EVERYWHERE",
             Self::Unavailable => "UNAVAILABLE",
@@ -143,3 +175,42 @@ pub struct LoginEvent {
 
 /// SHA-256 of a token's random bytes: what is stored. With 256 random bits nothing slower is needed.
 pub type TokenHash = [u8; 32];
+
+/// What the database says of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredToken {
+    /// The owner.
+    pub viewer: Viewer,
+    /// When they signed in.
+    pub created_at: Timestamp,
+    /// When it stops working unless it is used.
+    pub expires_at: Timestamp,
+}
+
+/// A session as nodes know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
+    /// Whose.
+    pub viewer: Viewer,
+    /// When it ends unless it is used.
+    pub expires_at: Timestamp,
+    /// When it ends however much it is used.
+    pub ends_at: Timestamp,
+}
+
+/// A second factor as it is stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredFactor {
+    /// The secret, encrypted if the shop has a key.
+    pub secret: Vec<u8>,
+    /// Since when it is in force; `None` until it is confirmed with a code.
+    pub confirmed_at: Option<Timestamp>,
+    /// The time step of the last code that was accepted.
+    pub last_step: i64,
+}
+
+impl std::fmt::Debug for StoredFactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredFactor").field("confirmed_at", &self.confirmed_at).finish_non_exhaustive()
+    }
+}

@@ -19,6 +19,7 @@ pub mod orders;
 pub mod payments;
 pub mod points;
 pub mod results;
+pub mod rights;
 pub mod sale_report;
 pub mod sales;
 pub mod settlement;

@@ -37,5 +37,5 @@ pub use close::Cancelled;
 pub use ledger::PaymentFile;
 pub use looked_at::LookRefusal;
 pub use pay::{Action, Begun, PayRefusal, PayRequest};
-pub use refund::{OperatorRefund, RefundRefusal, RefundRequest};
+pub use refund::{OperatorRefund, RefundLimit, RefundRefusal, RefundRequest};
 pub use service::{Parts, Payments};

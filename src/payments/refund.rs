@@ -14,7 +14,7 @@ use crate::model::payments::{Amount, Payment, Refund};
 use crate::model::results::ResultEvent;
 use crate::orders::record::result_event;
 use crate::orders::{OrdersError, fail_point};
-use crate::payments::{PaymentState, RefundCause};
+use crate::payments::{PaymentState, RefundCause, RefundState};
 use crate::store::{self, StoreError};
 
 /// Characters of a reason at most.
@@ -42,6 +42,36 @@ pub struct OperatorRefund {
     pub reason: String,
     /// The client's key for this decision.
     pub key: String,
+    /// How much staff may refund of one order; `None`: without a limit.
+    pub limit: Option<RefundLimit>,
+}
+
+/// How much staff may refund of one order, with all that staff refunded of it before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefundLimit {
+    /// Of money: minor units of the payment's currency.
+    pub money: u64,
+    /// Of points.
+    pub points: u64,
+}
+
+impl RefundLimit {
+    /// The limit in what the payment was made with.
+    fn of(self, payment: Amount) -> Amount {
+        payment.with_units(if payment.money().is_some() { self.money } else { self.points })
+    }
+
+    /// Whether this refund stays within it, after these of the same order. Those that failed moved nothing.
+    fn check(self, refund: &Refund, earlier: &[Refund]) -> Result<(), RefundRefusal> {
+        let limit = self.of(refund.amount);
+        let counts = |known: &&Refund| {
+            let same_kind = known.amount.with_units(0) == limit.with_units(0);
+            known.cause == RefundCause::Operator && known.state != RefundState::Failed && same_kind
+        };
+        let before: u64 = earlier.iter().filter(counts).map(|known| known.amount.units()).sum();
+        let within = before.saturating_add(refund.amount.units()) <= limit.units();
+        if within { Ok(()) } else { Err(RefundRefusal::AboveLimit(limit)) }
+    }
 }
 
 /// Why nothing goes back.
@@ -61,6 +91,8 @@ pub enum RefundRefusal {
     KeyInvalid,
     /// The key was used for something else.
     KeyReused,
+    /// More than who asks for it may refund of one order.
+    AboveLimit(Amount),
 }
 
 /// The contents of a refund.
@@ -74,6 +106,7 @@ struct Wish {
     reason: Option<String>,
     key: String,
     audit: Option<AuditId>,
+    limit: Option<RefundLimit>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -138,6 +171,7 @@ impl Payments {
             reason: request.reason,
             key: request.key,
             audit: None,
+            limit: None,
         };
         self.carry_out(wish).await
     }
@@ -157,6 +191,7 @@ impl Payments {
             reason: Some(request.reason),
             key: request.key,
             audit: Some(AuditId::generate(&self.0.clock, &self.0.rng)),
+            limit: request.limit,
         };
         self.carry_out(wish).await
     }
@@ -215,6 +250,12 @@ impl Payments {
                 Ok(refund) => refund,
                 Err(refusal) => return Ok(Err(refusal)),
             };
+            if let Some(limit) = wish.limit {
+                let earlier = sql::refunds::of_order(conn, refund.order).await?;
+                if let Err(refusal) = limit.check(&refund, &earlier) {
+                    return Ok(Err(refusal));
+                }
+            }
             let actor = if wish.audit.is_some() { "operator" } else { "buyer" };
             let Some(changed) = sql::settle::intend(conn, &refund, &order, actor, now).await? else {
                 return Ok(Err(RefundRefusal::NotRefundable));
@@ -254,5 +295,62 @@ impl Wish {
             Target::Order(_) => order.state == OrderState::Paid && payment.state == PaymentState::Succeeded,
             Target::Payment(id) => payment.id == id,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Currency, Money, Timestamp};
+    use crate::model::payments::Method;
+
+    fn refund(amount: Amount, cause: RefundCause, state: RefundState) -> Refund {
+        Refund {
+            id: RefundId::from_bytes([1; 16]),
+            payment: PaymentId::from_bytes([1; 16]),
+            order: crate::kernel::TicketId::from_bytes([1; 28]).order(),
+            method: Method::Alipay,
+            amount,
+            cause,
+            reason: None,
+            requested_by: None,
+            key: None,
+            gateway_number: None,
+            state,
+            attempts: 0,
+            last_code: None,
+            created_at: Timestamp::from_millis(0),
+            tried_at: None,
+            next_try_at: None,
+            settled_at: None,
+        }
+    }
+
+    #[test]
+    fn refunds_by_staff_add_up_to_the_limit_of_an_order() {
+        use RefundCause::{Buyer, Operator, Surplus};
+        use RefundState::{Failed, Requested, Succeeded};
+        let yuan = |minor| Amount::Money(Money { minor, currency: Currency::Cny });
+        let limit = RefundLimit { money: 100, points: 7 };
+        let asked = |amount| refund(amount, Operator, Requested);
+        let above = |amount| Err(RefundRefusal::AboveLimit(amount));
+        assert_eq!(limit.check(&asked(yuan(100)), &[]), Ok(()));
+        assert_eq!(limit.check(&asked(yuan(101)), &[]), above(yuan(100)));
+        assert_eq!(limit.check(&asked(Amount::Points(7)), &[]), Ok(()));
+        assert_eq!(limit.check(&asked(Amount::Points(8)), &[]), above(Amount::Points(7)));
+        let before = [refund(yuan(30), Operator, Succeeded), refund(yuan(30), Operator, Requested)];
+        assert_eq!(limit.check(&asked(yuan(40)), &before), Ok(()));
+        assert_eq!(limit.check(&asked(yuan(41)), &before), above(yuan(100)), "what is under way counts");
+        assert_eq!(limit.check(&asked(Amount::Points(7)), &before), Ok(()), "points are no money");
+        let others = [
+            refund(yuan(90), Operator, Failed),
+            refund(yuan(90), Buyer, Succeeded),
+            refund(yuan(90), Surplus, Succeeded),
+        ];
+        assert_eq!(limit.check(&asked(yuan(100)), &others), Ok(()), "nothing that staff sent back");
+        let huge = [refund(yuan(i64::MAX), Operator, Succeeded)];
+        assert_eq!(limit.check(&asked(yuan(1)), &huge), above(yuan(100)));
+        let none = RefundLimit { money: 0, points: 0 };
+        assert_eq!(none.check(&asked(yuan(1)), &[]), above(yuan(0)));
     }
 }

@@ -11,7 +11,21 @@ diesel::table! {
 
 diesel::table! {
     use super::super::types::*;
-    access_tokens (token_hash) { token_hash -> Binary, user_id -> Id, created_at -> BigInt, expires_at -> BigInt, }
+    access_tokens (token_hash) {
+        token_hash -> Binary, user_id -> Id, created_at -> BigInt, expires_at -> BigInt, second_factor -> Flag,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    second_factors (user_id) {
+        user_id -> Id, secret -> Binary, created_at -> BigInt, confirmed_at -> Nullable<BigInt>, last_step -> BigInt,
+    }
+}
+
+diesel::table! {
+    use super::super::types::*;
+    recovery_codes (user_id, code_hash) { user_id -> Id, code_hash -> Binary, used_at -> Nullable<BigInt>, }
 }
 
 diesel::table! {

@@ -33,6 +33,7 @@ mod flows {
     pub mod scenario;
     pub mod shop;
     pub mod sql_edits;
+    pub mod staff;
     pub mod storage_faults;
     pub mod storefront;
     #[cfg(feature = "sabotage")]

@@ -17,6 +17,7 @@ export type Route =
   | { page: 'failures' }
   | { page: 'nodes' }
   | { page: 'settings' }
+  | { page: 'account' }
   | { page: 'missing' };
 
 const PAGES: Record<string, Route> = {
@@ -31,6 +32,7 @@ const PAGES: Record<string, Route> = {
   'sign-ins': { page: 'signIns' },
   nodes: { page: 'nodes' },
   settings: { page: 'settings' },
+  account: { page: 'account' },
 };
 
 export function match(path: string): Route {

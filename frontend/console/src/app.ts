@@ -2,10 +2,10 @@
 import { computed, effect, signal } from '@preact/signals';
 import ConsoleShop from '@documents/ConsoleShop.graphql';
 import SignOut from '@documents/SignOut.graphql';
-import Viewer from '@documents/Viewer.graphql';
+import Viewer from '@documents/ConsoleViewer.graphql';
 import { createApi, Fault, type Send } from '@kit/api';
 import { createClock } from '@kit/clock';
-import type { ConsoleShopQuery, ViewerQuery } from '@kit/generated/operations';
+import type { ConsoleShopQuery, ConsoleViewerQuery } from '@kit/generated/operations';
 import { formats, type Locale } from '@kit/i18n';
 import { createLive } from '@kit/live';
 import { createStore } from '@kit/storage';
@@ -13,7 +13,7 @@ import { createTabs } from '@kit/tabs';
 import { BASE } from './addresses';
 import { i18n, speak } from './i18n';
 
-export type Viewer = NonNullable<ViewerQuery['viewer']>;
+export type Viewer = NonNullable<ConsoleViewerQuery['viewer']>;
 
 export const store = createStore();
 export const clock = createClock();

@@ -55,6 +55,13 @@ declare module '@documents/ConsoleShop.graphql' {
   >;
   export default document;
 }
+declare module '@documents/ConsoleViewer.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').ConsoleViewerQuery,
+    import('@kit/generated/operations').ConsoleViewerQueryVariables
+  >;
+  export default document;
+}
 declare module '@documents/FailureCount.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').FailureCountQuery,
@@ -167,6 +174,13 @@ declare module '@documents/Queues.graphql' {
   >;
   export default document;
 }
+declare module '@documents/RecoveryCodesRenew.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').RecoveryCodesRenewMutation,
+    import('@kit/generated/operations').RecoveryCodesRenewMutationVariables
+  >;
+  export default document;
+}
 declare module '@documents/RefundLookup.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').RefundLookupQuery,
@@ -248,6 +262,27 @@ declare module '@documents/SaleUpdate.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').SaleUpdateMutation,
     import('@kit/generated/operations').SaleUpdateMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SecondFactorBegin.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SecondFactorBeginMutation,
+    import('@kit/generated/operations').SecondFactorBeginMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SecondFactorConfirm.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SecondFactorConfirmMutation,
+    import('@kit/generated/operations').SecondFactorConfirmMutationVariables
+  >;
+  export default document;
+}
+declare module '@documents/SecondFactorDisable.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SecondFactorDisableMutation,
+    import('@kit/generated/operations').SecondFactorDisableMutationVariables
   >;
   export default document;
 }
@@ -360,13 +395,6 @@ declare module '@documents/Users.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').UsersQuery,
     import('@kit/generated/operations').UsersQueryVariables
-  >;
-  export default document;
-}
-declare module '@documents/Viewer.graphql' {
-  const document: import('@kit/api').Doc<
-    import('@kit/generated/operations').ViewerQuery,
-    import('@kit/generated/operations').ViewerQueryVariables
   >;
   export default document;
 }

@@ -15,6 +15,7 @@ import { clock, done, f, heardStatus, live, send, stopped } from './app';
 import { auditOf } from './audit-link';
 import { t, type Key } from './i18n';
 import { typedCount } from './money';
+import { may } from './rights';
 import { actsOf, later, numbersOf, type ActName, type Numbers, type Sale, type Stock } from './sale-state';
 import { ActDialog, type Reading } from './ui/act-dialog';
 import { Input } from './ui/inputs';
@@ -148,7 +149,7 @@ interface SaleActsProps {
 export function SaleActs({ sale, stock, only }: SaleActsProps) {
   const open = useSignal<ActName | undefined>(undefined);
   const endsAt = Date.parse(stock?.endsAt ?? sale.endsAt);
-  const acts = actsOf(stock?.status ?? sale.status, clock.now(), endsAt, stopped.value).filter((act) => !only || only.includes(act));
+  const acts = !may('runSales') ? [] : actsOf(stock?.status ?? sale.status, clock.now(), endsAt, stopped.value).filter((act) => !only || only.includes(act));
   return (
     <>
       {acts.map((act) => (

@@ -1,7 +1,7 @@
 // The frame of every page: head, navigation, what was done last, the page; or the way in.
 import { useComputed, useSignal } from '@preact/signals';
 import { Announcer } from '@kit/ui/announce';
-import { Button, Icon } from '@kit/ui';
+import { Button, Empty, Icon } from '@kit/ui';
 import { Dialog } from '@kit/ui/form';
 import type { FunctionComponent } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
@@ -9,6 +9,8 @@ import { to, type Route } from './addresses';
 import { clock, done, f, heardAt, insist, live, outdated, reachable, second, setLocale, shop, signOut, store, viewer, zone } from './app';
 import { i18n, t, type Key } from './i18n';
 import { Sign, type SignName } from './icons';
+import { Heading } from './page';
+import { isStaff, may, wanting } from './rights';
 import { moved, place } from './router';
 import { StopButton, StoppedBanner, TurnDialog } from './stop';
 import { Forbidden, SignIn } from './way-in';
@@ -31,6 +33,7 @@ const sources: Record<Name, () => Promise<{ default: Page }>> = {
   signIns: () => import('./pages/sign-ins'),
   nodes: () => import('./pages/nodes'),
   settings: () => import('./pages/settings'),
+  account: () => import('./pages/account'),
   missing: () => import('./pages/missing'),
 };
 
@@ -50,10 +53,21 @@ const NAV: readonly (readonly [page: Name & SignName, path: string, ...others: N
 ];
 const IN_BAR = 5;
 
+/** Pages for all of the staff; the others are for those who see the whole shop. */
+const FOR_ALL: readonly Name[] = ['orders', 'order', 'money', 'users', 'signIns', 'account', 'missing'];
+const isFor = (page: Name) => page === 'account' || page === 'missing' || may(FOR_ALL.includes(page) ? 'seeBuyers' : 'seeShop');
+
+/** The page of an address as it is for this role: who can do nothing else yet sets up the second factor, and support begins with orders. */
+function routed(): Route {
+  const { route } = place.value;
+  if (wanting()) return { page: 'account' };
+  return route.page === 'now' && !isFor('now') ? { page: 'orders' } : route;
+}
+
 const loaded = new Map<Name, Page>();
 
 function Shown() {
-  const { route } = place.value;
+  const route = routed();
   const count = useSignal(0);
   void count.value;
   useEffect(() => {
@@ -65,7 +79,19 @@ function Shown() {
     }
   }, [route.page]);
   const Page = loaded.get(route.page);
+  if (!isFor(route.page)) return <NotYours />;
   return Page ? <Page key={'id' in route ? route.id : route.page} route={route} /> : null;
+}
+
+function NotYours() {
+  return (
+    <>
+      <Heading title={t('role.notYours')} />
+      <Empty title={t('role.notYours.body')}>
+        <Button href={to('orders')}>{t('nav.orders')}</Button>
+      </Empty>
+    </>
+  );
 }
 
 const THEMES = ['auto', 'light', 'dark'] as const;
@@ -159,14 +185,16 @@ function Links({ entries }: { entries: typeof NAV }) {
 
 function Nav() {
   const open = useSignal(false);
-  const rest = NAV.slice(IN_BAR);
+  const mine = NAV.filter(([name]) => isFor(name));
+  const rest = mine.slice(IN_BAR);
   useEffect(() => {
     open.value = false;
   }, [moved.value]);
   const current = rest.some(([name]) => name === place.value.route.page);
+  if (mine.length === 0) return null;
   return (
     <nav class="nav" aria-label={t('nav.label')}>
-      <Links entries={NAV.slice(0, IN_BAR)} />
+      <Links entries={mine.slice(0, IN_BAR)} />
       <div class="nav-rest">
         <Links entries={rest} />
       </div>
@@ -215,7 +243,7 @@ function Head() {
         <Clock />
         {who && <LinkState />}
       </div>
-      {who?.user.role === 'OPERATOR' && (
+      {may('stopShop') && (
         <div class="stop">
           <StopButton />
         </div>
@@ -226,7 +254,13 @@ function Head() {
         {who && (
           <>
             <span class="who">
-              <bdi>{who.user.displayName}</bdi>
+              {isStaff() ? (
+                <a href={to('account')}>
+                  <bdi>{who.user.displayName}</bdi>
+                </a>
+              ) : (
+                <bdi>{who.user.displayName}</bdi>
+              )}
             </span>
             <Button kind="quiet" busy={leaving.value} onPress={() => void leave()}>
               {t('shell.signOut')}
@@ -245,10 +279,18 @@ const Mark = () => (
   </svg>
 );
 
+/** Why there are no levers. */
+function RoleNote() {
+  const role = viewer.value?.user.role;
+  if (wanting() || (role !== 'OBSERVER' && role !== 'SUPPORT')) return null;
+  return <p class="note info role-note">{t(`role.note.${role}`)}</p>;
+}
+
 function Notes() {
   const last = done.value;
   return (
     <>
+      <RoleNote />
       {outdated.value && (
         <p class="note info" role="status">
           {t('shell.outdated')}{' '}
@@ -260,7 +302,7 @@ function Notes() {
       <div role="status" class="done-line">
         {last && (
           <p class="note ok">
-            <Icon name="ok" /> <span>{last.text}</span> {last.href && <a href={last.href}>{t('act.audit')}</a>}
+            <Icon name="ok" /> <span>{last.text}</span> {last.href && may('seeShop') && <a href={last.href}>{t('act.audit')}</a>}
             <button class="icon-button" type="button" aria-label={t('act.dismiss')} onClick={() => (done.value = undefined)}>
               <Icon name="close" />
             </button>
@@ -275,7 +317,7 @@ function Inside() {
   const who = viewer.value;
   if (who === undefined) return <p class="loading-words">{t('page.loading')}</p>;
   if (who === null) return <SignIn />;
-  if (who.user.role !== 'OPERATOR') return <Forbidden />;
+  if (!isStaff()) return <Forbidden />;
   return (
     <>
       <StoppedBanner />
@@ -295,7 +337,7 @@ export function Shell() {
     const timer = setTimeout(focus, 50);
     return () => clearTimeout(timer);
   }, [moved.value]);
-  const inside = viewer.value?.user.role === 'OPERATOR';
+  const inside = isStaff();
   return (
     <div class="frame" data-inside={inside ? '' : undefined}>
       <Head />

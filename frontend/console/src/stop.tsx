@@ -10,6 +10,7 @@ import { to } from './addresses';
 import { clock, done, f, send, shop, stopped } from './app';
 import { t } from './i18n';
 import { useAnswer } from './page';
+import { For, may } from './rights';
 import { ActDialog, type Reading } from './ui/act-dialog';
 import { Input } from './ui/inputs';
 
@@ -24,7 +25,7 @@ const TOUCHED: Record<Turn, SaleStatus[]> = { stopAll: ['OPEN', 'SOLD_OUT'], res
 const ALREADY: Record<Turn, string> = { stopAll: 'SHOP_ALREADY_PAUSED', resumeAll: 'SHOP_NOT_PAUSED' };
 
 export function StopButton() {
-  if (shop.value === undefined || stopped.value) return null;
+  if (shop.value === undefined || stopped.value || !may('stopShop')) return null;
   return (
     <Button kind="danger" onPress={() => (turning.value = 'stopAll')}>
       {t('act.stopAll.short')}
@@ -40,16 +41,21 @@ export function StoppedBanner() {
         <div class="note bad stopped">
           <Icon name="bad" />
           <p>
-            <b>{t('stopped.title', { time: f.value.moment(Date.parse(since)) })}</b> {t('stopped.body')} <Why since={since} />
+            <b>{t('stopped.title', { time: f.value.moment(Date.parse(since)) })}</b> {t('stopped.body')}{' '}
+            <For right="seeShop">
+              <Why since={since} />
+            </For>
           </p>
-          <Button onPress={() => (turning.value = 'resumeAll')}>{t('act.resumeAll.short')}</Button>
+          <For right="stopShop">
+            <Button onPress={() => (turning.value = 'resumeAll')}>{t('act.resumeAll.short')}</Button>
+          </For>
         </div>
       )}
     </div>
   );
 }
 
-/** Who stopped them, and why: for operators only, from the audit log. */
+/** Who stopped them, and why: from the audit log, for those who may read it. */
 function Why({ since }: { since: string }) {
   const entry = useAnswer(async () => (await send(AuditEntries, { filter: { act: 'shop.pause' } })).auditEntries.nodes[0] ?? null, since);
   const { operator, reason } = entry.value ?? {};

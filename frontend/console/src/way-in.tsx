@@ -13,21 +13,31 @@ import { saying } from './trouble';
 
 const COOKIE = { headers: { 'doorbuster-session': 'cookie' } };
 
-type Errors = Partial<Record<'username' | 'password' | 'whole', string>>;
+type Errors = Partial<Record<'username' | 'password' | 'code' | 'whole', string>>;
 
 export function SignIn() {
   const busy = useSignal(false);
   const errors = useSignal<Errors>({});
+  /** Whether the password was right, and a code is asked for too. */
+  const second = useSignal(false);
   const first = useRef<HTMLInputElement>(null);
+  const code = useRef<HTMLInputElement>(null);
   useEffect(() => first.current?.focus(), []);
+  useEffect(() => (second.value ? code.current?.focus() : undefined), [second.value]);
 
   async function enter(form: FormData): Promise<Errors> {
     const username = String(form.get('username')).trim();
     const password = String(form.get('password'));
     if (!username) return { username: t('form.required') };
     if (!password) return { password: t('form.required') };
-    const { userSignIn } = await send(SignInDocument, { input: { username, password } }, COOKIE);
-    return userSignIn.userErrors.length > 0 ? { whole: t('code.INVALID_CREDENTIALS') } : {};
+    const typed = String(form.get('code') ?? '').trim();
+    if (second.peek() && !typed) return { code: t('form.required') };
+    const { userSignIn } = await send(SignInDocument, { input: { username, password, code: typed || null } }, COOKIE);
+    const problem = userSignIn.userErrors[0]?.code;
+    if (problem === undefined) return {};
+    second.value = problem !== 'INVALID_CREDENTIALS';
+    if (problem === 'SECOND_FACTOR_INVALID') return { code: t('code.SECOND_FACTOR_INVALID') };
+    return problem === 'INVALID_CREDENTIALS' ? { whole: t('code.INVALID_CREDENTIALS') } : { code: '' };
   }
 
   async function submit(event: TargetedSubmitEvent<HTMLFormElement>) {
@@ -54,6 +64,17 @@ export function SignIn() {
       <form class="form" method="dialog" noValidate onSubmit={submit}>
         <Field label={t('signIn.username')} name="username" autocomplete="username" error={username} inputRef={first} required />
         <Field label={t('signIn.password')} name="password" type="password" autocomplete="current-password" error={password} required />
+        {second.value && (
+          <Field
+            label={t('signIn.code')}
+            hint={t('signIn.code.hint')}
+            name="code"
+            autocomplete="one-time-code"
+            error={errors.value.code || undefined}
+            inputRef={code}
+            required
+          />
+        )}
         {whole && (
           <p class="error" role="alert">
             <Icon name="bad" /> {whole}

@@ -326,6 +326,7 @@ export type PaymentRefundCause =
 
 /** Why no refund was created. Values are stable, so programs may rely on them. */
 export type PaymentRefundErrorCode =
+  | 'AMOUNT_ABOVE_LIMIT'
   /** The amount is not a plain decimal number above zero in the payment's currency, or exceeds what is left to refund. */
   | 'AMOUNT_INVALID'
   /** The idempotency key is too short, too long, or contains invalid characters. */
@@ -1093,6 +1094,10 @@ export type SettingUnsetInput = {
   /** The scope of the stored value. */
   scope?: string;
 };
+export type SecondFactorPolicy =
+  | 'OFF'
+  | 'OPTIONAL'
+  | 'REQUIRED';
 
 /** Why all sales were not stopped. */
 export type ShopPauseErrorCode =
@@ -1147,20 +1152,62 @@ export type UserPasswordChangeInput = {
   newPassword: string;
 };
 
+export type UserRecoveryCodesRenewErrorCode =
+  | 'CODE_INVALID'
+  | 'INVALID_CREDENTIALS'
+  | 'NOT_ENABLED';
+
+export type UserRecoveryCodesRenewInput = {
+  code: string;
+  password: string;
+};
+
 /** The roles of users. */
 export type UserRole =
   /** Can buy in sales. */
   | 'BUYER'
+  | 'OBSERVER'
   /** Can manage the shop, and can buy in sales. */
-  | 'OPERATOR';
+  | 'OPERATOR'
+  | 'SUPPORT';
+
+export type UserSecondFactorBeginErrorCode =
+  | 'ALREADY_ENABLED'
+  | 'INVALID_CREDENTIALS'
+  | 'SWITCHED_OFF';
+
+export type UserSecondFactorBeginInput = {
+  password: string;
+};
+
+export type UserSecondFactorConfirmErrorCode =
+  | 'CODE_INVALID'
+  | 'NOT_ENABLED';
+
+export type UserSecondFactorConfirmInput = {
+  code: string;
+};
+
+export type UserSecondFactorDisableErrorCode =
+  | 'CODE_INVALID'
+  | 'INVALID_CREDENTIALS'
+  | 'NOT_ENABLED';
+
+export type UserSecondFactorDisableInput = {
+  code: string;
+  password: string;
+};
 
 /** Why the sign-in failed. */
 export type UserSignInErrorCode =
   /** The username or the password is wrong. The error does not reveal which. */
-  | 'INVALID_CREDENTIALS';
+  | 'INVALID_CREDENTIALS'
+  | 'SECOND_FACTOR_INVALID'
+  | 'SECOND_FACTOR_REQUIRED';
 
 /** The credentials. */
 export type UserSignInInput = {
+  code?: string | null | undefined;
   /** The password. */
   password: string;
   /** The username chosen at sign-up. */
@@ -1255,6 +1302,11 @@ export type ConsoleShopQueryVariables = Exact<{ [key: string]: never; }>;
 
 
 export type ConsoleShopQuery = { serverTime: string, shop: { name: string, timeZone: string, status: ShopStatus, statusSince: string } };
+
+export type ConsoleViewerQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ConsoleViewerQuery = { serverTime: string, viewer: { signedInUntil: string, user: { id: string, username: string, displayName: string, role: UserRole }, secondFactor: { policy: SecondFactorPolicy, enabledAt: string | null, recoveryCodesLeft: number } | null } | null };
 
 export type FailureCountQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -1449,6 +1501,13 @@ export type QueuesQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type QueuesQuery = { serverTime: string, queues: Array<{ topic: string, partitions: number, waiting: number, shares: Array<{ partition: string, reader: string | null, waiting: number }> }> };
 
+export type RecoveryCodesRenewMutationVariables = Exact<{
+  input: UserRecoveryCodesRenewInput;
+}>;
+
+
+export type RecoveryCodesRenewMutation = { userRecoveryCodesRenew: { recoveryCodes: Array<string> | null, userErrors: Array<{ code: UserRecoveryCodesRenewErrorCode, message: string, field: Array<string> | null }> } };
+
 export type RefundLookupQueryVariables = Exact<{
   id: string;
 }>;
@@ -1560,6 +1619,27 @@ export type SalesQueryVariables = Exact<{
 
 
 export type SalesQuery = { serverTime: string, sales: { nodes: Array<{ id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, unitsHeld: number, limitPerBuyer: number, startsAt: string, endsAt: string, version: number, pointsPrice: number | null, price: { amount: string, currencyCode: CurrencyCode }, originalPrice: { amount: string, currencyCode: CurrencyCode } | null, product: { id: string, name: string, title: string | null, imageUrl: string | null, image: { colour: string | null, variants: Array<{ url: string, width: number }> } | null } | null, viewerTicket: { id: string, status: PurchaseTicketStatus, version: number } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type SecondFactorBeginMutationVariables = Exact<{
+  input: UserSecondFactorBeginInput;
+}>;
+
+
+export type SecondFactorBeginMutation = { userSecondFactorBegin: { secret: string | null, otpauthUrl: string | null, qrCode: Array<string> | null, userErrors: Array<{ code: UserSecondFactorBeginErrorCode, message: string, field: Array<string> | null }> } };
+
+export type SecondFactorConfirmMutationVariables = Exact<{
+  input: UserSecondFactorConfirmInput;
+}>;
+
+
+export type SecondFactorConfirmMutation = { userSecondFactorConfirm: { recoveryCodes: Array<string> | null, userErrors: Array<{ code: UserSecondFactorConfirmErrorCode, message: string, field: Array<string> | null }> } };
+
+export type SecondFactorDisableMutationVariables = Exact<{
+  input: UserSecondFactorDisableInput;
+}>;
+
+
+export type SecondFactorDisableMutation = { userSecondFactorDisable: { user: { id: string } | null, userErrors: Array<{ code: UserSecondFactorDisableErrorCode, message: string, field: Array<string> | null }> } };
 
 export type ServerNodesQueryVariables = Exact<{ [key: string]: never; }>;
 

@@ -94,7 +94,7 @@ impl Accounts {
         Ok(Some((user, ended.len())))
     }
 
-    async fn begin_guess(&self, username: &str, origin: Origin<'_>) -> Result<Counted, AccountsError> {
+    pub(super) async fn begin_guess(&self, username: &str, origin: Origin<'_>) -> Result<Counted, AccountsError> {
         let device = self.known_device(username, origin.device).await?;
         self.0.guesses.begin(username, origin.address, device).map_err(|retry_after| self.throttled(retry_after))
     }
@@ -128,7 +128,7 @@ impl Accounts {
     }
 
     /// Tells this node, the other nodes, and what nodes share of tokens that these have ended.
-    async fn ended(&self, tokens: &[TokenHash]) {
+    pub(super) async fn ended(&self, tokens: &[TokenHash]) {
         for token in tokens {
             self.0.tokens.heard(*token);
             self.0.sign_outs.announce(*token);

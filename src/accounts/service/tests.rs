@@ -9,6 +9,7 @@ use super::super::testing::{HOME, PASSWORD, Shop};
 use super::*;
 use crate::config::{Size, Span};
 use crate::kernel::Timestamp;
+use crate::model::accounts::StoredToken;
 
 const HOUR: Duration = Duration::from_hours(1);
 const LIFETIME: Duration = Duration::from_hours(7 * 24);
@@ -30,7 +31,7 @@ impl Shop {
     async fn stored_expiry(&self, token: &AccessToken) -> Option<Timestamp> {
         let hash = super::super::tokens::hash_of(&token.token).unwrap();
         let found = store::read!(&self.db, |conn| sql::accounts::find_tokens(conn, &[hash]).await);
-        found.unwrap().get(&hash).map(|(_, expires_at)| *expires_at)
+        found.unwrap().get(&hash).map(|stored| stored.expires_at)
     }
 
     fn lookups(&self) -> u64 {
@@ -50,7 +51,7 @@ async fn signing_up_signs_in() {
     assert_eq!(signed_in.user.display_name, "Alice L.");
     assert_eq!(signed_in.user.role, Role::Buyer);
     let viewer = shop.accounts.viewer(&signed_in.access_token.token).await.unwrap();
-    assert_eq!(viewer, Some(Viewer { id: signed_in.user.id, role: Role::Buyer }));
+    assert_eq!(viewer, Some(Viewer::new(signed_in.user.id, Role::Buyer)));
     assert_eq!(shop.accounts.user(signed_in.user.id).await.unwrap(), Some(signed_in.user));
 }
 
@@ -363,11 +364,12 @@ async fn expired_tokens_are_purged_in_bounded_batches() {
     let shop = Shop::open().await;
     let SignedIn { user, access_token: live, .. } = shop.sign_up("alice").await;
     let now = shop.clock.clock().now();
+    let token = StoredToken { viewer: Viewer::new(user.id, user.role), created_at: now, expires_at: now };
     store::write!(&shop.db, |conn| {
         for number in 0..1201_u32 {
             let mut hash = [0; 32];
             hash[..4].copy_from_slice(&number.to_le_bytes());
-            sql::accounts::insert_token(conn, &hash, user.id, now, now).await?;
+            sql::accounts::insert_token(conn, &hash, &token).await?;
         }
         Ok(())
     })

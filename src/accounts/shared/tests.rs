@@ -193,7 +193,7 @@ async fn a_token_in_use_is_renewed_whoever_knew_it() {
     assert_eq!((two.lookups(0), two.lookups(1)), (1, 0));
     let stored = store::read!(&two.shop.db, |conn| sql::accounts::find_tokens(conn, &[hash]).await).unwrap();
     let now = two.shop.clock.clock().now();
-    assert_eq!(stored[&hash].1, now.plus(*two.shop.config.token_lifetime));
+    assert_eq!(stored[&hash].expires_at, now.plus(*two.shop.config.token_lifetime));
 }
 
 #[tokio::test]

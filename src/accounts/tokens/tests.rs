@@ -31,7 +31,8 @@ async fn strangers(shop: &Shop, many: u32) -> Vec<Stranger> {
         for (user, token) in &users {
             let hash = hash_of(token).unwrap();
             assert!(sql::accounts::insert_user(conn, user, "none").await?);
-            sql::accounts::insert_token(conn, &hash, user.id, now, expires_at).await?;
+            let token = StoredToken { viewer: Viewer::new(user.id, user.role), created_at: now, expires_at };
+            sql::accounts::insert_token(conn, &hash, &token).await?;
         }
         Ok(())
     });
@@ -52,7 +53,7 @@ async fn strangers_who_come_at_the_same_moment_share_look_ups_and_are_told_apart
     let none = join_all(nobodys.iter().map(|token| shop.accounts.viewer(token)));
     let (found, none) = tokio::join!(found, none);
     for (stranger, found) in strangers.iter().zip(found) {
-        assert_eq!(found.unwrap(), Some(Viewer { id: stranger.id, role: Role::Buyer }));
+        assert_eq!(found.unwrap(), Some(Viewer::new(stranger.id, Role::Buyer)));
     }
     assert!(none.into_iter().all(|found| found.unwrap().is_none()));
     let (tokens, calls) = lookups(&shop.accounts);

@@ -12,7 +12,8 @@ use crate::config::{Config, Live};
 use crate::control::Control;
 use crate::hub::StockView;
 use crate::kernel::Clock;
-use crate::model::accounts::{Role, Viewer};
+use crate::model::accounts::Viewer;
+use crate::model::rights::Right;
 use crate::model::sales::StockLevel;
 use crate::model::snapshot::Offer;
 use crate::orders::Orders;
@@ -104,8 +105,10 @@ pub trait ContextExt {
     fn viewer(&self) -> Option<Viewer>;
     /// The signed-in user, or UNAUTHENTICATED.
     fn require_viewer(&self) -> Result<Viewer>;
-    /// The signed-in operator, or UNAUTHENTICATED or FORBIDDEN.
-    fn require_operator(&self) -> Result<Viewer>;
+    /// The signed-in user if they have this right, or UNAUTHENTICATED or FORBIDDEN.
+    fn require(&self, right: Right) -> Result<Viewer>;
+    /// Whether the signed-in user has this right.
+    fn may(&self, right: Right) -> bool;
 }
 
 impl ContextExt for Context<'_> {
@@ -125,11 +128,12 @@ impl ContextExt for Context<'_> {
         self.viewer().ok_or_else(|| Code::Unauthenticated.error("Please sign in first."))
     }
 
-    fn require_operator(&self) -> Result<Viewer> {
+    fn require(&self, right: Right) -> Result<Viewer> {
         let viewer = self.require_viewer()?;
-        match viewer.role {
-            Role::Operator => Ok(viewer),
-            Role::Buyer => Err(Code::Forbidden.error("This requires the operator role.")),
-        }
+        viewer.may(right).map(|()| viewer).map_err(|why| Code::Forbidden.error(why))
+    }
+
+    fn may(&self, right: Right) -> bool {
+        self.viewer().is_some_and(|viewer| viewer.may(right).is_ok())
     }
 }

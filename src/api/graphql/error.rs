@@ -110,6 +110,10 @@ pub fn accounts_fault(error: &AccountsError) -> Error {
             tracing::error!(%reason, "password hashing failed");
             Code::InternalServerError.error("Something went wrong on our side.")
         }
+        AccountsError::SecondFactor(error) => {
+            tracing::error!(%error, "a second factor can't be read");
+            Code::InternalServerError.error("Something went wrong on our side.")
+        }
     }
 }
 

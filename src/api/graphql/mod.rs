@@ -10,3 +10,6 @@ pub mod query;
 pub mod schema;
 pub mod subscription;
 pub mod types;
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ use super::mutation::payments::PaymentsMutation;
 use super::mutation::points::PointsMutation;
 use super::mutation::sale_acts::SaleActsMutation;
 use super::mutation::sales::SalesMutation;
+use super::mutation::second_factor::SecondFactorMutation;
 use super::mutation::settings::SettingsMutation;
 use super::mutation::shop::ShopMutation;
 use super::mutation::user_errors::UserError;
@@ -53,6 +54,7 @@ pub struct Query(
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     AccountsMutation,
+    SecondFactorMutation,
     OrdersMutation,
     PaymentsMutation,
     LookedAtMutation,

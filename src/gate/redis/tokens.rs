@@ -11,7 +11,11 @@ use crate::accounts::{Found, Kept, Life, Live, SharedError, SharedTokens};
 use crate::gate::GateError;
 use crate::kernel::gather::BATCH;
 use crate::kernel::{Timestamp, UserId};
-use crate::model::accounts::{Role, TokenHash, Viewer};
+use crate::model::accounts::{Proof, Role, Session, TokenHash, Viewer};
+
+/// How it is written whether a sign-in was proven with a second factor.
+const PROVEN: &str = "proven";
+const UNPROVEN: &str = "password";
 
 /// What the nodes of the distributed profile know of tokens, over the connections for all but admissions. Everything is answered
 /// with an error at once while there is no connection.
@@ -100,9 +104,11 @@ fn text(token: &TokenHash) -> String {
 }
 
 fn push(command: &mut Cmd, kept: &Kept) {
-    let Live { viewer, expires_at, age } = &kept.live;
+    let Live { session: Session { viewer, expires_at, ends_at }, age } = &kept.live;
     command.arg(text(&kept.token)).arg(kept.life.0).arg(age.as_millis() as u64).arg(kept.lasting.as_millis() as u64);
-    command.arg(format!("{} {} {}", viewer.id, viewer.role.as_str(), expires_at.as_millis()));
+    let proof = if viewer.proof == Proof::SecondFactor { PROVEN } else { UNPROVEN };
+    let (role, expires_at, ends_at) = (viewer.role.as_str(), expires_at.as_millis(), ends_at.as_millis());
+    command.arg(format!("{} {role} {expires_at} {proof} {ends_at}", viewer.id));
 }
 
 fn read(found: &str) -> Result<Found, GateError> {
@@ -119,7 +125,10 @@ fn read_live(text: &str) -> Option<Live> {
     let id: UserId = words.next()?.parse().ok()?;
     let role = Role::parse(words.next()?)?;
     let expires_at = Timestamp::from_millis(words.next()?.parse().ok()?);
-    Some(Live { viewer: Viewer { id, role }, expires_at, age })
+    // A program that wrote neither of these knew no second factor, and no end of a session that is in use.
+    let proof = if words.next() == Some(PROVEN) { Proof::SecondFactor } else { Proof::Password };
+    let ends_at = words.next().map_or(Some(expires_at), |text| text.parse().ok().map(Timestamp::from_millis))?;
+    Some(Live { session: Session { viewer: Viewer { id, role, proof }, expires_at, ends_at }, age })
 }
 
 impl From<GateError> for SharedError {

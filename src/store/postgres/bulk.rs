@@ -14,6 +14,7 @@ use super::Conn;
 use super::schema::{
     access_tokens, broker_messages, global_transactions, orders, payments, sales, schema_state, users,
 };
+use super::sql::accounts::TokenRow;
 use super::sql::tcc::open_transaction;
 use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId, Xid};
 use crate::model::accounts::TokenHash;
@@ -46,14 +47,18 @@ pub async fn insert_messages(conn: &mut Conn, messages: Arc<[NewMessage]>, now: 
 }
 
 /// The rows of these tokens and of their users.
-pub async fn find_tokens(
-    conn: &mut Conn,
-    hashes: &[TokenHash],
-) -> Result<Vec<(Vec<u8>, UserId, String, Timestamp)>, StoreError> {
+pub async fn find_tokens(conn: &mut Conn, hashes: &[TokenHash]) -> Result<Vec<TokenRow>, StoreError> {
     Ok(access_tokens::table
         .inner_join(users::table.on(users::id.eq(access_tokens::user_id)))
         .filter(access_tokens::token_hash.eq_any(hashes.iter().map(<[u8; 32]>::as_slice).collect::<Vec<_>>()))
-        .select((access_tokens::token_hash, users::id, users::role, access_tokens::expires_at))
+        .select((
+            access_tokens::token_hash,
+            users::id,
+            users::role,
+            access_tokens::created_at,
+            access_tokens::expires_at,
+            access_tokens::second_factor,
+        ))
         .load(conn)
         .await?)
 }

@@ -8,11 +8,14 @@ use diesel_async::RunQueryDsl;
 use super::super::schema::{access_tokens, login_log, users};
 use super::super::{Conn, bulk};
 use crate::kernel::{Timestamp, UserId};
-use crate::model::accounts::{LoginEvent, Role, TokenHash, User, Viewer};
+use crate::model::accounts::{LoginEvent, Proof, Role, StoredToken, TokenHash, User, Viewer};
 use crate::store::StoreError;
 
 /// Tokens removed by one statement: SQLite counts the values of a list one by one.
 const TOKENS_TOGETHER: usize = 500;
+
+/// The hash of a token, its user and their role, since when and until when, and whether it was proven with a second factor.
+pub type TokenRow = (Vec<u8>, UserId, String, Timestamp, Timestamp, bool);
 
 pub(super) type UserRow = (UserId, String, String, String, Timestamp);
 
@@ -73,19 +76,14 @@ pub async fn replace_hash(conn: &mut Conn, id: UserId, old: &str, new: &str) -> 
 }
 
 /// Adds a token.
-pub async fn insert_token(
-    conn: &mut Conn,
-    hash: &TokenHash,
-    user: UserId,
-    created_at: Timestamp,
-    expires_at: Timestamp,
-) -> Result<(), StoreError> {
+pub async fn insert_token(conn: &mut Conn, hash: &TokenHash, token: &StoredToken) -> Result<(), StoreError> {
     diesel::insert_into(access_tokens::table)
         .values((
             access_tokens::token_hash.eq(hash.as_slice()),
-            access_tokens::user_id.eq(user),
-            access_tokens::created_at.eq(created_at),
-            access_tokens::expires_at.eq(expires_at),
+            access_tokens::user_id.eq(token.viewer.id),
+            access_tokens::created_at.eq(token.created_at),
+            access_tokens::expires_at.eq(token.expires_at),
+            access_tokens::second_factor.eq(token.viewer.proof == Proof::SecondFactor),
         ))
         .execute(conn)
         .await?;
@@ -93,14 +91,12 @@ pub async fn insert_token(
 }
 
 /// Whose tokens these are and until when, expired or not; a token that is missing in the result is invalid.
-pub async fn find_tokens(
-    conn: &mut Conn,
-    hashes: &[TokenHash],
-) -> Result<HashMap<TokenHash, (Viewer, Timestamp)>, StoreError> {
+pub async fn find_tokens(conn: &mut Conn, hashes: &[TokenHash]) -> Result<HashMap<TokenHash, StoredToken>, StoreError> {
     let rows = bulk::find_tokens(conn, hashes).await?;
-    let found = rows.into_iter().map(|(hash, id, role_text, expires_at)| {
+    let found = rows.into_iter().map(|(hash, id, role_text, created_at, expires_at, proven): TokenRow| {
         let hash = TokenHash::try_from(hash).map_err(|_| StoreError::Internal("a token's hash is cut".into()))?;
-        Ok((hash, (Viewer { id, role: role(&role_text)? }, expires_at)))
+        let proof = if proven { Proof::SecondFactor } else { Proof::Password };
+        Ok((hash, StoredToken { viewer: Viewer { id, role: role(&role_text)?, proof }, created_at, expires_at }))
     });
     found.collect()
 }

@@ -27,6 +27,7 @@ pub mod reservations;
 pub mod restored;
 pub mod sale_report;
 pub mod sales;
+pub mod second_factors;
 pub mod settings;
 pub mod settle;
 pub mod tcc;

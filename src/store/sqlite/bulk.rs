@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Binary, Text};
+use diesel::sql_types::{BigInt, Binary, Bool, Text};
 use diesel::sqlite::Sqlite;
 use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
 
 use super::Conn;
 use super::schema::{broker_messages, global_transactions, outbox, schema_state};
+use super::sql::accounts::TokenRow;
 use super::sql::orders::{find, find_by_key, insert};
 use super::sql::tcc::open_transaction;
-use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId, Xid};
+use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, Xid};
 use crate::model::accounts::TokenHash;
 use crate::model::decide::Decider;
 use crate::model::messages::{NewEvent, NewMessage};
@@ -68,10 +69,7 @@ pub async fn insert_events(conn: &mut Conn, events: &[NewEvent], now: Timestamp)
 }
 
 /// The rows of these tokens and of their users.
-pub async fn find_tokens(
-    conn: &mut Conn,
-    hashes: &[TokenHash],
-) -> Result<Vec<(Vec<u8>, UserId, String, Timestamp)>, StoreError> {
+pub async fn find_tokens(conn: &mut Conn, hashes: &[TokenHash]) -> Result<Vec<TokenRow>, StoreError> {
     let find = FindTokens(hashes.concat());
     Ok(conn.spawn_blocking(move |conn| find.load(conn)).await?)
 }
@@ -82,7 +80,7 @@ pub async fn find_tokens(
 struct FindTokens(Vec<u8>);
 
 impl Query for FindTokens {
-    type SqlType = (Binary, Binary, Text, BigInt);
+    type SqlType = (Binary, Binary, Text, BigInt, BigInt, Bool);
 }
 
 impl<C> diesel::RunQueryDsl<C> for FindTokens {}
@@ -97,7 +95,8 @@ impl QueryFragment<Sqlite> for FindTokens {
              SELECT 1, substr(hashes, 1, 32) FROM given \
              UNION ALL SELECT place + 32, substr(hashes, place + 32, 32) FROM asked CROSS JOIN given \
              WHERE place + 32 < length(hashes)) \
-             SELECT token.token_hash, buyer.id, buyer.role, token.expires_at FROM asked \
+             SELECT token.token_hash, buyer.id, buyer.role, token.created_at, token.expires_at, \
+             token.second_factor FROM asked \
              CROSS JOIN access_tokens AS token ON token.token_hash = asked.hash \
              CROSS JOIN users AS buyer ON buyer.id = token.user_id",
         );

@@ -182,6 +182,40 @@ fn commands_that_write_leave_a_file_that_is_whole() {
     assert_eq!(whole(folder.path()), ["doorbuster.db"]);
 }
 
+#[test]
+fn roles_and_second_factors_are_managed_from_the_command_line() {
+    let (folder, launch) = place();
+    let password = folder.path().join("password");
+    fs::write(&password, "password123\n").unwrap();
+    let create = |name: &str, role: &str| {
+        let arguments =
+            ["operator", "create", "--username", name, "--display-name", "X", "--password-stdin", "--role", role];
+        launch.command().args(arguments).stdin(File::open(&password).unwrap()).output().unwrap()
+    };
+    for (name, role) in [("boss", "OPERATOR"), ("watcher", "observer"), ("helper", "SUPPORT")] {
+        let made = create(name, role);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        assert!(
+            text(&made.stdout).starts_with(&format!("created {} {name} (", role.to_lowercase())),
+            "{}",
+            text(&made.stdout)
+        );
+    }
+    assert_eq!(create("other", "KING").status.code(), Some(2));
+    let changed = run(&launch, &["operator", "role", "helper", "OBSERVER", "--as", "boss"]);
+    assert_eq!(text(&changed.stdout), "helper: OBSERVER instead of SUPPORT; sessions ended: 0\n");
+    for (arguments, why) in [
+        (&["operator", "role", "helper", "OBSERVER"][..], "already has this role"),
+        (&["operator", "role", "nobody", "OBSERVER"], "no user with this name"),
+        (&["operator", "role", "helper", "BUYER", "--as", "watcher"], "not that of an operator"),
+        (&["operator", "second-factor", "reset", "boss"], "no second factor"),
+    ] {
+        let refused = run(&launch, arguments);
+        assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
+        assert!(text(&refused.stderr).contains(why), "{}", text(&refused.stderr));
+    }
+}
+
 /// The names of the database's files, without the lock.
 fn whole(folder: &Path) -> Vec<String> {
     let names = files(folder).into_iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned());

@@ -153,6 +153,7 @@ async fn the_crowd_and_the_schema(place: Place) {
         amount: Some(Amount::Money(Money { minor: 600, ..PRICE })),
         reason: "broken".into(),
         key: format!("part-{number:05}"),
+        limit: None,
     };
     let answers = join_all((0..16).map(|number| payments.refund_payment(place.operator, part(number)))).await;
     assert_eq!(answers.iter().filter(|answer| answer.as_ref().unwrap().is_ok()).count(), 1, "{answers:?}");

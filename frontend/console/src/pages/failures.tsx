@@ -9,6 +9,7 @@ import { done, f, send } from '../app';
 import { auditOf } from '../audit-link';
 import { t } from '../i18n';
 import { Heading, More, Show, useList } from '../page';
+import { may } from '../rights';
 import { place } from '../router';
 import { ActDialog, type Reading } from '../ui/act-dialog';
 import { Filters } from '../ui/filters';
@@ -62,7 +63,7 @@ export default function FailuresPage() {
           </span>
         ) : (
           <span class="acts">
-            {(['replay', 'dismiss'] as const).map((wish) => (
+            {(may('handleFailures') ? (['replay', 'dismiss'] as const) : []).map((wish) => (
               <Button key={wish} label={`${t(`failures.${wish}.short`)}: ${failure.id}`} onPress={() => (acting.value = { wish, failure })}>
                 {t(`failures.${wish}.short`)}
               </Button>

@@ -11,6 +11,7 @@ import { t, type Key } from '../i18n';
 import { DifferenceBook, DifferenceClose, PointsForm, type Difference } from '../money-acts';
 import { LIST_FILTERS, PaymentList, RefundList } from '../money-lists';
 import { Heading, More, Show, useList } from '../page';
+import { For, may } from '../rights';
 import { filter, place } from '../router';
 import { Table, type Column } from '../ui/table';
 import { amountOf, PAYMENT_TONES } from './order';
@@ -22,19 +23,22 @@ type Tab = (typeof TABS)[number];
 
 export default function Money() {
   const asked = place.value.query.get('tab');
-  const tab: Tab = TABS.find((one) => one === asked) ?? 'waiting';
+  const tabs = TABS.filter((one) => may('seeShop') || (one !== 'bills' && one !== 'books'));
+  const tab: Tab = tabs.find((one) => one === asked) ?? 'waiting';
   const granting = useSignal(false);
   return (
     <>
       <Heading title={t('nav.money')} hint={t('orders.audited')}>
-        <Button onPress={() => (granting.value = true)}>{t('points.title')}</Button>
+        <For right="grantPoints">
+          <Button onPress={() => (granting.value = true)}>{t('points.title')}</Button>
+        </For>
       </Heading>
       <Tabs
         label={t('nav.money')}
         panel="money"
         chosen={tab}
         onChoose={(one) => filter({ ...NO_FILTERS, tab: one === 'waiting' ? undefined : one })}
-        tabs={TABS.map((id) => ({ id, label: t(`money.${id}` satisfies Key) }))}
+        tabs={tabs.map((id) => ({ id, label: t(`money.${id}` satisfies Key) }))}
       />
       <div id="money" role="tabpanel" aria-labelledby={`tab-${tab}`} class="day">
         {tab === 'waiting' && <Waiting />}
@@ -144,7 +148,8 @@ function Bills() {
       title: t('act.acts'),
       cell: (one) =>
         !one.closedAt &&
-        !one.resolvedAt && (
+        !one.resolvedAt &&
+        may('keepBooks') && (
           <span class="acts">
             {one.refundOfPayment && (
               <Button label={`${t('bill.book.button')}: ${one.number}`} onPress={() => (acting.value = { wish: 'book', difference: one })}>

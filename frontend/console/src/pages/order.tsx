@@ -9,6 +9,7 @@ import { History } from '../history';
 import { maybe, t } from '../i18n';
 import { FlagClear, leftOf, PaymentRefundForm, type Payment } from '../money-acts';
 import { Heading, Show, useAnswer } from '../page';
+import { For, may } from '../rights';
 import { timeline, type Lookup, type Moment } from '../timeline';
 import { Table, type Column } from '../ui/table';
 
@@ -63,7 +64,9 @@ function Shown({ found }: { found: Lookup }) {
         <Icon name="back" /> {t('nav.orders')}
       </a>
       <Heading title={t('order.title', { number: order.number })} hint={t('orders.audited')}>
-        <Button href={saleAddress(order.sale.id)}>{t('sale.sale')}</Button>
+        <For right="seeShop">
+          <Button href={saleAddress(order.sale.id)}>{t('sale.sale')}</Button>
+        </For>
       </Heading>
       <p>
         <OrderChip status={order.status} />
@@ -94,7 +97,9 @@ function Shown({ found }: { found: Lookup }) {
           ))}
         </ol>
       </section>
-      <History subject={order.id} />
+      <For right="seeShop">
+        <History subject={order.id} />
+      </For>
     </>
   );
 }
@@ -143,12 +148,12 @@ function Payments({ payments }: { payments: Lookup['payments'] }) {
       title: t('act.acts'),
       cell: (one) => (
         <span class="acts">
-          {leftOf(one) !== undefined && (
+          {leftOf(one) !== undefined && may('refund') && (
             <Button label={`${t('refund.short')}: ${one.number}`} onPress={() => (refunding.value = one)}>
               {t('refund.short')}
             </Button>
           )}
-          {one.flag && (
+          {one.flag && may('keepBooks') && (
             <Button label={`${t('flag.clear.short')}: ${one.number}`} onPress={() => (clearing.value = one)}>
               {t('flag.clear.short')}
             </Button>

@@ -7,6 +7,7 @@ import { f } from '../app';
 import { t } from '../i18n';
 import { Heading, More, Show, useList } from '../page';
 import { ProductForm, type Product } from '../product-form';
+import { For } from '../rights';
 import { place } from '../router';
 import { Filters } from '../ui/filters';
 import { Table, type Column } from '../ui/table';
@@ -19,9 +20,11 @@ export default function ProductsPage() {
   return (
     <>
       <Heading title={t('nav.products')}>
-        <Button kind="primary" onPress={() => (creating.value = true)}>
-          {t('product.create')}
-        </Button>
+        <For right="runSales">
+          <Button kind="primary" onPress={() => (creating.value = true)}>
+            {t('product.create')}
+          </Button>
+        </For>
       </Heading>
       <Filters label={t('nav.products')} filters={[{ name: 'q', label: t('product.search') }]} />
       <Show answer={list}>
@@ -61,9 +64,11 @@ function ProductTable({ products, onEdit }: { products: readonly Product[]; onEd
       title: t('act.acts'),
       cell: (product) => (
         <span class="acts">
-          <Button label={`${t('product.edit.short')}: ${product.name}`} onPress={() => onEdit(product)}>
-            {t('product.edit.short')}
-          </Button>
+          <For right="runSales">
+            <Button label={`${t('product.edit.short')}: ${product.name}`} onPress={() => onEdit(product)}>
+              {t('product.edit.short')}
+            </Button>
+          </For>
         </span>
       ),
     },

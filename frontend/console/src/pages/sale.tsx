@@ -9,6 +9,7 @@ import { f, send, zone } from '../app';
 import { History } from '../history';
 import { t } from '../i18n';
 import { Heading, Show, useAnswer } from '../page';
+import { may } from '../rights';
 import { SaleForm } from '../sale-form';
 import { nameOf, numbersOf, SaleActs, SaleChip, useStock, type Stock } from '../sales';
 
@@ -64,7 +65,7 @@ function Shown({ sale, stock }: { sale: FullSale; stock: Stock | undefined }) {
         <Icon name="back" /> {t('nav.schedule')}
       </a>
       <Heading title={nameOf(sale)} hint={t('schedule.hint', { zone: zone.value })}>
-        {sale.status === 'DRAFT' && <Button onPress={() => (editing.value = true)}>{t('sale.edit')}</Button>}
+        {sale.status === 'DRAFT' && may('runSales') && <Button onPress={() => (editing.value = true)}>{t('sale.edit')}</Button>}
         <SaleActs sale={sale} stock={stock} />
       </Heading>
       <p class="sale-state">

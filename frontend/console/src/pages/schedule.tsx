@@ -8,6 +8,7 @@ import { Button, Chip, Empty, Icon, Tabs, type Tone } from '@kit/ui';
 import { clock, done, f, second, send, zone } from '../app';
 import { t } from '../i18n';
 import { Heading, More, Show, useAnswer, useList } from '../page';
+import { For, may } from '../rights';
 import { filter, place } from '../router';
 import { SaleForm } from '../sale-form';
 import { Free, numbersOf, SaleActs, SaleChip, SaleLink, useStock, type Sale } from '../sales';
@@ -39,9 +40,11 @@ export default function Schedule() {
   return (
     <>
       <Heading title={t('nav.schedule')} hint={t('schedule.hint', { zone: zone.value })}>
-        <Button kind="primary" onPress={() => (creating.value = true)}>
-          {t('session.create')}
-        </Button>
+        <For right="runSales">
+          <Button kind="primary" onPress={() => (creating.value = true)}>
+            {t('session.create')}
+          </Button>
+        </For>
       </Heading>
       <div class="week">
         <Button label={t('schedule.earlier')} onPress={() => choose(addDays(from, -DAYS))}>
@@ -86,7 +89,9 @@ export default function Schedule() {
             if (shown.length === 0) {
               return (
                 <Empty title={t('schedule.empty')}>
-                  <Button onPress={() => (creating.value = true)}>{t('session.create')}</Button>
+                  <For right="runSales">
+                    <Button onPress={() => (creating.value = true)}>{t('session.create')}</Button>
+                  </For>
                 </Empty>
               );
             }
@@ -150,7 +155,7 @@ function SessionSection({ session }: { session: Session }) {
           <bdi>{session.name ?? t('session.unnamed')}</bdi>
         </h2>
         <Chip tone={TONES[status]}>{t(`session.status.${status}`)}</Chip>
-        {status !== 'ENDED' && (
+        {status !== 'ENDED' && may('runSales') && (
           <Button label={`${t('sale.create')}: ${f.value.minute(starts)} ${session.name ?? ''}`} onPress={() => (creating.value = true)}>
             {t('sale.create')}
           </Button>

@@ -8,13 +8,14 @@ import { f } from '../app';
 import { t } from '../i18n';
 import { PointsForm } from '../money-acts';
 import { Heading, More, Show, useList } from '../page';
+import { For } from '../rights';
 import { place } from '../router';
 import { Filters } from '../ui/filters';
 import { Table, type Column } from '../ui/table';
 
 type User = UsersQuery['users']['nodes'][number];
 
-const ROLES: readonly UserRole[] = ['BUYER', 'OPERATOR'];
+const ROLES: readonly UserRole[] = ['BUYER', 'SUPPORT', 'OBSERVER', 'OPERATOR'];
 
 export default function UsersPage() {
   const { query } = place.value;
@@ -40,7 +41,7 @@ export default function UsersPage() {
     {
       id: 'role',
       title: t('users.role'),
-      cell: ({ role: one }) => <Chip tone={one === 'OPERATOR' ? 'info' : 'plain'}>{t(`role.${one}`)}</Chip>,
+      cell: ({ role: one }) => <Chip tone={one === 'BUYER' ? 'plain' : 'info'}>{t(`role.${one}`)}</Chip>,
     },
     { id: 'points', title: t('points.points'), numeric: true, cell: ({ points }) => (points ? f.value.number(points.balance) : '–') },
     { id: 'since', title: t('users.since'), cell: ({ createdAt }) => <span class="number">{f.value.moment(Date.parse(createdAt))}</span> },
@@ -52,9 +53,11 @@ export default function UsersPage() {
           <Button label={`${t('nav.orders')}: ${user.username}`} href={to('orders', { q: user.username })}>
             {t('nav.orders')}
           </Button>
-          <Button label={`${t('points.title')}: ${user.username}`} onPress={() => (granting.value = user)}>
-            {t('points.title')}
-          </Button>
+          <For right="grantPoints">
+            <Button label={`${t('points.title')}: ${user.username}`} onPress={() => (granting.value = user)}>
+              {t('points.title')}
+            </Button>
+          </For>
         </span>
       ),
     },

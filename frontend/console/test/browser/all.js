@@ -4,5 +4,6 @@ import { flows as everyday } from './flows.js';
 import { flows as layout } from './layout.js';
 import { flows as reports } from './report.js';
 import { flows as settings } from './settings.js';
+import { flows as staff } from './staff.js';
 
-export const flows = { ...everyday, ...emergencies, ...reports, ...settings, ...layout };
+export const flows = { ...everyday, ...emergencies, ...reports, ...settings, ...staff, ...layout };

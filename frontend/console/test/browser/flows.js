@@ -393,11 +393,11 @@ export const flows = {
     assert.equal((await shop.buy(await shop.shopper(), sale)).userErrors[0]?.code, 'SALE_PAUSED');
   },
 
-  'C9 lets nobody in but operators': async ({ shop, device }) => {
+  'C9 lets nobody in but staff': async ({ shop, device }) => {
     const shopper = await shop.shopper();
     const { open, context } = await device({ shopper });
     const page = await open('/console/schedule');
-    await page.getByRole('heading', { name: 'Operators only' }).waitFor();
+    await page.getByRole('heading', { name: 'Staff only' }).waitFor();
     await page.getByText(`You are signed in as ${shopper.name}`, { exact: false }).waitFor();
     assert.equal(await page.getByRole('navigation').count(), 0);
     await accessible(page, 'the page for others');

@@ -60,11 +60,14 @@ export async function startShop({ program, front, port: wanted, settings = {} })
   for (const [key, value] of Object.entries(set)) environment[`DOORBUSTER__${key.replace('.', '__').toUpperCase()}`] = String(value);
   const run = (args) => spawn(program, args, { env: environment, stdio: ['pipe', 'pipe', 'pipe'] });
 
-  const creating = run(['operator', 'create', '--username', 'operator', '--display-name', 'Operator', '--password-stdin']);
-  creating.stdin.end(`${PASSWORD}\n`);
-  creating.stderr.pipe(log, { end: false });
-  const [code] = await once(creating, 'exit');
-  if (code !== 0) throw new Error(`no operator: ${readFileSync(join(data, 'log'), 'utf8')}`);
+  const create = async (username, role) => {
+    const creating = run(['operator', 'create', '--username', username, '--display-name', 'Operator', '--role', role, '--password-stdin']);
+    creating.stdin.end(`${PASSWORD}\n`);
+    creating.stderr.pipe(log, { end: false });
+    const [code] = await once(creating, 'exit');
+    if (code !== 0) throw new Error(`no operator: ${readFileSync(join(data, 'log'), 'utf8')}`);
+  };
+  await create('operator', 'OPERATOR');
 
   let server;
   const shop = {
@@ -194,6 +197,15 @@ export async function startShop({ program, front, port: wanted, settings = {} })
     return { ids, sessionId };
   };
   shop.sessionOf = async (id) => (await shop.ask('query ($id: ID!) { sale(id: $id) { session { id } } }', { id })).sale.session.id;
+
+  let staff = 0;
+  /** The name of somebody new with this role. */
+  shop.staff = async (role) => {
+    staff += 1;
+    const username = `${role.toLowerCase()}-${staff}`;
+    await create(username, role);
+    return username;
+  };
 
   let shoppers = 0;
   /** Somebody new, by API. */

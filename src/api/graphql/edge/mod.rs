@@ -44,7 +44,7 @@ use crate::api::graphql::error::Code;
 use crate::config::{self, Section};
 use crate::gate::Tally;
 use crate::kernel::{Clock, Rng, tasks};
-use crate::model::accounts::Role;
+use crate::model::rights::Right;
 
 pub use execution::operation::VersionReporter;
 pub use execution::shared::SlotReporter;
@@ -342,8 +342,8 @@ impl Edge {
 
     /// The prepared operation, if the rate limits allow it. Every transport and fast path goes through here.
     fn prepare(&self, params: Params, info: &RequestInfo) -> Result<Prepared, Refusal> {
-        let is_operator = info.viewer.is_some_and(|viewer| viewer.role == Role::Operator);
-        let mut prepared = self.0.documents.prepare(params, is_operator)?;
+        let sees_shop = info.viewer.is_some_and(|viewer| viewer.may(Right::SeeShop).is_ok());
+        let mut prepared = self.0.documents.prepare(params, sees_shop)?;
         let (class, operators) = (prepared.operation().class, prepared.operation().operators);
         let counted = self.0.rates.operation(info, class == Class::Purchase);
         counted.inspect_err(|_| self.note_limited(class))?;
@@ -361,17 +361,11 @@ impl Edge {
 
     /// A place among the subscriptions of operators that are executed once for all: who may have one is asked of each.
     fn operators_seat(&self, info: &RequestInfo) -> Result<OwnedSemaphorePermit, Refusal> {
-        match info.viewer.map(|viewer| viewer.role) {
-            None => {
-                let message = "Please sign in first.";
-                return Err(Refusal::new(Cause::Unauthenticated, Code::Unauthenticated, message));
-            }
-            Some(Role::Buyer) => {
-                let message = "This requires the operator role.";
-                return Err(Refusal::new(Cause::Forbidden, Code::Forbidden, message));
-            }
-            Some(Role::Operator) => {}
-        }
+        let Some(viewer) = info.viewer else {
+            let message = "Please sign in first.";
+            return Err(Refusal::new(Cause::Unauthenticated, Code::Unauthenticated, message));
+        };
+        viewer.may(Right::SeeShop).map_err(|why| Refusal::new(Cause::Forbidden, Code::Forbidden, why))?;
         self.0.operators_streams.clone().try_acquire_owned().map_err(|_| {
             let message = "Too many operators watch at the moment. Please try again shortly.";
             Refusal::retry(Cause::RateLimited, Code::RateLimited, message, 5)

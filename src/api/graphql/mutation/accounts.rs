@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, InputObject, Object, Result, SimpleObject};
 
 use crate::accounts::{
-    self, DeviceToken, Origin, PasswordChanged, PasswordRefusal, SignInRefusal, SignUpRefusal, SignedIn,
+    self, Credentials, DeviceToken, Origin, PasswordChanged, PasswordRefusal, SignInRefusal, SignUpRefusal, SignedIn,
 };
 use crate::api::graphql::context::{ContextExt as _, DEVICE, SESSION, TokenIn};
 use crate::api::graphql::error::{Code, accounts_fault};
@@ -79,6 +79,9 @@ pub struct UserSignInInput {
     /// The password.
     #[graphql(secret)]
     pub password: String,
+    /// The second factor, if the user has one: a code of the authenticator app, or a recovery code. Each is accepted once.
+    #[graphql(secret)]
+    pub code: Option<String>,
 }
 
 /// Why the sign-in failed.
@@ -87,6 +90,10 @@ pub struct UserSignInInput {
 pub enum UserSignInErrorCode {
     /// The username or the password is wrong. The error does not reveal which.
     InvalidCredentials,
+    /// The password is right, and the user has a second factor: sign in again with `code`.
+    SecondFactorRequired,
+    /// The password is right, and the code is wrong or was already used.
+    SecondFactorInvalid,
 }
 
 user_error! {
@@ -239,11 +246,12 @@ impl AccountsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The credentials.")] input: UserSignInInput,
     ) -> Result<UserSignInPayload> {
-        let UserSignInInput { username, password } = input;
+        let UserSignInInput { username, password, code } = input;
         can_get_a_token(ctx)?;
         let request = ctx.request();
         let origin = Origin { address: request.address, device: request.device.as_deref() };
-        let result = ctx.services().accounts.sign_in(&username, &password, origin).await;
+        let credentials = Credentials { username: &username, password: &password, code: code.as_deref() };
+        let result = ctx.services().accounts.sign_in_with(credentials, origin).await;
         Ok(match result.map_err(|error| accounts_fault(&error))? {
             Ok(SignedIn { user, access_token, device }) => {
                 tell_edge(ctx, &access_token, &device);
@@ -254,7 +262,12 @@ impl AccountsMutation {
                 }
             }
             Err(refusal) => UserSignInPayload {
-                user_errors: vec![UserSignInUserError::whole(refusal.into(), refusal.message())],
+                user_errors: vec![match refusal {
+                    SignInRefusal::InvalidCredentials => UserSignInUserError::whole(refusal.into(), refusal.message()),
+                    SignInRefusal::SecondFactorRequired | SignInRefusal::SecondFactorInvalid => {
+                        UserSignInUserError::about(refusal.into(), refusal.message(), "code")
+                    }
+                }],
                 ..UserSignInPayload::default()
             },
         })
@@ -315,12 +328,12 @@ impl AccountsMutation {
 }
 
 /// Users are never removed, but a database may be put back to an older state under a running node.
-fn nobody() -> async_graphql::Error {
+pub(super) fn nobody() -> async_graphql::Error {
     Code::Unauthenticated.error("Please sign in first.")
 }
 
 /// Refuses a sign-in whose token would get nowhere.
-fn can_get_a_token(ctx: &Context<'_>) -> Result<()> {
+pub(super) fn can_get_a_token(ctx: &Context<'_>) -> Result<()> {
     if ctx.request().token_in != TokenIn::Nowhere {
         return Ok(());
     }
@@ -329,13 +342,13 @@ fn can_get_a_token(ctx: &Context<'_>) -> Result<()> {
     Err(Code::BadUserInput.error(message))
 }
 
-fn tell_edge(ctx: &Context<'_>, token: &accounts::AccessToken, DeviceToken(device): &DeviceToken) {
+pub(super) fn tell_edge(ctx: &Context<'_>, token: &accounts::AccessToken, DeviceToken(device): &DeviceToken) {
     ctx.insert_http_header(SESSION, token.token.as_str());
     ctx.insert_http_header(DEVICE, device.as_str());
 }
 
 /// What the answer shows of the token: nothing where a cookie has it, which scripts can't read for a reason.
-fn shown(ctx: &Context<'_>, token: accounts::AccessToken) -> Option<AccessToken> {
+pub(super) fn shown(ctx: &Context<'_>, token: accounts::AccessToken) -> Option<AccessToken> {
     (ctx.request().token_in == TokenIn::Answer).then_some(AccessToken(token))
 }
 

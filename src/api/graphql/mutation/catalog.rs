@@ -8,6 +8,7 @@ use crate::api::graphql::types::catalog::ProductObject;
 use crate::api::graphql::types::scalars::{MoneyInput, Url};
 use crate::catalog::{PriceInput, ProductChange, ProductInput};
 use crate::kernel::ProductId;
+use crate::model::rights::Right;
 
 /// A new product.
 #[derive(InputObject)]
@@ -119,7 +120,7 @@ impl CatalogMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The new product.")] input: ProductCreateInput,
     ) -> Result<ProductCreatePayload> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::RunSales)?;
         let ProductCreateInput { name, title, description, image_url, price } = input;
         let image_url = image_url.map(|url| url.0);
         let input = ProductInput { name, title, description, image_url, price: price.into() };
@@ -133,7 +134,7 @@ impl CatalogMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: ProductUpdateInput,
     ) -> Result<ProductUpdatePayload> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::RunSales)?;
         let ProductUpdateInput { product_id, version, name, title, description, image_url, price } = input;
         // What does not parse gets an id that no product has: malformed and unknown ids are answered alike.
         let id = product_id.parse().unwrap_or(ProductId::from_bytes([0; 16]));

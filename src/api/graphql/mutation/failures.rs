@@ -7,6 +7,7 @@ use crate::api::graphql::error::{Code, failures_fault};
 use crate::api::graphql::types::failures::Failure;
 use crate::api::graphql::types::user_error::user_error;
 use crate::control::failures::{FailureRefusal, Parked, Wish};
+use crate::model::rights::Right;
 
 const REASON: &str = "The reason must be 1 to 500 characters on one line.";
 const NOT_FOUND: &str = "No such message exists.";
@@ -109,7 +110,7 @@ fn dismiss_error(refusal: FailureRefusal) -> Result<FailureDismissUserError> {
 }
 
 async fn handle(ctx: &Context<'_>, id: &ID, wish: Wish, reason: &str) -> Result<Result<Parked, FailureRefusal>> {
-    let operator = ctx.require_operator()?;
+    let operator = ctx.require(Right::HandleFailures)?;
     let answer = ctx.services().control.handle_failure(operator.id, id.parse().ok(), wish, reason).await;
     answer.map_err(|error| failures_fault(&error))
 }

@@ -7,6 +7,7 @@ use crate::api::graphql::error::{Code, orders_fault};
 use crate::api::graphql::types::bills::BillDifference;
 use crate::api::graphql::types::payments::{PaymentFlag, PaymentRecord, RefundRecord};
 use crate::api::graphql::types::user_error::user_error;
+use crate::model::rights::Right;
 use crate::payments::{BookRefusal, LookRefusal};
 
 const REASON: &str = "The reason must be 1 to 500 characters on one line.";
@@ -198,7 +199,7 @@ impl LookedAtMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The discrepancy to close, and the reason.")] input: BillDifferenceCloseInput,
     ) -> Result<BillDifferenceClosePayload> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::KeepBooks)?;
         let (id, payments) = (input.difference_id.parse().ok(), &ctx.services().payments);
         let answer = payments.close_difference(operator.id, id, &input.reason).await;
         Ok(match answer.map_err(|error| orders_fault(&error))? {
@@ -215,7 +216,7 @@ impl LookedAtMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The refund to record, and the reason.")] input: BillDifferenceBookInput,
     ) -> Result<BillDifferenceBookPayload> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::KeepBooks)?;
         let (id, payments) = (input.difference_id.parse().ok(), &ctx.services().payments);
         let answer = payments.book_difference(operator.id, id, &input.reason).await;
         Ok(match answer.map_err(|error| orders_fault(&error))? {
@@ -238,7 +239,7 @@ impl LookedAtMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The payment whose flag to clear, and the reason.")] input: PaymentFlagClearInput,
     ) -> Result<PaymentFlagClearPayload> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::KeepBooks)?;
         let (id, payments) = (input.payment_id.parse().ok(), &ctx.services().payments);
         let answer = payments.clear_flag(operator.id, id, input.flag.into(), &input.reason).await;
         Ok(match answer.map_err(|error| orders_fault(&error))? {

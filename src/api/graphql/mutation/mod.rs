@@ -11,6 +11,7 @@ pub mod points;
 pub mod purchase_plan;
 pub mod sale_acts;
 pub mod sales;
+pub mod second_factor;
 pub mod settings;
 pub mod shop;
 pub mod user_errors;

@@ -10,7 +10,8 @@ use crate::api::graphql::types::scalars::{MoneyInput, Url};
 use crate::api::graphql::types::user_error::user_error;
 use crate::kernel::Money;
 use crate::model::payments::Amount;
-use crate::payments::{OperatorRefund, PayRefusal, PayRequest, RefundRefusal, RefundRequest};
+use crate::model::rights::Right;
+use crate::payments::{OperatorRefund, PayRefusal, PayRequest, RefundLimit, RefundRefusal, RefundRequest};
 
 /// The order to pay, and the payment method.
 #[derive(InputObject)]
@@ -169,7 +170,7 @@ impl From<RefundRefusal> for OrderRefundUserError {
             RefundRefusal::OrderNotFound | RefundRefusal::PaymentNotFound => {
                 Self::about(Code::OrderNotFound, "This order does not exist or is not yours.", "orderId")
             }
-            RefundRefusal::NotRefundable | RefundRefusal::AmountInvalid => {
+            RefundRefusal::NotRefundable | RefundRefusal::AmountInvalid | RefundRefusal::AboveLimit(_) => {
                 Self::whole(Code::OrderNotRefundable, "This order has nothing to refund.")
             }
             RefundRefusal::ReasonInvalid => Self::about(Code::ReasonInvalid, REASON, "reason"),
@@ -206,6 +207,8 @@ pub enum PaymentRefundErrorCode {
     PaymentNotRefundable,
     /// The amount is not a plain decimal number above zero in the payment's currency, or exceeds what is left to refund.
     AmountInvalid,
+    /// The amount, with what staff refunded of the order before, exceeds what the viewer's role may refund of one order.
+    AmountAboveLimit,
     /// The reason is missing, too long, or contains control characters.
     ReasonInvalid,
     /// The idempotency key is too short, too long, or contains invalid characters.
@@ -245,11 +248,24 @@ impl From<RefundRefusal> for PaymentRefundUserError {
                 "The amount must be above zero and at most what is left to refund.",
                 "amount",
             ),
+            RefundRefusal::AboveLimit(limit) => {
+                let message = format!(
+                    "Your role can refund at most {limit} of one order, including earlier refunds by staff. Please ask an operator."
+                );
+                Self::about(Code::AmountAboveLimit, message, "amount")
+            }
             RefundRefusal::ReasonInvalid => Self::about(Code::ReasonInvalid, REASON, "reason"),
             RefundRefusal::KeyInvalid => Self::about(Code::IdempotencyKeyInvalid, KEY, "idempotencyKey"),
             RefundRefusal::KeyReused => Self::about(Code::IdempotencyKeyReused, REUSED, "idempotencyKey"),
         }
     }
+}
+
+/// What the support role may refund of one order now.
+fn refund_limit(ctx: &Context<'_>) -> RefundLimit {
+    let live = ctx.services().live.now();
+    let accounts = &live.accounts;
+    RefundLimit { money: accounts.support_refund_max_minor, points: accounts.support_refund_max_points }
 }
 
 /// Mutations of payments.
@@ -303,13 +319,14 @@ impl PaymentsMutation {
         })
     }
 
-    /// Refunds a payment in full or in part, regardless of the status of its order. Operators only; audited.
+    /// Refunds a payment in full or in part, regardless of the status of its order. Operators, and up to a limit the support role;
+    /// audited.
     async fn payment_refund(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The payment to refund.")] input: PaymentRefundInput,
     ) -> Result<PaymentRefundPayload> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::RefundWithinLimit)?;
         let refused =
             |refusal: RefundRefusal| PaymentRefundPayload { user_errors: vec![refusal.into()], ..Default::default() };
         let amount = match input.amount {
@@ -324,6 +341,7 @@ impl PaymentsMutation {
             amount,
             reason: input.reason,
             key: input.idempotency_key,
+            limit: (!ctx.may(Right::Refund)).then(|| refund_limit(ctx)),
         };
         let payments = &ctx.services().payments;
         let answer = payments.refund_payment(operator.id, request).await.map_err(|error| orders_fault(&error))?;

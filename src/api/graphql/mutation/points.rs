@@ -8,6 +8,7 @@ use crate::api::graphql::types::points::{PointsAccount, PointsEntry};
 use crate::api::graphql::types::user_error::user_error;
 use crate::kernel::UserId;
 use crate::model::points::{Grant, GrantRefusal};
+use crate::model::rights::Right;
 
 /// The points to grant, and the user. Set either `username` or `userId`.
 #[derive(InputObject)]
@@ -93,7 +94,7 @@ impl PointsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "How many points to grant, and to which user.")] input: PointsGrantInput,
     ) -> Result<PointsGrantPayload> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::GrantPoints)?;
         let points = &ctx.services().points;
         let PointsGrantInput { username, user_id, points: amount, reason, idempotency_key: key } = input;
         let user = match (username, user_id) {

@@ -8,6 +8,7 @@ use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::types::sales::SaleObject;
 use crate::catalog::ActError;
 use crate::kernel::UserId;
+use crate::model::rights::Right;
 use crate::model::snapshot::Offer;
 use crate::sales::{Sales, StockAdd};
 
@@ -172,7 +173,7 @@ async fn acted<'a, F>(
 where
     F: Future<Output = Result<Offer, ActError>>,
 {
-    let operator = ctx.require_operator()?;
+    let operator = ctx.require(Right::RunSales)?;
     let services = ctx.services();
     let done = act(&services.sales, operator.id).await;
     Ok(done.map(|offer| SaleObject::single(services, offer)))

@@ -8,6 +8,7 @@ use crate::api::graphql::loaders::ProductLoader;
 use crate::api::graphql::types::sales::{SaleObject, SaleSessionObject};
 use crate::api::graphql::types::scalars::{DateTime, MoneyInput};
 use crate::kernel::{ProductId, SaleId, SessionId};
+use crate::model::rights::Right;
 use crate::sales::{SaleChange, SaleInput, SessionInput};
 
 /// A new sale session.
@@ -188,7 +189,7 @@ impl SalesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The new session.")] input: SaleSessionCreateInput,
     ) -> Result<SaleSessionCreatePayload> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::RunSales)?;
         let services = ctx.services();
         let SaleSessionCreateInput { name, starts_at, ends_at } = input;
         let input = SessionInput { name, starts_at: starts_at.0, ends_at: ends_at.map(|at| at.0) };
@@ -203,7 +204,7 @@ impl SalesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The new sale.")] input: SaleCreateInput,
     ) -> Result<SaleCreatePayload> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::RunSales)?;
         let services = ctx.services();
         let input = SaleInput {
             session_id: session_id(&input.session_id),
@@ -225,7 +226,7 @@ impl SalesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: SaleUpdateInput,
     ) -> Result<SaleUpdatePayload> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::RunSales)?;
         let services = ctx.services();
         let points_price: Option<Option<i32>> = input.points_price.into();
         let change = SaleChange {

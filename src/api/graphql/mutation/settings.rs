@@ -9,6 +9,7 @@ use crate::api::graphql::error::{accounts_fault, store_fault};
 use crate::api::graphql::types::settings::{SettingChange, SettingOverride};
 use crate::api::graphql::types::user_error::user_error;
 use crate::config::Scope;
+use crate::model::rights::Right;
 use crate::settings::{By, Changed, Refusal, RefusalCode, SCOPE, Wish};
 use crate::store::StoreError;
 
@@ -318,7 +319,7 @@ async fn by(
     dry_run: bool,
     force: bool,
 ) -> Result<By> {
-    let operator = ctx.require_operator()?.id;
+    let operator = ctx.require(Right::ChangeSettings)?.id;
     let user = ctx.services().accounts.user(operator).await.map_err(|error| accounts_fault(&error))?;
     let username = user.map(|user| user.username).unwrap_or_default();
     let expect = expected_revision.map(number);

@@ -5,6 +5,7 @@ use async_graphql::{Context, InputObject, Object, Result};
 use super::act::operator_act;
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::types::shop::Shop;
+use crate::model::rights::Right;
 
 /// The reason for stopping all sales.
 #[derive(InputObject)]
@@ -67,7 +68,7 @@ impl ShopMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The reason for stopping all sales.")] input: ShopPauseInput,
     ) -> Result<ShopPausePayload> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::StopShop)?;
         let acted = ctx.services().sales.shop_pause(operator.id, input.reason).await;
         ShopPausePayload::of(acted.map(|_| Shop))
     }
@@ -78,7 +79,7 @@ impl ShopMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The reason for letting the shop sell again.")] input: ShopResumeInput,
     ) -> Result<ShopResumePayload> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::StopShop)?;
         let acted = ctx.services().sales.shop_resume(operator.id, input.reason).await;
         ShopResumePayload::of(acted.map(|_| Shop))
     }

@@ -14,6 +14,10 @@ use super::sale_acts::{
     SaleEndUserError, SalePauseUserError, SalePublishUserError, SaleResumeUserError, SaleStockAddUserError,
 };
 use super::sales::{SaleCreateUserError, SaleSessionCreateUserError, SaleUpdateUserError};
+use super::second_factor::{
+    UserRecoveryCodesRenewUserError, UserSecondFactorBeginUserError, UserSecondFactorConfirmUserError,
+    UserSecondFactorDisableUserError,
+};
 use super::settings::{
     SettingConfirmUserError, SettingPromoteUserError, SettingRollbackUserError, SettingSetUserError,
     SettingUnsetUserError,
@@ -37,6 +41,10 @@ pub enum UserError {
     UserSignOut(UserSignOutUserError),
     UserSignOutEverywhere(UserSignOutEverywhereUserError),
     UserPasswordChange(UserPasswordChangeUserError),
+    UserSecondFactorBegin(UserSecondFactorBeginUserError),
+    UserSecondFactorConfirm(UserSecondFactorConfirmUserError),
+    UserSecondFactorDisable(UserSecondFactorDisableUserError),
+    UserRecoveryCodesRenew(UserRecoveryCodesRenewUserError),
     SalePurchase(SalePurchaseUserError),
     OrderPay(OrderPayUserError),
     OrderCancel(OrderCancelUserError),

@@ -19,6 +19,7 @@ use crate::kernel::{AuditId, Listed, LoginEventId, Place, ProductId, TicketId};
 use crate::model::accounts::Role;
 use crate::model::catalog::{Product, ProductPlace};
 use crate::model::orders::OrderSearch;
+use crate::model::rights::Right;
 use crate::orders;
 
 /// Characters of what is searched for at most.
@@ -48,7 +49,7 @@ pub struct ControlQuery;
 #[Object]
 #[allow(clippy::too_many_arguments, reason = "the public fields have these arguments")]
 impl ControlQuery {
-    /// Operators: products, by name.
+    /// Operators and observers: products, by name.
     async fn products(
         &self,
         ctx: &Context<'_>,
@@ -58,7 +59,7 @@ impl ControlQuery {
         #[graphql(desc = "Return the last n items.")] last: Option<i32>,
         #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<ProductConnection> {
-        ctx.require_operator()?;
+        ctx.require(Right::SeeShop)?;
         let services = ctx.services();
         let request = PageArgs { first, after, last, before }.check_text(&services.config.graphql)?;
         let place = |at: &TextPosition| ProductPlace { name: at.text.clone(), id: ProductId::from_bytes(at.id) };
@@ -70,7 +71,7 @@ impl ControlQuery {
         Ok(ProductConnection(request.page(listed, cursor, |product| ProductObject(product.into()))))
     }
 
-    /// Operators: orders, newest first. Looking is audited.
+    /// Staff: orders, newest first. Looking is audited.
     async fn orders(
         &self,
         ctx: &Context<'_>,
@@ -80,7 +81,7 @@ impl ControlQuery {
         #[graphql(desc = "Return the last n items.")] last: Option<i32>,
         #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<OrderConnection> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::SeeBuyers)?;
         let services = ctx.services();
         let request = PageArgs { first, after, last, before }.check::<28>(&services.config.graphql)?;
         let wanted = request.wanted(ctx, |place| Place { at: place.at, id: TicketId::from_bytes(place.id) });
@@ -99,7 +100,7 @@ impl ControlQuery {
         }
     }
 
-    /// Operators: users, by username. Looking is audited.
+    /// Staff: users, by username. Looking is audited.
     async fn users(
         &self,
         ctx: &Context<'_>,
@@ -111,7 +112,7 @@ impl ControlQuery {
         #[graphql(desc = "Return the last n items.")] last: Option<i32>,
         #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<UserConnection> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::SeeBuyers)?;
         let services = ctx.services();
         let request = PageArgs { first, after, last, before }.check_text(&services.config.graphql)?;
         let wanted = request.wanted(ctx, |place| place.text.clone());
@@ -126,7 +127,7 @@ impl ControlQuery {
         Ok(UserConnection(request.page(listed.map_err(|error| accounts_fault(&error))?, cursor, User)))
     }
 
-    /// Operators: what operators did and looked at, newest first.
+    /// Operators and observers: what staff did and looked at, newest first.
     async fn audit_entries(
         &self,
         ctx: &Context<'_>,
@@ -136,7 +137,7 @@ impl ControlQuery {
         #[graphql(desc = "Return the last n items.")] last: Option<i32>,
         #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<AuditEntryConnection> {
-        ctx.require_operator()?;
+        ctx.require(Right::SeeShop)?;
         let services = ctx.services();
         let request = PageArgs { first, after, last, before }.check::<16>(&services.config.graphql)?;
         let wanted = request.wanted(ctx, |place| Place { at: place.at, id: AuditId::from_bytes(place.id) });
@@ -154,7 +155,7 @@ impl ControlQuery {
         Ok(AuditEntryConnection(request.page(listed.map_err(|error| store_fault(&error))?, cursor, AuditEntry)))
     }
 
-    /// Operators: attempts to sign in, newest first. Looking is audited.
+    /// Staff: attempts to sign in, newest first. Looking is audited.
     async fn sign_in_attempts(
         &self,
         ctx: &Context<'_>,
@@ -164,7 +165,7 @@ impl ControlQuery {
         #[graphql(desc = "Return the last n items.")] last: Option<i32>,
         #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<SignInAttemptConnection> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::SeeBuyers)?;
         let services = ctx.services();
         let request = PageArgs { first, after, last, before }.check::<16>(&services.config.graphql)?;
         let wanted = request.wanted(ctx, |place| Place { at: place.at, id: LoginEventId::from_bytes(place.id) });

@@ -8,6 +8,7 @@ use crate::api::graphql::types::connection::{PageArgs, Position};
 use crate::api::graphql::types::edits::{CatalogEdit, CatalogEditConnection};
 use crate::kernel::Listed;
 use crate::model::edits::{Edit, EditedRow};
+use crate::model::rights::Right;
 
 /// Queries of operators about edits in SQL.
 #[derive(Default)]
@@ -15,7 +16,7 @@ pub struct EditsQuery;
 
 #[Object]
 impl EditsQuery {
-    /// Operators: edits of products, sessions and sales that somebody made in SQL, newest first.
+    /// Operators and observers: edits of products, sessions and sales that somebody made in SQL, newest first.
     async fn catalog_edits(
         &self,
         ctx: &Context<'_>,
@@ -25,7 +26,7 @@ impl EditsQuery {
         #[graphql(desc = "Return the last n items.")] last: Option<i32>,
         #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<CatalogEditConnection> {
-        ctx.require_operator()?;
+        ctx.require(Right::SeeShop)?;
         let services = ctx.services();
         let request = PageArgs { first, after, last, before }.check::<8>(&services.config.graphql)?;
         let wanted = request.wanted(ctx, |place| i64::from_be_bytes(place.id));

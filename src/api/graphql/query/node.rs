@@ -16,6 +16,7 @@ use crate::kernel::{
     AuditId, BillDifferenceId, FailureId, OrderId, PaymentId, ProductId, RefundId, SaleId, SessionId, TicketId,
     TransferId, UserId,
 };
+use crate::model::rights::Right;
 
 /// An object with a globally unique ID.
 #[derive(Interface)]
@@ -116,17 +117,17 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
             found.map_err(|error| orders_fault(&error))?.map(|refund| Node::Refund(Refund(refund)))
         }
         BillDifferenceId::PREFIX => {
-            let (Ok(difference), Ok(_)) = (id.parse(), ctx.require_operator()) else { return Ok(None) };
+            let (Ok(difference), Ok(_)) = (id.parse(), ctx.require(Right::SeeShop)) else { return Ok(None) };
             let found = services.payments.difference(difference).await.map_err(|error| orders_fault(&error))?;
             found.map(|item| Node::BillDifference(BillDifference(item)))
         }
         AuditId::PREFIX => {
-            let (Ok(entry), Ok(_)) = (id.parse(), ctx.require_operator()) else { return Ok(None) };
+            let (Ok(entry), Ok(_)) = (id.parse(), ctx.require(Right::SeeShop)) else { return Ok(None) };
             let found = services.control.audit_entry(entry).await.map_err(|error| store_fault(&error))?;
             found.map(|entry| Node::AuditEntry(AuditEntry(entry)))
         }
         FailureId::PREFIX => {
-            let (Ok(failure), Ok(_)) = (id.parse(), ctx.require_operator()) else { return Ok(None) };
+            let (Ok(failure), Ok(_)) = (id.parse(), ctx.require(Right::SeeShop)) else { return Ok(None) };
             let found = services.control.failure(failure).await.map_err(|error| broker_fault(&error))?;
             found.map(|parked| Node::Failure(Failure(parked)))
         }
@@ -150,7 +151,7 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
 pub async fn find_for_operator(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
     let services = ctx.services();
     let fault = |error| orders_fault(&error);
-    ctx.require_operator()?;
+    ctx.require(Right::SeeShop)?;
     if let Ok(order) = id.parse::<OrderId>() {
         return Ok(services.payments.order(order).await.map_err(fault)?.map(|order| Node::Order(Order(order))));
     }

@@ -16,6 +16,7 @@ use crate::api::graphql::types::payments::{
 };
 use crate::api::graphql::types::scalars::DateTime;
 use crate::kernel::RefundId;
+use crate::model::rights::Right;
 
 /// Queries of payments.
 #[derive(Default)]
@@ -25,14 +26,14 @@ pub struct PaymentsQuery;
 impl PaymentsQuery {
     /// The payments and refunds of an order with their logs. It can be found by order ID or number, payment or refund ID
     /// or number, or Alipay transaction number. Null if there is no match. `payments` lists payments by buyer and day.
-    /// Operators only; each query is audited.
+    /// Staff only; each query is audited.
     async fn payment_lookup(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "An order ID or number, a payment or refund ID or number, or an Alipay transaction number.")]
         id: ID,
     ) -> Result<Option<PaymentLookup>> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::SeeBuyers)?;
         let payments = &ctx.services().payments;
         let fault = |error| orders_fault(&error);
         let order = payments.order_of_reference(&id).await.map_err(fault)?;
@@ -48,7 +49,7 @@ impl PaymentsQuery {
         }))
     }
 
-    /// Payments, newest first. Operators only; each query is audited.
+    /// Payments, newest first. Staff only; each query is audited.
     #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
     async fn payments(
         &self,
@@ -69,12 +70,12 @@ impl PaymentsQuery {
         #[graphql(desc = "Return the last n items.")] last: Option<i32>,
         #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<PaymentRecordConnection> {
-        audited(ctx, "payment.list").await?;
+        audited(ctx, Right::SeeBuyers, "payment.list").await?;
         let wanted = PaymentsWanted { statuses, methods, flagged, buyer, within: Within { from, until } };
         list_payments(ctx, wanted, &PageArgs { first, after, last, before }).await
     }
 
-    /// Refunds, newest first. Operators only; each query is audited.
+    /// Refunds, newest first. Staff only; each query is audited.
     #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
     async fn refunds(
         &self,
@@ -92,11 +93,11 @@ impl PaymentsQuery {
         #[graphql(desc = "Return the last n items.")] last: Option<i32>,
         #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<RefundRecordConnection> {
-        audited(ctx, "refund.list").await?;
+        audited(ctx, Right::SeeBuyers, "refund.list").await?;
         list_refunds(ctx, statuses, causes, Within { from, until }, &PageArgs { first, after, last, before }).await
     }
 
-    /// Payments and refunds that need attention. Operators only; each query is audited.
+    /// Payments and refunds that need attention. Staff only; each query is audited.
     async fn stuck_payments(
         &self,
         ctx: &Context<'_>,
@@ -107,12 +108,12 @@ impl PaymentsQuery {
         #[graphql(desc = "Return items after this cursor: the `pageInfo.endCursor` of the previous page.")]
         after: Option<String>,
     ) -> Result<StuckPayments> {
-        audited(ctx, "payment.stuck").await?;
+        audited(ctx, Right::SeeBuyers, "payment.stuck").await?;
         list_stuck(ctx, first, after.as_deref()).await
     }
 
     /// Discrepancies between the payment gateway's bills and the shop's records, oldest first. Open ones fail
-    /// `doorbuster payments audit`. Operators only; each query is audited.
+    /// `doorbuster payments audit`. Operators and observers only; each query is audited.
     #[allow(clippy::too_many_arguments, reason = "the public field has these arguments")]
     async fn bill_differences(
         &self,
@@ -127,17 +128,17 @@ impl PaymentsQuery {
         #[graphql(desc = "Return the last n items.")] last: Option<i32>,
         #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Result<BillDifferenceConnection> {
-        audited(ctx, "bill.differences").await?;
+        audited(ctx, Right::SeeShop, "bill.differences").await?;
         list_differences(ctx, open, &PageArgs { first, after, last, before }).await
     }
 
-    /// A refund, by its ID or its number at the gateway. Null if there is no match. Operators only; each query is audited.
+    /// A refund, by its ID or its number at the gateway. Null if there is no match. Staff only; each query is audited.
     async fn refund_lookup(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The refund's ID, or its number at the gateway.")] id: ID,
     ) -> Result<Option<RefundRecord>> {
-        let operator = ctx.require_operator()?;
+        let operator = ctx.require(Right::SeeBuyers)?;
         let Some(id) = id.parse::<RefundId>().ok().or_else(|| RefundId::from_number(&id)) else { return Ok(None) };
         let payments = &ctx.services().payments;
         payments
@@ -149,9 +150,9 @@ impl PaymentsQuery {
     }
 }
 
-/// For operators only, and written down that one looked at a list.
-async fn audited(ctx: &Context<'_>, act: &'static str) -> Result<()> {
-    let operator = ctx.require_operator()?;
+/// For those with this right only, and written down that one looked at a list.
+async fn audited(ctx: &Context<'_>, right: Right, act: &'static str) -> Result<()> {
+    let operator = ctx.require(right)?;
     let looked = ctx.services().payments.audit_look(operator.id, act, String::new()).await;
     looked.map_err(|error| orders_fault(&error))
 }

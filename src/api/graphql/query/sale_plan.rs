@@ -17,7 +17,8 @@ use crate::api::graphql::types::connection::{PageArgs, PageRequest, Position};
 use crate::api::graphql::types::sales::SaleStatus;
 use crate::config;
 use crate::kernel::{SaleId, SessionId, Timestamp};
-use crate::model::accounts::{Role, Viewer};
+use crate::model::accounts::Viewer;
+use crate::model::rights::Right;
 
 mod fields;
 mod respond;
@@ -264,7 +265,7 @@ fn sessions_asked(values: &Values, services: &Services) -> Result<Asked, Unclear
 
 /// Whether this viewer may see drafts.
 fn sees_drafts(viewer: Option<Viewer>) -> bool {
-    viewer.is_some_and(|viewer| viewer.role == Role::Operator)
+    viewer.is_some_and(|viewer| viewer.may(Right::SeeShop).is_ok())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::api::graphql::error::Code;
 use crate::api::graphql::types::pulse::{SalePulse, ShopPulse};
 use crate::control::pulse::{Frame, SaleFacts, SaleNumbers};
 use crate::kernel::SaleId;
+use crate::model::rights::Right;
 
 /// Subscriptions of operators to numbers.
 #[derive(Default)]
@@ -21,7 +22,7 @@ pub struct PulseSubscription;
 #[Subscription]
 impl PulseSubscription {
     /// The shop in numbers: the latest second first, and then one frame per second. It is the same for every operator. Slow clients receive
-    /// the latest frame only. Operators only.
+    /// the latest frame only. Operators and observers only.
     async fn shop_pulse(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = ShopPulse> + use<>> {
         require_operator(ctx)?;
         let frames = services(ctx).control.pulse().newest();
@@ -30,7 +31,7 @@ impl PulseSubscription {
     }
 
     /// The numbers of a sale: the current ones first, and then at most one frame per second, if they changed. It is the same for every
-    /// operator. Slow clients receive the latest frame only. Operators only.
+    /// operator. Slow clients receive the latest frame only. Operators and observers only.
     async fn sale_pulse(
         &self,
         ctx: &Context<'_>,
@@ -50,7 +51,7 @@ impl PulseSubscription {
 fn require_operator(ctx: &Context<'_>) -> Result<()> {
     match ctx.data_opt::<SlotReporter>() {
         Some(_) => Ok(()),
-        None => ctx.require_operator().map(drop),
+        None => ctx.require(Right::SeeShop).map(drop),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::store_fault;
 use crate::api::graphql::types::settings::SettingChange;
 use crate::kernel::Wanted;
+use crate::model::rights::Right;
 use crate::settings::HotSettings;
 
 /// Changes read at once.
@@ -21,15 +22,15 @@ pub struct SettingsSubscription;
 
 #[Subscription]
 impl SettingsSubscription {
-    /// Operators: changes of settings, once the node that answers follows them. It sends those after `afterRevision` first, or the
-    /// newest one when that is absent, and then each that is made.
+    /// Operators and observers: changes of settings, once the node that answers follows them. It sends those after
+    /// `afterRevision` first, or the newest one when that is absent, and then each that is made.
     async fn setting_changed(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The newest change that the client already has. Only later ones are sent.")]
         after_revision: Option<i32>,
     ) -> Result<impl Stream<Item = SettingChange> + use<>> {
-        ctx.require_operator()?;
+        ctx.require(Right::SeeShop)?;
         let settings = ctx.services().settings.clone();
         let news = settings.news();
         let seen = match after_revision {

@@ -7,18 +7,24 @@ pub use super::objects::User;
 use super::orders::{OrderConnection, OrderStatus, list_orders};
 use super::points::{PointsAccount, account_of};
 use super::scalars::DateTime;
+use super::second_factor::SecondFactor;
 use crate::accounts;
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, accounts_fault};
 use crate::kernel::UserId;
 use crate::model::accounts::Role;
+use crate::model::rights::Right;
 
 /// The roles of users.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserRole {
-    /// Can buy in sales.
+    /// Can buy in sales, as all others can too.
     Buyer,
-    /// Can manage the shop, and can buy in sales.
+    /// Can look up buyers and their orders, and refund payments up to a limit (`accounts.support_refund_max_minor`).
+    Support,
+    /// Can see everything in the control room, and change nothing.
+    Observer,
+    /// Can manage the shop.
     Operator,
 }
 
@@ -26,6 +32,8 @@ impl From<Role> for UserRole {
     fn from(role: Role) -> Self {
         match role {
             Role::Buyer => Self::Buyer,
+            Role::Support => Self::Support,
+            Role::Observer => Self::Observer,
             Role::Operator => Self::Operator,
         }
     }
@@ -35,6 +43,8 @@ impl From<UserRole> for Role {
     fn from(role: UserRole) -> Self {
         match role {
             UserRole::Buyer => Self::Buyer,
+            UserRole::Support => Self::Support,
+            UserRole::Observer => Self::Observer,
             UserRole::Operator => Self::Operator,
         }
     }
@@ -73,7 +83,7 @@ impl User {
         DateTime(self.0.created_at)
     }
 
-    /// The user's orders, newest first. Null unless the viewer is an operator.
+    /// The user's orders, newest first. Null unless the viewer has a role of the staff.
     async fn orders(
         &self,
         ctx: &Context<'_>,
@@ -82,13 +92,13 @@ impl User {
         #[graphql(desc = "Return the last n items.")] last: Option<i32>,
         #[graphql(desc = "Return items before this cursor.")] before: Option<String>,
     ) -> Option<Result<OrderConnection>> {
-        ctx.require_operator().ok()?;
+        ctx.require(Right::SeeBuyers).ok()?;
         Some(list_orders(ctx, self.0.id, None, &PageArgs { first, after, last, before }).await)
     }
 
-    /// The user's loyalty points. Null unless the viewer is an operator.
+    /// The user's loyalty points. Null unless the viewer has a role of the staff.
     async fn points(&self, ctx: &Context<'_>) -> Option<Result<PointsAccount>> {
-        ctx.require_operator().ok()?;
+        ctx.require(Right::SeeBuyers).ok()?;
         Some(account_of(ctx, self.0.id).await)
     }
 }
@@ -109,11 +119,17 @@ impl Viewer {
         user.map(User).ok_or_else(|| Code::Unauthenticated.error("Please sign in first."))
     }
 
-    /// When the current sign-in expires. Each use extends it.
+    /// When the current sign-in expires. Each use extends it; that of staff at most until `accounts.staff_session` after the sign-in.
     async fn signed_in_until(&self, ctx: &Context<'_>) -> Result<DateTime> {
         let token = ctx.request().token.as_deref().unwrap_or_default();
         let until = ctx.services().accounts.signed_in_until(token).await.map_err(|error| accounts_fault(&error))?;
         until.map(DateTime).ok_or_else(|| Code::Unauthenticated.error("Please sign in first."))
+    }
+
+    /// The viewer's second factor. Null for buyers, who are never asked for one.
+    async fn second_factor(&self, ctx: &Context<'_>) -> Option<Result<SecondFactor>> {
+        let state = ctx.services().accounts.factor_state(ctx.viewer()?).await;
+        state.map(|state| state.map(SecondFactor)).map_err(|error| accounts_fault(&error)).transpose()
     }
 
     /// The viewer's loyalty points.
@@ -147,7 +163,7 @@ impl AccessToken {
         &self.0.token
     }
 
-    /// When the token expires. Each use of the token extends it.
+    /// When the token expires. Each use of the token extends it; that of staff at most until `accounts.staff_session` after the sign-in.
     async fn expires_at(&self) -> DateTime {
         DateTime(self.0.expires_at)
     }

@@ -21,6 +21,7 @@ pub mod pulse;
 pub mod sale_report;
 pub mod sales;
 pub mod scalars;
+pub mod second_factor;
 pub mod settings;
 pub mod shop;
 pub mod stock;

@@ -14,6 +14,7 @@ use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, orders_fault, store_fault};
 use crate::kernel::{SaleId, TicketId, UserId};
 use crate::model::orders::{ListKey, OrderPage, OrderState, Refusal};
+use crate::model::rights::Right;
 use crate::orders;
 use crate::payments::Action;
 
@@ -214,9 +215,9 @@ impl Order {
         self.0.number()
     }
 
-    /// The buyer. Null unless the viewer is an operator.
+    /// The buyer. Null unless the viewer has a role of the staff.
     async fn buyer(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        ctx.require_operator().ok()?;
+        ctx.require(Right::SeeBuyers).ok()?;
         find_user(ctx, self.0.buyer).await.transpose()
     }
 

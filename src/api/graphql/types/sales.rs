@@ -14,8 +14,8 @@ use super::scalars::{DateTime, Money};
 use crate::api::graphql::context::{ContextExt as _, Services};
 use crate::api::graphql::error::{orders_fault, store_fault};
 use crate::api::graphql::loaders::ProductLoader;
-use crate::model::accounts::Role;
 use crate::model::catalog::Product;
+use crate::model::rights::Right;
 use crate::model::sales::Session;
 use crate::model::snapshot::Offer;
 use crate::sales;
@@ -218,11 +218,10 @@ impl SaleObject {
 
     /// Whether the admission gate has the current terms of the sale. It is false while an operator's change (ending
     /// or pausing the sale, or adding units) has not reached the gate, because the gate is unreachable or being
-    /// rebuilt. The change is still in effect and is delivered automatically. Null for everyone except operators, for
+    /// rebuilt. The change is still in effect and is delivered automatically. Null for everyone except operators and observers, for
     /// drafts, and for sales that ended long ago.
     async fn gate_up_to_date(&self, ctx: &Context<'_>) -> Option<bool> {
-        let operator = ctx.viewer().is_some_and(|viewer| viewer.role == Role::Operator);
-        if operator { ctx.services().sales.gate_is_up_to_date(&self.offer).await } else { None }
+        if ctx.may(Right::SeeShop) { ctx.services().sales.gate_is_up_to_date(&self.offer).await } else { None }
     }
 
     /// Whether refunded units go back on sale.
@@ -252,7 +251,7 @@ pub fn status(services: &Services, offer: &Offer) -> sales::SaleStatus {
 
 /// Whether the sender of the request may see the sale at all.
 pub fn visible(ctx: &Context<'_>, offer: &Offer) -> bool {
-    !offer.is_draft() || ctx.viewer().is_some_and(|viewer| viewer.role == Role::Operator)
+    !offer.is_draft() || ctx.may(Right::SeeShop)
 }
 
 /// The wanted page of those of the offers that the sender may see and that have one of the statuses.

@@ -246,7 +246,7 @@ impl<const OPERATOR: bool> Wish for Back<OPERATOR> {
         let (payments, key) = (place.app.payments(), self.key.clone());
         let answer = if OPERATOR {
             let reason = "broken".into();
-            let request = OperatorRefund { payment: Some(self.payment), amount: None, reason, key };
+            let request = OperatorRefund { payment: Some(self.payment), amount: None, reason, key, limit: None };
             payments.refund_payment(place.operator, request).await
         } else {
             payments

@@ -1,3 +1,4 @@
+import account from './account';
 import acts from './acts';
 import codes from './codes';
 import lists from './lists';
@@ -7,6 +8,6 @@ import report from './report';
 import settings from './settings';
 import shell from './shell';
 
-const messages = { ...shell, ...acts, ...codes, ...lists, ...pages, ...pulse, ...report, ...settings };
+const messages = { ...shell, ...account, ...acts, ...codes, ...lists, ...pages, ...pulse, ...report, ...settings };
 export type Messages = typeof messages;
 export default messages;

@@ -49,6 +49,8 @@ export default {
   'users.search.hint': 'The beginning of the username, or the whole display name.',
   'users.none': 'No users match.',
   'role.BUYER': 'Buyer',
+  'role.SUPPORT': 'Support',
+  'role.OBSERVER': 'Observer',
   'role.OPERATOR': 'Operator',
   'nodes.hint': 'As reported by the nodes every few seconds.',
   'nodes.node': 'Node',

@@ -1,4 +1,5 @@
 import type { Messages } from '../en';
+import account from './account';
 import acts from './acts';
 import codes from './codes';
 import lists from './lists';
@@ -8,6 +9,6 @@ import report from './report';
 import settings from './settings';
 import shell from './shell';
 
-const messages = { ...shell, ...acts, ...codes, ...lists, ...pages, ...pulse, ...report, ...settings };
+const messages = { ...shell, ...account, ...acts, ...codes, ...lists, ...pages, ...pulse, ...report, ...settings };
 
 export default messages satisfies Messages;

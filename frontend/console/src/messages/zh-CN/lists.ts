@@ -48,6 +48,8 @@ export default {
   'users.search.hint': '用户名的开头，或完整的显示名称。',
   'users.none': '没有此名称的用户。',
   'role.BUYER': '买家',
+  'role.SUPPORT': '客服',
+  'role.OBSERVER': '观察员',
   'role.OPERATOR': '操作员',
   'nodes.hint': '由各节点每隔几秒自行报告。',
   'nodes.node': '节点',

@@ -1,6 +1,8 @@
 // Texts of the pages that are opened less often. This file is the type: the other languages have the same keys, or do not compile.
 const en = {
   'error.signIn.INVALID_CREDENTIALS': 'This username and password do not belong together.',
+  'error.signIn.SECOND_FACTOR_REQUIRED': 'This account has a second factor. It signs in at the control room.',
+  'error.signIn.SECOND_FACTOR_INVALID': 'The code is wrong or was used before.',
   'error.signUp.DISPLAY_NAME_INVALID': 'The name shows nothing, is longer than 64 characters, or has line breaks.',
   'error.signUp.PASSWORD_TOO_LONG': 'The password is longer than 128 bytes.',
   'error.signUp.PASSWORD_TOO_SHORT': 'The password needs at least 8 characters.',

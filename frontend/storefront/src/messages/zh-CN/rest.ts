@@ -2,6 +2,8 @@ import type { RestMessages } from '../en/rest';
 
 const zh: RestMessages = {
   'error.signIn.INVALID_CREDENTIALS': '用户名与密码不匹配。',
+  'error.signIn.SECOND_FACTOR_REQUIRED': '此账号有第二因素，请在控制室登录。',
+  'error.signIn.SECOND_FACTOR_INVALID': '验证码错误或已用过。',
   'error.signUp.DISPLAY_NAME_INVALID': '名称为空、超过 64 个字符，或含有换行。',
   'error.signUp.PASSWORD_TOO_LONG': '密码超过 128 字节。',
   'error.signUp.PASSWORD_TOO_SHORT': '密码至少 8 个字符。',

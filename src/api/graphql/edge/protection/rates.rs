@@ -172,7 +172,7 @@ mod tests {
 
     fn user(number: u8, address: &str) -> RequestInfo {
         RequestInfo {
-            viewer: Some(Viewer { id: UserId::from_bytes([number; 16]), role: Role::Buyer }),
+            viewer: Some(Viewer::new(UserId::from_bytes([number; 16]), Role::Buyer)),
             token: None,
             address: address.parse().unwrap(),
             request_id: "test".into(),

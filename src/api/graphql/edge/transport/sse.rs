@@ -14,21 +14,25 @@ use axum::response::Response;
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use futures_util::Stream;
+use futures_util::future::BoxFuture;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use sha2::{Digest as _, Sha256};
 
 use super::headers::{LAST_EVENT_ID, respond};
+use crate::accounts::token_hash;
 use crate::api::graphql::context::{RequestInfo, TokenIn};
 use crate::api::graphql::edge::Edge;
 use crate::api::graphql::edge::execution::event::Event;
 use crate::api::graphql::edge::execution::operation::Running;
-use crate::api::graphql::edge::execution::wheel::{CLOSE, Place, TICK};
+use crate::api::graphql::edge::execution::wheel::{CHECK, CLOSE, Place, TICK};
 use crate::api::graphql::edge::protection::meters::{Meters, Transport};
+use crate::api::graphql::edge::request::auth::AuthUnavailable;
 use crate::api::graphql::edge::request::media::Media;
 use crate::api::graphql::edge::request::params::Params;
 use crate::api::graphql::edge::response::refusal::{Refusal, mutation_by_get};
+use crate::model::accounts::Viewer;
 
 /// Keeps proxies from taking a quiet stream for a dead one.
 const KEEP_ALIVE: &[u8] = b":\n\n";
@@ -59,19 +63,26 @@ pub fn stream(edge: &Edge, params: Params, mut info: RequestInfo, asked: Asked<'
     if asked.last_event_id == Some(&asked.complete) {
         return Ok(ended());
     }
-    let place = edge.join(info.address)?;
+    let mut place = edge.join(info.address)?;
     // The answer has begun when somebody is signed in: too late for a cookie.
     if info.token_in == TokenIn::Cookie {
         info.token_in = TokenIn::Nowhere;
     }
     // Other ids are versions; another server's, or a wrong one, is as none.
     info.known_version = asked.last_event_id.and_then(|id| id.parse().ok());
+    let mut token = None;
     let state = match edge.prepare(params, &info) {
         Ok(prepared) if asked.is_get && prepared.operation().kind == OperationType::Mutation => {
             return Err(mutation_by_get());
         }
         Ok(prepared) => {
             edge.meters().operation(Transport::EventStream, None);
+            if prepared.operation().kind == OperationType::Subscription {
+                token = info.token.clone();
+                if let Some(hash) = token.as_deref().and_then(token_hash) {
+                    place.follow(hash);
+                }
+            }
             State::Running(Running::start_versioned(edge, prepared, info, place.seat()))
         }
         Err(refusal) if refusal.cause.is_of_document() => {
@@ -81,7 +92,8 @@ pub fn stream(edge: &Edge, params: Params, mut info: RequestInfo, asked: Asked<'
         Err(refusal) => return Err(refusal),
     };
     let complete = format!("event: complete\nid: {}\ndata:\n\n", asked.complete).into();
-    let events = Events { place, state, complete, meters: edge.meters().clone() };
+    let signed_in = SignedIn { token, edge: edge.clone(), check: None };
+    let events = Events { place, state, complete, signed_in, meters: edge.meters().clone() };
     let mut response = respond(StatusCode::OK, Media::EventStream, Body::from_stream(events));
     // Some proxies hold back what they think is a page.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -103,9 +115,33 @@ enum State {
     Ended,
 }
 
+/// Whether who subscribed is still signed in: asked whenever a period has passed, and when the token may have ended.
+struct SignedIn {
+    token: Option<String>,
+    edge: Edge,
+    check: Option<BoxFuture<'static, Result<Option<Viewer>, AuthUnavailable>>>,
+}
+
+impl SignedIn {
+    /// `true` when the token is invalid by now.
+    fn has_ended(&mut self, raised: u8, cx: &mut Context<'_>) -> bool {
+        if raised & (TICK | CHECK) != 0
+            && let Some(token) = self.token.clone()
+        {
+            let auth = self.edge.0.auth.clone();
+            self.check = Some(Box::pin(async move { auth.viewer(&token).await }));
+        }
+        let Some(check) = &mut self.check else { return false };
+        let Poll::Ready(checked) = check.as_mut().poll(cx) else { return false };
+        self.check = None;
+        matches!(checked, Ok(None))
+    }
+}
+
 struct Events {
     place: Place,
     state: State,
+    signed_in: SignedIn,
     /// What an `EventSource` understands as the end: some ignore an event without a data line.
     complete: Bytes,
     meters: Meters,
@@ -118,8 +154,9 @@ impl Stream for Events {
         let this = self.get_mut();
         this.place.seat().register(cx.waker());
         let raised = this.place.seat().take();
-        if raised & CLOSE != 0 && matches!(this.state, State::Running(_)) {
-            // Without `complete`: the client is to connect again, elsewhere.
+        let is_over = raised & CLOSE != 0 || this.signed_in.has_ended(raised, cx);
+        if is_over && matches!(this.state, State::Running(_)) {
+            // Without `complete`: the client is to connect again, elsewhere, and is told there if it is not signed in any more.
             this.state = State::Ended;
         }
         let chunk = match &mut this.state {

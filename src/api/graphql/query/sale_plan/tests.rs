@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::catalog::{Catalog, CatalogError, PriceInput, ProductInput};
 use crate::config::{Config, Secret};
 use crate::kernel::{Clock, Currency, ManualClock, ProductId, Rng};
+use crate::model::accounts::Role;
 use crate::model::catalog::Product;
 use crate::sales::{SaleInput, SessionInput};
 
@@ -103,8 +104,8 @@ impl Shop {
         app.sales().sale_end(operator.id, sales[2]).await.unwrap();
         let viewers = [
             None,
-            Some(Viewer { id: crate::kernel::UserId::from_bytes([7; 16]), role: Role::Buyer }),
-            Some(Viewer { id: operator.id, role: Role::Operator }),
+            Some(Viewer::new(crate::kernel::UserId::from_bytes([7; 16]), Role::Buyer)),
+            Some(Viewer::new(operator.id, Role::Operator)),
         ];
         Self { app, viewers, sales, session: running.id, _folder: folder }
     }

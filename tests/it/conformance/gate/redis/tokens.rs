@@ -3,7 +3,7 @@
 use doorbuster::accounts::{Found, Kept, Life, Live, SharedTokens};
 use doorbuster::gate::RedisTokens;
 use doorbuster::kernel::Timestamp;
-use doorbuster::model::accounts::{Role, TokenHash, Viewer};
+use doorbuster::model::accounts::{Proof, Role, Session, TokenHash, Viewer};
 use futures_util::future::join_all;
 
 use super::*;
@@ -64,8 +64,11 @@ impl Side {
 }
 
 fn live() -> Live {
-    let viewer = Viewer { id: UserId::from_bytes([7; 16]), role: Role::Operator };
-    Live { viewer, expires_at: Timestamp::from_millis(1_795_428_123_456), age: Duration::ZERO }
+    let viewer = Viewer::new(UserId::from_bytes([7; 16]), Role::Operator);
+    let viewer = Viewer { proof: Proof::SecondFactor, ..viewer };
+    let expires_at = Timestamp::from_millis(1_795_428_123_456);
+    let ends_at = expires_at.plus(Duration::from_secs(7));
+    Live { session: Session { viewer, expires_at, ends_at }, age: Duration::ZERO }
 }
 
 /// Asserts that the token is live as it was kept, and says how old the database's word is.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
 use doorbuster::kernel::{AuditId, Currency, LoginEventId, Money, SaleId, Timestamp, Wanted};
-use doorbuster::model::accounts::{LoginEvent, LoginOutcome, Role, User};
+use doorbuster::model::accounts::{LoginEvent, LoginOutcome, Role, StoredToken, User, Viewer};
 use doorbuster::model::audit::Audit;
 use doorbuster::model::catalog::Product;
 use doorbuster::model::edits::{EditOp, EditedRow, Unexplained};
@@ -48,9 +48,11 @@ macro_rules! recorded {
 mod lists;
 mod money;
 mod settings;
+mod staff;
 
 pub async fn all(db: &Database, recorder: &Recorder) {
     accounts(db, recorder).await;
+    staff::all(db, recorder).await;
     catalog(db, recorder).await;
     sales(db, recorder).await;
     edits(db, recorder).await;
@@ -85,6 +87,7 @@ async fn accounts(db: &Database, recorder: &Recorder) {
     let (username, display_name) = ("newcomer".to_owned(), "Newcomer".to_owned());
     let user = User { id, username, display_name, role: Role::Buyer, created_at: NOW };
     let hash = [7; 32];
+    let token = StoredToken { viewer: Viewer::new(id, Role::Buyer), created_at: NOW, expires_at: LATER };
     let event = LoginEvent {
         event_id: LoginEventId::from_bytes([7; 16]),
         user_id: None,
@@ -99,7 +102,7 @@ async fn accounts(db: &Database, recorder: &Recorder) {
         sql::accounts::find_by_username(conn, "user-7");
         sql::accounts::insert_user(conn, &user, "hash");
         sql::accounts::replace_hash(conn, id, "hash", "other");
-        sql::accounts::insert_token(conn, &hash, id, NOW, LATER);
+        sql::accounts::insert_token(conn, &hash, &token);
         sql::accounts::find_tokens(conn, &[hash]);
         sql::accounts::renew_tokens(conn, &[(hash, LATER)]);
         sql::accounts::delete_tokens_of(conn, id, None);
