@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::graphql::edge::{self, Edge};
 use crate::kernel::{SaleId, TicketId, UserId};
-use crate::model::accounts::Role;
+use crate::model::rights::Right;
 use crate::model::sale_report::{Digester, Report, Row, csv_header, csv_line, json_row};
 use crate::sales::{ReportError, Sales};
 use crate::store::StoreError;
@@ -130,8 +130,10 @@ async fn operator(edge: &Edge, parts: &http::request::Parts, peer: IpAddr) -> Re
     };
     match edge.viewer_of(parts, peer).await.map_err(as_ours)? {
         None => Err(told(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "Sign in to download reports.")),
-        Some(viewer) if viewer.role == Role::Operator => Ok(viewer.id),
-        Some(_) => Err(told(StatusCode::FORBIDDEN, "FORBIDDEN", "Only operators can download reports.")),
+        Some(viewer) => match viewer.may(Right::SeeShop) {
+            Ok(()) => Ok(viewer.id),
+            Err(why) => Err(told(StatusCode::FORBIDDEN, "FORBIDDEN", why)),
+        },
     }
 }
 

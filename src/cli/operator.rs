@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::common::{print, with_app};
+use crate::accounts::StaffRefusal;
 use crate::app::App;
 use crate::config::Config;
 use crate::model::accounts::Role;
@@ -118,6 +119,7 @@ async fn create(config: Config, options: OperatorCreate) -> anyhow::Result<ExitC
     let password = read_password(options.password_stdin)?;
     let OperatorCreate { username, display_name, role, .. } = options;
     let made = with_app(config, async |app: &App| {
+        anyhow::ensure!(app.accounts().knows(role).await?, StaffRefusal::NotFinalised.message());
         Ok(app.accounts().create_staff(&username, &password, &display_name, role).await?)
     });
     match made.await? {

@@ -3,6 +3,7 @@
 use super::{Accounts, AccountsError, Application, SignUpRefusal};
 use crate::kernel::UserId;
 use crate::model::accounts::{Role, User};
+use crate::model::upgrade::Feature;
 use crate::store;
 
 /// A role that was changed.
@@ -27,6 +28,8 @@ pub enum StaffRefusal {
     SameRole,
     /// They have no second factor.
     NoSecondFactor,
+    /// Nodes of the previous version may run, which do not know the role.
+    NotFinalised,
 }
 
 impl StaffRefusal {
@@ -37,6 +40,9 @@ impl StaffRefusal {
             Self::NoSuchOperator => "The name after --as is not that of an operator.",
             Self::SameRole => "The user already has this role.",
             Self::NoSecondFactor => "The user has no second factor.",
+            Self::NotFinalised => {
+                "The previous version does not know this role. Finalise the upgrade first: doorbuster upgrade finalise"
+            }
         }
     }
 }
@@ -52,7 +58,7 @@ impl Accounts {
         self.create_staff(username, password, display_name, Role::Operator).await
     }
 
-    /// Creates a user with this role, likewise.
+    /// Creates a user with this role, likewise. Ask [`Self::knows`] before.
     pub async fn create_staff(
         &self,
         username: &str,
@@ -83,6 +89,9 @@ impl Accounts {
         let (id, old) = (user.id, user.role);
         if old == role {
             return Ok(Err(StaffRefusal::SameRole));
+        }
+        if !self.knows(role).await? {
+            return Ok(Err(StaffRefusal::NotFinalised));
         }
         let mut audit = self.audit(by, id, "operator.role");
         audit.detail = serde_json::json!({ "from": old.as_str(), "to": role.as_str(), "via": "cli" });
@@ -122,6 +131,14 @@ impl Accounts {
         let Some(ended) = ended else { return Ok(Err(StaffRefusal::NoSecondFactor)) };
         self.ended(&ended).await;
         Ok(Ok(user))
+    }
+
+    /// Whether every program that may run on this database knows the role.
+    pub async fn knows(&self, role: Role) -> Result<bool, AccountsError> {
+        if matches!(role, Role::Buyer | Role::Operator) {
+            return Ok(true);
+        }
+        Ok(store::read!(&self.0.db, |conn| sql::upgrade::allows(conn, Feature::StaffRoles).await)?)
     }
 
     /// Who is meant, and in whose name it is done.

@@ -54,6 +54,7 @@ const DECISIONS: &[(&str, For)] = &[
     ("Query.refundLookup", For::Staff),
     ("Query.refunds", For::Staff),
     ("Query.sale", For::Everybody),
+    ("Query.saleReport", For::Lookers),
     ("Query.saleSessions", For::Everybody),
     ("Query.sales", For::Everybody),
     ("Query.serverNodes", For::Lookers),

@@ -29,9 +29,9 @@ pub async fn version_kept(conn: &mut Conn) -> Result<u32, StoreError> {
     bulk::version_kept(conn).await
 }
 
-/// Whether the feature can be used, and will be able to until the end of this transaction.
+/// Whether the feature can be used. Once it can, it always can.
 pub async fn allows(conn: &mut Conn, feature: Feature) -> Result<bool, StoreError> {
-    Ok(version_kept(conn).await? >= feature.since())
+    Ok(state(conn).await?.version >= feature.since())
 }
 
 /// Sets what may be written.

@@ -171,3 +171,17 @@ async fn a_lost_phone_is_replaced_from_the_command_line() {
     acts.sort_unstable();
     assert_eq!(acts, ["second_factor.enable", "second_factor.reset"]);
 }
+
+#[tokio::test]
+async fn a_role_that_the_previous_version_does_not_know_waits_for_the_upgrade_to_be_finalised() {
+    let shop = Shop::open().await;
+    store::write!(&shop.db, |conn| sql::upgrade::finalise(conn, Feature::StaffRoles.since() - 1).await).unwrap();
+    staff(&shop, Role::Operator).await;
+    let change =
+        async |role| shop.accounts.change_role("boss", role, None).await.unwrap().map(|change| change.user.role);
+    assert_eq!(change(Role::Observer).await, Err(StaffRefusal::NotFinalised));
+    assert_eq!(change(Role::Buyer).await, Ok(Role::Buyer));
+    assert!(!shop.accounts.knows(Role::Support).await.unwrap());
+    store::write!(&shop.db, |conn| sql::upgrade::finalise(conn, Feature::StaffRoles.since()).await).unwrap();
+    assert_eq!(change(Role::Observer).await, Ok(Role::Observer));
+}

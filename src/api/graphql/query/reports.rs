@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, Object, Result};
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, store_fault};
 use crate::api::graphql::types::sale_report::SaleReport;
+use crate::model::rights::Right;
 use crate::sales::ReportError;
 
 /// Seconds after which a report may be asked for again: it takes one or two.
@@ -23,7 +24,7 @@ impl ReportQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The sale.")] sale_id: ID,
     ) -> Result<Option<SaleReport>> {
-        ctx.require_operator()?;
+        ctx.require(Right::SeeShop)?;
         let Ok(id) = sale_id.parse() else { return Ok(None) };
         match ctx.services().sales.report(id).await {
             Ok(report) => Ok(report.map(SaleReport)),
