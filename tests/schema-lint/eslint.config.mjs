@@ -34,7 +34,7 @@ export default [
           acceptedIdTypes: ['ID'],
           exceptions: {
             types: [
-              ...['AccessToken', 'Image', 'ImageVariant', 'Money', 'PageInfo', 'PointsAccount', 'PurchaseRefusal', 'SaleOutcome', 'SaleStock', 'Shop', 'StuckPayments', 'Viewer'],
+              ...['AccessToken', 'Image', 'ImageVariant', 'Money', 'PageInfo', 'PointsAccount', 'PurchaseRefusal', 'SaleOutcome', 'SaleStock', 'SecondFactor', 'Shop', 'StuckPayments', 'Viewer'],
               // How the servers and the books are at a moment: nobody refers to one of these later.
               ...['BooksAudit', 'BooksInvariant', 'Job', 'NodeCheck', 'NodeReadiness', 'Queue', 'QueueShare', 'ServerNode', 'Setting'],
               'SignInAttempt',
