@@ -1,5 +1,5 @@
-//! The rows of a sale's report as a file: `GET /sale-reports/{id}?format=csv|json`, for operators. The rows are read page by page as fast as
-//! the client takes them, so a download of any size takes little memory and holds no connection to the database.
+//! The rows of a sale's report as a file: `GET /sale-reports/{id}?format=csv|json`, for operators. The rows are read page by page as
+//! fast as the client takes them, so a download of any size takes little memory and holds no connection to the database.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -170,8 +170,8 @@ struct Progress {
     ended: bool,
 }
 
-/// The file, a page of rows at a time. It breaks off if the rows of a settled sale have changed since they were counted: better no file than
-/// one that contradicts its digest.
+/// The file, a page of rows at a time. It breaks off if the rows of a settled sale have changed since they were counted: better no
+/// file than one that contradicts its digest.
 fn pieces(sales: Sales, report: Report, format: Format) -> impl Stream<Item = Result<Bytes, StoreError>> {
     let digester = Digester::default();
     let progress = Progress { sales, report, format, digester, after: None, begun: false, ended: false };

@@ -65,7 +65,9 @@ async fn report(seen: &Observer, clock: &Clock, id: SaleId, csv: Option<&Path>) 
     let (lines, mut text) = (file.clone(), String::new());
     let sink: Sink = Box::new(move |rows| {
         text.clear();
-        rows.iter().for_each(|row| csv_line(row, &mut text));
+        for row in rows {
+            csv_line(row, &mut text);
+        }
         lines.lock().write_all(text.as_bytes())
     });
     let report = read_report(&seen.db, id, gate, clock.now(), Some(sink)).await;

@@ -175,7 +175,9 @@ impl Sales {
             let (mut digester, mut after) = (Digester::default(), None);
             loop {
                 let rows = sql::sale_report::page(conn, id, after, PAGE).await?;
-                rows.iter().for_each(|row| digester.add(row));
+                for row in &rows {
+                    digester.add(row);
+                }
                 after = rows.last().map(|row| row.ticket);
                 if rows.len() < PAGE {
                     return Ok((OutcomeState::of(&counted), digester.finish()));

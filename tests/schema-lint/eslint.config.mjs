@@ -37,6 +37,7 @@ export default [
               ...['AccessToken', 'Image', 'ImageVariant', 'Money', 'PageInfo', 'PointsAccount', 'PurchaseRefusal', 'SaleOutcome', 'SaleStock', 'SecondFactor', 'Shop', 'StuckPayments', 'Viewer'],
               // How the servers and the books are at a moment: nobody refers to one of these later.
               ...['BooksAudit', 'BooksInvariant', 'Job', 'NodeCheck', 'NodeReadiness', 'Queue', 'QueueShare', 'ServerNode', 'Setting'],
+              ...['SaleReport', 'SaleReportCheck', 'SaleReportLine'],
               'SignInAttempt',
               // What happened in a second, and what is stored of a setting: named by their moment, their number or their key.
               ...['Latency', 'OrderEventCount', 'PulseAlert', 'PurchaseCount', 'RefusalCount', 'SalePulse', 'ShopPulse'],

@@ -708,37 +708,66 @@ export type SalePurchaseInput = {
   saleId: string;
 };
 
+/** Why a check is undecided or not applicable. */
 export type SaleReportCheckCause =
+  /** The sale is a draft. */
   | 'DRAFT'
+  /** A number from before the gate was rebuilt has no ticket: either a node was killed before it told anybody, or a row was deleted. */
   | 'FORMER_EPOCH'
+  /** The gate no longer holds the sale, which ended long ago. */
   | 'GATE_FORGOT'
+  /** The gate is in the memory of the server, and a command can't query it. */
   | 'GATE_NOT_ASKED'
+  /** The gate did not respond. */
   | 'GATE_UNREACHABLE'
+  /** The sale was created in SQL, so its units at publication are not recorded. */
   | 'NOT_RECORDED'
+  /** Accepted purchases are waiting for their decision. */
   | 'PURCHASES_PENDING'
+  /** The sale is running, so both numbers are changing. */
   | 'SALE_RUNNING';
 
+/** A condition that every sale must meet. */
 export type SaleReportCheckCode =
+  /** The gate and the database agree about the available units. */
   | 'GATE_AGREES'
+  /** No order has more units than the limit per buyer. */
   | 'LIMIT_PER_BUYER'
+  /** The money received is the total of the paid orders plus the surplus. */
   | 'MONEY_RECEIVED'
+  /** No payment was refunded by more than was received. */
   | 'MONEY_RETURNED'
+  /** No buyer has two active orders. */
   | 'ONE_ORDER_PER_BUYER'
+  /** Every order has exactly one status, which agrees with its times and its identity. */
   | 'ORDERS_CONSISTENT'
+  /** The tickets of each epoch are numbered without gaps. */
   | 'SEQUENCE_COMPLETE'
+  /** The total number of units is the number at publication plus the units that were added. */
   | 'STOCK_TOTAL'
+  /** Every accepted purchase resulted in an order or a rejection. */
   | 'TICKETS_DECIDED'
+  /** Every unit is available or belongs to an order. */
   | 'UNITS_ACCOUNTED';
 
+/** The result of a check. */
 export type SaleReportCheckStatus =
+  /** The condition holds. */
   | 'HOLDS'
+  /** There is nothing to compare. `cause` explains it. */
   | 'NOT_APPLICABLE'
+  /** It can't be determined, or not yet. `cause` explains it. */
   | 'UNDECIDED'
+  /** The condition is violated. */
   | 'VIOLATED';
 
+/** The result of all checks of a sale. */
 export type SaleReportStatus =
+  /** All checks hold, and the sale is settled. */
   | 'HOLDS'
+  /** No check is violated, but the sale is not settled, or a check is undecided. */
   | 'PROVISIONAL'
+  /** A check is violated. */
   | 'VIOLATED';
 
 /** Why a sale was not resumed. */

@@ -91,7 +91,8 @@ fn add(counted: &mut Counted, alike: &Alike) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What came in and went back by the payments of a sale, money and points together: not an amount of anything, but it changes when one does.
+/// What came in and went back by the payments of a sale, money and points together: no amount of anything, but it changes when one
+/// does.
 async fn moved(conn: &mut Conn, sale: SaleId) -> Result<Moved, StoreError> {
     let (first, last) = bounds(sale);
     let sums: (i64, Option<i64>, Option<i64>, Option<i64>) = payments::table

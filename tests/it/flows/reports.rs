@@ -67,7 +67,7 @@ impl Business {
 
     async fn order(&self, name: &str) {
         let buyer = self.shop.buyer(name).await;
-        let ticket = self.shop.buy(&buyer, &self.sale, &format!("key-{name}"), 1).await.unwrap();
+        let ticket = self.shop.buy(&buyer, &self.sale, &format!("order-{name}"), 1).await.unwrap();
         self.shop.decided(&buyer, &ticket).await;
     }
 
@@ -79,7 +79,7 @@ impl Business {
 
     async fn pay(&self, name: &str) {
         let buyer = self.shop.sign_in(name).await;
-        let input = json!({ "orderId": self.order_of(name).await, "method": "POINTS", "idempotencyKey": format!("pay-{name}") });
+        let input = json!({ "orderId": self.order_of(name).await, "method": "POINTS", "idempotencyKey": format!("paid-{name}") });
         let pay = "mutation($i: OrderPayInput!) { orderPay(input: $i) { userErrors { code } } }";
         let told = self.shop.data(Some(&buyer), pay, json!({ "i": input })).await;
         assert_eq!(told["orderPay"]["userErrors"], json!([]), "{name}");
@@ -161,28 +161,28 @@ const MISTAKES: [Mistake; 10] = [
         &["UNITS_ACCOUNTED", "GATE_AGREES"],
     ),
     Mistake(
-        "UPDATE orders SET status = 'LOST' WHERE idempotency_key = 'key-carol'",
-        "UPDATE orders SET status = 'CANCELLED' WHERE idempotency_key = 'key-carol'",
+        "UPDATE orders SET status = 'LOST' WHERE idempotency_key = 'order-carol'",
+        "UPDATE orders SET status = 'CANCELLED' WHERE idempotency_key = 'order-carol'",
         &["TICKETS_DECIDED"],
     ),
     Mistake(
-        "UPDATE orders SET paid_at = NULL WHERE idempotency_key = 'key-alice'",
-        "UPDATE orders SET paid_at = decided_at WHERE idempotency_key = 'key-alice'",
+        "UPDATE orders SET paid_at = NULL WHERE idempotency_key = 'order-alice'",
+        "UPDATE orders SET paid_at = decided_at WHERE idempotency_key = 'order-alice'",
         &["ORDERS_CONSISTENT"],
     ),
     Mistake(
-        "UPDATE orders SET buyer_id = (SELECT id FROM users WHERE username = 'dave') WHERE idempotency_key = 'key-alice'",
-        "UPDATE orders SET buyer_id = (SELECT id FROM users WHERE username = 'alice') WHERE idempotency_key = 'key-alice'",
+        "UPDATE orders SET buyer_id = (SELECT id FROM users WHERE username = 'dave') WHERE idempotency_key = 'order-alice'",
+        "UPDATE orders SET buyer_id = (SELECT id FROM users WHERE username = 'alice') WHERE idempotency_key = 'order-alice'",
         &["ONE_ORDER_PER_BUYER"],
     ),
     Mistake(
-        "UPDATE orders SET quantity = 3 WHERE idempotency_key = 'key-alice'",
-        "UPDATE orders SET quantity = 1 WHERE idempotency_key = 'key-alice'",
+        "UPDATE orders SET quantity = 3 WHERE idempotency_key = 'order-alice'",
+        "UPDATE orders SET quantity = 1 WHERE idempotency_key = 'order-alice'",
         &["UNITS_ACCOUNTED", "LIMIT_PER_BUYER", "MONEY_RECEIVED"],
     ),
     Mistake(
-        "UPDATE payments SET amount = amount + 1, captured = captured + 1 WHERE idempotency_key = 'pay-alice'",
-        "UPDATE payments SET amount = amount - 1, captured = captured - 1 WHERE idempotency_key = 'pay-alice'",
+        "UPDATE payments SET amount = amount + 1, captured = captured + 1 WHERE idempotency_key = 'paid-alice'",
+        "UPDATE payments SET amount = amount - 1, captured = captured - 1 WHERE idempotency_key = 'paid-alice'",
         &["MONEY_RECEIVED"],
     ),
     Mistake("UPDATE refunds SET amount = amount + 1", "UPDATE refunds SET amount = amount - 1", &["MONEY_RETURNED"]),
@@ -194,8 +194,8 @@ const MISTAKES: [Mistake; 10] = [
         &["GATE_AGREES"],
     ),
     Mistake(
-        "CREATE TABLE kept AS SELECT * FROM orders WHERE idempotency_key = 'key-carol';
-         DELETE FROM orders WHERE idempotency_key = 'key-carol'",
+        "CREATE TABLE kept AS SELECT * FROM orders WHERE idempotency_key = 'order-carol';
+         DELETE FROM orders WHERE idempotency_key = 'order-carol'",
         "INSERT INTO orders SELECT * FROM kept; DROP TABLE kept",
         &["SEQUENCE_COMPLETE"],
     ),
