@@ -33,7 +33,7 @@ pub fn code(secret: &[u8], step: i64) -> String {
     let bytes = tag.as_ref();
     // Dynamic truncation (RFC 4226, section 5.3): the last half byte says where.
     let at = usize::from(bytes.last().copied().unwrap_or_default() & 0xf);
-    let word = bytes.iter().skip(at).take(4).fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) & 0x7fff_ffff;
+    let word = bytes.iter().skip(at).take(4).fold(0_u32, |word, byte| (word << 8) | u32::from(*byte)) & 0x7fff_ffff;
     format!("{:0DIGITS$}", word % 10_u32.pow(DIGITS as u32))
 }
 

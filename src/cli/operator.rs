@@ -18,7 +18,7 @@ pub enum OperatorCommand {
     /// Create an operator, or somebody else of the staff. Prompts for the password.
     Create(OperatorCreate),
     /// Give a user another role and end all their sessions. Servers that share no broker with this command follow within
-    /// accounts.token_cache_ttl. Audited.
+    /// `accounts.token_cache_ttl`. Audited.
     Role(OperatorRole),
     /// Manage second factors.
     #[command(subcommand)]
@@ -35,7 +35,7 @@ pub struct OperatorCreate {
     #[arg(long)]
     pub display_name: String,
     /// The role: OPERATOR (everything), OBSERVER (sees everything, changes nothing), SUPPORT (looks up buyers, refunds up to
-    /// accounts.support_refund_max_minor).
+    /// `accounts.support_refund_max_minor`).
     #[arg(long, default_value = "OPERATOR", value_parser = role)]
     pub role: Role,
     /// Read the password from standard input without a prompt.

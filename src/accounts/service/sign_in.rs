@@ -176,7 +176,7 @@ impl Accounts {
             }
             let present = sql::accounts::find_user(conn, id).await?;
             let factor = sql::second_factors::find(conn, id).await?.filter(|factor| factor.confirmed_at.is_some());
-            if present.is_none_or(|user| user.role != role) || asks && factor.is_some() != proof.is_some() {
+            if present.is_none_or(|user| user.role != role) || (asks && factor.is_some() != proof.is_some()) {
                 return Ok(Err(NotSignedIn::Changed));
             }
             let accepted = match proof {

@@ -6,6 +6,8 @@ import { accessible, act, confirm, dialog, gone, local, noSideways, press, reach
 
 export const flows = {
   'C1 makes a product, a session and a sale, and a shopper’s page has it': async ({ shop, device, pictures }) => {
+    // On the same server it may have been made before.
+    const [kettle, evening] = [`Copper kettle ${Date.now()}`, `Evening ${Date.now()}`];
     const { open } = await device({ operator: true, allow: [/422/] });
     const page = await open('/console/products');
     await press(page, 'Create a product');
@@ -14,7 +16,7 @@ export const flows = {
     await page.locator('[name=name][aria-invalid=true]').waitFor();
     await page.locator('[name=price][aria-invalid=true]').waitFor();
     await until('the focus', () => page.evaluate(() => document.activeElement?.getAttribute('name') === 'name'));
-    await dialog(page).getByLabel('Name', { exact: true }).fill('Copper kettle');
+    await dialog(page).getByLabel('Name', { exact: true }).fill(kettle);
     await dialog(page).getByLabel('Ordinary price').fill('1,279.00');
     await dialog(page).getByLabel('Picture', { exact: true }).fill('kettle.svg');
     await confirm(page, 'Create a product');
@@ -41,14 +43,14 @@ export const flows = {
     await confirm(page, 'Create a product');
     await gone(page);
     assert.match(imageUrl, /^\/pictures\/[0-9a-f]{32}-600x400-[0-9a-f]{6}\/600\.jpg$/);
-    await page.getByText('Copper kettle was created.').waitFor();
-    await page.getByRole('rowheader', { name: /Copper kettle/ }).waitFor();
+    await page.getByText(`${kettle} was created.`).waitFor();
+    await page.getByRole('rowheader', { name: new RegExp(kettle) }).waitFor();
 
     await page.getByRole('navigation').getByRole('link', { name: 'Schedule' }).click();
     // An empty day has one more.
     await page.getByRole('button', { name: 'Create a session', exact: true }).first().click();
     const starts = Date.now() + 3_000;
-    await dialog(page).getByLabel('Name').fill('Evening');
+    await dialog(page).getByLabel('Name').fill(evening);
     await dialog(page).getByLabel('Begins').fill(local(starts));
     await dialog(page).getByLabel('Ends').fill(local(starts - 60_000));
     await confirm(page, 'Create a session');
@@ -57,8 +59,8 @@ export const flows = {
     await confirm(page, 'Create a session');
     await gone(page);
 
-    await page.getByRole('button', { name: /^Create a sale: .*Evening/ }).click();
-    await dialog(page).getByLabel('Product').selectOption({ label: 'Copper kettle' });
+    await page.getByRole('button', { name: new RegExp(`^Create a sale: .*${evening}`) }).click();
+    await dialog(page).getByLabel('Product').selectOption({ label: kettle });
     await dialog(page).getByLabel('Price', { exact: true }).fill('79.505');
     await dialog(page).getByLabel('Units', { exact: true }).fill('0');
     await dialog(page).getByLabel('Price in points').fill('100');
@@ -78,9 +80,9 @@ export const flows = {
     const shopper = await (await device({ shopper: await shop.shopper() })).open(path);
     await shopper.getByRole('heading', { name: 'This sale does not exist.' }).waitFor();
     await act(page, 'Publish', 'Publish this sale');
-    await page.getByText(/^Copper kettle was published at/).waitFor();
+    await page.getByText(new RegExp(`^${kettle} was published at`)).waitFor();
     await shopper.goto(path);
-    await shopper.getByRole('heading', { name: 'Copper kettle' }).waitFor();
+    await shopper.getByRole('heading', { name: kettle }).waitFor();
     await reaches(shopper, 'open');
     await shopper.getByText('¥79.50').first().waitFor();
   },
@@ -196,11 +198,12 @@ export const flows = {
   },
 
   'C13 tells the second of two operators at the same product as well, and keeps what the first has changed': async ({ shop, device }) => {
-    await shop.draft({ name: 'Linen curtain', stock: 1 });
+    const name = `Linen curtain ${Date.now()}`;
+    await shop.draft({ name, stock: 1 });
     const [first, second] = await Promise.all(
       [1, 2].map(async () => {
-        const page = await (await device({ operator: true })).open('/console/products?q=linen');
-        await page.getByRole('button', { name: 'Edit: Linen curtain' }).click();
+        const page = await (await device({ operator: true })).open(`/console/products?q=${encodeURIComponent(name)}`);
+        await page.getByRole('button', { name: `Edit: ${name}` }).click();
         return page;
       }),
     );
@@ -214,7 +217,7 @@ export const flows = {
     await gone(second);
     // The second has not touched what the first has changed.
     await second.getByText('Woven by hand').waitFor();
-    const found = await shop.ask('{ products(search: "linen", first: 5) { nodes { title description version } } }', {}, shop.operator);
+    const found = await shop.ask('query ($name: String!) { products(search: $name, first: 5) { nodes { title description version } } }', { name }, shop.operator);
     assert.deepEqual(found.products.nodes, [{ title: 'Woven by hand', description: 'Washable.', version: 3 }]);
   },
 
@@ -259,6 +262,7 @@ export const flows = {
   },
 
   'C4 finds an order by number and by buyer, gives a part of the money back, and sees it in the order': async ({ shop, device }) => {
+    const scratch = `A scratch on the lid, ${Date.now()}`;
     const sale = await shop.sale({ name: 'Tea set' });
     const buyer = await shop.shopper();
     await shop.buy(buyer, sale);
@@ -301,11 +305,11 @@ export const flows = {
     await dialog(page).getByText('At most ¥79.00 is left.').waitFor();
     await dialog(page).getByText('A reason is needed.').waitFor();
     await dialog(page).getByLabel('Amount').fill('9.5');
-    await dialog(page).getByLabel('Reason').fill('A scratch on the lid');
+    await dialog(page).getByLabel('Reason').fill(scratch);
     await accessible(page, 'the refund');
     await confirm(page, 'Refund this payment');
     await gone(page);
-    await page.getByRole('cell', { name: 'A scratch on the lid' }).waitFor();
+    await page.getByRole('cell', { name: scratch }).waitFor();
     await page.getByRole('button', { name: /^Refund: / }).click();
     assert.equal(await dialog(page).getByLabel('Amount').inputValue(), '69.50', 'what is left now');
     await page.keyboard.press('Escape');
@@ -341,7 +345,7 @@ export const flows = {
     await page.getByText('No payments match.').waitFor();
     // Another list begins anew.
     await page.getByRole('tab', { name: 'Refunds' }).click();
-    const refund = page.getByRole('row', { name: /A scratch on the lid/ });
+    const refund = page.getByRole('row', { name: new RegExp(scratch) });
     await refund.waitFor();
     assert.ok(!page.url().includes('flag='), page.url());
     await page.getByLabel('Cause').selectOption('The buyer asked');

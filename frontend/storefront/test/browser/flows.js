@@ -37,7 +37,7 @@ export const flows = {
     assert.deepEqual(after, before, 'the button has not moved');
     await buyButton(page).click();
     await reaches(page, 'won');
-    assert.match(await page.title(), /You got it/);
+    await until('the title to say so', async () => /You got it/.test(await page.title()));
     await press(page, 'Pay with Alipay');
     await payAtCashier(page);
     await reaches(page, 'paid');
