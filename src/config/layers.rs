@@ -143,7 +143,10 @@ impl Layers {
                 let _ = writeln!(text, "{gap}[{section}]");
             }
             let value = match &entry.value {
-                Value::String(text) if self.is_secret(entry) => Value::String(Secret::new(text).redacted()),
+                // What is not set is no secret.
+                Value::String(text) if self.is_secret(entry) && !text.is_empty() => {
+                    Value::String(Secret::new(text).redacted())
+                }
                 value => value.clone(),
             };
             let _ = writeln!(text, "{} = {value} # {}", entry.key, entry.origin);

@@ -117,7 +117,7 @@ fn unknown_names_are_refused_with_the_place_and_the_nearest_one() {
             "config:4:2: unknown section [gaet]; did you mean [gate]?",
             "config:7:2: unknown section [empty]; \
              there are node, shop, store, gate, broker, accounts, sales, orders, payments, points, tcc, server, graphql, access, \
-             limits, hub, log",
+             limits, hub, upgrade, log",
             "config:9:1: unknown key `readers` in [hub]; `readers` belongs to [store]",
         ]
     );

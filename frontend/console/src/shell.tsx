@@ -7,7 +7,8 @@ import type { FunctionComponent } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { to, type Route } from './addresses';
 import { clock, done, f, heardAt, insist, live, outdated, reachable, second, setLocale, shop, signOut, store, viewer, zone } from './app';
-import { i18n, t, type Key } from './i18n';
+import { i18n, need, t, type Key } from './i18n';
+import type { Part } from './messages';
 import { Sign, type SignName } from './icons';
 import { Heading } from './page';
 import { isStaff, may, wanting } from './rights';
@@ -18,11 +19,14 @@ import { Forbidden, SignIn } from './way-in';
 type Page = FunctionComponent<{ route: Route }>;
 type Name = Route['page'];
 
+/** A page and the texts that it alone says. */
+const withTexts = async <P,>(part: Part, page: Promise<P>): Promise<P> => (await Promise.all([page, need(part)]))[0];
+
 const sources: Record<Name, () => Promise<{ default: Page }>> = {
   now: () => import('./pages/now'),
   schedule: () => import('./pages/schedule'),
   sale: () => import('./pages/sale'),
-  report: () => import('./pages/report'),
+  report: () => withTexts('report', import('./pages/report')),
   products: () => import('./pages/products'),
   orders: () => import('./pages/orders'),
   order: () => import('./pages/order'),
@@ -32,7 +36,7 @@ const sources: Record<Name, () => Promise<{ default: Page }>> = {
   audit: () => import('./pages/audit'),
   signIns: () => import('./pages/sign-ins'),
   nodes: () => import('./pages/nodes'),
-  settings: () => import('./pages/settings'),
+  settings: () => withTexts('settings', import('./pages/settings')),
   account: () => import('./pages/account'),
   missing: () => import('./pages/missing'),
 };

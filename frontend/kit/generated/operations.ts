@@ -326,6 +326,7 @@ export type PaymentRefundCause =
 
 /** Why no refund was created. Values are stable, so programs may rely on them. */
 export type PaymentRefundErrorCode =
+  /** The amount, with what staff refunded of the order before, exceeds what the viewer's role may refund of one order. */
   | 'AMOUNT_ABOVE_LIMIT'
   /** The amount is not a plain decimal number above zero in the payment's currency, or exceeds what is left to refund. */
   | 'AMOUNT_INVALID'
@@ -921,6 +922,15 @@ export type SaleUpdateInput = {
   version?: number | null | undefined;
 };
 
+/** Whether the shop asks its staff for a second factor. */
+export type SecondFactorPolicy =
+  /** Nobody is asked for one. */
+  | 'OFF'
+  /** Those who have set one up are asked for it. */
+  | 'OPTIONAL'
+  /** Staff without one can sign in, but has no rights until one is set up. */
+  | 'REQUIRED';
+
 /** The kinds of changes of settings. */
 export type SettingChangeAct =
   /** A change that would have expired was confirmed. */
@@ -1123,10 +1133,6 @@ export type SettingUnsetInput = {
   /** The scope of the stored value. */
   scope?: string;
 };
-export type SecondFactorPolicy =
-  | 'OFF'
-  | 'OPTIONAL'
-  | 'REQUIRED';
 
 /** Why all sales were not stopped. */
 export type ShopPauseErrorCode =
@@ -1181,49 +1187,76 @@ export type UserPasswordChangeInput = {
   newPassword: string;
 };
 
+/** Why no recovery codes were made. */
 export type UserRecoveryCodesRenewErrorCode =
+  /** The code is wrong, or was already used. */
   | 'CODE_INVALID'
+  /** The password is wrong. */
   | 'INVALID_CREDENTIALS'
+  /** No second factor is in force. */
   | 'NOT_ENABLED';
 
+/** The password, and a code. */
 export type UserRecoveryCodesRenewInput = {
+  /** A code of the authenticator app, or a recovery code. */
   code: string;
+  /** The password. */
   password: string;
 };
 
 /** The roles of users. */
 export type UserRole =
-  /** Can buy in sales. */
+  /** Can buy in sales, as all others can too. */
   | 'BUYER'
+  /** Can see everything in the control room, and change nothing. */
   | 'OBSERVER'
-  /** Can manage the shop, and can buy in sales. */
+  /** Can manage the shop. */
   | 'OPERATOR'
+  /** Can look up buyers and their orders, and refund payments up to a limit (`accounts.support_refund_max_minor`). */
   | 'SUPPORT';
 
+/** Why no second factor was begun. */
 export type UserSecondFactorBeginErrorCode =
+  /** The second factor is already in force. It has to be switched off first. */
   | 'ALREADY_ENABLED'
+  /** The password is wrong. */
   | 'INVALID_CREDENTIALS'
+  /** The shop does not use second factors (`accounts.second_factor`). */
   | 'SWITCHED_OFF';
 
+/** The password of who sets up a second factor. */
 export type UserSecondFactorBeginInput = {
+  /** The password. */
   password: string;
 };
 
+/** Why the second factor was not put in force. */
 export type UserSecondFactorConfirmErrorCode =
+  /** The code is wrong. */
   | 'CODE_INVALID'
+  /** No second factor was begun, or another one was begun meanwhile, or one is already in force. */
   | 'NOT_ENABLED';
 
+/** The first code of the authenticator app. */
 export type UserSecondFactorConfirmInput = {
+  /** The code that the app shows now: 6 digits. */
   code: string;
 };
 
+/** Why the second factor was not switched off. */
 export type UserSecondFactorDisableErrorCode =
+  /** The code is wrong, or was already used. */
   | 'CODE_INVALID'
+  /** The password is wrong. */
   | 'INVALID_CREDENTIALS'
+  /** No second factor is in force. */
   | 'NOT_ENABLED';
 
+/** The password, and a code. */
 export type UserSecondFactorDisableInput = {
+  /** A code of the authenticator app, or a recovery code. */
   code: string;
+  /** The password. */
   password: string;
 };
 
@@ -1231,11 +1264,14 @@ export type UserSecondFactorDisableInput = {
 export type UserSignInErrorCode =
   /** The username or the password is wrong. The error does not reveal which. */
   | 'INVALID_CREDENTIALS'
+  /** The password is right, and the code is wrong or was already used. */
   | 'SECOND_FACTOR_INVALID'
+  /** The password is right, and the user has a second factor: sign in again with `code`. */
   | 'SECOND_FACTOR_REQUIRED';
 
 /** The credentials. */
 export type UserSignInInput = {
+  /** The second factor, if the user has one: a code of the authenticator app, or a recovery code. Each is accepted once. */
   code?: string | null | undefined;
   /** The password. */
   password: string;

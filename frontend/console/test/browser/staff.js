@@ -34,7 +34,7 @@ async function signIn(page, shop, username) {
 }
 
 export const flows = {
-  'C15 sets up a second factor, and signs in with a code, once, and with a recovery code': async ({ shop, device, pictures }) => {
+  'C21 sets up a second factor, and signs in with a code, once, and with a recovery code': async ({ shop, device, pictures }) => {
     const username = await shop.staff('OPERATOR');
     const other = await (await device({ shopper: { username }, allow: [/401/, /403/] })).open('/console/orders');
     await other.getByRole('heading', { name: 'Orders' }).waitFor();
@@ -99,7 +99,7 @@ export const flows = {
     await page.getByText('second_factor.recovery_code_used').first().waitFor();
   },
 
-  'C16 shows observers everything and no lever, and support only what helps buyers': async ({ shop, device, pictures }) => {
+  'C22 shows observers everything and no lever, and support only what helps buyers': async ({ shop, device, pictures }) => {
     const sale = await shop.sale({ name: 'Garden bench' });
     const draft = await shop.draft({ name: 'Secret bench', stock: 3 });
     const observer = await shop.staff('OBSERVER');

@@ -1,5 +1,6 @@
 // Texts of the pages.
 export default {
+  'report.link': 'Report: does it add up?',
   'now.title': 'Now',
   'now.hint': 'The shop second by second, and the sales that run or open within an hour. Everything comes by push and says as of when.',
   'now.none': 'No sale runs or opens within an hour.',

@@ -1,7 +1,6 @@
 // The report of a sale.
 export default {
   'report.title': 'Report',
-  'report.link': 'Report: does it add up?',
   'report.asOf': 'All numbers as of {time}.',
   'report.again': 'Check again',
   'report.csv': 'Download CSV',

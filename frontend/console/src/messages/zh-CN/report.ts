@@ -1,7 +1,6 @@
 // 抢购报告。
 export default {
   'report.title': '报告',
-  'report.link': '报告：账实是否相符',
   'report.asOf': '所有数字截至 {time}。',
   'report.again': '重新核对',
   'report.csv': '下载 CSV',
