@@ -147,6 +147,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "store",
             "broker",
             "nodes",
+            "accounts",
             "gate",
             "sales",
             "orders",
