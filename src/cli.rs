@@ -262,7 +262,7 @@ impl Command {
             Self::Backup(command) => Box::pin(backup::run(config, command)).await,
             Self::Restore(options) => Box::pin(backup::restore(config, options)).await,
             Self::Demo(options) => demo(config, options).await,
-            Self::Bench(options) => bench(options).await,
+            Self::Bench(options) => Box::pin(bench(options)).await,
             Self::Schema | Self::Documents { .. } | Self::Config(_) => anyhow::bail!("not part of this build"),
         }
     }

@@ -79,7 +79,7 @@ fn role(text: &str) -> Result<Role, String> {
 /// Carries out the command.
 pub async fn run(config: Config, command: OperatorCommand) -> anyhow::Result<ExitCode> {
     match command {
-        OperatorCommand::Create(options) => create(config, options).await,
+        OperatorCommand::Create(options) => Box::pin(create(config, options)).await,
         OperatorCommand::Role(options) => {
             Database::must_exist(&config.store)?;
             let OperatorRole { username, role, operator } = options;

@@ -78,7 +78,7 @@ pub fn stream(edge: &Edge, params: Params, mut info: RequestInfo, asked: Asked<'
         Ok(prepared) => {
             edge.meters().operation(Transport::EventStream, None);
             if prepared.operation().kind == OperationType::Subscription {
-                token = info.token.clone();
+                token.clone_from(&info.token);
                 if let Some(hash) = token.as_deref().and_then(token_hash) {
                     place.follow(hash);
                 }
