@@ -16,6 +16,7 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
+use futures_util::FutureExt as _;
 use http::header::{CONNECTION, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use hyper::body::Incoming;
@@ -36,6 +37,8 @@ use super::heads::{self, Heads};
 use super::unsent::Unsent;
 use crate::config;
 
+/// How long clients that connected at the last moment have to send their request.
+const FIRST_REQUEST_WITHIN: Duration = Duration::from_millis(200);
 /// How long to wait before accepting again when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -113,6 +116,10 @@ pub async fn serve(listener: TcpListener, routes: Routes, shutdown: Cancellation
     let (read_timeout, write_timeout) = (*config.read_timeout, *config.write_timeout);
     let (http, leaving) = (protocols(read_timeout), AtomicBool::new(false));
     let server = Arc::new(Server { http, routes, read_timeout, write_timeout, leaving });
+    let admit = |stream, peer, slot| {
+        let stream = Counted { stream, heads: Heads::default(), patience: write_timeout, stalled: None, _slot: slot };
+        tokio::spawn(server.clone().connection(stream, peer, connections.watcher()));
+    };
     let mut over = pin!(async {
         shutdown.cancelled().await;
         server.leaving.store(true, Ordering::Relaxed);
@@ -130,11 +137,7 @@ pub async fn serve(listener: TcpListener, routes: Routes, shutdown: Cancellation
             accepted = accepted => accepted,
         };
         match (accepted, slot) {
-            (Ok((stream, peer)), Ok(slot)) => {
-                let (patience, heads) = (write_timeout, Heads::default());
-                let stream = Counted { stream, heads, patience, stalled: None, _slot: slot };
-                tokio::spawn(server.clone().connection(stream, peer, connections.watcher()));
-            }
+            (Ok((stream, peer)), Ok(slot)) => admit(stream, peer, slot),
             (Err(error), _) => {
                 tracing::warn!(%error, "could not accept a connection");
                 sleep(ACCEPT_PAUSE).await;
@@ -143,7 +146,15 @@ pub async fn serve(listener: TcpListener, routes: Routes, shutdown: Cancellation
             (_, Err(_)) => break,
         }
     }
+    // Whoever the kernel has let in already would see a reset connection, after the request was sent perhaps.
+    while let Ok(slot) = slots.clone().try_acquire_owned()
+        && let Some(Ok((stream, peer))) = listener.accept().now_or_never()
+    {
+        admit(stream, peer, slot);
+    }
     drop(listener);
+    // A connection whose first bytes were not read yet is closed without an answer.
+    sleep(FIRST_REQUEST_WITHIN).await;
     if timeout(*config.shutdown_timeout, connections.shutdown()).await.is_err() {
         tracing::warn!("requests were still running when the shutdown timeout expired");
     }

@@ -261,7 +261,7 @@ async fn a_stopping_node_hands_over_its_jobs_while_another_keeps_selling() {
     let (alice, bob) = (one.buyer("alice").await, one.buyer("bob").await);
     let db = two.app.db().clone();
     // Jobs that one node at a time does.
-    const JOBS: usize = 8;
+    const JOBS: usize = 9;
     let holders = async || {
         let leases = Leases::list(&db).await.unwrap();
         leases.into_iter().map(|lease| lease.holder).collect::<Vec<_>>()

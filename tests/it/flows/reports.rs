@@ -6,7 +6,8 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::servers::{FreshDatabase, execute as execute_postgres};
+use super::nodes::{Cluster, buy};
+use crate::support::servers::execute as execute_postgres;
 use crate::support::{Shop, Terms, until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_doorbuster");
@@ -22,26 +23,25 @@ struct Business {
     shop: Shop,
     store: String,
     sale: String,
-    _database: Option<FreshDatabase>,
+    _cluster: Option<Cluster>,
 }
 
 impl Business {
     async fn on_sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = format!("sqlite://{}", folder.path().join("shop.db").display());
-        Self::open(store, folder, None).await
+        Self::open(Shop::open_on(&store, folder, SETTINGS).await, store, None).await
     }
 
     async fn on_postgres() -> Self {
-        let database = FreshDatabase::create().await;
-        Self::open(database.url(), tempfile::tempdir().unwrap(), Some(database)).await
+        let cluster = Cluster::fresh(SETTINGS).await;
+        Self::open(cluster.node("one").await, cluster.0.url(), Some(cluster)).await
     }
 
     /// A sale that is over, and its orders: one is paid, one refunded, one cancelled, one paid. Two units were added.
-    async fn open(store: String, folder: tempfile::TempDir, database: Option<FreshDatabase>) -> Self {
-        let shop = Shop::open_on(&store, folder, SETTINGS).await;
+    async fn open(shop: Shop, store: String, cluster: Option<Cluster>) -> Self {
         let sale = shop.sale(&Terms { stock: 5, limit: 2, points_price: Some(30), ..Terms::default() }).await;
-        let business = Self { shop, store, sale, _database: database };
+        let business = Self { shop, store, sale, _cluster: cluster };
         for name in ["alice", "bob", "carol", "dave"] {
             business.order(name).await;
         }
@@ -67,7 +67,7 @@ impl Business {
 
     async fn order(&self, name: &str) {
         let buyer = self.shop.buyer(name).await;
-        let ticket = self.shop.buy(&buyer, &self.sale, &format!("order-{name}"), 1).await.unwrap();
+        let ticket = buy(&self.shop, &buyer, &self.sale, &format!("order-{name}")).await;
         self.shop.decided(&buyer, &ticket).await;
     }
 

@@ -54,7 +54,7 @@ async fn support_refunds_up_to_a_limit_and_operators_without_one() {
     assert_eq!(error["field"], json!(["input", "amount"]));
     assert!(error["message"].as_str().unwrap().contains("29 points"), "{error}");
     assert_eq!(shop.fault(Some(&observer), REFUND, input.clone()).await, "FORBIDDEN");
-    let look = "query($o: ID!) { paymentLookup(id: $o) { order { status buyer { username } } refunds { id } } }";
+    let look = "query($o: ID!) { paymentLookup(id: $o) { order { status buyer { username } } refunds { number } } }";
     for token in [&support, &observer] {
         let found = shop.data(Some(token), look, json!({ "o": order })).await["paymentLookup"].clone();
         assert_eq!(found["order"], json!({ "status": "PAID", "buyer": { "username": "alice" } }));
@@ -130,7 +130,7 @@ async fn with_cookie(shop: &Shop, cookie: Option<&str>, query: &str, input: Valu
     let request = if let Some(cookie) = cookie { request.header(COOKIE, cookie) } else { request };
     let answer = request.json(&json!({ "query": query, "variables": { "i": input } })).send().await.unwrap();
     let cookies = answer.headers().get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok());
-    let pair = cookies.filter_map(|cookie| cookie.split(';').next()).find(|pair| pair.contains("session"));
+    let pair = cookies.filter_map(|cookie| cookie.split(';').next()).find(|pair| pair.contains("doorbuster="));
     let pair = pair.map(str::to_owned);
     (answer.json().await.unwrap(), pair)
 }
