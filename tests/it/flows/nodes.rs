@@ -62,7 +62,6 @@ impl Cluster {
     }
 
     /// What a node in a process of its own needs to belong to it.
-    #[cfg(feature = "sabotage")]
     pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
         vec![
             ("store.url", self.0.url()),
