@@ -51,8 +51,9 @@ fn is_page(path: &[&str]) -> bool {
                 | "sign-ins"
                 | "nodes"
                 | "settings"
+                | "account"
         ),
-        [list, id] => matches!(*list, "sales" | "orders") && !id.is_empty(),
+        [list, id] => matches!(*list, "sales" | "orders" | "reports") && !id.is_empty(),
         _ => false,
     }
 }
@@ -94,6 +95,8 @@ mod tests {
             "/console/orders/ord_1",
             "/console/money",
             "/console/sign-ins",
+            "/console/account",
+            "/console/reports/sal_1",
         ] {
             let (response, text) = ask(Method::GET, path).await;
             assert_eq!(response.status(), StatusCode::OK, "{path}");

@@ -41,6 +41,7 @@ export const flows = {
     const { open } = await device({ viewport: { width: 360, height: 740 }, allow: [/401/, /422/] });
     const page = await open('/console');
     await signIn(page, shop, username);
+    await page.getByRole('navigation').waitFor();
     await page.goto('/console/account');
     await press(page, 'Set up');
     await confirm(page, 'Show the secret');
