@@ -115,7 +115,19 @@ function become(fresh: Viewer | null): void {
   refresh();
 }
 
+/** A new session comes as a cookie, which no script can read. */
+export const COOKIE = { headers: { 'doorbuster-session': 'cookie' } };
+
+let renewal: Promise<unknown> = Promise.resolve();
+
+/** For a request whose answer brings this page a new session: the end of the old one may be heard before that answer. */
+export function renewing<T>(request: Promise<T>): Promise<T> {
+  renewal = request.catch(() => undefined);
+  return request;
+}
+
 export async function loadViewer(): Promise<void> {
+  await renewal;
   try {
     become((await send(Viewer, {})).viewer);
   } catch (error) {

@@ -6,12 +6,10 @@ import { Button, Icon } from '@kit/ui';
 import { Field } from '@kit/ui/form';
 import type { TargetedSubmitEvent } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { send, signedIn, signOut, viewer } from './app';
+import { COOKIE, send, signedIn, signOut, viewer } from './app';
 import { t } from './i18n';
 import { Heading } from './page';
 import { saying } from './trouble';
-
-const COOKIE = { headers: { 'doorbuster-session': 'cookie' } };
 
 type Errors = Partial<Record<'username' | 'password' | 'code' | 'whole', string>>;
 

@@ -6,7 +6,7 @@ import SecondFactorConfirm from '@documents/SecondFactorConfirm.graphql';
 import SecondFactorDisable from '@documents/SecondFactorDisable.graphql';
 import type { SecondFactorBeginMutation } from '@kit/generated/operations';
 import { Button, Chip } from '@kit/ui';
-import { done, f, send, signedIn, viewer } from '../app';
+import { COOKIE, done, f, renewing, send, signedIn, viewer } from '../app';
 import { t } from '../i18n';
 import { Heading } from '../page';
 import { wanting } from '../rights';
@@ -151,7 +151,7 @@ function Confirm({ begun, onClose, onCodes }: { begun: Begun; onClose: () => voi
       repeatable={false}
       read={(form) => read(form, ['code'])}
       send={async (input) => {
-        const { recoveryCodes, userErrors } = (await send(SecondFactorConfirm, { input })).userSecondFactorConfirm;
+        const { recoveryCodes, userErrors } = (await renewing(send(SecondFactorConfirm, { input }, COOKIE))).userSecondFactorConfirm;
         if (recoveryCodes) onCodes(recoveryCodes);
         return userErrors;
       }}
@@ -196,7 +196,7 @@ function Change({ wish, onClose, onCodes }: ChangeProps) {
       repeatable={false}
       read={(form) => read(form, ['password', 'code'])}
       send={async (input) => {
-        if (wish === 'disable') return (await send(SecondFactorDisable, { input })).userSecondFactorDisable.userErrors;
+        if (wish === 'disable') return (await renewing(send(SecondFactorDisable, { input }, COOKIE))).userSecondFactorDisable.userErrors;
         const { recoveryCodes, userErrors } = (await send(RecoveryCodesRenew, { input })).userRecoveryCodesRenew;
         if (recoveryCodes) onCodes(recoveryCodes);
         return userErrors;

@@ -59,12 +59,13 @@ export const flows = {
     await accessible(page, 'setting up a second factor');
     await noSideways(page, 'setting up a second factor');
     await page.screenshot({ path: join(pictures, 'console-second-factor-360.png') });
-    await dialog(page).getByLabel('Code').fill('000000');
+    await dialog(page).getByRole('textbox', { name: 'Code' }).fill('000000');
     await confirm(page, 'Put it in force');
     await page.locator('[name=code][aria-invalid=true]').waitFor();
-    await dialog(page).getByLabel('Code').fill(codeOf(secret));
+    await dialog(page).getByRole('textbox', { name: 'Code' }).fill(codeOf(secret));
     await confirm(page, 'Put it in force');
     await gone(page);
+    await page.getByRole('button', { name: 'They are kept' }).waitFor();
     const codes = await page.locator('.codes code').allInnerTexts();
     assert.equal(new Set(codes).size, 10);
     await page.screenshot({ path: join(pictures, 'console-recovery-codes-360.png'), fullPage: true });
