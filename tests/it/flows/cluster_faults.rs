@@ -356,10 +356,12 @@ fn nodes_stay_good(fault: &str) -> bool {
 async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
     let cluster = Cluster::new(servers).await;
+    // There are buyers for this long.
+    let load = Duration::from_secs(if fault.name == "UPGRADE-20" { 400 } else { 60 });
     let scenario = Scenario {
         stock: 60,
         per_second: 30,
-        load: (Duration::from_secs(60), Duration::from_secs(60)),
+        load: (load, load),
         habits: Habits { impatient: 0, cancel: 25, persistent: 10, ..Habits::default() },
         pauses: fault.inside,
         calm: false,
