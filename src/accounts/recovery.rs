@@ -1,4 +1,4 @@
-//! Recovery codes: for who has lost the device with the second factor.
+//! Recovery codes: used in place of a code by a user who has lost the authenticator device.
 
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest as _, Sha256};

@@ -38,7 +38,7 @@ impl Vault {
         let Some(key) = &self.0 else { return Ok([&[PLAIN][..], secret].concat()) };
         let nonce = rng.bytes::<NONCE_LEN>();
         let mut text = secret.to_vec();
-        // Bound to the user: nobody's secret can be put in another one's place.
+        // Bound to the user ID, so that one user's secret can't be copied into another user's row.
         key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(user.to_bytes()), &mut text)
             .map_err(|_| VaultError::Damaged)?;
         Ok([&[SEALED][..], &nonce, &text].concat())

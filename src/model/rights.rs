@@ -42,7 +42,7 @@ impl Right {
         Self::GrantPoints,
     ];
 
-    /// What who does not have it is told.
+    /// The message for a user whose role does not have this right.
     pub const fn refusal(self) -> &'static str {
         match self {
             Self::SeeBuyers | Self::RefundWithinLimit => "This requires a role of the shop's staff.",

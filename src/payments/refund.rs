@@ -91,7 +91,7 @@ pub enum RefundRefusal {
     KeyInvalid,
     /// The key was used for something else.
     KeyReused,
-    /// More than who asks for it may refund of one order.
+    /// The amount exceeds what the requester may refund for one order.
     AboveLimit(Amount),
 }
 

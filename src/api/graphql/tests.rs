@@ -22,7 +22,7 @@ enum For {
     Everybody,
     /// Who is signed in, whatever the role: their own matters. Nobody else's can be reached.
     Own,
-    /// As [`Self::Own`], and for who is not signed in it is null.
+    /// Like [`Self::Own`], but null instead of an error for a client that is not signed in.
     OwnOrNull,
     /// All of the staff: what helps buyers.
     Staff,

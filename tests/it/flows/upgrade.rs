@@ -1,4 +1,4 @@
-//! An upgrade of a shop with one node, and the way back, as its operator sees it. Nodes that run side by side: `cluster_faults`.
+//! Upgrading a single-node shop and rolling it back, as its operator does. `cluster_faults` runs both versions side by side.
 
 use std::path::Path;
 use std::process::{Output, Stdio};

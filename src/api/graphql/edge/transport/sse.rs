@@ -156,7 +156,7 @@ impl Stream for Events {
         let raised = this.place.seat().take();
         let is_over = raised & CLOSE != 0 || this.signed_in.has_ended(raised, cx);
         if is_over && matches!(this.state, State::Running(_)) {
-            // Without `complete`: the client is to connect again, elsewhere, and is told there if it is not signed in any more.
+            // Without `complete`, so that the client reconnects, to any node. That node rejects it if its token is no longer valid.
             this.state = State::Ended;
         }
         let chunk = match &mut this.state {
