@@ -6,21 +6,20 @@ use anyhow::Context as _;
 use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
+use super::bare::sqlite as bare_loop;
 use super::report::{Row, Target};
 use super::{Scratch, scaled_u32};
-use crate::app::App;
-use crate::catalog::{PriceInput, ProductInput};
-use crate::config::{Config, Secret};
-use crate::demo::{ready, usage};
-use crate::gateway::PaymentGateway as _;
-use crate::gateway::alipay::wire::{Parameters, time_text};
-use crate::gateway::alipay::{Alipay, Merchant, SANDBOX_APP_ID, SigningKey, VerifyingKey};
-use crate::kernel::{Breaker, Clock, Currency, PaymentId, Rng, TicketId, UserId};
-use crate::model::order_requests::OrderRequest;
-use crate::payments::Method;
-use crate::payments::PayRequest;
-use crate::sales::{SaleInput, SessionInput};
-use crate::store::sqlite;
+use doorbuster::app::App;
+use doorbuster::catalog::{PriceInput, ProductInput};
+use doorbuster::config::{Config, Secret};
+use doorbuster::demo::{ready, usage};
+use doorbuster::gateway::PaymentGateway as _;
+use doorbuster::gateway::alipay::wire::{Parameters, time_text};
+use doorbuster::gateway::alipay::{Alipay, Merchant, SANDBOX_APP_ID, SigningKey, VerifyingKey};
+use doorbuster::kernel::{Breaker, Clock, Currency, PaymentId, Rng, TicketId, UserId};
+use doorbuster::model::order_requests::OrderRequest;
+use doorbuster::payments::{Method, PayRequest};
+use doorbuster::sales::{SaleInput, SessionInput};
 
 /// Payments of a round.
 const PAYMENTS: u32 = 2_000;
@@ -108,7 +107,7 @@ async fn bare(name: &str, payments: u32) -> anyhow::Result<f64> {
     let rows: Vec<_> =
         orders.into_iter().map(|(buyer, ticket)| (PaymentId::generate(&clock, &rng), buyer, ticket)).collect();
     let begun = Instant::now();
-    let done = tokio::task::spawn_blocking(move || sqlite::bare::pay_orders(&path, &rows, POINTS, clock.now()));
+    let done = tokio::task::spawn_blocking(move || bare_loop::pay_orders(&path, &rows, POINTS, clock.now()));
     done.await??;
     let rate = f64::from(payments) / begun.elapsed().as_secs_f64();
     drop(app);

@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Shop, purchases};
-use crate::bench::load::{CONNECTIONS, Shot, rush};
-use crate::bench::report::{Row, Target};
-use crate::bench::strangers::SHARE;
-use crate::demo::ready;
-use crate::demo::server::Server;
-use crate::demo::shopper::Account;
-use crate::kernel::{Clock, Rng, SaleId};
+use crate::load::{CONNECTIONS, Shot, rush};
+use crate::report::{Row, Target};
+use crate::strangers::SHARE;
+use doorbuster::demo::ready;
+use doorbuster::demo::server::Server;
+use doorbuster::demo::shopper::Account;
+use doorbuster::kernel::{Clock, Rng, SaleId};
 
 /// Purchases of one side of a round.
 const SHOTS: usize = 10_000;
@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Measures both in turns, each round of accepted purchases on a sale of its own.
 pub(super) async fn run(rounds: usize, shop: &Shop, server: &Server) -> anyhow::Result<[Row; 2]> {
     let (clock, rng) = (Clock::system(), Rng::system());
-    let strangers = ready::users(&shop.db, &clock, &rng, "stranger", ((rounds + 1) * 2 * SHOTS) as u32, false).await?;
+    let (seals, many) = (shop.launch.seals(&rng), ((rounds + 1) * 2 * SHOTS) as u32);
+    let strangers = ready::buyers(&shop.db, &clock, &rng, "stranger", many, seals.as_ref()).await?;
     let mut parts = strangers.chunks(SHOTS);
     let mut next = || parts.next().unwrap_or_default();
     let known = &shop.buyers[..SHOTS];

@@ -3,10 +3,10 @@
 
 use diesel::prelude::*;
 
-use super::schema::{orders, outbox, payments, points_accounts, sales};
-use crate::config::Config;
-use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId};
-use crate::store::StoreError;
+use doorbuster::config::Config;
+use doorbuster::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId};
+use doorbuster::store::sqlite::schema::{orders, outbox, payments, points_accounts, sales};
+use doorbuster::store::{StoreError, sqlite};
 
 /// Inserts an order and an outbox row per buyer and lowers the stock once per batch. `path` is a migrated database with
 /// the sale and the users.
@@ -17,10 +17,7 @@ pub fn record_orders(
     batch: usize,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut conn = super::connect_sync(
-        &super::file::DatabaseFile::find(path)?,
-        &super::Pragmas::of_writer(&Config::default_embedded().store),
-    )?;
+    let mut conn = sqlite::connect_as_writer(path, &Config::default_embedded().store)?;
     let payload = vec![b'x'; 400];
     let mut seq = 0;
     for buyers in buyers.chunks(batch) {
@@ -50,10 +47,7 @@ pub fn pay_orders(
     points: i64,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut conn = super::connect_sync(
-        &super::file::DatabaseFile::find(path)?,
-        &super::Pragmas::of_writer(&Config::default_embedded().store),
-    )?;
+    let mut conn = sqlite::connect_as_writer(path, &Config::default_embedded().store)?;
     for (id, buyer, ticket) in rows {
         conn.immediate_transaction(|conn| {
             let account = points_accounts::table.filter(points_accounts::user_id.eq(buyer));

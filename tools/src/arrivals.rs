@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use super::load::{CONNECTIONS, Shot};
-use crate::demo::client::Client;
+use doorbuster::demo::client::Client;
 
 /// How long an answer may take at most.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -9,12 +9,12 @@ use anyhow::Context as _;
 use tokio::time::Instant;
 
 use super::{Shop, purchases};
-use crate::bench::Baseline;
-use crate::bench::arrivals::{self, Timed};
-use crate::bench::load::{CONNECTIONS, Shot, rush};
-use crate::bench::report::{Row, Target};
-use crate::demo::server::Server;
-use crate::telemetry::print;
+use crate::Baseline;
+use crate::arrivals::{self, Timed};
+use crate::load::{CONNECTIONS, Shot, rush};
+use crate::report::{Row, Target};
+use doorbuster::demo::server::Server;
+use doorbuster::telemetry::print;
 
 /// Requests that find out what can be taken.
 const PROBES: usize = 10_000;

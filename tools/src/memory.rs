@@ -11,13 +11,13 @@ use tokio_tungstenite::tungstenite::Message;
 use super::load::{Shot, drive};
 use super::report::{Row, Target};
 use super::{Baseline, Scratch, scaled};
-use crate::demo::client::body;
-use crate::demo::seed::{Operator, Terms};
-use crate::demo::server::{Launch, Server};
-use crate::demo::shopper::Account;
-use crate::demo::socket::{self, Event, Socket};
-use crate::demo::{ready, usage, wire};
-use crate::kernel::{Clock, Rng, SaleId};
+use doorbuster::demo::client::body;
+use doorbuster::demo::seed::{Operator, Terms};
+use doorbuster::demo::server::{Launch, Server};
+use doorbuster::demo::shopper::Account;
+use doorbuster::demo::socket::{self, Event, Socket};
+use doorbuster::demo::{ready, usage, wire};
+use doorbuster::kernel::{Clock, Rng, SaleId};
 
 /// Sockets of a round.
 const SOCKETS: usize = 4_000;
@@ -39,7 +39,7 @@ pub async fn idle(rounds: usize) -> anyhow::Result<Row> {
     let mut product = Vec::new();
     for round in 0..rounds {
         let scratch = Scratch::new(&format!("idle-{round}"))?;
-        let launch = Launch::new(&std::env::current_exe()?, scratch.path())?;
+        let launch = Launch::new(&crate::server()?, scratch.path())?;
         let server = launch.start(Duration::from_secs(60)).await?;
         sleep(Duration::from_secs(3)).await;
         product.push(resident(server.pid())? / 1e6);
@@ -187,7 +187,7 @@ pub async fn stage(scratch: &Scratch, sales: usize) -> anyhow::Result<Stage> {
 
 /// Opens a shop with so many open sales, each with a unit for each of so many buyers.
 pub async fn stage_for(scratch: &Scratch, sales: usize, crowd: u32) -> anyhow::Result<Stage> {
-    let launch = Launch::new(&std::env::current_exe()?, scratch.path())?.set("log.filter", "warn");
+    let launch = Launch::new(&crate::server()?, scratch.path())?.set("log.filter", "warn");
     let db = launch.open_database().await?;
     let (clock, rng) = (Clock::system(), Rng::system());
     let account = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);

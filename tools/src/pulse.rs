@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Scratch;
 use super::purchase::{Setup, Writes};
 use super::report::{Row, Target};
-use crate::demo::socket::{Event, Socket};
+use doorbuster::demo::socket::{Event, Socket};
 
 /// Control rooms that are open.
 const CONSOLES: usize = 20;

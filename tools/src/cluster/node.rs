@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use tokio::time::sleep;
 
 use super::{Shop, purchases};
-use crate::bench::load::{CONNECTIONS, rush};
-use crate::bench::report::{Row, Target};
-use crate::demo::server::{Launch, Server, free_address};
-use crate::demo::usage;
+use crate::load::{CONNECTIONS, rush};
+use crate::report::{Row, Target};
+use doorbuster::demo::server::{Launch, Server, free_address};
+use doorbuster::demo::usage;
 
 /// How long a node does nothing before it is looked at.
 const QUIET: Duration = Duration::from_secs(3);

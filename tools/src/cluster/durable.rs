@@ -8,15 +8,15 @@ use tokio::time::{Instant, sleep};
 
 use super::super::epoch;
 use super::Shop;
-use crate::bench::report::{Row, Target};
-use crate::broker::pulsar::PulsarBroker;
-use crate::broker::{Broker as _, envelope};
-use crate::demo::shopper::Account;
-use crate::kernel::{Clock, Rng, SaleId, TicketId};
-use crate::model::facts::Facts;
-use crate::model::messages::{Message, Topic};
-use crate::model::order_requests::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
-use crate::store::postgres;
+use crate::bare::postgres as bare;
+use crate::report::{Row, Target};
+use doorbuster::broker::pulsar::PulsarBroker;
+use doorbuster::broker::{Broker as _, envelope};
+use doorbuster::demo::shopper::Account;
+use doorbuster::kernel::{Clock, Rng, SaleId, TicketId};
+use doorbuster::model::facts::Facts;
+use doorbuster::model::messages::{Message, Topic};
+use doorbuster::model::order_requests::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
 
 /// Orders in a transaction of the bare loop.
 const BARE_BATCH: usize = 200;
@@ -33,13 +33,13 @@ pub(super) async fn run(rounds: usize, shop: &Shop) -> anyhow::Result<[Row; 2]> 
     let [mut batches, mut singles, mut written] = [const { Vec::new() }; 3];
     for _ in 0..rounds {
         let (sale, begun) = (shop.next_sale()?, Instant::now());
-        postgres::bare::record_orders(&shop.url, sale, &buyers, BARE_BATCH, shop.opened).await?;
+        bare::record_orders(&shop.url, sale, &buyers, BARE_BATCH, shop.opened).await?;
         batches.push(buyers.len() as f64 / begun.elapsed().as_secs_f64());
         let (count, connections) = ONE_BY_ONE;
         let (sale, begun) = (shop.next_sale()?, Instant::now());
-        postgres::bare::record_one_by_one(&shop.url, sale, &buyers[..count], connections, shop.opened).await?;
+        bare::record_one_by_one(&shop.url, sale, &buyers[..count], connections, shop.opened).await?;
         singles.push(count as f64 / begun.elapsed().as_secs_f64());
-        postgres::bare::clear_outbox(&shop.url).await?;
+        bare::clear_outbox(&shop.url).await?;
         written.push(orders(shop).await?);
     }
     let row = |name, baseline, least| Row {

@@ -12,9 +12,9 @@ use super::load::{CONNECTIONS, Shot, rush};
 use super::memory::stage_for;
 use super::report::{Row, Target};
 use super::{Scratch, scaled};
-use crate::demo::client::body;
-use crate::demo::shopper::Account;
-use crate::kernel::SaleId;
+use doorbuster::demo::client::body;
+use doorbuster::demo::shopper::Account;
+use doorbuster::kernel::SaleId;
 
 const BUY: &str = "mutation Buy($input: SalePurchaseInput!) { salePurchase(input: $input) { \
     ticket { id status } userErrors { code message } } }";

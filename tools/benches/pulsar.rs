@@ -1,10 +1,11 @@
-//! Orders per second to and through a real Pulsar, against `pulsar-perf`. `cargo bench --bench pulsar` with `DOORBUSTER_TEST_PULSAR` and
-//! `DOORBUSTER_TEST_PULSAR_ADMIN`, and `DOORBUSTER_TEST_PULSAR_PERF`, the path of the program (`./justw services env`).
+//! Orders per second to and through a real Pulsar, against `pulsar-perf`. `cargo bench -p doorbuster-tools --bench pulsar` with
+//! `DOORBUSTER_TEST_PULSAR` and `DOORBUSTER_TEST_PULSAR_ADMIN`, and `DOORBUSTER_TEST_PULSAR_PERF`, the path of the program
+//! (`./justw services env`).
 
 use std::path::PathBuf;
 
-use doorbuster::bench::messages;
 use doorbuster::config::{Config, Secret};
+use doorbuster_tools::messages;
 
 #[tokio::main(worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
@@ -15,7 +16,7 @@ async fn main() -> anyhow::Result<()> {
         variable("DOORBUSTER_TEST_PULSAR_PERF").map(PathBuf::from),
     ) else {
         anyhow::bail!(
-            "a broker and pulsar-perf are needed: scripts/with-services cargo bench --bench pulsar, or set \
+            "a broker and pulsar-perf are needed: scripts/with-services cargo bench -p doorbuster-tools --bench pulsar, or set \
              DOORBUSTER_TEST_PULSAR, DOORBUSTER_TEST_PULSAR_ADMIN and DOORBUSTER_TEST_PULSAR_PERF"
         );
     };

@@ -1,7 +1,12 @@
-//! `doorbuster bench`: ratios taken in one run on one machine. Each pair is measured in turns (A B A B …), each side in a
+//! Benchmarks: ratios taken in one run on one machine. Each pair is measured in turns (A B A B …), each side in a
 //! process of its own, and costs are CPU time per operation of that process: the load that shares the machine does not count.
+//!
+//! The server is the program `doorbuster` beside this one, as it is shipped. What it is compared with is here: the [`baseline`] servers
+//! and the [`bare`] loops.
 
 mod arrivals;
+mod bare;
+mod baseline;
 mod cluster;
 mod durable;
 mod edge;
@@ -25,11 +30,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::time::{Instant, sleep};
 
-use crate::demo::server::free_address;
-use crate::kernel::{Epoch, SaleId};
-use crate::lifecycle::allow_open_files;
-use crate::store::{self, Database};
 pub use cluster::Servers;
+use doorbuster::demo::server::free_address;
+use doorbuster::kernel::{Epoch, SaleId};
+use doorbuster::lifecycle::allow_open_files;
+use doorbuster::store::Database;
 use report::Table;
 
 /// Rounds of each pair.
@@ -85,14 +90,36 @@ fn rounds(count: usize) -> usize {
 
 /// The epoch of a sale's gate.
 async fn epoch(db: &Database, sale: SaleId) -> anyhow::Result<Epoch> {
-    let facts = store::read!(db, |conn| sql::orders::sale_facts(conn, sale).await)?;
-    Ok(facts.context("there is no such sale")?.epoch)
+    use doorbuster::store::{postgres, sqlite};
+    let facts = match db {
+        Database::Postgres(store) => {
+            store.read(move |conn| Box::pin(postgres::sql::orders::sale_facts(conn, sale))).await
+        }
+        Database::Sqlite(store) => store.read(move |conn| Box::pin(sqlite::sql::orders::sale_facts(conn, sale))).await,
+    };
+    Ok(facts?.context("there is no such sale")?.epoch)
+}
+
+/// The server's program, which lies beside this one.
+fn server() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name("doorbuster");
+    anyhow::ensure!(program.exists(), "{} is missing: `cargo build` makes it", program.display());
+    Ok(program)
+}
+
+/// How to run benchmarks.
+#[derive(Debug, Clone, Default)]
+pub struct How {
+    /// They do a hundredth of their work, once, and the numbers mean nothing.
+    pub quick: bool,
+    /// A Markdown file that gets the table.
+    pub record: Option<PathBuf>,
 }
 
 /// Runs the named benchmarks, or all that need no servers, and prints the table, also of what was measured before something failed.
-/// Returns whether every target was met. With `quick` they do a hundredth of their work, once, and the numbers mean nothing.
-pub async fn run(names: &[String], servers: &Servers, quick: bool) -> anyhow::Result<bool> {
-    QUICK.store(quick, Ordering::Relaxed);
+/// Returns whether every target was met.
+pub async fn run(names: &[String], servers: &Servers, how: &How) -> anyhow::Result<bool> {
+    QUICK.store(how.quick, Ordering::Relaxed);
     for name in names {
         let known = [NAMES.as_slice(), &cluster::NAMES, &[CLUSTER]].concat();
         anyhow::ensure!(known.contains(&name.as_str()), "no benchmark {name}; there are {}", known.join(", "));
@@ -100,7 +127,10 @@ pub async fn run(names: &[String], servers: &Servers, quick: bool) -> anyhow::Re
     let mut table = Table::default();
     let measured = measure(names, servers, &mut table).await;
     table.print()?;
-    measured.map(|()| quick || table.is_met())
+    if let Some(file) = &how.record {
+        table.record(file)?;
+    }
+    measured.map(|()| how.quick || table.is_met())
 }
 
 async fn measure(names: &[String], servers: &Servers, table: &mut Table) -> anyhow::Result<()> {
@@ -132,7 +162,7 @@ async fn single(names: &[String], table: &mut Table) -> anyhow::Result<()> {
         table.add([durable::run(rounds(ROUNDS)).await.context("durable")?]);
     }
     if wanted("points") {
-        table.add([payments::with_points(rounds(ROUNDS)).await.context("points")?]);
+        table.add([Box::pin(payments::with_points(rounds(ROUNDS))).await.context("points")?]);
     }
     if wanted("notifications") {
         table.add([tokio::task::block_in_place(|| payments::notifications(rounds(ROUNDS))).context("notifications")?]);
@@ -167,7 +197,7 @@ async fn single(names: &[String], table: &mut Table) -> anyhow::Result<()> {
 /// Runs a baseline in this process until it is killed.
 pub async fn child(address: SocketAddr) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(address).await?;
-    Ok(crate::api::baseline::serve(listener).await?)
+    Ok(baseline::serve(listener).await?)
 }
 
 /// The bare axum server in a process of its own; killed when dropped.
@@ -180,7 +210,7 @@ impl Baseline {
     async fn start() -> anyhow::Result<Self> {
         let address = free_address()?;
         let child = Command::new(std::env::current_exe()?)
-            .args(["bench", "--baseline", &address.to_string()])
+            .args(["--baseline", &address.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()?;

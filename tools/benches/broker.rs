@@ -1,4 +1,4 @@
-//! How much the embedded broker can store. `cargo bench --bench broker`.
+//! How much the embedded broker can store. `cargo bench -p doorbuster-tools --bench broker`.
 //!
 //! Each line: durable publishes per second, median and 99th percentile of the wait for a receipt, CPU time of the whole
 //! process per message.

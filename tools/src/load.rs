@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::demo::client::{Client, Fault};
-use crate::demo::usage::cpu_time;
+use doorbuster::demo::client::{Client, Fault};
+use doorbuster::demo::usage::cpu_time;
 
 /// Connections that send at the same time: a rush is many buyers at once, which is what batches live on.
 pub const CONNECTIONS: usize = 256;

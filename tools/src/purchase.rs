@@ -12,14 +12,14 @@ use tokio::time::{Instant, sleep};
 use super::load::{Shot, cpu_now, cpu_since, drive};
 use super::report::{Row, Target};
 use super::{Baseline, Scratch, scaled};
-use crate::demo::client::body;
-use crate::demo::ready;
-use crate::demo::seed::{Operator, Terms};
-use crate::demo::server::{Launch, Server};
-use crate::demo::shopper::Account;
-use crate::kernel::{Clock, Rng, SaleId};
-use crate::model::facts::Facts;
-use crate::store::Database;
+use doorbuster::demo::client::body;
+use doorbuster::demo::ready;
+use doorbuster::demo::seed::{Operator, Terms};
+use doorbuster::demo::server::{Launch, Server};
+use doorbuster::demo::shopper::Account;
+use doorbuster::kernel::{Clock, Rng, SaleId};
+use doorbuster::model::facts::Facts;
+use doorbuster::store::Database;
 
 /// Requests of a round.
 const SHOTS: usize = 20_000;
@@ -85,7 +85,7 @@ pub(super) struct Setup {
 impl Setup {
     /// With buyers for so many parts.
     pub(super) async fn new(scratch: &Scratch, parts: usize, writes: Writes) -> anyhow::Result<Self> {
-        let mut launch = Launch::new(&std::env::current_exe()?, scratch.path())?
+        let mut launch = Launch::new(&crate::server()?, scratch.path())?
             .set("accounts.token_cache", "1000000")
             .set("accounts.token_cache_ttl", "1h")
             .set("orders.pending_after", "1h")
@@ -96,7 +96,9 @@ impl Setup {
         let db = launch.open_database().await?;
         let (clock, rng) = (Clock::system(), Rng::system());
         let operator = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);
-        let buyers = ready::users(&db, &clock, &rng, "buyer", (parts * scaled(SHOTS)) as u32, false).await?;
+        let seals = launch.seals(&rng);
+        let buyers = (parts * scaled(SHOTS)) as u32;
+        let buyers = ready::buyers(&db, &clock, &rng, "buyer", buyers, seals.as_ref()).await?;
         let server = launch.start(Duration::from_secs(60)).await?;
         let token = operator.token;
         let mut operator = Operator::new(launch.address, &token);

@@ -1,4 +1,4 @@
-//! `doorbuster bench cluster`: a node on PostgreSQL, Redis and Pulsar, against the least that each of these servers asks for. On
+//! `doorbuster-bench cluster`: a node on PostgreSQL, Redis and Pulsar, against the least that each of these servers asks for. On
 //! one machine they all share its processors with the node and its crowd, so the ratios are those of a whole small installation.
 
 mod durable;
@@ -14,18 +14,19 @@ use anyhow::Context as _;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use super::bare::postgres as bare;
 use super::load::{Shot, drive};
 use super::report::{Row, Table};
 use super::{Scratch, gate, goodput, messages};
-use crate::config::{self, Config, Secret};
-use crate::demo::client::body;
-use crate::demo::ready;
-use crate::demo::seed::{Operator, Terms};
-use crate::demo::server::{Launch, Server};
-use crate::demo::shopper::Account;
-use crate::kernel::{Clock, Rng, SaleId, Timestamp};
-use crate::model::facts::Facts;
-use crate::store::{Database, postgres};
+use doorbuster::config::{self, Config, Secret};
+use doorbuster::demo::client::body;
+use doorbuster::demo::ready;
+use doorbuster::demo::seed::{Operator, Terms};
+use doorbuster::demo::server::{Launch, Server};
+use doorbuster::demo::shopper::Account;
+use doorbuster::kernel::{Clock, Rng, SaleId, Timestamp};
+use doorbuster::model::facts::Facts;
+use doorbuster::store::Database;
 
 /// Rounds of each pair.
 const ROUNDS: usize = 3;
@@ -114,7 +115,7 @@ impl Complete {
 pub async fn run(wanted: impl Fn(&str) -> bool, servers: &Servers, table: &mut Table) -> anyhow::Result<()> {
     let servers = servers.complete()?;
     if wanted("cluster-gate") {
-        table.add([gate::run(ROUNDS, &servers.gate).await.context("gate")?]);
+        table.add(gate::run(ROUNDS, &servers.gate).await.context("gate")?);
     }
     if NAMES[1..6].iter().any(|name| wanted(name)) {
         let shop = Shop::open(&servers).await.context("opening the shop")?;
@@ -196,8 +197,8 @@ impl Shop {
     async fn open(servers: &Complete) -> anyhow::Result<Self> {
         let name = format!("bench_{}", std::process::id());
         let scratch = Scratch::new("cluster")?;
-        let url = postgres::bare::create_database(&servers.postgres, &name).await.context("PostgreSQL")?;
-        let mut launch = Launch::new(&std::env::current_exe()?, scratch.path())?
+        let url = bare::create_database(&servers.postgres, &name).await.context("PostgreSQL")?;
+        let mut launch = Launch::new(&crate::server()?, scratch.path())?
             .set("store.url", &url)
             .set("gate.url", &servers.gate)
             .set("gate.prefix", &name)
@@ -206,13 +207,14 @@ impl Shop {
             .set("broker.tenant", &name)
             .set("accounts.token_cache", "1000000")
             .set("accounts.token_cache_ttl", "1h")
+            .set("accounts.token_key", "ZG9vcmJ1c3RlciBiZW5jaG1hcmsgdG9rZW4ga2V5ISE=")
             .set("log.filter", "warn")
             .set("node.name", "bench-1");
         launch.log = Some(scratch.path().join("node.log"));
         let db = launch.open_database().await?;
         let (clock, rng) = (Clock::system(), Rng::system());
         let operator = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);
-        let buyers = ready::users(&db, &clock, &rng, "buyer", BUYERS, false).await?;
+        let buyers = ready::buyers(&db, &clock, &rng, "buyer", BUYERS, launch.seals(&rng).as_ref()).await?;
         let (broker, used, opened) = (servers.broker(&name), AtomicUsize::new(0), clock.now());
         let single = SaleId::generate(&clock, &rng);
         let mut shop = Self { name, url, launch, broker, db, buyers, sales: Vec::new(), single, used, opened, scratch };
@@ -277,7 +279,7 @@ impl Shop {
     async fn close(self, servers: &Complete) -> anyhow::Result<()> {
         let Self { name, db, .. } = self;
         drop(db);
-        Ok(postgres::bare::drop_database(&servers.postgres, &name).await?)
+        Ok(bare::drop_database(&servers.postgres, &name).await?)
     }
 }
 

@@ -1,5 +1,5 @@
 //! What one purchase attempt costs at the gate: straight, through the coalescer when the gate answers at once, and
-//! when it makes callers wait. `cargo bench --bench gate`; prints nanoseconds per attempt, the best of five runs.
+//! when it makes callers wait. `cargo bench -p doorbuster-tools --bench gate`; prints nanoseconds per attempt, the best of five runs.
 
 #![allow(clippy::unwrap_used, reason = "a call that fails ends the measurement")]
 

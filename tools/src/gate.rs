@@ -1,17 +1,19 @@
 //! Admissions through the gate in Redis, as the coalescer asks for them under load, against `redis-benchmark` calling the same
-//! function for one buyer at a time with 16 calls on their way per connection.
+//! function for one buyer at a time with 16 calls on their way per connection. And against the same calls over one connection without
+//! bb8, which is what the pool costs.
 
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::time::Instant;
 
 use super::report::{Row, Target};
-use crate::config::{self, Config, Secret};
-use crate::gate::{Attempt, Decision, Gate as _, RedisGate};
-use crate::kernel::{Clock, Rng, SaleId, UserId};
-use crate::model::gate::{SaleTerms, SaleVersion};
+use doorbuster::config::{self, Config, Secret};
+use doorbuster::gate::{Attempt, Decision, Gate as _, GateError, RedisGate};
+use doorbuster::kernel::{Clock, Rng, SaleId, UserId};
+use doorbuster::model::gate::{SaleTerms, SaleVersion};
 
 /// Admissions of a round.
 const ADMISSIONS: usize = 100_000;
@@ -21,18 +23,44 @@ const PER_CALL: usize = 64;
 const IN_FLIGHT: usize = 2;
 /// Calls on their way per connection of `redis-benchmark`, and its connections.
 const PIPELINE: (&str, &str) = ("16", "50");
+/// What the pool may cost: a tenth.
+const LEAST_WITH_BB8: f64 = 0.9;
 
-/// Measures both in turns on the server at `url`, `redis://HOST:PORT`, each round on a sale of its own.
-pub async fn run(rounds: usize, url: &str) -> anyhow::Result<Row> {
-    let (mut product, mut baseline) = (Vec::new(), Vec::new());
+const KNOWN: SaleVersion = SaleVersion::of_epoch(1);
+
+/// One way to ask for admissions.
+trait Call: Fn(Vec<Attempt>) -> BoxFuture<'static, Result<Vec<Decision>, GateError>> + Clone + Send + 'static {}
+
+impl<T> Call for T where
+    T: Fn(Vec<Attempt>) -> BoxFuture<'static, Result<Vec<Decision>, GateError>> + Clone + Send + 'static
+{
+}
+
+/// Measures all in turns on the server at `url`, `redis://HOST:PORT`, each round on a sale of its own.
+pub async fn run(rounds: usize, url: &str) -> anyhow::Result<[Row; 2]> {
+    let [mut pooled, mut baseline, mut bare] = [const { Vec::new() }; 3];
     for _ in 0..rounds {
         let round = Round::prepare(url).await?;
+        let link = round.gate.bare_link().await?;
         baseline.push(round.benchmark().await?);
-        product.push(round.gate().await?);
+        let (gate, [first, _, second]) = (round.gate.clone(), round.sales);
+        let pool = move |attempts| {
+            let gate = gate.clone();
+            async move { gate.admit(first, KNOWN, attempts).await }.boxed()
+        };
+        pooled.push(round.admissions(pool).await?);
+        let apart = move |attempts| {
+            let link = link.clone();
+            async move { link.admit(second, KNOWN, attempts).await }.boxed()
+        };
+        bare.push(round.admissions(apart).await?);
         round.clear().await?;
     }
-    let target = Target::AtLeast(1.0);
-    Ok(Row { name: "gate admissions", unit: "per s", product, baseline: Some(baseline), target })
+    let row = |name, baseline, least| {
+        let target = Target::AtLeast(least);
+        Row { name, unit: "per s", product: pooled.clone(), baseline: Some(baseline), target }
+    };
+    Ok([row("gate admissions", baseline, 1.0), row("gate admissions, pooled / one connection", bare, LEAST_WITH_BB8)])
 }
 
 struct Round {
@@ -40,7 +68,7 @@ struct Round {
     gate: RedisGate,
     clock: Clock,
     rng: Rng,
-    sales: [SaleId; 2],
+    sales: [SaleId; 3],
 }
 
 impl Round {
@@ -52,7 +80,7 @@ impl Round {
             ..Config::default_embedded().gate
         };
         let gate = RedisGate::open(&settings, &rng).await?;
-        let sales = [SaleId::generate(&clock, &rng), SaleId::generate(&clock, &rng)];
+        let sales = [(); 3].map(|()| SaleId::generate(&clock, &rng));
         let day = Duration::from_secs(86_400);
         for sale in sales {
             let terms = SaleTerms {
@@ -76,9 +104,8 @@ impl Round {
         Ok(Self { address, gate, clock, rng, sales })
     }
 
-    /// Admissions per second.
-    async fn gate(&self) -> anyhow::Result<f64> {
-        let sale = self.sales[0];
+    /// Admissions per second, by calls that `admit` makes.
+    async fn admissions(&self, admit: impl Call) -> anyhow::Result<f64> {
         let mut shares: Vec<Vec<Vec<Attempt>>> = vec![Vec::new(); IN_FLIGHT];
         for call in 0..ADMISSIONS / PER_CALL {
             let attempt = |n| Attempt {
@@ -90,11 +117,12 @@ impl Round {
         }
         let begun = Instant::now();
         let tasks = shares.into_iter().map(|calls| {
-            let gate = self.gate.clone();
+            let admit = admit.clone();
             tokio::spawn(async move {
                 let mut admitted = 0;
                 for attempts in calls {
-                    let decisions = gate.admit(sale, SaleVersion::of_epoch(1), attempts).await?;
+                    let call = admit(attempts);
+                    let decisions = call.await?;
                     admitted += decisions.iter().filter(|is| matches!(is, Decision::Admitted { .. })).count();
                 }
                 anyhow::Ok(admitted)

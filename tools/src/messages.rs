@@ -16,12 +16,12 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 use super::report::{Row, Target};
-use crate::broker::pulsar::PulsarBroker;
-use crate::broker::{Broker, envelope};
-use crate::config::{self, Span};
-use crate::kernel::{Clock, Rng, SaleId, TicketId, UserId};
-use crate::model::messages::{Message, Topic};
-use crate::model::order_requests::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
+use doorbuster::broker::pulsar::PulsarBroker;
+use doorbuster::broker::{Broker, envelope};
+use doorbuster::config::{self, Span};
+use doorbuster::kernel::{Clock, Rng, SaleId, TicketId, UserId};
+use doorbuster::model::messages::{Message, Topic};
+use doorbuster::model::order_requests::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
 
 /// Orders of a round.
 const ORDERS: usize = 1_280_000;

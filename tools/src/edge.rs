@@ -18,8 +18,8 @@ use super::load::{Shot, cpu_now, cpu_since, drive, drive_at};
 use super::memory::{self, Stage};
 use super::report::{Row, Target};
 use super::{Baseline, Scratch, scaled};
-use crate::demo::client::{Client, body};
-use crate::demo::socket::{self, Event, Socket};
+use doorbuster::demo::client::{Client, body};
+use doorbuster::demo::socket::{self, Event, Socket};
 
 /// Lists of a round.
 const LISTS: usize = 4_000;

@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::bare::sqlite as bare_loop;
 use super::report::{Row, Target};
 use super::{Scratch, epoch, scaled_u32};
-use crate::broker::embedded::EmbeddedBroker;
-use crate::broker::{Broker as _, envelope};
-use crate::config::Config;
-use crate::demo::ready;
-use crate::demo::seed::{Operator, Terms};
-use crate::demo::server::Launch;
-use crate::demo::shopper::Account;
-use crate::kernel::{Clock, Rng, SaleId, TicketId, Timestamp};
-use crate::model::facts::Facts;
-use crate::model::messages::{Message, Topic};
-use crate::model::order_requests::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
-use crate::store::{Database, sqlite};
+use doorbuster::broker::embedded::EmbeddedBroker;
+use doorbuster::broker::{Broker as _, envelope};
+use doorbuster::config::Config;
+use doorbuster::demo::ready;
+use doorbuster::demo::seed::{Operator, Terms};
+use doorbuster::demo::server::Launch;
+use doorbuster::demo::shopper::Account;
+use doorbuster::kernel::{Clock, Rng, SaleId, TicketId, Timestamp};
+use doorbuster::model::facts::Facts;
+use doorbuster::model::messages::{Message, Topic};
+use doorbuster::model::order_requests::{OrderRequest, OrderRequests, REQUESTS, REQUESTS_VERSION};
+use doorbuster::store::Database;
 
 /// Orders of a round.
 const ORDERS: u32 = 50_000;
@@ -52,7 +53,7 @@ struct Prepared {
 
 /// A database with a published sale and its buyers; no server runs.
 async fn prepare(scratch: &Scratch) -> anyhow::Result<Prepared> {
-    let launch = Launch::new(&std::env::current_exe()?, scratch.path())?.set("log.filter", "warn");
+    let launch = Launch::new(&crate::server()?, scratch.path())?.set("log.filter", "warn");
     let db = launch.open_database().await?;
     let (clock, rng) = (Clock::system(), Rng::system());
     let operator = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);
@@ -75,7 +76,7 @@ async fn bare(name: &str) -> anyhow::Result<f64> {
     let path = launch.database();
     let begun = Instant::now();
     let done = tokio::task::spawn_blocking(move || {
-        sqlite::bare::record_orders(&path, sale, &buyers, BARE_BATCH, opened).map(|()| buyers.len())
+        bare_loop::record_orders(&path, sale, &buyers, BARE_BATCH, opened).map(|()| buyers.len())
     });
     let count = done.await??;
     Ok(count as f64 / begun.elapsed().as_secs_f64())

@@ -8,9 +8,9 @@ use futures_util::future::try_join_all;
 use tokio_postgres::Client;
 use tokio_postgres::types::{IsNull, ToSql, Type, accepts, to_sql_checked};
 
-use super::dial::Dialler;
-use crate::kernel::{SaleId, TicketId, Timestamp, UserId};
-use crate::store::StoreError;
+use doorbuster::kernel::{SaleId, TicketId, Timestamp, UserId};
+use doorbuster::store::StoreError;
+use doorbuster::store::postgres::dial::Dialler;
 
 /// How long an order waits for its payment.
 const PAY_WITHIN: std::time::Duration = std::time::Duration::from_secs(3_600);
@@ -130,8 +130,7 @@ pub async fn clear_outbox(url: &str) -> Result<(), StoreError> {
 pub async fn create_database(url: &str, name: &str) -> Result<String, StoreError> {
     // The part after the question mark may contain paths.
     let (place, query) = url.split_at(url.find('?').unwrap_or(url.len()));
-    let (server, _) =
-        place.rsplit_once('/').ok_or_else(|| StoreError::Internal("the URL has no database name".into()))?;
+    let (server, _) = place.rsplit_once('/').ok_or_else(|| StoreError::internal("the URL has no database name"))?;
     connect(url).await?.batch_execute(&format!("CREATE DATABASE {name}")).await.map_err(failed)?;
     Ok(format!("{server}/{name}{query}"))
 }
@@ -147,7 +146,7 @@ fn key(ticket: TicketId) -> String {
 
 /// One row: the loop measures nothing if it writes nothing.
 fn took(rows: u64) -> Result<(), StoreError> {
-    if rows == 1 { Ok(()) } else { Err(StoreError::Internal("the bare loop wrote nothing".into())) }
+    if rows == 1 { Ok(()) } else { Err(StoreError::internal("the bare loop wrote nothing")) }
 }
 
 async fn connect(url: &str) -> Result<Client, StoreError> {
@@ -158,5 +157,5 @@ async fn connect(url: &str) -> Result<Client, StoreError> {
 
 fn failed(error: tokio_postgres::Error) -> StoreError {
     let cause = error.source().map(ToString::to_string);
-    StoreError::Unavailable(cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")))
+    StoreError::unavailable(cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")))
 }
