@@ -38,7 +38,7 @@ impl<T: Send + 'static> Batcher<T> {
                     guarded(task, async { handle(items).await }).await;
                 }
                 for done in flushes {
-                    // Whoever asked may have given up.
+                    // The caller may have given up.
                     let _ = done.send(());
                 }
             }

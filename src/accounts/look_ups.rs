@@ -23,7 +23,7 @@ const DATABASE_CALLS: usize = 4;
 /// The owner of a token.
 pub(super) type Answer = Result<Option<Viewer>, StoreError>;
 
-/// A token to look up. Whoever waits for it is answered once; if it is dropped before, they learn that there is no answer.
+/// A token to look up. Its caller gets one answer, or learns that there is none if it is dropped before.
 pub(super) struct Asked {
     /// Its hash.
     pub token: TokenHash,
@@ -70,7 +70,7 @@ impl Desk {
                 Ok(false)
             }
             Entry::Vacant(_) if many >= self.capacity => {
-                Err(StoreError::Unavailable("too many access tokens are waiting to be looked up".into()))
+                Err(StoreError::unavailable("too many access tokens are waiting to be looked up"))
             }
             Entry::Vacant(nobody) => {
                 nobody.insert(vec![answer]);
@@ -125,7 +125,7 @@ impl LookUps {
             // Refused only when the tasks are gone; dropping it answers.
             let _ = self.queue.try_send(asked);
         }
-        let unanswered = |_| StoreError::Unavailable("the lookup of an access token ended without a result".into());
+        let unanswered = |_| StoreError::unavailable("the lookup of an access token ended without a result");
         answered.await.map_err(unanswered)?
     }
 }
@@ -196,7 +196,7 @@ mod tests {
         for (n, found) in all.await.into_iter().enumerate() {
             match found {
                 Ok(found) => assert!(n < 10 && found == Some(viewer([n as u8; 32]))),
-                Err(error) => assert!(n >= 10 && matches!(error, StoreError::Unavailable(_)), "{n}: {error}"),
+                Err(error) => assert!(n >= 10 && matches!(error, StoreError::Unavailable { .. }), "{n}: {error}"),
             }
         }
         assert!(look_ups.find([30; 32]).await.is_ok());
@@ -206,7 +206,7 @@ mod tests {
     async fn a_panic_and_a_call_that_gives_up_are_no_answer() {
         let (look_ups, open, _) = start(10);
         open.add_permits(2);
-        assert!(matches!(look_ups.find([13; 32]).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(look_ups.find([13; 32]).await, Err(StoreError::Unavailable { .. })));
         assert!(look_ups.desk.waiting.lock().is_empty());
         assert_eq!(look_ups.find([1; 32]).await.unwrap(), Some(viewer([1; 32])));
     }

@@ -2,6 +2,7 @@
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 /// Counters; clones share them.
@@ -14,6 +15,12 @@ pub struct Metrics {
     pub token_lookup_calls: Counter,
     /// Tokens that other nodes remembered.
     pub tokens_shared: Counter,
+    /// Tokens that no lookup was needed for: their sealed contents say whose they are.
+    pub tokens_opened: Counter,
+    /// Tokens that claim to be sealed with a key of the shop and are not.
+    pub tokens_forged: Counter,
+    /// Revocations that the node knows.
+    pub revocations: Gauge,
     /// Calls of the place that nodes share which had no answer.
     pub tokens_unshared: Counter,
     /// Renewals that found their queue full.
@@ -50,6 +57,21 @@ impl Metrics {
             "tokens_shared",
             "Access tokens found in the cache that nodes share, so that no database call was needed",
             self.tokens_shared.clone(),
+        );
+        registry.register(
+            "tokens_opened",
+            "Access tokens that were verified without a lookup, by their sealed contents",
+            self.tokens_opened.clone(),
+        );
+        registry.register(
+            "tokens_forged",
+            "Access tokens rejected because they were not sealed with the key that they name",
+            self.tokens_forged.clone(),
+        );
+        registry.register(
+            "token_revocations",
+            "Revoked access tokens that have not expired, as this node knows them",
+            self.revocations.clone(),
         );
         registry.register(
             "tokens_unshared",

@@ -89,7 +89,7 @@ impl Hasher {
         let permit = self.0.running.clone().acquire_owned().await.map_err(failed)?;
         let inner = self.0.clone();
         let hashing = tokio::task::spawn_blocking(move || {
-            // Held to the end of the work, even if whoever asked has gone away.
+            // Held to the end of the work, even if the caller has gone away.
             let _held: (OwnedSemaphorePermit, OwnedSemaphorePermit) = (place, permit);
             work(&inner)
         });

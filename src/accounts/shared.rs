@@ -113,7 +113,7 @@ struct Noted {
 /// A token that ended, on its way to the place.
 struct Ended {
     token: TokenHash,
-    /// From then on nobody needs to be told.
+    /// From then on no message is needed.
     until: Instant,
 }
 
@@ -227,7 +227,7 @@ impl Place {
         self.port.end(tokens, self.ended_for()).await.inspect_err(|error| self.failed(error))
     }
 
-    /// Not a warning: who fails says so in the log, once and not for each call.
+    /// Not a warning: the failure is logged once, not for each call.
     fn failed(&self, error: &SharedError) {
         self.metrics.tokens_unshared.inc();
         tracing::debug!(%error, "could not share access tokens with other nodes");

@@ -49,6 +49,7 @@ impl Shop {
         config.accounts.hash_queue = 10_000;
         config.accounts.sign_ins_per_account_per_minute = 0;
         config.accounts.wrong_passwords_per_account_per_minute = 0;
+        config.accounts.wrong_codes_per_account_per_5_minutes = 0;
         config.accounts.attempts_per_address_per_minute = 0;
         change(&mut config.accounts);
         let db = Database::open(&config.store).await.unwrap();
@@ -82,7 +83,7 @@ fn node(db: &Database, broker: &Arc<NotingBroker>, clock: &Clock, config: &confi
     Accounts::new(db.clone(), broker.clone(), None, clock.clone(), Rng::system(), config).unwrap()
 }
 
-/// Keeps what was published; refuses as often as told to.
+/// Keeps what was published; fails as often as configured.
 #[derive(Default)]
 pub struct NotingBroker {
     pub published: Mutex<Vec<(Topic, Message)>>,

@@ -79,10 +79,12 @@ pub fn per_minute(limit: u32) -> Option<Quota> {
     NonZeroU32::new(limit).map(Quota::per_minute)
 }
 
-/// So many failures per key and minute. An attempt is counted when it begins, or many at once would not be, and taken back when it
-/// was none.
+/// So many failures per key and period, such as a minute. An attempt is counted when it begins, or many at once would not be, and taken
+/// back when it was none.
 pub struct Failures<C: Clock = DefaultClock> {
     counts: ArcSwap<Counts>,
+    /// In nanoseconds.
+    period: u64,
     hasher: RandomState,
     start: C::Instant,
     clock: C,
@@ -90,8 +92,8 @@ pub struct Failures<C: Clock = DefaultClock> {
 
 /// The counts under one limit.
 struct Counts {
-    per_minute: u32,
-    /// The share of a minute that one failure takes, in nanoseconds; 0 means no limit.
+    limit: u32,
+    /// The share of a period that one failure takes, in nanoseconds; 0 means no limit.
     share: u64,
     /// How far a bucket may be ahead of the time.
     most: u64,
@@ -100,11 +102,11 @@ struct Counts {
 }
 
 impl Counts {
-    fn new(per_minute: u32) -> Self {
-        let share = MINUTE.checked_div(per_minute.into()).unwrap_or(0);
+    fn new(limit: u32, period: u64) -> Self {
+        let share = period.checked_div(limit.into()).unwrap_or(0);
         let buckets = if share == 0 { 0 } else { BUCKETS };
         let buckets = (0..buckets).map(|_| AtomicU64::new(0)).collect();
-        Self { per_minute, share, most: share * u64::from(per_minute), buckets }
+        Self { limit, share, most: share * u64::from(limit), buckets }
     }
 }
 
@@ -115,23 +117,29 @@ pub struct Attempt(usize, u32);
 impl<C: Clock> Failures<C> {
     /// Limits each key to `per_minute` failures; 0 means no limit.
     pub fn new(per_minute: u32, clock: C) -> Self {
-        let counts = ArcSwap::from_pointee(Counts::new(per_minute));
-        Self { counts, hasher: RandomState::new(), start: clock.now(), clock }
+        Self::over(per_minute, 1, clock)
+    }
+
+    /// Limits each key to `limit` failures in so many minutes; 0 means no limit.
+    pub fn over(limit: u32, minutes: u32, clock: C) -> Self {
+        let period = MINUTE * u64::from(minutes);
+        let counts = ArcSwap::from_pointee(Counts::new(limit, period));
+        Self { counts, period, hasher: RandomState::new(), start: clock.now(), clock }
     }
 
     /// Limits each key to another number from now on. Where it is the same, counts stay; otherwise all start afresh.
-    pub fn adjust(&self, per_minute: u32) {
-        if self.counts.load().per_minute != per_minute {
-            self.counts.store(Arc::new(Counts::new(per_minute)));
+    pub fn adjust(&self, limit: u32) {
+        if self.counts.load().limit != limit {
+            self.counts.store(Arc::new(Counts::new(limit, self.period)));
         }
     }
 
     /// Counts an attempt. `Err` says how long to wait until the next one will be let through.
     pub fn begin(&self, key: impl Hash) -> Result<Attempt, Duration> {
         let counts = self.counts.load();
-        let Counts { per_minute, share, most, buckets } = &**counts;
+        let Counts { limit, share, most, buckets } = &**counts;
         let bucket = (self.hasher.hash_one(key) % BUCKETS) as usize;
-        let attempt = Attempt(bucket, *per_minute);
+        let attempt = Attempt(bucket, *limit);
         let Some(empty_at) = buckets.get(bucket) else { return Ok(attempt) };
         let now = self.clock.now().duration_since(self.start).as_u64();
         let after = |empty_at: u64| empty_at.max(now) + share;
@@ -144,7 +152,7 @@ impl<C: Clock> Failures<C> {
     /// It was no failure.
     pub fn take_back(&self, attempt: Attempt) {
         let counts = self.counts.load();
-        if let Some(empty_at) = counts.buckets.get(attempt.0).filter(|_| counts.per_minute == attempt.1) {
+        if let Some(empty_at) = counts.buckets.get(attempt.0).filter(|_| counts.limit == attempt.1) {
             let less = |at: u64| Some(at.saturating_sub(counts.share));
             let _ = empty_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         }
@@ -208,6 +216,17 @@ mod tests {
         let unlimited = Failures::new(0, clock);
         assert!((0..1000).all(|_| unlimited.begin("alice").is_ok()));
         unlimited.take_back(unlimited.begin("alice").unwrap());
+    }
+
+    #[test]
+    fn failures_of_several_minutes_come_back_one_by_one() {
+        let clock = FakeRelativeClock::default();
+        let failures = Failures::over(2, 5, clock.clone());
+        assert!(failures.begin("alice").is_ok() && failures.begin("alice").is_ok());
+        assert_eq!(failures.begin("alice"), Err(Duration::from_secs(150)));
+        clock.advance(Duration::from_secs(150));
+        assert!(failures.begin("alice").is_ok());
+        assert_eq!(failures.begin("alice"), Err(Duration::from_secs(150)), "one, not all");
     }
 
     #[test]

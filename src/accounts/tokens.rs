@@ -1,42 +1,35 @@
-//! Access tokens: 256 random bits, stored as a hash, cached by the node, extended by use.
+//! Access tokens: stored as a hash, cached by the node, extended by use.
 
 mod expiry;
+mod sealed;
+mod sealing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use data_encoding::BASE64URL_NOPAD;
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use super::batcher::Batcher;
 use super::look_ups::{Answer, Asked, LookUps};
 use super::metrics::Metrics;
+use super::seal::Shown;
+pub use super::seal::hash_of;
 use super::shared::{Found, Live, Shared};
 use crate::config;
 use crate::kernel::{self, Clock, Rng, Timestamp};
 use crate::model::accounts::{AccessToken, Proof, Session, StoredToken, TokenHash, Viewer};
 use crate::store::{self, Database, StoreError};
+use sealing::Sealing;
+pub(super) use sealing::{Progress, Read};
 
-/// The prefix of every token, so that a leaked one is easy to search for.
-const PREFIX: &str = "doorbuster_";
-/// Random bytes of a token.
-const SECRET_BYTES: usize = 32;
-/// Characters of the random bytes in base64url.
-const SECRET_TEXT: usize = 43;
+/// The least time between two writes of renewals: in the first second of a sale, everybody who signed in on another day has one.
+const RENEWALS_EVERY: Duration = Duration::from_millis(200);
 /// Expired tokens removed in one transaction at most.
 const PURGE_BATCH: usize = 500;
-
-/// The hash of a token; `None` when the text does not have the form of one.
-pub fn hash_of(token: &str) -> Option<TokenHash> {
-    let text = token.strip_prefix(PREFIX).filter(|text| text.len() == SECRET_TEXT)?;
-    let mut secret = [0; SECRET_BYTES];
-    BASE64URL_NOPAD.decode_mut(text.as_bytes(), &mut secret).ok()?;
-    Some(Sha256::digest(secret).into())
-}
 
 /// A token about to be stored.
 #[derive(Clone, Copy)]
@@ -64,7 +57,7 @@ struct Known {
     checked_at: Timestamp,
     /// When the session ends however much it is used.
     ends_at: Timestamp,
-    /// Milliseconds since the Unix epoch. Whoever moves it forward has the renewal to write.
+    /// Milliseconds since the Unix epoch. The caller that moves it forward writes the renewal.
     expires_at: AtomicI64,
 }
 
@@ -115,6 +108,7 @@ struct Seen {
     nobodys: Cache<TokenHash, Timestamp>,
     renewals: Batcher<(TokenHash, Timestamp)>,
     told: Mutex<Option<TellEnd>>,
+    sealing: Sealing,
     metrics: Metrics,
 }
 
@@ -132,8 +126,15 @@ impl Tokens {
         metrics: Metrics,
     ) -> Self {
         let renewals = Batcher::start("token-renewals", config.background_queue, {
-            let db = db.clone();
-            move |renewals| write_renewals(db.clone(), renewals)
+            let (db, mut next) = (db.clone(), Instant::now());
+            move |renewals| {
+                let (db, due) = (db.clone(), next.max(Instant::now()));
+                next = due + RENEWALS_EVERY;
+                async move {
+                    sleep_until(due).await;
+                    write_renewals(db, renewals).await;
+                }
+            }
         });
         let seen = Arc::new(Seen {
             db: db.clone(),
@@ -151,6 +152,7 @@ impl Tokens {
             nobodys: kernel::recent(config.invalid_token_cache),
             renewals,
             told: Mutex::default(),
+            sealing: Sealing::new(config.revocations_max),
             metrics,
         });
         let ask_shared = seen.shared.is_there().then(|| {
@@ -167,12 +169,10 @@ impl Tokens {
 
     /// Makes up a token for this user; the caller stores it.
     pub fn generate(&self, viewer: Viewer) -> (AccessToken, NewToken) {
-        let secret = self.seen.rng.bytes::<SECRET_BYTES>();
         let created_at = self.seen.clock.now();
         let expires_at = created_at.plus(self.seen.lifetime);
         let session = self.seen.session(StoredToken { viewer, created_at, expires_at });
-        let token = format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&secret));
-        let hash = Sha256::digest(secret).into();
+        let (token, hash) = self.seen.new_token(viewer, created_at, expires_at);
         (AccessToken { token, expires_at: session.expires_at }, NewToken { hash, created_at, session })
     }
 
@@ -180,18 +180,22 @@ impl Tokens {
     pub fn remember(&self, token: &NewToken) {
         let seen = &self.seen;
         seen.know(token.hash, token.session, token.created_at);
+        if seen.seals(token.session.viewer) {
+            // Other nodes know it without a message.
+            return;
+        }
         // Nobody has the token yet who could end it.
         let life = seen.shared.life();
         seen.shared.keep(token.hash, token.session, token.created_at, life);
     }
 
-    /// The owner of the token; `None` when it is invalid. No I/O while the node remembers the token; those that it does not are
-    /// looked up together.
+    /// The owner of the token; `None` when it is invalid. No I/O while the node remembers the token or can judge it by itself; the
+    /// others are looked up together.
     pub async fn viewer(&self, token: &str) -> Result<Option<Viewer>, StoreError> {
-        let Some(hash) = hash_of(token) else { return Ok(None) };
-        let found = match self.seen.remembered(&hash) {
-            Some(remembered) => remembered,
-            None => self.look_ups.find(hash).await,
+        let Some(shown) = Shown::parse(token) else { return Ok(None) };
+        let found = match self.seen.remembered(&shown.hash).or_else(|| self.seen.judge(&shown)) {
+            Some(found) => found,
+            None => self.look_ups.find(shown.hash).await,
         };
         found.map(|viewer| viewer.map(|viewer| self.seen.judged(viewer)))
     }
@@ -241,10 +245,13 @@ impl Tokens {
         let mut total = 0;
         loop {
             let now = self.seen.clock.now();
-            let purged =
-                store::write!(&self.seen.db, |conn| sql::accounts::purge_tokens(conn, now, PURGE_BATCH).await)?;
+            let (purged, revocations) = store::write!(&self.seen.db, |conn| {
+                let purged = sql::accounts::purge_tokens(conn, now, PURGE_BATCH).await?;
+                // The triggers have just added those.
+                Ok((purged, sql::revocations::purge(conn, now, PURGE_BATCH * 2).await?))
+            })?;
             total += purged;
-            if purged < PURGE_BATCH {
+            if purged < PURGE_BATCH && revocations < PURGE_BATCH * 2 {
                 return Ok(total);
             }
         }
@@ -398,8 +405,12 @@ impl Seen {
     fn end(&self, hash: TokenHash, now: Timestamp) {
         self.ended.insert(hash, now);
         self.known.remove(&hash);
+        self.tell(&hash);
+    }
+
+    fn tell(&self, hash: &TokenHash) {
         if let Some(tell) = &*self.told.lock() {
-            tell(&hash);
+            tell(hash);
         }
     }
 

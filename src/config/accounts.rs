@@ -4,7 +4,8 @@ use data_encoding::BASE64;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Check, Secret, Size, Span};
+use super::check::Check;
+use super::{Secret, Size, Span};
 
 /// Passwords, access tokens and throttling.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -67,6 +68,10 @@ pub struct Accounts {
     /// disables the limit.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub wrong_passwords_per_account_per_minute: u32,
+    /// Rate limit for wrong codes of the second factor per account in five minutes, from all networks together. Devices that have signed
+    /// in to the account before have one such limit together. Wrong codes are counted as wrong passwords as well. 0 disables the limit.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub wrong_codes_per_account_per_5_minutes: u32,
     /// Rate limit for sign-in and sign-up attempts per address (IPv6: per /64). 0 disables the limit (for load tests).
     #[schemars(range(min = 0, max = 1_000_000), extend("x-hot" = true))]
     pub attempts_per_address_per_minute: u32,
@@ -88,6 +93,21 @@ pub struct Accounts {
     /// same on all nodes. If empty, they are stored as they are. Once set, it must not be changed: staff would have to set up their second
     /// factors again (`doorbuster operator second-factor reset`).
     pub second_factor_key: Secret,
+    /// The key that seals the access tokens of buyers: 32 random bytes in base64 (`openssl rand -base64 32`), the same on all nodes. A
+    /// node verifies sealed tokens by itself, which it otherwise has to look up in Redis and the database, each the first time. If empty,
+    /// tokens are not sealed, except with SQLite, where the server makes a key of its own in the file NAME.token-key beside the database.
+    /// Nobody is signed out when the key changes: tokens that were sealed with another one are looked up.
+    pub token_key: Secret,
+    /// The key that access tokens were sealed with before, if there is one, so that they need not be looked up. To replace a key in a
+    /// running shop, restart the nodes one after the other with the new `token_key` and the old one here.
+    pub token_key_before: Secret,
+    /// How often each node reads which access tokens were revoked. That is how a node that misses a broadcast learns of a sign-out.
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
+    pub revocations_every: Span,
+    /// The maximum number of revoked access tokens that a node remembers until they expire (16 bytes each). When there are more,
+    /// sealed tokens are looked up like others.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub revocations_max: usize,
     /// How often expired access tokens are deleted from the database.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1d"))]
     pub purge_every: Span,
@@ -108,8 +128,12 @@ pub enum SecondFactor {
 impl Accounts {
     /// The key of `second_factor_key`; `None` when there is none.
     pub fn second_factor_key_bytes(&self) -> Option<[u8; 32]> {
-        let bytes = BASE64.decode(self.second_factor_key.expose().trim().as_bytes()).ok()?;
-        bytes.try_into().ok()
+        key_bytes(&self.second_factor_key)
+    }
+
+    /// The keys that seal access tokens, the present one first.
+    pub fn token_keys(&self) -> Vec<[u8; 32]> {
+        [&self.token_key, &self.token_key_before].into_iter().filter_map(key_bytes).collect()
     }
 
     pub(super) fn validate(&self, check: &mut Check<'_>) {
@@ -118,11 +142,27 @@ impl Accounts {
             &["accounts.token_renew_after", "accounts.token_lifetime"],
             "token_renew_after must be shorter than token_lifetime, or tokens expire while in use",
         );
-        let key = self.second_factor_key.expose();
+        let keys = [
+            ("accounts.second_factor_key", &self.second_factor_key),
+            ("accounts.token_key", &self.token_key),
+            ("accounts.token_key_before", &self.token_key_before),
+        ];
+        for (name, key) in keys {
+            check.require(
+                key.expose().is_empty() || key_bytes(key).is_some(),
+                &[name],
+                "must be 32 bytes in base64, or empty; `openssl rand -base64 32` makes one",
+            );
+        }
         check.require(
-            key.is_empty() || self.second_factor_key_bytes().is_some(),
-            &["accounts.second_factor_key"],
-            "must be 32 bytes in base64, or empty; `openssl rand -base64 32` makes one",
+            self.token_key_before.expose().is_empty() || !self.token_key.expose().is_empty(),
+            &["accounts.token_key_before", "accounts.token_key"],
+            "token_key_before is only read beside token_key",
         );
     }
+}
+
+/// 32 bytes in base64.
+fn key_bytes(key: &Secret) -> Option<[u8; 32]> {
+    BASE64.decode(key.expose().trim().as_bytes()).ok()?.try_into().ok()
 }

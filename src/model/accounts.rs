@@ -128,7 +128,7 @@ pub enum LoginOutcome {
     InvalidCredentials,
     /// The right password, and the second factor is missing.
     SecondFactorRequired,
-    /// The right password, and a code that is wrong or was used before.
+    /// The right password, and a code that is wrong, was used before, or came after too many wrong ones.
     SecondFactorInvalid,
     /// The right password, and another one from now on.
     PasswordChanged,
@@ -185,6 +185,19 @@ pub struct StoredToken {
     pub created_at: Timestamp,
     /// When it stops working unless it is used.
     pub expires_at: Timestamp,
+}
+
+/// A token whose sealed contents no longer hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revocation {
+    /// Its place in the list. Nothing appears before a place that [`crate::store`] calls the end.
+    pub seq: i64,
+    /// The token's hash.
+    pub token: TokenHash,
+    /// When the token would have expired.
+    pub expires_at: Timestamp,
+    /// Whether the token was revoked. Otherwise its user got another role.
+    pub gone: bool,
 }
 
 /// A session as nodes know it.

@@ -6,7 +6,7 @@ use super::{Accounts, AccountsError, DeviceToken, Origin};
 use crate::accounts::guesses::Counted;
 use crate::accounts::password::Verdict;
 use crate::accounts::rules::{self, SignUpRefusal};
-use crate::accounts::throttle::network;
+use crate::accounts::throttle::{Attempt, network};
 use crate::accounts::tokens::hash_of;
 use crate::kernel::UserId;
 use crate::model::accounts::{LoginOutcome, TokenHash, User, Viewer};
@@ -97,6 +97,11 @@ impl Accounts {
     pub(super) async fn begin_guess(&self, username: &str, origin: Origin<'_>) -> Result<Counted, AccountsError> {
         let device = self.known_device(username, origin.device).await?;
         self.0.guesses.begin(username, origin.address, device).map_err(|retry_after| self.throttled(retry_after))
+    }
+
+    /// `known`: on a device on which this account signed in before.
+    pub(super) fn begin_code(&self, username: &str, known: bool) -> Result<Attempt, AccountsError> {
+        self.0.guesses.begin_code(username, known).map_err(|retry_after| self.throttled(retry_after))
     }
 
     async fn try_change(

@@ -1,14 +1,16 @@
 //! The second factor of staff: setting it up, switching it off, recovery codes.
 
 use super::{Accounts, AccountsError, DeviceToken, Origin, SignedIn};
+use crate::accounts::guesses::Counted;
 use crate::accounts::password::Verdict;
 use crate::accounts::recovery::{self, CodeHash};
-use crate::accounts::throttle::network;
+use crate::accounts::throttle::{Attempt, network};
 use crate::accounts::totp;
 use crate::config::SecondFactor;
 use crate::kernel::{AuditId, Timestamp, UserId};
 use crate::model::accounts::{LoginOutcome, Proof, StoredFactor, TokenHash, User, Viewer};
 use crate::model::audit::Audit;
+use crate::model::upgrade::Feature;
 use crate::store;
 
 /// What somebody gave as the second factor.
@@ -25,6 +27,8 @@ pub(super) enum Answer {
 pub enum FactorRefusal {
     /// The shop asks nobody for a second factor.
     SwitchedOff,
+    /// Nodes of the previous version may run, which let staff in without it.
+    NotFinalised,
     /// The password is another one.
     InvalidCredentials,
     /// There is a second factor already.
@@ -40,6 +44,9 @@ impl FactorRefusal {
     pub const fn message(self) -> &'static str {
         match self {
             Self::SwitchedOff => "This shop does not use second factors.",
+            Self::NotFinalised => {
+                "The previous version does not ask for second factors. Finalise the upgrade first: doorbuster upgrade finalise"
+            }
             Self::InvalidCredentials => "The password is wrong.",
             Self::AlreadyEnabled => "Your second factor is already set up. Switch it off first.",
             Self::NotEnabled => "You have no second factor. Begin to set one up first.",
@@ -81,6 +88,14 @@ pub struct FactorState {
     pub recovery_codes_left: usize,
     /// What the shop asks for.
     pub policy: SecondFactor,
+}
+
+/// Somebody who is signed in, gave the right password, and a code that may be right: whether it was used before, the database knows.
+struct Checked {
+    user: User,
+    password_hash: String,
+    answer: Answer,
+    begun: (Counted, Attempt),
 }
 
 type Outcome<T> = Result<Option<Result<T, FactorRefusal>>, AccountsError>;
@@ -155,9 +170,15 @@ impl Accounts {
         let secret = self.0.rng.bytes::<{ totp::SECRET_BYTES }>();
         let sealed = self.0.vault.seal(&self.0.rng, user.id, &secret)?;
         let (id, now) = (user.id, self.0.clock.now());
-        let begun = store::write!(&self.0.db, |conn| sql::second_factors::begin(conn, id, &sealed, now).await)?;
-        if !begun {
-            return Ok(Some(Err(FactorRefusal::AlreadyEnabled)));
+        let refusal = store::write!(&self.0.db, |conn| {
+            if !sql::upgrade::allows(conn, Feature::SecondFactors).await? {
+                return Ok(Some(FactorRefusal::NotFinalised));
+            }
+            let begun = sql::second_factors::begin(conn, id, &sealed, now).await?;
+            Ok((!begun).then_some(FactorRefusal::AlreadyEnabled))
+        })?;
+        if let Some(refusal) = refusal {
+            return Ok(Some(Err(refusal)));
         }
         let url = totp::url(issuer, &user.username, &secret);
         Ok(Some(Ok(Begun { secret: totp::text(&secret), url })))
@@ -200,11 +221,12 @@ impl Accounts {
         (password, code): (&str, &str),
         origin: Origin<'_>,
     ) -> Outcome<SignedIn> {
-        let (user, password_hash, answer) = match self.check_both(viewer, password, code, origin).await? {
+        let checked = match self.check_both(viewer, password, code, origin).await? {
             Some(Ok(checked)) => checked,
             Some(Err(refusal)) => return Ok(Some(Err(refusal))),
             None => return Ok(None),
         };
+        let Checked { user, password_hash, answer, begun } = checked;
         let (access_token, token) = self.0.tokens.generate(Viewer::new(user.id, user.role));
         let (id, now, audit) = (user.id, self.0.clock.now(), self.audit(user.id, user.id, "second_factor.disable"));
         let ended: Option<Vec<TokenHash>> = store::write!(&self.0.db, |conn| {
@@ -220,8 +242,10 @@ impl Accounts {
             let ended = sql::accounts::delete_tokens_of(conn, id, None).await?;
             sql::accounts::insert_token(conn, &token.hash, &token.stored()).await?;
             Ok(Some(ended))
-        })?;
-        let Some(ended) = ended else { return Ok(Some(Err(FactorRefusal::CodeInvalid))) };
+        })
+        .inspect_err(|_| self.take_back_both(begun))?;
+        let Some(ended) = ended else { return Ok(Some(Err(self.wrong_code(&user, origin)))) };
+        self.take_back_both(begun);
         self.ended(&ended).await;
         self.0.tokens.remember(&token);
         let device = DeviceToken::issue(&self.0.rng, id, &password_hash);
@@ -235,11 +259,12 @@ impl Accounts {
         (password, code): (&str, &str),
         origin: Origin<'_>,
     ) -> Outcome<Vec<String>> {
-        let (user, _, answer) = match self.check_both(viewer, password, code, origin).await? {
+        let checked = match self.check_both(viewer, password, code, origin).await? {
             Some(Ok(checked)) => checked,
             Some(Err(refusal)) => return Ok(Some(Err(refusal))),
             None => return Ok(None),
         };
+        let Checked { user, answer, begun, .. } = checked;
         let (codes, hashes) = self.new_recovery_codes(user.id);
         let (id, now) = (user.id, self.0.clock.now());
         let audit = self.audit(id, id, "second_factor.recovery_codes");
@@ -253,8 +278,13 @@ impl Accounts {
                 sql::catalog::write_down(conn, &audit).await?;
             }
             Ok(accepted)
-        })?;
-        Ok(Some(if accepted { Ok(codes) } else { Err(FactorRefusal::CodeInvalid) }))
+        })
+        .inspect_err(|_| self.take_back_both(begun))?;
+        if !accepted {
+            return Ok(Some(Err(self.wrong_code(&user, origin))));
+        }
+        self.take_back_both(begun);
+        Ok(Some(Ok(codes)))
     }
 
     fn new_recovery_codes(&self, user: UserId) -> (Vec<String>, Vec<CodeHash>) {
@@ -290,28 +320,39 @@ impl Accounts {
         Ok(Some(Ok((user, hash))))
     }
 
-    /// Checks the password and the second factor of who is signed in. Wrong ones of both count like those of sign-ins.
-    async fn check_both(
-        &self,
-        viewer: Viewer,
-        password: &str,
-        code: &str,
-        origin: Origin<'_>,
-    ) -> Outcome<(User, String, Answer)> {
-        let (user, hash) = match self.check_password(viewer, password, origin).await? {
+    /// Checks the password and the second factor of who is signed in. Wrong ones of both count like those of sign-ins: a code is counted
+    /// until the caller takes that back.
+    async fn check_both(&self, viewer: Viewer, password: &str, code: &str, origin: Origin<'_>) -> Outcome<Checked> {
+        let (user, password_hash) = match self.check_password(viewer, password, origin).await? {
             Some(Ok(checked)) => checked,
             Some(Err(refusal)) => return Ok(Some(Err(refusal))),
             None => return Ok(None),
         };
         let factor = self.stored_factor(user.id).await?.filter(|factor| factor.confirmed_at.is_some());
         let Some(factor) = factor else { return Ok(Some(Err(FactorRefusal::NotEnabled))) };
-        let begun = self.begin_guess(&user.username, origin).await?;
+        let begun = self.begin_both(&user.username, origin).await?;
         let Some(answer) = self.answer(user.id, &factor, code)? else {
-            self.record(Some(user.id), &user.username, origin.address, LoginOutcome::SecondFactorInvalid);
-            return Ok(Some(Err(FactorRefusal::CodeInvalid)));
+            return Ok(Some(Err(self.wrong_code(&user, origin))));
         };
-        self.0.guesses.take_back(begun);
-        Ok(Some(Ok((user, hash, answer))))
+        Ok(Some(Ok(Checked { user, password_hash, answer, begun })))
+    }
+
+    async fn begin_both(&self, username: &str, origin: Origin<'_>) -> Result<(Counted, Attempt), AccountsError> {
+        let known = self.known_device(username, origin.device).await?.is_some();
+        let code = self.begin_code(username, known)?;
+        let guess = self.begin_guess(username, origin).await;
+        Ok((guess.inspect_err(|_| self.0.guesses.take_back_code(code))?, code))
+    }
+
+    fn take_back_both(&self, (guess, code): (Counted, Attempt)) {
+        self.0.guesses.take_back(guess);
+        self.0.guesses.take_back_code(code);
+    }
+
+    /// A code that is wrong or was used before is written down.
+    fn wrong_code(&self, user: &User, origin: Origin<'_>) -> FactorRefusal {
+        self.record(Some(user.id), &user.username, origin.address, LoginOutcome::SecondFactorInvalid);
+        FactorRefusal::CodeInvalid
     }
 }
 

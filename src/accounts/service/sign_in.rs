@@ -82,7 +82,7 @@ impl Accounts {
     }
 
     /// Signs in with a new token. An unknown name and a wrong password get the same answer after the same work. A wrong code counts like a
-    /// wrong password.
+    /// wrong password, and has a limit of its own.
     pub async fn sign_in_with(
         &self,
         credentials: Credentials<'_>,
@@ -95,7 +95,7 @@ impl Accounts {
         let begun = self.0.guesses.begin(&username.to_ascii_lowercase(), address, device);
         let begun = begun.map_err(|retry_after| self.throttled(retry_after))?;
         let mut tried = None;
-        let result = self.try_sign_in(credentials, &mut tried).await;
+        let result = self.try_sign_in(credentials, device.is_some(), &mut tried).await;
         let wrong = [SignInRefusal::InvalidCredentials, SignInRefusal::SecondFactorInvalid];
         if !matches!(result, Ok(Err(refusal)) if wrong.contains(&refusal)) {
             self.0.guesses.take_back(begun);
@@ -103,21 +103,34 @@ impl Accounts {
         let outcome = match &result {
             Ok(Ok(_)) => LoginOutcome::SignedIn,
             Ok(Err(refusal)) => refusal.outcome(),
+            // After the password nothing but codes is counted.
+            Err(AccountsError::Throttled { .. }) => LoginOutcome::SecondFactorInvalid,
             Err(_) => LoginOutcome::Unavailable,
         };
         self.record(tried, username, address, outcome);
         result
     }
 
-    /// `tried` is set to the user of that name, whatever comes of it.
+    /// `known`: on a device on which this account signed in before. `tried` is set to the user of that name, whatever comes of it.
     async fn try_sign_in(
         &self,
         credentials: Credentials<'_>,
+        known: bool,
         tried: &mut Option<UserId>,
     ) -> Result<Result<SignedIn, SignInRefusal>, AccountsError> {
+        let code = credentials.code.map(str::trim).filter(|code| !code.is_empty());
         for _ in 0..SIGN_IN_TRIES {
             let Some(verified) = self.verify(credentials, tried).await? else { break };
-            match self.store_sign_in(verified, credentials.code).await? {
+            // Codes are counted only after a correct password. Otherwise anybody could lock the owner out.
+            let begun = code.map(|_| self.begin_code(&verified.user.username, known)).transpose()?;
+            let stored = self.store_sign_in(verified, code).await;
+            let wrong = matches!(stored, Ok(Err(NotSignedIn::Refused(SignInRefusal::SecondFactorInvalid))));
+            if let Some(begun) = begun
+                && !wrong
+            {
+                self.0.guesses.take_back_code(begun);
+            }
+            match stored? {
                 Ok(signed_in) => return Ok(Ok(signed_in)),
                 Err(NotSignedIn::Refused(refusal)) => return Ok(Err(refusal)),
                 Err(NotSignedIn::Changed) => {}
@@ -155,7 +168,7 @@ impl Accounts {
         let proof = match self.factor_asked_of(&user).await? {
             None => None,
             Some(factor) => {
-                let Some(code) = code.map(str::trim).filter(|code| !code.is_empty()) else {
+                let Some(code) = code else {
                     return Ok(Err(NotSignedIn::Refused(SignInRefusal::SecondFactorRequired)));
                 };
                 let Some(answer) = self.answer(id, &factor, code)? else {

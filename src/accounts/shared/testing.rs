@@ -16,7 +16,7 @@ use crate::model::accounts::TokenHash;
 /// What is held of a token; `None` when it has ended.
 type Held = Option<(Live, Timestamp)>;
 
-/// Keeps its promises unless told otherwise.
+/// Works unless made to fail.
 pub struct FakeShared {
     clock: ManualClock,
     /// And until when.

@@ -13,7 +13,7 @@ struct Stranger {
 }
 
 fn invented(rng: &Rng) -> String {
-    format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&rng.bytes::<SECRET_BYTES>()))
+    crate::accounts::seal::random(rng).0
 }
 
 async fn strangers(shop: &Shop, many: u32) -> Vec<Stranger> {

@@ -23,7 +23,7 @@ pub(super) const USER: (users::id, users::username, users::display_name, users::
     (users::id, users::username, users::display_name, users::role, users::created_at);
 
 fn role(text: &str) -> Result<Role, StoreError> {
-    Role::parse(text).ok_or_else(|| StoreError::Internal(format!("unknown role {text:?}")))
+    Role::parse(text).ok_or_else(|| StoreError::internal(format!("unknown role {text:?}")))
 }
 
 pub(super) fn user((id, username, display_name, role_text, created_at): UserRow) -> Result<User, StoreError> {
@@ -94,7 +94,7 @@ pub async fn insert_token(conn: &mut Conn, hash: &TokenHash, token: &StoredToken
 pub async fn find_tokens(conn: &mut Conn, hashes: &[TokenHash]) -> Result<HashMap<TokenHash, StoredToken>, StoreError> {
     let rows = bulk::find_tokens(conn, hashes).await?;
     let found = rows.into_iter().map(|(hash, id, role_text, created_at, expires_at, proven): TokenRow| {
-        let hash = TokenHash::try_from(hash).map_err(|_| StoreError::Internal("a token's hash is cut".into()))?;
+        let hash = TokenHash::try_from(hash).map_err(|_| StoreError::internal("a token's hash is cut"))?;
         let proof = if proven { Proof::SecondFactor } else { Proof::Password };
         Ok((hash, StoredToken { viewer: Viewer { id, role: role(&role_text)?, proof }, created_at, expires_at }))
     });
@@ -129,13 +129,7 @@ pub async fn delete_tokens_of(
 
 /// Moves the expiry of tokens forward, never back.
 pub async fn renew_tokens(conn: &mut Conn, renewals: &[(TokenHash, Timestamp)]) -> Result<(), StoreError> {
-    for (hash, expires_at) in renewals {
-        diesel::update(access_tokens::table.find(hash.as_slice()).filter(access_tokens::expires_at.lt(*expires_at)))
-            .set(access_tokens::expires_at.eq(*expires_at))
-            .execute(conn)
-            .await?;
-    }
-    Ok(())
+    bulk::renew_tokens(conn, renewals).await
 }
 
 /// Removes tokens that expired at `now` or before, `max` at most, and says how many.

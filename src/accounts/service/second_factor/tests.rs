@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -251,6 +252,53 @@ async fn wrong_codes_count_like_wrong_passwords() {
 }
 
 #[tokio::test]
+async fn wrong_codes_have_a_tighter_limit_of_their_own() {
+    let mut phone = Phone::with(Role::Operator, |config| config.wrong_codes_per_account_per_5_minutes = 3).await;
+    phone.enrol().await;
+    let device = phone.sign_in(Some(&phone.code(1))).await.unwrap().device.0;
+    let sign_in = async |password: &str, code: &str, origin: Origin<'_>| {
+        let credentials = Credentials { username: "boss", password, code: Some(code) };
+        phone.shop.accounts.sign_in_with(credentials, origin).await
+    };
+    for _ in 0..10 {
+        let refused = sign_in("another password", "000000", home()).await.unwrap();
+        assert_eq!(
+            refused,
+            Err(SignInRefusal::InvalidCredentials),
+            "wrong passwords do not use up the limit for codes"
+        );
+    }
+    // From wherever they come, and whether it is the code of an app or a recovery code.
+    for (code, from) in [("000000", "192.0.2.1"), ("aaaa-aaaa-aaaa-aaaa", "198.51.100.1"), ("000000", "203.0.113.1")] {
+        let refused = sign_in(PASSWORD, code, from.parse::<IpAddr>().unwrap().into()).await.unwrap();
+        assert_eq!(refused, Err(SignInRefusal::SecondFactorInvalid), "{code}");
+    }
+    phone.shop.clock.advance(STEP * 2);
+    let right = phone.code(0);
+    let throttled = sign_in(PASSWORD, &right, home()).await;
+    let Err(AccountsError::Throttled { retry_after }) = throttled else { panic!("{throttled:?}") };
+    assert!(retry_after > Duration::from_secs(90) && retry_after <= Duration::from_secs(100), "{retry_after:?}");
+    assert_eq!(phone.sign_in(None).await, Err(SignInRefusal::SecondFactorRequired));
+    // A session does not help a thief: it is the same count.
+    let disabled = phone.shop.accounts.disable_second_factor(phone.viewer().await, (PASSWORD, &right), home()).await;
+    assert!(matches!(disabled, Err(AccountsError::Throttled { .. })), "{disabled:?}");
+    // The owner's device is not kept out, and has no more tries than that.
+    let at_home = Origin { address: HOME, device: Some(&device) };
+    sign_in(PASSWORD, &right, at_home).await.unwrap().expect("the owner");
+    let viewer = phone.viewer().await;
+    for wrong in ["000000", "aaaa-aaaa-aaaa-aaaa", &right] {
+        let renewed = phone.shop.accounts.renew_recovery_codes(viewer, (PASSWORD, wrong), at_home).await;
+        assert_eq!(renewed.unwrap().unwrap(), Err(FactorRefusal::CodeInvalid), "{wrong}");
+    }
+    let throttled = sign_in(PASSWORD, "000000", at_home).await;
+    assert!(matches!(throttled, Err(AccountsError::Throttled { .. })), "{throttled:?}");
+    phone.shop.accounts.flush().await;
+    let outcomes: Vec<_> = phone.shop.broker.login_events().into_iter().map(|event| event.outcome).collect();
+    let told = outcomes.iter().filter(|known| **known == LoginOutcome::SecondFactorInvalid).count();
+    assert_eq!(told, 8, "each wrong code, and what came after too many");
+}
+
+#[tokio::test]
 async fn neither_secrets_nor_recovery_codes_are_stored_as_they_are() {
     let key = data_encoding::BASE64.encode(&[7; 32]);
     let mut phone = Phone::with(Role::Operator, |config| config.second_factor_key = Secret::new(&key)).await;
@@ -277,4 +325,15 @@ async fn neither_secrets_nor_recovery_codes_are_stored_as_they_are() {
         assert!(!contains(code.as_bytes()) && !contains(plain.as_bytes()) && !contains(&bytes));
     }
     assert!(!contains(&phone.secret));
+}
+
+#[tokio::test]
+async fn a_second_factor_waits_for_the_upgrade_to_be_finalised() {
+    let mut phone = Phone::with(Role::Operator, |_| {}).await;
+    let version = Feature::SecondFactors.since();
+    store::write!(&phone.shop.db, |conn| sql::upgrade::finalise(conn, version - 1).await).unwrap();
+    assert_eq!(phone.begin().await, Err(FactorRefusal::NotFinalised));
+    assert_eq!(phone.confirm("123456").await, Err(FactorRefusal::NotEnabled), "nothing was begun");
+    store::write!(&phone.shop.db, |conn| sql::upgrade::finalise(conn, version).await).unwrap();
+    phone.enrol().await;
 }
