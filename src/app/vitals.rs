@@ -10,9 +10,10 @@ use super::App;
 use crate::api::graphql::edge::Edge;
 use crate::api::health::{Check, Note, Vitals};
 use crate::config::Role;
-use crate::control::nodes::{NodeCheck, OwnFacts, OwnNode};
+use crate::control::nodes::{OwnFacts, OwnNode};
 use crate::control::pulse::{self, Gauge, Gauges, Worker};
 use crate::kernel::Breaker;
+use crate::nodes::{NodeCheck, NodeVitals};
 use crate::telemetry;
 use crate::workers::GROUPS;
 
@@ -107,14 +108,21 @@ impl App {
 
 impl OwnNode for App {
     fn facts(&self) -> OwnFacts {
+        let (name, jobs) = (self.0.node.clone(), self.0.measured.jobs.lock().clone());
+        OwnFacts { name, vitals: self.vitals(), jobs }
+    }
+}
+
+impl App {
+    /// What this node says of its health, in its heartbeats too.
+    pub(super) fn vitals(&self) -> NodeVitals {
         let check = |check: Check| NodeCheck { name: check.name, ready: check.ready, reason: check.reason };
-        OwnFacts {
-            name: self.0.node.clone(),
+        NodeVitals {
+            every_ms: u32::try_from(self.0.config.node.heartbeat.as_millis()).unwrap_or(u32::MAX),
             checks: self.checks().into_iter().map(check).collect(),
             cpu: *self.0.measured.cpu.lock(),
             memory: telemetry::memory_bytes(),
-            sockets: self.0.edge.get().map_or(0, Edge::streams),
-            jobs: self.0.measured.jobs.lock().clone(),
+            sockets: self.0.edge.get().map_or(0, Edge::streams) as u64,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Control;
 use crate::broker::{BrokerError, Share};
-use crate::model::nodes::{LeaseRow, NodeRow};
+use crate::model::nodes::{LeaseRow, NodeRow, NodeVitals};
 use crate::nodes::{Leases, Registry};
 use crate::store::StoreError;
 use crate::workers::GROUPS;
@@ -12,27 +12,10 @@ use crate::workers::GROUPS;
 pub struct OwnFacts {
     /// Its name.
     pub name: String,
-    /// The dependencies of the node.
-    pub checks: Vec<NodeCheck>,
-    /// Share of one processor that it used of late; `None` where it is not known.
-    pub cpu: Option<f64>,
-    /// Memory that it holds, in bytes; `None` where it is not known.
-    pub memory: Option<u64>,
-    /// Its open sockets and event streams.
-    pub sockets: usize,
+    /// How it is.
+    pub vitals: NodeVitals,
     /// Jobs that it does, or would do if no other node did.
     pub jobs: Vec<&'static str>,
-}
-
-/// A dependency of a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeCheck {
-    /// The name of the dependency, such as `database`.
-    pub name: String,
-    /// Whether the dependency is available.
-    pub ready: bool,
-    /// Why it does not.
-    pub reason: Option<String>,
 }
 
 /// The node that answers.
@@ -46,8 +29,8 @@ pub trait OwnNode: Send + Sync + 'static {
 pub struct NodeState {
     /// What it wrote down.
     pub row: NodeRow,
-    /// What it says of itself; `None` for all nodes but the one that answers.
-    pub own: Option<OwnFacts>,
+    /// Whether it missed so many heartbeats that it is probably not running.
+    pub silent: bool,
 }
 
 /// A job that runs on one node at a time.
@@ -77,11 +60,15 @@ pub struct Queue {
 impl Control {
     /// All nodes by name.
     pub async fn nodes(&self) -> Result<Vec<NodeState>, StoreError> {
-        let mut own = Some(self.0.own.facts());
+        let own = self.0.own.facts();
+        let (now, heartbeat) = (self.0.clock.now(), *self.0.live.now().node.heartbeat);
         let rows = Registry::list(&self.0.db).await?;
         let state = |row: NodeRow| {
-            let own = own.take_if(|own| own.name == row.name);
-            NodeState { row, own }
+            let is_own = row.name == own.name;
+            let silent = !is_own && row.is_silent(now, heartbeat);
+            // The node that answers knows how it is now.
+            let vitals = if is_own { Some(own.vitals.clone()) } else { row.vitals };
+            NodeState { row: NodeRow { vitals, ..row }, silent }
         };
         Ok(rows.into_iter().map(state).collect())
     }

@@ -13,23 +13,29 @@ pub const DATA_VERSION: u32 = 2;
 pub enum Feature {
     /// Users with the roles `OBSERVER` and `SUPPORT`.
     StaffRoles,
+    /// Access tokens that nodes judge by themselves.
+    SealedTokens,
+    /// Second factors: the previous version lets staff in without asking for one.
+    SecondFactors,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::StaffRoles];
+    pub const ALL: [Self; 3] = [Self::StaffRoles, Self::SealedTokens, Self::SecondFactors];
 
     /// The data version since which it can be used.
     pub const fn since(self) -> u32 {
         match self {
-            Self::StaffRoles => 2,
+            Self::StaffRoles | Self::SealedTokens | Self::SecondFactors => 2,
         }
     }
 
-    /// What an operator can't do before that.
+    /// What does not exist before that.
     pub const fn title(self) -> &'static str {
         match self {
             Self::StaffRoles => "users with the roles OBSERVER and SUPPORT",
+            Self::SealedTokens => "access tokens that nodes verify without a lookup",
+            Self::SecondFactors => "second factors of staff",
         }
     }
 }
@@ -41,6 +47,15 @@ pub fn data_version() -> u32 {
         return DATA_VERSION - 1;
     }
     DATA_VERSION
+}
+
+/// The release that this process is, for people and metrics. In fault tests a program can say that it is another one.
+pub fn program_version() -> &'static str {
+    #[cfg(feature = "sabotage")]
+    if crate::kernel::sabotage::active("another-version") {
+        return "another";
+    }
+    env!("CARGO_PKG_VERSION")
 }
 
 /// What a database says of the programs that can work with it.

@@ -4,7 +4,7 @@ mod leases;
 mod registry;
 mod upgrades;
 
-pub use crate::model::nodes::{LeaseRow, NodeRow, NodeSettings};
+pub use crate::model::nodes::{LeaseRow, NodeCheck, NodeRow, NodeSettings, NodeVitals};
 pub use leases::Leases;
-pub use registry::{Registry, TellSettings};
+pub use registry::{Registry, TellSettings, TellVitals};
 pub use upgrades::{Finalised, Upgrades};

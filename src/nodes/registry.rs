@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kernel::Clock;
-use crate::model::nodes::{NodeRow, NodeSettings};
-use crate::model::upgrade::{SchemaState, Unsuitable, data_version, suits};
+use crate::model::nodes::{BEATS, NodeRow, NodeSettings, NodeVitals};
+use crate::model::upgrade::{SchemaState, Unsuitable, data_version, program_version, suits};
 use crate::store::{self, Database, StoreError};
-
-/// How many heartbeats a node may miss and still count as running.
-const BEATS: u32 = 3;
 
 /// Tells what a node has to say of its settings now.
 pub type TellSettings = Arc<dyn Fn() -> NodeSettings + Send + Sync>;
+
+/// Tells what a node has to say of its health now. Quick.
+pub type TellVitals = Arc<dyn Fn() -> NodeVitals + Send + Sync>;
+
+/// Hears the data version that is in force, whenever this node looks.
+pub type HearVersion = Arc<dyn Fn(u32) + Send + Sync>;
 
 /// This node's row.
 #[derive(Clone)]
@@ -21,13 +24,15 @@ pub struct Registry {
     clock: Clock,
     node: NodeRow,
     settings: TellSettings,
+    vitals: Option<TellVitals>,
+    version: HearVersion,
 }
 
 impl Registry {
     /// Nothing is written until [`Self::run`].
     pub fn new(db: Database, clock: Clock, name: &str, roles: String, address: String, settings: TellSettings) -> Self {
         let now = clock.now();
-        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let version = program_version().to_owned();
         let (name, settings_now) = (name.to_owned(), settings());
         let node = NodeRow {
             name,
@@ -38,8 +43,23 @@ impl Registry {
             seen_at: now,
             settings: settings_now,
             data_version: data_version(),
+            vitals: None,
         };
-        Self { db, clock, node, settings }
+        Self { db, clock, node, settings, vitals: None, version: Arc::new(|_: u32| {}) }
+    }
+
+    /// Also tells this one which data version is in force.
+    #[must_use]
+    pub fn telling(mut self, version: HearVersion) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Also says how it is, with each heartbeat.
+    #[must_use]
+    pub fn saying(mut self, vitals: TellVitals) -> Self {
+        self.vitals = Some(vitals);
+        self
     }
 
     /// The same node with another program, in tests.
@@ -67,16 +87,18 @@ impl Registry {
     /// Says once that the node runs, if its program can work with the database. An upgrade that is finalised at the same moment waits for
     /// this, and then sees the node.
     pub async fn join(&self) -> Result<Result<(), Unsuitable>, StoreError> {
-        let node = NodeRow { seen_at: self.clock.now(), settings: (self.settings)(), ..self.node.clone() };
-        store::write!(&self.db, |conn| {
+        let vitals = self.vitals.as_ref().map(|tell| tell());
+        let node = NodeRow { seen_at: self.clock.now(), settings: (self.settings)(), vitals, ..self.node.clone() };
+        let joined: Result<u32, Unsuitable> = store::write!(&self.db, |conn| {
             let version = sql::upgrade::version_kept(conn).await?;
             let state = SchemaState { version, ..sql::upgrade::state(conn).await? };
             if let Err(reason) = suits(node.data_version, &state) {
                 return Ok(Err(reason));
             }
             sql::nodes::beat(conn, &node).await?;
-            Ok(Ok(()))
-        })
+            Ok(Ok(version))
+        })?;
+        Ok(joined.map(|version| (self.version)(version)))
     }
 
     /// The node stops.

@@ -23,7 +23,7 @@ pub struct Upgrades {
 }
 
 /// What became of the wish to finalise.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Finalised {
     /// This data version may be written from now on.
     Now(u32),
@@ -31,6 +31,12 @@ pub enum Finalised {
     Already(u32),
     /// These nodes of the previous version run.
     OlderNodes(Vec<NodeRow>),
+}
+
+/// How long to wait between two looks. An upgrade that never finalises itself is not looked at more often.
+fn pause(finalise_after: Duration, heartbeat: Duration) -> Duration {
+    let often = if finalise_after.is_zero() { LOOK_EVERY } else { LOOK_EVERY.min(finalise_after / 4) };
+    often.max(heartbeat)
 }
 
 impl Upgrades {
@@ -82,7 +88,7 @@ impl Upgrades {
                 self.look(state, &nodes, &before, finalise_after).await?;
                 before = nodes;
             }
-            tokio::time::sleep(LOOK_EVERY.min(finalise_after / 4).max(self.heartbeat)).await;
+            tokio::time::sleep(pause(finalise_after, self.heartbeat)).await;
         }
     }
 

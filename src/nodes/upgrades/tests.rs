@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::config::{Config, Secret};
 use crate::kernel::{ManualClock, Timestamp};
-use crate::model::nodes::NodeSettings;
+use crate::model::nodes::{NodeCheck, NodeSettings, NodeVitals};
 use crate::model::upgrade::{DATA_VERSION, Feature, Unsuitable};
 
 const BEAT: Duration = Duration::from_millis(20);
@@ -57,6 +57,26 @@ impl Shop {
     async fn allows(&self, feature: Feature) -> bool {
         store::read!(&self.db, |conn| sql::upgrade::allows(conn, feature).await).unwrap()
     }
+}
+
+#[tokio::test]
+async fn a_heartbeat_says_how_its_node_is_until_an_older_program_takes_the_name() {
+    let shop = Shop::fresh().await;
+    let check = NodeCheck { name: "gates".into(), ready: false, reason: Some("still being recorded".into()) };
+    let vitals = NodeVitals { every_ms: 20, checks: vec![check], ..NodeVitals::default() };
+    let told = vitals.clone();
+    shop.node("one", DATA_VERSION).saying(Arc::new(move || told.clone())).join().await.unwrap().unwrap();
+    let listed = async || Registry::list(&shop.db).await.unwrap().remove(0);
+    assert_eq!(listed().await.vitals, Some(vitals));
+
+    // It knows no such column.
+    store::write!(&shop.db, |conn| {
+        let later = "UPDATE nodes SET seen_at = seen_at + 1, version = '0.0.1' WHERE name = 'one'";
+        diesel_async::RunQueryDsl::execute(diesel::sql_query(later), conn).await.map_err(Into::into)
+    })
+    .unwrap();
+    let older = listed().await;
+    assert_eq!((older.version.as_str(), older.vitals), ("0.0.1", None));
 }
 
 #[tokio::test]
@@ -139,4 +159,31 @@ async fn an_upgrade_is_never_finalised_by_itself_if_that_is_switched_off() {
         shop.clock.advance(Duration::from_secs(365 * 86_400));
     }
     assert_eq!(shop.state().await.version, DATA_VERSION - 1);
+}
+
+#[test]
+fn an_upgrade_that_never_finalises_itself_is_not_looked_at_more_often() {
+    let beat = Duration::from_secs(2);
+    for (finalise_after, expected) in [(0, 60), (1, 2), (60, 15), (86_400, 60)] {
+        assert_eq!(pause(Duration::from_secs(finalise_after), beat), Duration::from_secs(expected), "{finalise_after}");
+    }
+    assert_eq!(
+        pause(Duration::ZERO, Duration::from_secs(90)),
+        Duration::from_secs(90),
+        "a node has nothing to say before"
+    );
+}
+
+#[tokio::test]
+async fn a_node_hears_which_data_version_is_in_force() {
+    let shop = Shop::upgraded().await;
+    let heard = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let hear = heard.clone();
+    let hearing = Arc::new(move |version| hear.store(version, std::sync::atomic::Ordering::SeqCst));
+    let node = shop.node("newer", DATA_VERSION).telling(hearing);
+    node.join().await.unwrap().unwrap();
+    assert_eq!(heard.load(std::sync::atomic::Ordering::SeqCst), DATA_VERSION - 1);
+    store::write!(&shop.db, |conn| sql::upgrade::finalise(conn, DATA_VERSION).await).unwrap();
+    node.join().await.unwrap().unwrap();
+    assert_eq!(heard.load(std::sync::atomic::Ordering::SeqCst), DATA_VERSION);
 }

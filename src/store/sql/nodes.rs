@@ -7,11 +7,11 @@ use diesel_async::RunQueryDsl;
 use super::super::Conn;
 use super::super::schema::{leases, nodes};
 use crate::kernel::Timestamp;
-use crate::model::nodes::{LeaseRow, NodeRow, NodeSettings};
+use crate::model::nodes::{LeaseRow, NodeRow, NodeSettings, NodeVitals};
 use crate::store::StoreError;
 
 type Told = (Option<i64>, Option<String>, Option<String>);
-type Node = (String, String, String, String, Timestamp, Timestamp, Told, i64);
+type Node = (String, String, String, String, Timestamp, Timestamp, Told, i64, Option<String>);
 type Lease = (String, String, i64, i64);
 
 /// Says that the node runs.
@@ -28,6 +28,7 @@ pub async fn beat(conn: &mut Conn, node: &NodeRow) -> Result<(), StoreError> {
             nodes::settings_rejected.eq(node.settings.rejected.as_deref()),
             nodes::local_values.eq(node.settings.local.as_deref()),
             nodes::data_version.eq(i64::from(node.data_version)),
+            nodes::vitals.eq(node.vitals.as_ref().map(|vitals| vitals.stored(node.seen_at))),
         ))
         .on_conflict(nodes::name)
         .do_update()
@@ -41,6 +42,7 @@ pub async fn beat(conn: &mut Conn, node: &NodeRow) -> Result<(), StoreError> {
             nodes::settings_rejected.eq(excluded(nodes::settings_rejected)),
             nodes::local_values.eq(excluded(nodes::local_values)),
             nodes::data_version.eq(excluded(nodes::data_version)),
+            nodes::vitals.eq(excluded(nodes::vitals)),
         ))
         .execute(conn)
         .await?;
@@ -71,13 +73,10 @@ pub async fn list(conn: &mut Conn) -> Result<Vec<NodeRow>, StoreError> {
             nodes::seen_at,
             (nodes::settings_revision, nodes::settings_rejected, nodes::local_values),
             nodes::data_version,
+            nodes::vitals,
         ))
         .load(conn)
         .await?;
-    let node = |(name, roles, address, version, started_at, seen_at, (revision, rejected, local), data): Node| {
-        let settings = NodeSettings { revision: revision.map(|revision| revision as u64), rejected, local };
-        NodeRow { name, roles, address, version, started_at, seen_at, settings, data_version: data as u32 }
-    };
     Ok(rows.into_iter().map(node).collect())
 }
 
@@ -137,6 +136,13 @@ pub async fn release_leases(conn: &mut Conn, holder: &str) -> Result<(), StoreEr
         .execute(conn)
         .await?;
     Ok(())
+}
+
+fn node(row: Node) -> NodeRow {
+    let (name, roles, address, version, started_at, seen_at, (revision, rejected, local), data_version, vitals) = row;
+    let settings = NodeSettings { revision: revision.map(|revision| revision as u64), rejected, local };
+    let vitals = vitals.and_then(|vitals| NodeVitals::read(&vitals, seen_at));
+    NodeRow { name, roles, address, version, started_at, seen_at, settings, data_version: data_version as u32, vitals }
 }
 
 fn lease((job, holder, token, beat): Lease) -> LeaseRow {

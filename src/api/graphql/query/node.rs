@@ -129,7 +129,7 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         FailureId::PREFIX => {
             let (Ok(failure), Ok(_)) = (id.parse(), ctx.require(Right::SeeShop)) else { return Ok(None) };
             let found = services.control.failure(failure).await.map_err(|error| broker_fault(&error))?;
-            found.map(|parked| Node::Failure(Failure(parked)))
+            found.map(|dead_letter| Node::Failure(Failure(dead_letter)))
         }
         UserId::PREFIX => {
             let (Ok(user), Some(viewer)) = (id.parse(), ctx.viewer()) else { return Ok(None) };

@@ -7,6 +7,7 @@ use super::scalars::DateTime;
 use super::settings::RejectedSetting;
 use crate::config::Ignored;
 use crate::control::nodes;
+use crate::model::nodes as model;
 
 /// A node.
 pub struct ServerNode(pub nodes::NodeState);
@@ -44,6 +45,11 @@ impl ServerNode {
         DateTime(self.0.row.seen_at)
     }
 
+    /// Whether it has not said for so long that it runs, by three of its heartbeats, that it is probably not running.
+    async fn silent(&self) -> bool {
+        self.0.silent
+    }
+
     /// The newest change of settings that the node follows. Null if its version knows none.
     async fn settings_revision(&self) -> Option<i32> {
         self.0.row.settings.revision.map(clamped)
@@ -56,31 +62,30 @@ impl ServerNode {
         rejected.unwrap_or_default().into_iter().map(Into::into).collect()
     }
 
-    /// Whether it is ready, and of each thing that it needs why not; null when the node that answers does not know it.
+    /// Whether it is ready, and of each thing that it needs why not, as of its last heartbeat. Null if its version does not say so.
     async fn readiness(&self) -> Option<NodeReadiness> {
-        let own = self.0.own.as_ref()?;
-        let check = |check: &nodes::NodeCheck| NodeCheck {
+        let vitals = self.0.row.vitals.as_ref()?;
+        let check = |check: &model::NodeCheck| NodeCheck {
             name: check.name.clone(),
             ready: check.ready,
             reason: check.reason.clone(),
         };
-        let checks: Vec<NodeCheck> = own.checks.iter().map(check).collect();
-        Some(NodeReadiness { ready: checks.iter().all(|check| check.ready), checks })
+        Some(NodeReadiness { ready: vitals.is_ready(), checks: vitals.checks.iter().map(check).collect() })
     }
 
     /// Share of one processor that it used of late, such as 0.25; null where it is not known.
     async fn cpu(&self) -> Option<f64> {
-        self.0.own.as_ref()?.cpu
+        self.0.row.vitals.as_ref()?.cpu
     }
 
     /// Memory that it holds, in bytes; null where it is not known.
     async fn memory_bytes(&self) -> Option<f64> {
-        self.0.own.as_ref()?.memory.map(|bytes| bytes as f64)
+        self.0.row.vitals.as_ref()?.memory.map(|bytes| bytes as f64)
     }
 
     /// Its open sockets and event streams; null where it is not known.
     async fn sockets(&self) -> Option<i32> {
-        self.0.own.as_ref().map(|own| clamped(own.sockets as u64))
+        self.0.row.vitals.as_ref().map(|vitals| clamped(vitals.sockets))
     }
 }
 
