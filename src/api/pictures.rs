@@ -95,14 +95,13 @@ async fn operator(edge: &Edge, parts: &http::request::Parts, peer: IpAddr) -> Re
         let (head, _) = edge.refuse_plainly(&refusal).into_parts();
         Response::from_parts(head, Json(Told { code, message }).into_response().into_body())
     };
-    let viewer = edge.viewer_of(parts, peer).await.map_err(as_ours)?;
-    match viewer {
-        None => Err(told(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "Sign in to upload pictures.")),
-        Some(viewer) => match viewer.may(Right::RunSales) {
-            Ok(()) => Ok(viewer.id),
-            Err(why) => Err(told(StatusCode::FORBIDDEN, "FORBIDDEN", why)),
-        },
-    }
+    let info = edge.info_of(parts, peer).await.map_err(as_ours)?;
+    let Some(viewer) = info.viewer else {
+        return Err(told(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "Sign in to upload pictures."));
+    };
+    viewer.may(Right::RunSales).map_err(|why| told(StatusCode::FORBIDDEN, "FORBIDDEN", why))?;
+    edge.count_upload(&info).await.map_err(as_ours)?;
+    Ok(viewer.id)
 }
 
 fn refused(refusal: Refusal) -> Response {

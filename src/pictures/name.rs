@@ -99,8 +99,19 @@ impl Name {
     }
 
     /// Under what its files are stored: with their kind, so that no file is served as one of another.
-    pub(super) fn stored(self) -> String {
+    pub fn stored(self) -> String {
         format!("{self}.{}", self.kind.ending())
+    }
+
+    /// The picture whose files are stored under this name.
+    pub(super) fn of_stored(stored: &str) -> Option<Self> {
+        let (name, ending) = stored.split_once('.')?;
+        read_name(name, ending).filter(|name| name.stored() == stored)
+    }
+
+    /// The addresses of its files.
+    pub(super) fn addresses(self) -> impl Iterator<Item = String> {
+        self.widths().map(move |width| self.file(width).to_string())
     }
 
     /// Its colour as `#rrggbb`.
@@ -138,18 +149,22 @@ impl FromStr for File {
 fn read(path: &str) -> Option<File> {
     let (name, file) = path.strip_prefix(FOLDER)?.split_once('/')?;
     let (width, ending) = file.split_once('.')?;
+    let name = read_name(name, ending)?;
+    let width = width.parse().ok()?;
+    name.widths().any(|offered| offered == width).then_some(name.file(width))
+}
+
+fn read_name(name: &str, ending: &str) -> Option<Name> {
     let kind = [FileKind::Jpeg, FileKind::Webp].into_iter().find(|kind| kind.ending() == ending)?;
     let mut parts = name.split('-');
     let (digest, shape, colour) = (parts.next()?, parts.next()?, parts.next()?);
     let (widest, height) = shape.split_once('x')?;
     let bytes = |text: &str| HEXLOWER.decode(text.as_bytes()).ok();
-    let name = Name {
+    Some(Name {
         digest: bytes(digest)?.try_into().ok()?,
         width: widest.parse().ok().filter(|width| *width > 0)?,
         height: height.parse().ok().filter(|height| *height > 0)?,
         colour: bytes(colour)?.try_into().ok()?,
         kind,
-    };
-    let width = width.parse().ok()?;
-    name.widths().any(|offered| offered == width).then_some(name.file(width))
+    })
 }

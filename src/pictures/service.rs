@@ -1,6 +1,7 @@
 //! Storing and reading pictures.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use quick_cache::Weighter;
@@ -10,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::check::{Kind, Refusal, make};
 use super::name::{File, Name};
-use crate::kernel::{AuditId, Clock, Rng, UserId};
+use crate::kernel::{AuditId, Clock, Rng, Timestamp, UserId};
 use crate::model::audit::Audit;
 use crate::store::{self, Database, StoreError};
 
@@ -19,6 +20,9 @@ const CACHED_MAX: u64 = 32 * 1024 * 1024;
 
 /// Bytes of such a file, about: how many places the cache makes.
 const FILE_BYTES: u64 = 32 * 1024;
+
+/// Pictures that are looked at in one transaction when unused ones are removed.
+const REMOVED_AT_ONCE: usize = 100;
 
 /// Uploads that are decoded at the same time: each may need 128 MiB.
 const AT_ONCE: usize = 1;
@@ -63,17 +67,50 @@ impl Pictures {
             let _turn = turn;
             make(said, &bytes)
         };
-        let made =
-            tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Internal(error.to_string()))??;
+        let made = tokio::task::spawn_blocking(work).await.map_err(StoreError::internal_by)??;
         let name = made.name;
         let id = AuditId::generate(&inner.clock, &inner.rng);
         let (subject, detail) = (name.widest().to_string(), json!({ "bytes": size }));
         let audit = Audit { id, operator, act: "picture.upload", subject, detail, at: inner.clock.now() };
         store::write!(&inner.db, |conn| {
+            // Or some of its files could be removed as unused meanwhile.
+            sql::catalog::take_turn(conn).await?;
             sql::pictures::insert(conn, &name.stored(), &made.files, audit.at).await?;
             sql::catalog::write_down(conn, &audit).await
         })?;
         Ok(name)
+    }
+
+    /// Removes pictures that no product has used for so long; the number of them.
+    pub async fn remove_unused(&self, kept: Duration) -> Result<usize, StoreError> {
+        let before = self.0.clock.now().minus(kept);
+        let mut removed = 0;
+        let mut after = (Timestamp::from_millis(i64::MIN), String::new());
+        loop {
+            let from = after.clone();
+            let most = REMOVED_AT_ONCE;
+            let page = store::read!(&self.0.db, |conn| sql::pictures::older(conn, before, &from, most).await)?;
+            let Some(last) = page.last().cloned() else { return Ok(removed) };
+            let names: Vec<Name> = page.iter().filter_map(|(_, stored)| Name::of_stored(stored)).collect();
+            removed += self.remove_unused_of(names, before).await?;
+            after = last;
+        }
+    }
+
+    /// Operators save no product meanwhile.
+    async fn remove_unused_of(&self, names: Vec<Name>, before: Timestamp) -> Result<usize, StoreError> {
+        store::write!(&self.0.db, |conn| {
+            sql::catalog::take_turn(conn).await?;
+            let addresses = names.iter().flat_map(|name| name.addresses()).collect();
+            let used = sql::pictures::used(conn, addresses).await?;
+            let is_used = |name: &Name| name.addresses().any(|address| used.contains(&address));
+            let unused: Vec<String> = names.iter().filter(|name| !is_used(name)).map(|name| name.stored()).collect();
+            let count = unused.len();
+            if count > 0 {
+                sql::pictures::remove(conn, unused, before).await?;
+            }
+            Ok(count)
+        })
     }
 
     /// The bytes of a file; `None` if there is no such file.

@@ -161,6 +161,9 @@ fn a_name_says_it_all_and_has_one_form() {
     assert_eq!(url.parse(), Ok(name.widest()));
     assert_eq!(name.file(160).to_string().parse(), Ok(name.file(160)));
     assert_eq!(Name::of_url(&name.file(160).to_string()), None, "not the widest");
+    assert_eq!(Name::of_stored(&name.stored()), Some(name));
+    assert_eq!(Name::of_stored(&name.to_string()), None);
+    assert!(name.addresses().any(|address| address == url));
     let digest = &url["/pictures/".len()..][..32];
     for wrong in [
         "/pictures/lamp.svg".to_owned(),

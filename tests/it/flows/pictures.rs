@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use doorbuster::pictures::Name;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use reqwest::header::{CONTENT_TYPE, COOKIE, ETAG, IF_NONE_MATCH, ORIGIN};
 use reqwest::{Client, Response};
@@ -124,6 +125,59 @@ async fn what_is_refused_has_a_reason_and_changes_nothing() {
     let foreign = foreign.header(COOKIE, cookie).body(png).send().await.unwrap();
     assert_eq!(foreign.status(), 403);
     assert_eq!(acts(&shop).await, json!([]), "nothing was done");
+}
+
+/// Uploads so often that the limit of two a minute is exceeded.
+async fn refused_after_two(fronts: [&Shop; 2], token: &str) {
+    let png = lamp(ImageFormat::Png);
+    for front in fronts {
+        assert_eq!(upload(front, Some(token), "image/png", png.clone()).await.status(), 201);
+    }
+    for front in fronts {
+        let refused = upload(front, Some(token), "image/png", png.clone()).await;
+        assert_eq!(refused.status(), 429);
+        let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=30).contains(&wait), "{wait}");
+        let told: Value = refused.json().await.unwrap();
+        assert_eq!(told["code"], json!("RATE_LIMITED"));
+        assert!(told["message"].as_str().is_some_and(|message| !message.is_empty()));
+    }
+    assert_eq!(acts(fronts[0]).await.as_array().unwrap().len(), 2, "nothing was done");
+}
+
+const TWO_A_MINUTE: &str = "[limits]\nunlimited = []\nrequests_per_address_per_second = 0\nuploads_per_user_per_minute = 2\n\
+                            shared_wait = \"1s\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_of_an_operator_are_limited() {
+    let shop = Shop::open_with(TWO_A_MINUTE).await;
+    let buyer = shop.buyer("alice").await;
+    assert_eq!(upload(&shop, Some(&buyer), "image/png", lamp(ImageFormat::Png)).await.status(), 403);
+    refused_after_two([&shop, &shop], &shop.operator).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_of_an_operator_are_limited_on_all_nodes_together() {
+    let cluster = Cluster::fresh(TWO_A_MINUTE).await;
+    let (one, two) = (cluster.node("one").await, cluster.node("two").await);
+    refused_after_two([&one, &two], &one.operator).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_without_a_product_go_by_themselves() {
+    let shop = Shop::open_with("[sales]\nunused_pictures = \"1s\"\n").await;
+    let taken: Value =
+        upload(&shop, Some(&shop.operator), "image/png", lamp(ImageFormat::Png)).await.json().await.unwrap();
+    let name = Name::of_url(taken["imageUrl"].as_str().unwrap()).unwrap();
+    until("gone", async || shop.app.pictures().read(name.widest()).await.unwrap().is_none()).await;
+    let create = "mutation($u: URL) { productCreate(input: { name: \"Lamp\", imageUrl: $u, price: { amount: \"9\" } }) \
+                  { product { id } userErrors { code field message } } }";
+    let made = shop.data(Some(&shop.operator), create, json!({ "u": taken["imageUrl"] })).await;
+    let refused = &made["productCreate"];
+    assert_eq!(refused["product"], Value::Null);
+    assert_eq!(refused["userErrors"][0]["code"], "IMAGE_URL_INVALID");
+    assert_eq!(refused["userErrors"][0]["field"], json!(["input", "imageUrl"]));
+    assert_eq!(get(&shop, taken["imageUrl"].as_str().unwrap()).await.status(), 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

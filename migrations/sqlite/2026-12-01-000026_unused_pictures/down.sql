@@ -1,0 +1,2 @@
+DROP INDEX products_by_image;
+DROP INDEX picture_files_by_time;
