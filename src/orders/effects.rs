@@ -4,14 +4,14 @@
 use super::{Orders, OrdersError};
 use crate::kernel::SaleId;
 use crate::model::results::ResultEvent;
-use crate::store;
+use crate::store::{self, StoreError};
 
 /// Orders read at once when events were missed.
 const PAGE: usize = 500;
 
 impl Orders {
     /// Whether refunded units of the sale are sold again. It never changes once the sale is published.
-    pub async fn restocks(&self, sale: SaleId) -> Result<bool, OrdersError> {
+    pub async fn restocks(&self, sale: SaleId) -> Result<bool, StoreError> {
         let offer = self.0.sales.find_offer(sale).await?;
         Ok(offer.is_some_and(|offer| offer.sale.returns_on_refund))
     }

@@ -1,10 +1,12 @@
 //! From an admitted ticket to an order. Read in this order: [`purchase`] (sale, gate, broker, ticket), [`record`] (the order
-//! writer's transaction), [`gate_news`] (telling the gate), [`rebuild`] and [`reconcile`] (keeping the gate true), [`search`]
-//! (looking up). How an order is paid, cancelled, expired and refunded is in [`payments`](crate::payments).
+//! writer's transaction) and [`decide`](mod@decide) (what becomes of each ticket), [`gate_news`] (telling the gate), [`rebuild`] and
+//! [`reconcile`] (keeping the gate true), [`search`] (looking up). How an order is paid, cancelled, expired and refunded is in
+//! [`payments`](crate::payments).
 //!
 //! Invariants: live units never exceed the stock; a published ticket gets exactly one row; a buyer has at most one live order
 //! per sale; a key belongs to one ticket for ever; units go back exactly once.
 
+pub mod decide;
 pub mod effects;
 mod error;
 pub mod gate_news;

@@ -189,7 +189,7 @@ impl Driver {
     }
 
     async fn gather(&mut self, first: Waiting) -> Vec<Waiting> {
-        // Whoever else is about to come goes with it: a message of its own costs more than this moment.
+        // Purchases that arrive within this moment share the message: a message of their own would cost more.
         yield_now().await;
         let mut batch = vec![first];
         while batch.len() < self.bounds.items {

@@ -239,7 +239,7 @@ impl Orders {
 
     /// Asks the gate once more, after the broker's receipt: another node may have closed and rebuilt it since the admission,
     /// without this ticket, which was not in the broker yet. The order writer then voids it, and its key gets another ticket,
-    /// so nobody may be told of this one. While the gate still knows it, each later rebuild finds it in the broker.
+    /// so it must not be returned to the buyer. While the gate still knows it, each later rebuild finds it in the broker.
     async fn still_admitted(&self, ticket: TicketId, attempt: &Attempt) -> Result<bool, OrdersError> {
         #[cfg(feature = "sabotage")]
         if crate::kernel::sabotage::active("purchase.trust_the_admission") {

@@ -181,7 +181,7 @@ impl Orders {
             }
             after = last;
         }
-        // An operator's act that came before `begin` told a gate that knew nothing of the sale; what comes now is told to it.
+        // An operator's act before `begin` reached a gate that did not have the sale; later acts reach this one.
         let now = self.0.clock.now();
         let found = store::read!(&self.0.db, |conn| sql::sales::find_offer(conn, id, now).await)?;
         let Some(newest) = found.filter(|newest| newest.sale.epoch == offer.sale.epoch) else { return Ok(None) };

@@ -1,8 +1,10 @@
-//! The order writer's transaction: one per batch. It records confirmed and refused tickets, lowers the stock, and adds
-//! events to the outbox. It is safe to run twice on the same tickets.
+//! The order writer's transaction: one per batch. For each sale it reads what is recorded, decides ([`super::decide`]), and writes
+//! confirmed and refused tickets, the stock, and events in the outbox. It is safe to run twice on the same tickets.
 
 use std::collections::BTreeMap;
+use std::slice;
 
+use super::decide::{self, Decided};
 use super::{Orders, OrdersError};
 use crate::broker::envelope::{self, EnvelopeError};
 use crate::kernel::{SaleId, TicketId, Timestamp};
@@ -29,15 +31,21 @@ impl Orders {
             for (sale, requests) in by_sale {
                 sql::orders::lock_sale(conn, sale).await?;
                 let facts = sql::orders::sale_facts(conn, sale).await?;
-                let mut facts =
-                    facts.ok_or_else(|| StoreError::Conflict { constraint: format!("unknown sale {sale}") })?;
+                let mut facts = facts.ok_or_else(|| unknown_sale(sale))?;
                 if requests.iter().any(|request| request.price.is_none()) {
                     facts.former_prices = sql::edits::former_prices(conn, sale).await?;
                 }
-                let (decided, stock) = sql::orders::record(conn, facts, sale, &requests, now).await?;
+                let recorded = sql::orders::find_recorded(conn, sale, &requests).await?;
+                let Decided { orders, units } = decide::decide(&facts, &recorded, &requests, now);
+                all_written(sql::orders::insert(conn, &orders).await?, orders.len())?;
+                // Last and guarded: whatever was decided, the stock does not fall below zero.
+                let stock = match units {
+                    0 => None,
+                    units => Some(sql::orders::take_stock(conn, sale, units, now).await?),
+                };
                 let outcome = |order: &Order| (sale, order.state, order.quantity, now.since(order.created_at));
-                outcomes.extend(decided.iter().map(outcome));
-                let events = events_of(sale, decided, stock)?;
+                outcomes.extend(orders.iter().map(outcome));
+                let events = events_of(sale, orders, stock)?;
                 sql::outbox::append(conn, &events, now).await?;
             }
             Ok(outcomes)
@@ -55,6 +63,18 @@ impl Orders {
         }
         Ok(())
     }
+}
+
+fn unknown_sale(sale: SaleId) -> StoreError {
+    StoreError::Conflict { constraint: format!("unknown sale {sale}") }
+}
+
+/// Fails if an order was not written: another sale's writer used its key since the keys were looked up. The next try sees that.
+fn all_written(written: usize, orders: usize) -> Result<(), StoreError> {
+    if written == orders {
+        return Ok(());
+    }
+    Err(StoreError::unavailable("a key was used for two sales at the same moment"))
 }
 
 /// The name of a decision in the metrics.
@@ -101,7 +121,7 @@ pub fn result_event(sale: SaleId, events: Vec<ResultEvent>) -> Result<NewEvent, 
 }
 
 fn unwritable(error: EnvelopeError) -> StoreError {
-    StoreError::Internal(error.to_string())
+    StoreError::internal_by(error)
 }
 
 impl Orders {
@@ -115,13 +135,16 @@ impl Orders {
     pub async fn void(&self, request: OrderRequest) -> Result<(), OrdersError> {
         let now: Timestamp = self.0.clock.now();
         let sale = request.ticket.sale;
+        let request = decide::storable(request);
         let voided = store::write!(&self.0.db, |conn| {
             sql::orders::lock_sale(conn, sale).await?;
             let facts = sql::orders::sale_facts(conn, sale).await?;
-            let facts = facts.ok_or_else(|| StoreError::Conflict { constraint: format!("unknown sale {sale}") })?;
-            let voided = sql::orders::void(conn, facts, &request, now).await?;
+            let facts = facts.ok_or_else(|| unknown_sale(sale))?;
+            let recorded = sql::orders::find_recorded(conn, sale, slice::from_ref(&request)).await?;
+            let voided = decide::void(&facts, &recorded, &request, now);
             let is_new = voided.is_some();
             if let Some(order) = voided {
+                all_written(sql::orders::insert(conn, slice::from_ref(&order)).await?, 1)?;
                 sql::outbox::append(conn, &[result_event(sale, vec![ResultEvent::Order(order)])?], now).await?;
             }
             Ok(is_new)

@@ -35,7 +35,7 @@ struct Mark {
 
 impl Republisher {
     /// Publishes tickets again that are pending for longer than `after` and do not wait for the order writer: the promise was
-    /// made, or may have been, and the message was lost. Of those that are decided the gate is told. Returns how many were
+    /// made, or may have been, and the message was lost. The gate gets the results of those that are decided. Returns how many were
     /// published.
     /// While the broker can't be asked nothing is published.
     pub async fn round(&mut self, orders: &Orders, sale: SaleId, after: Duration) -> Result<usize, OrdersError> {

@@ -66,7 +66,7 @@ impl Orders {
     }
 
     /// What this node heard last of a decision is the newest only where no other node writes: there it saves a query. Among
-    /// several, a buyer who has seen more on another node must not be told less here.
+    /// several, a buyer who has seen a later state on another node must not see an earlier one here.
     async fn newest(&self, ticket: TicketId) -> Result<Option<Arc<Order>>, OrdersError> {
         match self.0.hub.recent(ticket).filter(|_| !self.0.db.is_shared()) {
             Some(order) => Ok(Some(order)),
@@ -76,13 +76,13 @@ impl Orders {
 
     /// The buyer's own order; `None` when it is unknown, another's, or was refused.
     pub async fn order_of_buyer(&self, buyer: UserId, order: OrderId) -> Result<Option<Arc<Order>>, OrdersError> {
-        // Not what was heard last: whoever has been told that a payment is kept must not read less here a moment later.
+        // Read from the database, not from the last event: a buyer who has seen a recorded payment must not see an earlier state here.
         let found = self.find(order.ticket()).await?;
         Ok(found.and_then(|order| own(buyer, order)).filter(|order| order.state.refusal().is_none()))
     }
 
     /// The buyer's ticket in a sale: the pending one, else the live one, else the newest. A pending one is published before it
-    /// is shown: its buyer may not have been told of it yet, and what is told must last.
+    /// is shown: its buyer may not have been notified yet, and what is shown must be durable.
     pub async fn ticket_in_sale(&self, buyer: UserId, sale: SaleId) -> Result<Option<Ticket>, OrdersError> {
         let away = match self.0.gate.find_pending_of(sale, buyer).await {
             Ok(Some(PendingTicket { ticket, buyer, key, quantity, at })) => {
@@ -108,7 +108,7 @@ impl Orders {
         Ok(store::read!(&self.0.db, |conn| sql::orders::list_of_buyer(conn, buyer, page).await)?)
     }
 
-    /// The order of a ticket that was decided, of whoever it is.
+    /// The order of a decided ticket, whoever the buyer is.
     pub async fn find(&self, ticket: TicketId) -> Result<Option<Arc<Order>>, OrdersError> {
         Ok(store::read!(&self.0.db, |conn| sql::orders::find(conn, ticket).await)?.map(Arc::new))
     }

@@ -88,7 +88,7 @@ impl OrderWriter {
             match envelope::decode::<OrderRequests>(REQUESTS, REQUESTS_VERSION, &message.payload) {
                 Ok(batch) => requests.extend(batch.tickets),
                 Err(error) => {
-                    self.park(Bytes::new(), message.payload, error.to_string()).await?;
+                    self.dead_letter(Bytes::new(), message.payload, error.to_string()).await?;
                 }
             }
         }
@@ -151,7 +151,7 @@ impl OrderWriter {
         let tickets = OrderRequests { tickets: vec![request.clone()] };
         let payload = envelope::encode(REQUESTS, REQUESTS_VERSION, &tickets)?;
         let key = Bytes::copy_from_slice(&ticket.sale.to_bytes());
-        self.park(key, payload, error.to_string()).await?;
+        self.dead_letter(key, payload, error.to_string()).await?;
         if let Err(error) = self.insist(|| self.orders.void(request.clone())).await {
             self.metrics.writer_failures.count("no_outcome");
             tracing::error!(%ticket, %error, "a dead-letter ticket has no recorded outcome: its refusal could not be stored");
@@ -177,10 +177,10 @@ impl OrderWriter {
         }
     }
 
-    async fn park(&self, key: Bytes, payload: Bytes, reason: String) -> anyhow::Result<()> {
+    async fn dead_letter(&self, key: Bytes, payload: Bytes, reason: String) -> anyhow::Result<()> {
         let topic = Topic::OrderRequests.name().to_owned();
         let failure = Failure { topic, key, reason, at: self.clock.now(), payload };
-        broker::park(&*self.broker, &failure).await?;
+        broker::dead_letter(&*self.broker, &failure).await?;
         self.metrics.dead_letters.count(Topic::OrderRequests.name());
         Ok(())
     }

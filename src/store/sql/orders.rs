@@ -13,10 +13,10 @@ use super::super::schema::{orders, payments, products, sales};
 use super::super::{Conn, bulk};
 use super::catalog::{corrupt, money};
 use crate::kernel::{Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
-use crate::model::decide::{Decider, SaleFacts};
 use crate::model::gate::{KnownTicket, Units};
 use crate::model::order_requests::{OrderRequest, TicketPrice};
-use crate::model::orders::{Closing, ListKey, Order, OrderList, OrderPage, OrderState, is_key};
+use crate::model::orders::{Closing, ListKey, Order, OrderList, OrderPage, OrderState};
+use crate::model::sale_facts::{RecordedTicket, SaleFacts};
 use crate::model::sales::StockLevel;
 use crate::payments::{Method, PaymentState};
 use crate::store::StoreError;
@@ -26,7 +26,7 @@ const CHUNK: usize = 500;
 
 #[derive(Queryable, Insertable, diesel::Selectable)]
 #[diesel(table_name = orders)]
-pub(super) struct Row {
+pub(in super::super) struct Row {
     id: TicketId,
     sale_id: SaleId,
     sale_number: i64,
@@ -134,37 +134,28 @@ pub async fn sale_facts(conn: &mut Conn, sale: SaleId) -> Result<Option<SaleFact
     }))
 }
 
-/// Records the decision on each ticket (all of one sale, locked) and lowers the stock, last and guarded. Tickets that are
-/// recorded already are left as they are and not returned.
-pub async fn record(
+/// The recorded tickets that stand in the way of these, all of one sale: the same ones, those with the same buyer and key, and the live
+/// orders of the same buyers in the sale. One may be there more than once.
+pub async fn find_recorded(
     conn: &mut Conn,
-    facts: SaleFacts,
     sale: SaleId,
     requests: &[OrderRequest],
-    now: Timestamp,
-) -> Result<(Vec<Order>, Option<StockLevel>), StoreError> {
-    let mut decider = Decider::new(facts, now);
-    let decided = bulk::insert_decided(conn, &mut decider, sale, requests).await?;
-    let stock = match decider.taken() {
-        0 => None,
-        taken => Some(take_stock(conn, sale, taken, now).await?),
+) -> Result<Vec<RecordedTicket>, StoreError> {
+    let rows = bulk::find_recorded(conn, sale, requests).await?;
+    let recorded = |(ticket, buyer, key, status): RecordedRow| {
+        let state = OrderState::parse(&status).ok_or_else(|| corrupt("order status"))?;
+        Ok(RecordedTicket { ticket, buyer, key, state })
     };
-    Ok((decided, stock))
+    rows.into_iter().map(recorded).collect()
 }
 
-/// The mistake of taking stock for a ticket that is recorded already.
-#[cfg(feature = "sabotage")]
-pub(in super::super) fn count_again(decider: &mut Decider, request: &OrderRequest) {
-    if crate::kernel::sabotage::active("writer.decrement_on_redelivery") {
-        decider.take(&decider.decide(request));
-    }
-}
+/// Ticket, buyer, key and status.
+pub(in super::super) type RecordedRow = (TicketId, UserId, Option<String>, String);
 
-/// Writes a decision down; `false` when it conflicts with one that is recorded.
-pub(in super::super) async fn insert(conn: &mut Conn, order: &Order) -> Result<bool, StoreError> {
-    let rows =
-        diesel::insert_into(orders::table).values(Row::from(order)).on_conflict_do_nothing().execute(conn).await?;
-    Ok(rows == 1)
+/// Writes new orders, all of one sale and decided at the same moment, except those that conflict with a recorded one. Returns how many
+/// it wrote.
+pub async fn insert(conn: &mut Conn, orders: &[Order]) -> Result<usize, StoreError> {
+    bulk::insert_orders(conn, orders).await
 }
 
 type Level = (i64, i64, i64, i64);
@@ -176,7 +167,8 @@ fn stock_level(sale: SaleId, (left, held, total, version): Level, at: Timestamp)
     StockLevel { sale, left: left as u32, held: held as u32, total: total as u32, version: version as u32, at }
 }
 
-async fn take_stock(conn: &mut Conn, sale: SaleId, units: u32, now: Timestamp) -> Result<StockLevel, StoreError> {
+/// Takes units of a sale for new orders. Fails if there are not that many left.
+pub async fn take_stock(conn: &mut Conn, sale: SaleId, units: u32, now: Timestamp) -> Result<StockLevel, StoreError> {
     let units = i64::from(units);
     let levels: Option<Level> =
         diesel::update(sales::table.filter(sales::id.eq(sale).and(sales::stock_left.ge(units))))
@@ -357,6 +349,11 @@ pub async fn find(conn: &mut Conn, ticket: TicketId) -> Result<Option<Order>, St
     row.map(Order::try_from).transpose()
 }
 
+/// The same, and keeps every other writer from it until the transaction ends: it is as the last writer left it.
+pub async fn find_locked(conn: &mut Conn, ticket: TicketId) -> Result<Option<Order>, StoreError> {
+    bulk::find_order_locked(conn, ticket).await
+}
+
 /// The decisions on these tickets, as far as they are decided.
 pub async fn find_all(conn: &mut Conn, tickets: &[TicketId]) -> Result<Vec<Order>, StoreError> {
     let mut found = Vec::new();
@@ -463,23 +460,4 @@ pub async fn raise_epoch(conn: &mut Conn, sale: SaleId, from: Epoch, to: Epoch) 
         .execute(conn)
         .await?;
     Ok(rows == 1)
-}
-
-/// Records that the ticket was taken back, unless it is recorded already.
-pub async fn void(
-    conn: &mut Conn,
-    facts: SaleFacts,
-    request: &OrderRequest,
-    now: Timestamp,
-) -> Result<Option<Order>, StoreError> {
-    let decided = Decider::new(facts, now).decide(request);
-    // Its buyer may know the ticket: the key stays with it, unless it is no key or belongs to another ticket. A row has at least one unit,
-    // even where that is what was wrong with the ticket.
-    let (key, quantity) = (decided.key.clone().filter(|key| is_key(key)), decided.quantity.max(1));
-    let order = Order { state: OrderState::Voided, key, quantity, ..decided };
-    if insert(conn, &order).await? {
-        return Ok(Some(order));
-    }
-    let order = Order { key: None, ..order };
-    Ok(insert(conn, &order).await?.then_some(order))
 }
