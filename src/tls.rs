@@ -224,7 +224,7 @@ fn bare_name(name: &str) -> &str {
     inner.trim_matches('"')
 }
 
-/// The day, and the time as hours matter to whoever looks at a certificate that has just expired.
+/// The day, and the time as hours matter when a certificate has just expired.
 fn day(time: UnixTime) -> String {
     let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     jiff::Timestamp::from_second(seconds)

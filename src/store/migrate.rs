@@ -1,8 +1,11 @@
 //! Migrations of either dialect.
 
+use std::error::Error;
+
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::query_builder::SqlQuery;
 use diesel::query_dsl::methods::LoadQuery;
+use diesel::result::Error as DieselError;
 use diesel::sql_types::BigInt;
 use diesel::{QueryableByName, RunQueryDsl as _, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
@@ -33,10 +36,10 @@ where
     let before = applied(conn)?;
     refuse_unsuitable(conn, known, &before)?;
     let applied: Vec<_> =
-        conn.run_pending_migrations(known()).map_err(internal)?.iter().map(ToString::to_string).collect();
+        conn.run_pending_migrations(known()).map_err(failed)?.iter().map(ToString::to_string).collect();
     if before.is_empty() && !applied.is_empty() {
         // Nobody else ever wrote here.
-        conn.batch_execute(&format!("UPDATE schema_state SET version = {}", data_version())).map_err(internal)?;
+        conn.batch_execute(&format!("UPDATE schema_state SET version = {}", data_version())).map_err(failed)?;
     }
     Ok(applied)
 }
@@ -49,11 +52,11 @@ where
 {
     let before = applied(conn)?;
     refuse_unsuitable(conn, known, &before)?;
-    Ok(before.is_empty() || !conn.has_pending_migration(known()).map_err(internal)?)
+    Ok(before.is_empty() || !conn.has_pending_migration(known()).map_err(failed)?)
 }
 
 fn applied<C: Connection + MigrationHarness<C::Backend>>(conn: &mut C) -> Result<Vec<String>, StoreError> {
-    Ok(conn.applied_migrations().map_err(internal)?.iter().map(ToString::to_string).collect())
+    Ok(conn.applied_migrations().map_err(failed)?.iter().map(ToString::to_string).collect())
 }
 
 fn refuse_unsuitable<C>(conn: &mut C, known: fn() -> EmbeddedMigrations, applied: &[String]) -> Result<(), StoreError>
@@ -65,19 +68,22 @@ where
         let row: StateRow = sql_query("SELECT min_program, version FROM schema_state").get_result(conn)?;
         let (min_program, version) = (row.min_program as u32, row.version as u32);
         let state = SchemaState { min_program, version, older_seen_at: None };
-        return suits(data_version(), &state).map_err(internal);
+        return suits(data_version(), &state).map_err(failed);
     }
-    let known = diesel::migration::MigrationSource::<C::Backend>::migrations(&known()).map_err(internal)?;
+    let known = diesel::migration::MigrationSource::<C::Backend>::migrations(&known()).map_err(failed)?;
     let known: Vec<_> = known.iter().map(|migration| migration.name().version().to_string()).collect();
     match applied.iter().find(|version| !known.contains(version)) {
-        Some(version) => Err(StoreError::Internal(format!(
+        Some(version) => Err(StoreError::internal(format!(
             "the database was not made by this program's predecessors (it has migration {version}, which they do not)"
         ))),
         None => Ok(()),
     }
 }
 
-/// A failure that no caller can do anything about.
-pub fn internal(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Internal(error.to_string())
+/// What the migrations report: an error of the database as such, anything else as one that trying again won't help.
+pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+    match error.into().downcast::<DieselError>() {
+        Ok(error) => StoreError::from(*error),
+        Err(error) => StoreError::internal_by(error),
+    }
 }

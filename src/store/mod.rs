@@ -14,6 +14,7 @@
 //! A `write!` is one transaction: `Err` rolls it back, `Ok` is returned only after the commit is durable.
 //! On SQLite all writes go through one writer, which commits those that wait at the same moment together.
 
+mod codes;
 mod error;
 mod migrate;
 pub mod postgres;
@@ -22,6 +23,7 @@ pub mod sqlite;
 pub(crate) mod testing;
 pub mod trouble;
 mod types;
+mod work;
 
 pub use error::StoreError;
 

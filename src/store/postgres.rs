@@ -5,11 +5,10 @@
 //! A transaction is not run again by itself: `work` may be run once only. A deadlock or a failed serialisation is
 //! [`StoreError::Unavailable`] like a lost connection, and it is for the caller to know whether once more is right. The order
 //! writer, expiry, the relay and the batchers of accounts do it, because running twice does not change what they write;
-//! an operator or a buyer is told to try later.
+//! an operator or a buyer gets an error and may try again.
 
-pub mod bare;
 mod bulk;
-mod dial;
+pub mod dial;
 pub mod listen;
 mod metrics;
 mod policy;
@@ -19,6 +18,7 @@ pub mod schema;
 mod session;
 #[path = "sql/mod.rs"]
 pub mod sql;
+pub mod tools;
 
 /// What an id and a flag are in this dialect.
 pub mod types {
@@ -44,6 +44,7 @@ use self::metrics::{LinkMetrics, PoolMetrics};
 use self::session::{LastError, Manager};
 use super::StoreError;
 use super::trouble::Trouble;
+use super::work::{self, Work};
 use crate::config;
 use crate::kernel::Breaker;
 use crate::telemetry::Metrics;
@@ -116,61 +117,64 @@ impl Store {
     }
 
     /// Runs `work` on a pooled connection. Each of its statements is a transaction.
-    pub async fn read<R, F>(&self, work: F) -> Result<R, StoreError>
+    pub fn read<R, F>(&self, work: F) -> impl Future<Output = Result<R, StoreError>> + Send
     where
         R: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
     {
-        self.trouble.around(self.on_session(|session| statements(session, work))).await
+        let (work, outcome) = work::erase(work);
+        outcome.of(self.run(Scope::Statements, work))
     }
 
     /// Runs `work` on a pooled connection. All its statements see one moment, and nothing is written.
-    pub async fn view<R, F>(&self, work: F) -> Result<R, StoreError>
+    pub fn view<R, F>(&self, work: F) -> impl Future<Output = Result<R, StoreError>> + Send
     where
         R: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
     {
-        self.trouble.around(self.on_session(|session| moment(session, work))).await
+        let (work, outcome) = work::erase(work);
+        outcome.of(self.run(Scope::Moment, work))
     }
 
     /// Runs `work` in a transaction; returns after the commit.
-    pub async fn write<R, F>(&self, work: F) -> Result<R, StoreError>
+    pub fn write<R, F>(&self, work: F) -> impl Future<Output = Result<R, StoreError>> + Send
     where
         R: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
     {
-        self.trouble.around(self.on_session(|session| transaction(session, work))).await
+        let (work, outcome) = work::erase(work);
+        outcome.of(self.run(Scope::Transaction, work))
+    }
+
+    async fn run(&self, scope: Scope, work: Work<Conn>) -> Result<(), StoreError> {
+        self.trouble.around(self.on_session(scope, work)).await
     }
 
     /// Waits for a connection, then finishes `work` on it. A task waits: a connection that is given to a caller who is not polled now
     /// (because its client takes no data, say) would be lost to all others.
-    async fn on_session<R, W>(&self, work: impl FnOnce(Pooled) -> W + Send + 'static) -> Result<R, StoreError>
-    where
-        R: Send + 'static,
-        W: Future<Output = Result<R, StoreError>> + Send + 'static,
-    {
+    async fn on_session(&self, scope: Scope, work: Work<Conn>) -> Result<(), StoreError> {
         let store = self.clone();
-        let wait = tokio::spawn(async move { store.within_deadline(work(store.acquire().await?)).await });
+        let wait = tokio::spawn(async move {
+            let session = store.acquire().await?;
+            store.within_deadline(scope.run(session, work)).await
+        });
         joined(AbortOnDropHandle::new(wait).await)
     }
 
     /// Finishes `work`, whether or not the caller waits for it. Late work is dropped, and its connection with it.
-    async fn within_deadline<R>(
+    async fn within_deadline(
         &self,
-        work: impl Future<Output = Result<R, StoreError>> + Send + 'static,
-    ) -> Result<R, StoreError>
-    where
-        R: Send + 'static,
-    {
+        work: impl Future<Output = Result<(), StoreError>> + Send + 'static,
+    ) -> Result<(), StoreError> {
         let deadline = self.work_timeout;
         let breaker = self.breaker.clone();
         let run = async move {
             let Ok(result) = timeout(deadline, work).await else {
                 breaker.fails();
-                return Err(StoreError::Unavailable(format!("the database did not respond within {deadline:?}")));
+                return Err(StoreError::unavailable(format!("the database did not respond within {deadline:?}")));
             };
             // What the server refuses, it has answered; a lost connection says nothing yet.
-            if !matches!(result, Err(StoreError::Unavailable(_))) {
+            if !matches!(result, Err(StoreError::Unavailable { .. })) {
                 breaker.works();
             }
             result
@@ -180,16 +184,16 @@ impl Store {
 
     async fn acquire(&self) -> Result<Pooled, StoreError> {
         if !self.breaker.lets_through() {
-            return Err(StoreError::Unavailable("the server is not responding".into()));
+            return Err(StoreError::unavailable("the server is not responding"));
         }
         self.pool.get_owned().await.map_err(|error| match error {
             RunError::User(error) => error,
             RunError::TimedOut => match self.last_error.take() {
                 Some(error) => {
                     self.breaker.fails();
-                    StoreError::Unavailable(format!("no connection: {error}"))
+                    StoreError::unavailable(format!("no connection: {error}")).caused_by(error)
                 }
-                None => StoreError::Unavailable("all connections are in use".into()),
+                None => StoreError::unavailable("all connections are in use"),
             },
         })
     }
@@ -220,7 +224,7 @@ impl Store {
             SimpleConnection::batch_execute(&mut conn, &begin)?;
             work(&mut conn)
         };
-        let stopped = |error: tokio::task::JoinError| StoreError::Internal(error.to_string());
+        let stopped = |error: tokio::task::JoinError| StoreError::internal_by(error);
         tokio::task::spawn_blocking(run).await.map_err(stopped)?
     }
 
@@ -246,28 +250,43 @@ impl Store {
     }
 }
 
-fn joined<R>(ended: Result<Result<R, StoreError>, JoinError>) -> Result<R, StoreError> {
+fn joined(ended: Result<Result<(), StoreError>, JoinError>) -> Result<(), StoreError> {
     match ended {
         Ok(result) => result,
-        Err(error) if error.is_panic() => Err(StoreError::Internal("work on the database panicked".into())),
-        Err(_) => Err(StoreError::Unavailable("the process is shutting down".into())),
+        Err(error) if error.is_panic() => Err(StoreError::internal("work on the database panicked")),
+        Err(_) => Err(StoreError::unavailable("the process is shutting down")),
     }
 }
 
-async fn statements<R, F>(mut session: Pooled, work: F) -> Result<R, StoreError>
-where
-    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>>,
-{
+/// What the statements of some work have in common.
+#[derive(Clone, Copy)]
+enum Scope {
+    /// Nothing: each is a transaction.
+    Statements,
+    /// The moment that they see.
+    Moment,
+    /// A transaction.
+    Transaction,
+}
+
+impl Scope {
+    async fn run(self, session: Pooled, work: Work<Conn>) -> Result<(), StoreError> {
+        match self {
+            Self::Statements => statements(session, work).await,
+            Self::Moment => moment(session, work).await,
+            Self::Transaction => transaction(session, work).await,
+        }
+    }
+}
+
+async fn statements(mut session: Pooled, work: Work<Conn>) -> Result<(), StoreError> {
     session.is_clean = false;
     let result = work(&mut session.conn).await;
     session.is_clean = true;
     result
 }
 
-async fn moment<R, F>(mut session: Pooled, work: F) -> Result<R, StoreError>
-where
-    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>>,
-{
+async fn moment(mut session: Pooled, work: Work<Conn>) -> Result<(), StoreError> {
     session.is_clean = false;
     session.conn.batch_execute("BEGIN").await?;
     one_moment(&mut session.conn).await?;
@@ -277,16 +296,13 @@ where
     result
 }
 
-async fn transaction<R, F>(mut session: Pooled, work: F) -> Result<R, StoreError>
-where
-    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>>,
-{
+async fn transaction(mut session: Pooled, work: Work<Conn>) -> Result<(), StoreError> {
     session.is_clean = false;
     session.conn.batch_execute("BEGIN").await?;
     let result = work(&mut session.conn).await;
     let ended = match &result {
         // After a failed statement that `work` has ignored, COMMIT alone would roll back and say nothing. SELECT fails then.
-        Ok(_) => session.conn.batch_execute("SELECT 1; COMMIT").await,
+        Ok(()) => session.conn.batch_execute("SELECT 1; COMMIT").await,
         Err(_) => session.conn.batch_execute("ROLLBACK").await,
     };
     match (result, ended) {
@@ -294,9 +310,10 @@ where
             session.is_clean = true;
             result
         }
-        (Ok(_), Err(error)) => Err(match StoreError::from(error) {
-            StoreError::Unavailable(why) => {
-                StoreError::Unavailable(format!("whether the transaction was committed is unknown: {why}"))
+        (Ok(()), Err(error)) => Err(match StoreError::from(error) {
+            StoreError::Unavailable { reason, cause } => {
+                let reason = format!("whether the transaction was committed is unknown: {reason}");
+                StoreError::Unavailable { reason, cause }
             }
             error => error,
         }),

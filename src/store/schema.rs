@@ -18,6 +18,11 @@ diesel::table! {
 
 diesel::table! {
     use super::super::types::*;
+    token_revocations (seq, token_hash) { seq -> BigInt, token_hash -> Binary, expires_at -> BigInt, gone -> Flag, }
+}
+
+diesel::table! {
+    use super::super::types::*;
     second_factors (user_id) {
         user_id -> Id, secret -> Binary, created_at -> BigInt, confirmed_at -> Nullable<BigInt>, last_step -> BigInt,
     }
@@ -140,7 +145,7 @@ diesel::table! {
     nodes (name) {
         name -> Text, roles -> Text, address -> Text, version -> Text, started_at -> BigInt, seen_at -> BigInt,
         settings_revision -> Nullable<BigInt>, settings_rejected -> Nullable<Text>, local_values -> Nullable<Text>,
-        data_version -> BigInt,
+        data_version -> BigInt, vitals -> Nullable<Text>,
     }
 }
 

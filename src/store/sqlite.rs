@@ -1,7 +1,6 @@
 //! SQLite: one writer thread with group commit, a pool of readers. WAL and `synchronous=FULL`: a commit that returned
 //! survives a crash of the machine.
 
-pub mod bare;
 mod bulk;
 pub mod copies;
 pub mod file;
@@ -36,6 +35,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::file::{DatabaseFile, Lock};
 use super::StoreError;
 use super::trouble::Trouble;
+use super::work::{self, Work};
 use crate::config;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -151,7 +151,7 @@ impl Store {
         &self.0.trouble
     }
 
-    /// Closes all connections, the writer's last: then the file alone has everything, whoever else has it open. What is asked
+    /// Closes all connections, the writer's last: then the file alone has everything, even if another process has it open. What is asked
     /// afterwards fails.
     pub async fn close(&self) {
         let Inner { idle_readers, readers, reader_permits, writer, lock, .. } = &*self.0;
@@ -169,19 +169,20 @@ impl Store {
     }
 
     /// Runs `work` on a read connection, on the blocking pool.
-    pub async fn read<R, F>(&self, work: F) -> Result<R, StoreError>
+    pub fn read<R, F>(&self, work: F) -> impl Future<Output = Result<R, StoreError>> + Send
     where
         R: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
     {
+        let (work, outcome) = work::erase(work);
+        outcome.of(self.run_reading(work))
+    }
+
+    async fn run_reading(&self, work: Work<Conn>) -> Result<(), StoreError> {
         self.0.trouble.around(self.read_here(work)).await
     }
 
-    async fn read_here<R, F>(&self, work: F) -> Result<R, StoreError>
-    where
-        R: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
-    {
+    async fn read_here(&self, work: Work<Conn>) -> Result<(), StoreError> {
         let (inner, permits) = (self.0.clone(), self.0.reader_permits.clone());
         let run =
             async move |permit| tokio::task::spawn_blocking(move || inner.read(permit, work)).await.map_err(stopped)?;
@@ -197,30 +198,26 @@ impl Store {
     }
 
     /// Runs `work` on a read connection, on the blocking pool. All its statements see one moment, and nothing is written.
-    pub async fn view<R, F>(&self, work: F) -> Result<R, StoreError>
+    pub fn view<R, F>(&self, work: F) -> impl Future<Output = Result<R, StoreError>> + Send
     where
         R: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
     {
-        self.read(|conn| {
-            Box::pin(async move {
-                conn.batch_execute("BEGIN").await?;
-                let result = work(conn).await;
-                // A connection that can't end it is not used again.
-                let ended = conn.batch_execute("ROLLBACK").await;
-                ended.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-                result
-            })
-        })
-        .await
+        let (work, outcome) = work::erase(work);
+        outcome.of(self.run_reading(at_one_moment(work)))
     }
 
     /// Runs `work` in a transaction of the writer; returns after the commit is on disk.
-    pub async fn write<R, F>(&self, work: F) -> Result<R, StoreError>
+    pub fn write<R, F>(&self, work: F) -> impl Future<Output = Result<R, StoreError>> + Send
     where
         R: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
     {
+        let (work, outcome) = work::erase(work);
+        outcome.of(self.run_writing(work))
+    }
+
+    async fn run_writing(&self, work: Work<Conn>) -> Result<(), StoreError> {
         self.0.trouble.around(self.0.writer.run(work)).await
     }
 
@@ -230,7 +227,7 @@ impl Store {
         let run = move || {
             let mut conn = connect_sync(&inner.file, &inner.pragmas)?;
             if super::migrate::is_current(&mut conn, || MIGRATIONS)?
-                && !conn.has_pending_migration(MIGRATIONS).map_err(super::migrate::internal)?
+                && !conn.has_pending_migration(MIGRATIONS).map_err(super::migrate::failed)?
             {
                 return Ok(Vec::new());
             }
@@ -269,15 +266,12 @@ impl Store {
 
 impl Inner {
     /// Blocks.
-    fn read<R, F>(&self, _permit: OwnedSemaphorePermit, work: F) -> Result<R, StoreError>
-    where
-        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>>,
-    {
+    fn read(&self, _permit: OwnedSemaphorePermit, work: Work<Conn>) -> Result<(), StoreError> {
         let mut reader = self.reader()?;
         let result = futures_util::FutureExt::now_or_never(work(&mut reader.conn))
-            .unwrap_or_else(|| Err(StoreError::Internal("a read waited for something other than SQLite".into())));
+            .unwrap_or_else(|| Err(StoreError::internal("a read waited for something other than SQLite")));
         // A connection that saw trouble is not reused: the file behind it may have been replaced.
-        if !matches!(result, Err(StoreError::Unavailable(_))) && !self.reader_permits.is_closed() {
+        if !matches!(result, Err(StoreError::Unavailable { .. })) && !self.reader_permits.is_closed() {
             self.idle_readers.lock().push(reader);
         }
         result
@@ -293,6 +287,20 @@ impl Inner {
     }
 }
 
+/// `work` in a transaction that writes nothing.
+fn at_one_moment(work: Work<Conn>) -> Work<Conn> {
+    Box::new(|conn| {
+        Box::pin(async move {
+            conn.batch_execute("BEGIN").await?;
+            let result = work(conn).await;
+            // A connection that can't end it is not used again.
+            let ended = conn.batch_execute("ROLLBACK").await;
+            ended.map_err(StoreError::unavailable_by)?;
+            result
+        })
+    })
+}
+
 /// A transaction sees one moment as it is.
 #[allow(clippy::unnecessary_wraps, reason = "the twin of PostgreSQL's")]
 async fn one_moment(_: &mut Conn) -> Result<(), StoreError> {
@@ -300,7 +308,7 @@ async fn one_moment(_: &mut Conn) -> Result<(), StoreError> {
 }
 
 fn stopped(_: impl std::error::Error) -> StoreError {
-    StoreError::Unavailable("the database is closed".into())
+    StoreError::unavailable("the database is closed")
 }
 
 /// The settings of a connection, in SQLite's units.
@@ -329,13 +337,21 @@ impl Pragmas {
     }
 }
 
+/// A connection with the settings of the writer's, to a file that is there: what the server's writes are compared with must be as
+/// durable as they are.
+pub fn connect_as_writer(path: &Path, config: &config::Store) -> Result<SqliteConnection, StoreError> {
+    connect_sync(&DatabaseFile::find(path)?, &Pragmas::of_writer(config))
+}
+
 fn connect(file: &DatabaseFile, pragmas: &Pragmas) -> Result<Conn, StoreError> {
     connect_sync(file, pragmas).map(|conn| Conn::with_runtime(conn, Inline))
 }
 
 fn connect_sync(file: &DatabaseFile, pragmas: &Pragmas) -> Result<SqliteConnection, StoreError> {
     let Pragmas { busy_timeout_ms, cache_kib, checkpoint_pages, only_look } = pragmas;
-    let unavailable = |error: ConnectionError| StoreError::Unavailable(format!("{}: {error}", file.path().display()));
+    let unavailable = |error: ConnectionError| {
+        StoreError::unavailable(format!("{}: {error}", file.path().display())).caused_by(error)
+    };
     // Another file in its place must not be taken for it.
     file.check()?;
     let mut conn = SqliteConnection::establish(&file.url()).map_err(unavailable)?;

@@ -65,7 +65,7 @@ mod armed {
             &self,
             call: impl Future<Output = Result<R, StoreError>>,
         ) -> Result<R, StoreError> {
-            let lost = || StoreError::Unavailable("lost, for a test".into());
+            let lost = || StoreError::unavailable("lost, for a test");
             match self.fate() {
                 Some(true) => call.await,
                 Some(false) => Err(lost()),

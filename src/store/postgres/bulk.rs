@@ -1,27 +1,28 @@
 //! Many rows in one statement. The rows travel as arrays, one per column, so that the statement is the same for any number of
 //! them and stays prepared.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Uuid};
-use diesel::{ExpressionMethods, JoinOnDsl as _, QueryDsl, QueryResult};
+use diesel::{ExpressionMethods, JoinOnDsl as _, OptionalExtension as _, QueryDsl, QueryResult, SelectableHelper as _};
 use diesel_async::RunQueryDsl;
 
-use super::Conn;
 use super::schema::{
-    access_tokens, broker_messages, global_transactions, orders, payments, sales, schema_state, users,
+    access_tokens, broker_messages, global_transactions, orders, payments, points_entries, sales, schema_state, users,
 };
 use super::sql::accounts::TokenRow;
+use super::sql::orders::RecordedRow;
 use super::sql::tcc::open_transaction;
+use super::{Conn, sql};
 use crate::kernel::{PaymentId, SaleId, TicketId, Timestamp, UserId, Xid};
 use crate::model::accounts::TokenHash;
-use crate::model::decide::Decider;
 use crate::model::messages::{NewEvent, NewMessage};
 use crate::model::order_requests::OrderRequest;
-use crate::model::orders::{Order, OrderState};
+use crate::model::orders::Order;
+use crate::model::payments::Payment;
+use crate::model::points::Transfer;
 use crate::store::StoreError;
 
 /// Rows in one statement of the log at most; a statement may have 65535 parameters.
@@ -63,10 +64,68 @@ pub async fn find_tokens(conn: &mut Conn, hashes: &[TokenHash]) -> Result<Vec<To
         .await?)
 }
 
+/// Moves the expiry of tokens forward, never back, in one statement: many buyers come back in the same second.
+pub async fn renew_tokens(conn: &mut Conn, renewals: &[(TokenHash, Timestamp)]) -> Result<(), StoreError> {
+    // In one order on every node: rows that two nodes renew are locked alike.
+    let mut renewals = renewals.to_vec();
+    renewals.sort_unstable();
+    let (tokens, expiries) = renewals.into_iter().map(|(token, at)| (token.to_vec(), at)).unzip();
+    RenewTokens { tokens, expiries }.execute(conn).await?;
+    Ok(())
+}
+
+#[derive(QueryId)]
+struct RenewTokens {
+    tokens: Vec<Vec<u8>>,
+    expiries: Vec<Timestamp>,
+}
+
+impl<C> diesel::RunQueryDsl<C> for RenewTokens {}
+
+impl QueryFragment<Pg> for RenewTokens {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("UPDATE access_tokens SET expires_at = given.expires_at FROM UNNEST (");
+        out.push_bind_param::<Array<Binary>, _>(&self.tokens)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.expiries)?;
+        out.push_sql(
+            ") AS given (token_hash, expires_at) \
+             WHERE access_tokens.token_hash = given.token_hash AND access_tokens.expires_at < given.expires_at",
+        );
+        Ok(())
+    }
+}
+
+/// The number of the oldest transaction that is running.
+pub async fn revocations_end(conn: &mut Conn) -> Result<i64, StoreError> {
+    let oldest = diesel::dsl::sql::<BigInt>("pg_snapshot_xmin(pg_current_snapshot())::TEXT::BIGINT");
+    Ok(diesel::select(oldest).get_result(conn).await?)
+}
+
 /// What programs may write. Who raises it waits for the end of this transaction.
 pub async fn version_kept(conn: &mut Conn) -> Result<u32, StoreError> {
     let version: i64 = schema_state::table.select(schema_state::version).for_share().first(conn).await?;
     Ok(version as u32)
+}
+
+/// The entries of a transfer: the account, the one that they are against, and by how much the first changes.
+pub async fn insert_entries(
+    conn: &mut Conn,
+    transfer: &Transfer,
+    entries: [(UserId, UserId, i64); 2],
+) -> Result<(), StoreError> {
+    let rows = entries.map(|(account, against, points)| {
+        (
+            points_entries::transfer_id.eq(transfer.id),
+            points_entries::account_id.eq(account),
+            points_entries::amount.eq(points),
+            points_entries::against_id.eq(against),
+            points_entries::opposite.eq(-points),
+            points_entries::at.eq(transfer.at),
+        )
+    });
+    diesel::insert_into(points_entries::table).values(rows).execute(conn).await?;
+    Ok(())
 }
 
 /// Keeps every other writer from the sale's row until the transaction ends. Foreign keys to it may still be checked.
@@ -84,6 +143,18 @@ pub async fn lock_orders(conn: &mut Conn, tickets: &[TicketId]) -> Result<(), St
     Ok(())
 }
 
+/// The order, locked.
+pub async fn find_order_locked(conn: &mut Conn, ticket: TicketId) -> Result<Option<Order>, StoreError> {
+    let row = orders::table.find(ticket).select(sql::orders::Row::as_select()).for_no_key_update();
+    row.first(conn).await.optional()?.map(Order::try_from).transpose()
+}
+
+/// The payment, locked.
+pub async fn find_payment_locked(conn: &mut Conn, payment: PaymentId) -> Result<Option<Payment>, StoreError> {
+    let row = payments::table.find(payment).select(sql::payments::Row::as_select()).for_no_key_update();
+    row.first(conn).await.optional()?.map(Payment::try_from).transpose()
+}
+
 /// Keeps every other writer from the payment until the transaction ends. Lock its order before.
 pub async fn lock_payment(conn: &mut Conn, payment: PaymentId) -> Result<(), StoreError> {
     let row = payments::table.find(payment).select(payments::id).for_no_key_update();
@@ -91,78 +162,22 @@ pub async fn lock_payment(conn: &mut Conn, payment: PaymentId) -> Result<(), Sto
     Ok(())
 }
 
-/// Decides the tickets in their order and writes them down in one statement. Tickets that are recorded already are left out.
-/// The sale is locked: nobody else records or frees its orders meanwhile.
-pub async fn insert_decided(
+/// See [`find_recorded`](super::sql::orders::find_recorded). The sale is locked: nobody else records or frees its orders meanwhile.
+///
+/// Looked for, not left to the indexes: an insert would wait for whoever is just closing a buyer's order, who waits for the sale that is
+/// locked here.
+pub async fn find_recorded(
     conn: &mut Conn,
-    decider: &mut Decider,
     sale: SaleId,
     requests: &[OrderRequest],
-) -> Result<Vec<Order>, StoreError> {
-    // Looked for first, not left to the indexes: an insert would wait for whoever is just closing a buyer's order, who waits for the
-    // sale that is locked here.
-    let mut recorded = Recorded::find(conn, sale, requests).await?;
-    let mut decided = Vec::with_capacity(requests.len());
-    for request in requests {
-        if recorded.tickets.contains(&request.ticket) {
-            #[cfg(feature = "sabotage")]
-            super::sql::orders::count_again(decider, request);
-            continue;
-        }
-        let mut order = decider.decide(request);
-        if recorded.keys.contains(&(request.buyer, request.key.clone())) {
-            order.key = None;
-            order.state = OrderState::Voided;
-        } else if order.state.is_live() && recorded.buyers.contains(&request.buyer) {
-            order.state = OrderState::RefusedAlreadyBought;
-        }
-        recorded.add(sale, order.ticket, order.buyer, order.key.clone(), order.state);
-        decider.take(&order);
-        decided.push(order);
-    }
-    if let Some(insert) = InsertOrders::of(sale, &decided)
-        && insert.execute(conn).await? != decided.len()
-    {
-        // Another sale's writer used one of the keys since they were looked up. The next try sees it.
-        return Err(StoreError::Unavailable("a key was used for two sales at the same moment".into()));
-    }
-    Ok(decided)
-}
-
-/// What stands in the way of new orders of a sale.
-#[derive(Default)]
-struct Recorded {
-    tickets: HashSet<TicketId>,
-    /// With a live order of the sale.
-    buyers: HashSet<UserId>,
-    keys: HashSet<(UserId, String)>,
-}
-
-impl Recorded {
-    async fn find(conn: &mut Conn, sale: SaleId, requests: &[OrderRequest]) -> Result<Self, StoreError> {
-        let rows: Vec<(TicketId, UserId, Option<String>, String)> = FindRecorded {
-            sale,
-            tickets: requests.iter().map(|request| request.ticket).collect(),
-            buyers: requests.iter().map(|request| request.buyer).collect(),
-            keys: requests.iter().map(|request| request.key.clone()).collect(),
-        }
-        .load(conn)
-        .await?;
-        let mut found = Self::default();
-        for (ticket, buyer, key, status) in rows {
-            let state = OrderState::parse(&status);
-            found.add(sale, ticket, buyer, key, state.ok_or_else(|| StoreError::Internal(format!("status {status}")))?);
-        }
-        Ok(found)
-    }
-
-    fn add(&mut self, sale: SaleId, ticket: TicketId, buyer: UserId, key: Option<String>, state: OrderState) {
-        self.tickets.insert(ticket);
-        if state.is_live() && ticket.sale == sale {
-            self.buyers.insert(buyer);
-        }
-        self.keys.extend(key.map(|key| (buyer, key)));
-    }
+) -> Result<Vec<RecordedRow>, StoreError> {
+    let recorded = FindRecorded {
+        sale,
+        tickets: requests.iter().map(|request| request.ticket).collect(),
+        buyers: requests.iter().map(|request| request.buyer).collect(),
+        keys: requests.iter().map(|request| request.key.clone()).collect(),
+    };
+    Ok(recorded.load(conn).await?)
 }
 
 /// The orders that have one of the tickets, one of the keys of its buyer, or are the live one of a buyer.
@@ -205,6 +220,14 @@ impl QueryFragment<Pg> for FindRecorded {
     }
 }
 
+/// Writes new orders of one sale, decided together, in one statement; returns how many did not conflict with a recorded one.
+pub async fn insert_orders(conn: &mut Conn, orders: &[Order]) -> Result<usize, StoreError> {
+    match InsertOrders::of(orders) {
+        Some(insert) => Ok(insert.execute(conn).await?),
+        None => Ok(0),
+    }
+}
+
 /// New orders of one sale, decided together.
 #[derive(QueryId)]
 struct InsertOrders {
@@ -226,10 +249,10 @@ struct InsertOrders {
 }
 
 impl InsertOrders {
-    fn of(sale: SaleId, orders: &[Order]) -> Option<Self> {
+    fn of(orders: &[Order]) -> Option<Self> {
         let first = orders.first()?;
         Some(Self {
-            sale,
+            sale: first.sale(),
             number: first.sale_number as i64,
             product_name: first.product_name.clone(),
             decided_at: first.decided_at,

@@ -2,6 +2,8 @@
 //! are read for each connection, so certificates can be replaced while the program runs. TLS sessions are never resumed, so each
 //! connection is verified against the current files.
 
+use std::error::Error as _;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -47,7 +49,7 @@ pub struct Dialler {
 impl Dialler {
     /// For the server at `url`. Fails if the parameters of the URL can't be satisfied. Reads files, but opens no connection.
     pub fn new(url: &str) -> Result<Self, StoreError> {
-        let refused = |why: String| StoreError::Internal(format!("store.url: {why}"));
+        let refused = |why: String| StoreError::internal(format!("store.url: {why}"));
         let Target { server, protection } = Target::parse(url).map_err(refused)?;
         if let Protection::Tls(tls) = &protection {
             client_config(tls, &Arc::default()).map_err(refused)?;
@@ -73,7 +75,7 @@ impl Dialler {
     pub async fn connect(&self) -> Result<(Client, Driver), StoreError> {
         let Protection::Tls(tls) = &self.protection else {
             let made = self.server.connect(self.plain.clone()).await;
-            let made = made.map_err(|error| StoreError::Unavailable(explain(&error, None)))?;
+            let made = made.map_err(|error| StoreError::unavailable(explain(&error, None)).caused_by(error))?;
             *self.link.lock() =
                 Some(Link { version: "none", verified: "no", server_expires: None, client_expires: None });
             return Ok(made);
@@ -82,10 +84,10 @@ impl Dialler {
         let (asked, shared) = (tls.clone(), seen.clone());
         // Reading the roots of a system takes milliseconds.
         let config = tokio::task::spawn_blocking(move || client_config(&asked, &shared)).await;
-        let config = config.map_err(|error| StoreError::Internal(error.to_string()))?;
-        let (config, client_expires) = config.map_err(|why| StoreError::Unavailable(format!("store.url: {why}")))?;
+        let config = config.map_err(StoreError::internal_by)?;
+        let (config, client_expires) = config.map_err(|why| StoreError::unavailable(format!("store.url: {why}")))?;
         let made = self.server.connect(MakeRustlsConnect::new(config)).await;
-        let made = made.map_err(|error| StoreError::Unavailable(explain(&error, Some(tls))))?;
+        let made = made.map_err(|error| StoreError::unavailable(explain(&error, Some(tls))).caused_by(error))?;
         let verified = match tls.check {
             Check::Name => "name",
             Check::Chain => "chain",
@@ -136,7 +138,17 @@ fn client_config(tls: &Tls, seen: &Arc<Mutex<Seen>>) -> Result<(ClientConfig, Op
     Ok((config, own))
 }
 
-/// Explains in plain language why there is no connection.
+/// Whether the server closed the connection instead of responding.
+fn was_closed(error: &tokio_postgres::Error) -> bool {
+    let kinds =
+        [ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted, ErrorKind::BrokenPipe, ErrorKind::UnexpectedEof];
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    error.is_closed()
+        || causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| kinds.contains(&error.kind())))
+}
+
+/// Explains in plain language why there is no connection. Which of its rules an authentication breaks the server says only in its
+/// message: they all have the SQLSTATE 28000, and the driver's own reasons have no code. So these hints go by the text.
 fn explain(error: &tokio_postgres::Error, tls: Option<&Tls>) -> String {
     let identity = tls.and_then(|tls| tls.identity.as_ref());
     if let Some(cause) = tls::cause(error) {
@@ -154,8 +166,7 @@ fn explain(error: &tokio_postgres::Error, tls: Option<&Tls>) -> String {
             .to_owned();
     }
     // With TLS 1.3, a server may reject a client just by closing the connection.
-    let ended = ["connection closed", "reset by peer", "Broken pipe", "unexpected end of file"];
-    let hint = if identity.is_some() && ended.iter().any(|end| told.contains(end)) {
+    let hint = if identity.is_some() && was_closed(error) {
         "; the server may have rejected this program's own certificate"
     } else if told.contains("channel binding check failed") {
         "; the presented certificate is not the server's own: the connection is being intercepted"

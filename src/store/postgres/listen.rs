@@ -41,7 +41,7 @@ impl Store {
                     Some(Ok(AsyncMessage::Notification(told))) if told.payload() == own => echo.notify_one(),
                     Some(Ok(AsyncMessage::Notification(told))) if told.payload().is_empty() => news.notify_one(),
                     Some(Ok(_)) => {}
-                    Some(Err(error)) => return StoreError::Unavailable(chain(&error)),
+                    Some(Err(error)) => return StoreError::unavailable(chain(&error)).caused_by(error),
                     None => return late("the connection was closed"),
                 }
             }
@@ -50,7 +50,7 @@ impl Store {
             let listen = format!("LISTEN {channel}");
             match timeout(PROBE_WITHIN, client.batch_execute(&listen)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => return StoreError::Unavailable(chain(&error)),
+                Ok(Err(error)) => return StoreError::unavailable(chain(&error)).caused_by(error),
                 Err(_) => return late("LISTEN"),
             }
             loop {
@@ -61,7 +61,7 @@ impl Store {
                 };
                 match timeout(PROBE_WITHIN, told).await {
                     Ok(Ok(())) => *worked = true,
-                    Ok(Err(error)) => return StoreError::Unavailable(chain(&error)),
+                    Ok(Err(error)) => return StoreError::unavailable(chain(&error)).caused_by(error),
                     Err(_) => return late("the connection's own notification"),
                 }
                 sleep(PROBE_EVERY).await;
@@ -76,5 +76,5 @@ impl Store {
 }
 
 fn late(what: &str) -> StoreError {
-    StoreError::Unavailable(format!("{what}: nothing came within {PROBE_WITHIN:?}"))
+    StoreError::unavailable(format!("{what}: nothing came within {PROBE_WITHIN:?}"))
 }

@@ -97,12 +97,12 @@ impl Manager {
     pub async fn dial(&self) -> Result<Conn, StoreError> {
         let dialled = async {
             let (client, connection) = self.dialler.connect().await?;
-            let lost = |error: diesel::ConnectionError| StoreError::Unavailable(chain(&error));
+            let lost = |error: diesel::ConnectionError| StoreError::unavailable(chain(&error)).caused_by(error);
             let mut conn = Conn::try_from_client_and_connection(client, connection).await.map_err(lost)?;
             conn.batch_execute(&self.setup).await?;
             Ok(conn)
         };
-        let late = |_| StoreError::Unavailable(format!("no connection within {:?}", self.connect_timeout));
+        let late = |_| StoreError::unavailable(format!("no connection within {:?}", self.connect_timeout));
         timeout(self.connect_timeout, dialled).await.map_err(late)?
     }
 }
@@ -119,7 +119,7 @@ impl ManageConnection for Manager {
 
     /// Without a round trip: the end of a connection is noticed when it comes, and a silent one by the deadline of the work.
     async fn is_valid(&self, session: &mut Session) -> Result<(), StoreError> {
-        if session.conn.is_broken() { Err(StoreError::Unavailable("the connection was closed".into())) } else { Ok(()) }
+        if session.conn.is_broken() { Err(StoreError::unavailable("the connection was closed")) } else { Ok(()) }
     }
 
     fn has_broken(&self, session: &mut Session) -> bool {

@@ -82,7 +82,7 @@ async fn order_facts(conn: &mut Conn) -> Result<Vec<OrderFact>, StoreError> {
         .await?;
     rows.into_iter()
         .map(|(id, sale, buyer, quantity, key, status, moments, version)| {
-            let unknown = || StoreError::Internal(format!("unknown order status {status:?}"));
+            let unknown = || StoreError::internal(format!("unknown order status {status:?}"));
             let (created_at, decided_at, pay_before, paid_at, closed_at) = moments;
             Ok(OrderFact {
                 id,

@@ -60,7 +60,7 @@ pub(super) fn narrow<T: TryFrom<i64>>(number: i64) -> Result<T, StoreError> {
 }
 
 pub(super) fn corrupt(what: &str) -> StoreError {
-    StoreError::Internal(format!("could not decode a stored {what}"))
+    StoreError::internal(format!("could not decode a stored {what}"))
 }
 
 /// The catalog's revision: grows with every operator act.

@@ -23,7 +23,7 @@ pub async fn note_paid(conn: &mut Conn, sale: SaleId, units: u32) -> Result<(), 
 }
 
 /// Takes what was noted, `max` payments at most, off its sales. How many payments there were, and the stock of the sales afterwards.
-/// Each note counts once, whoever else does this at the same moment.
+/// Each note counts once, also when several nodes do this at the same moment.
 pub async fn take_off(conn: &mut Conn, max: usize, now: Timestamp) -> Result<(usize, Vec<StockLevel>), StoreError> {
     let noted: Vec<i64> = sale_units_paid::table
         .order(sale_units_paid::id)

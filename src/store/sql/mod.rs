@@ -25,6 +25,7 @@ pub mod points;
 pub mod refunds;
 pub mod reservations;
 pub mod restored;
+pub mod revocations;
 pub mod sale_report;
 pub mod sales;
 pub mod second_factors;

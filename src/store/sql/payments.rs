@@ -19,7 +19,7 @@ use crate::store::StoreError;
 
 #[derive(Queryable, Insertable, diesel::Selectable)]
 #[diesel(table_name = payments)]
-pub(super) struct Row {
+pub(in super::super) struct Row {
     id: PaymentId,
     order_id: OrderId,
     buyer_id: UserId,
@@ -125,6 +125,11 @@ pub async fn find(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>, Sto
     row.map(Payment::try_from).transpose()
 }
 
+/// The same, and keeps every other writer from it until the transaction ends: it is as the last writer left it. Lock its order before.
+pub async fn find_locked(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>, StoreError> {
+    bulk::find_payment_locked(conn, id).await
+}
+
 /// The order that the gateway's trade pays, by the trade's number.
 pub async fn order_of_trade(conn: &mut Conn, trade_no: &str) -> Result<Option<OrderId>, StoreError> {
     Ok(payments::table
@@ -174,7 +179,7 @@ pub async fn owner_of_trade(conn: &mut Conn, method: Method, trade: &str) -> Res
 }
 
 /// Changes a payment's state, if it is in `from`; whether it was. `captured` is how much has come in, in units. Nobody asks the gateway
-/// any more, unless told to afterwards.
+/// any more, unless it is scheduled again.
 pub async fn advance(
     conn: &mut Conn,
     id: PaymentId,

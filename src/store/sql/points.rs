@@ -5,8 +5,8 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 
-use super::super::Conn;
 use super::super::schema::{points_accounts, points_entries, points_transfers};
+use super::super::{Conn, bulk};
 use crate::kernel::{Timestamp, TransferId, UserId};
 use crate::model::points::{Account, Entry, EntryKey, EntryList, EntryPage, Transfer, TransferKind};
 use crate::store::StoreError;
@@ -44,7 +44,7 @@ impl TryFrom<EntryRow> for Entry {
     type Error = StoreError;
 
     fn try_from(row: EntryRow) -> Result<Self, StoreError> {
-        let unreadable = || StoreError::Internal("unreadable kind of a transfer in the database".into());
+        let unreadable = || StoreError::internal("unreadable kind of a transfer in the database");
         Ok(Self {
             transfer: row.transfer,
             kind: TransferKind::parse(&row.kind).ok_or_else(unreadable)?,
@@ -131,7 +131,7 @@ pub(super) async fn unreserve(conn: &mut Conn, user: UserId, points: i64, spent:
 }
 
 fn one(rows: usize, user: UserId) -> Result<(), StoreError> {
-    if rows == 1 { Ok(()) } else { Err(StoreError::Internal(format!("{user} has no points account"))) }
+    if rows == 1 { Ok(()) } else { Err(StoreError::internal(format!("{user} has no points account"))) }
 }
 
 /// Writes a transfer with its two entries. The account's sum is the caller's to change.
@@ -150,21 +150,8 @@ pub(super) async fn post(conn: &mut Conn, transfer: &Transfer) -> Result<(), Sto
         ))
         .execute(conn)
         .await?;
-    for (account, against, points) in [(transfer.user, SHOP, transfer.points), (SHOP, transfer.user, -transfer.points)]
-    {
-        diesel::insert_into(points_entries::table)
-            .values((
-                points_entries::transfer_id.eq(transfer.id),
-                points_entries::account_id.eq(account),
-                points_entries::amount.eq(points),
-                points_entries::against_id.eq(against),
-                points_entries::opposite.eq(-points),
-                points_entries::at.eq(transfer.at),
-            ))
-            .execute(conn)
-            .await?;
-    }
-    Ok(())
+    let points = transfer.points;
+    bulk::insert_entries(conn, transfer, [(transfer.user, SHOP, points), (SHOP, transfer.user, -points)]).await
 }
 
 /// What an act outside of transactions has moved: whose points, how many, why.

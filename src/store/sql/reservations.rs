@@ -35,7 +35,7 @@ impl TryFrom<Row> for Reservation {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let unreadable = || StoreError::Internal("unreadable state of a reservation in the database".into());
+        let unreadable = || StoreError::internal("unreadable state of a reservation in the database");
         Ok(Self {
             key: BranchKey { xid: row.xid, branch: row.branch as u32 },
             user: row.user_id,
@@ -100,7 +100,7 @@ pub async fn of_transactions(conn: &mut Conn, xids: &[Xid]) -> Result<Vec<Reserv
 }
 
 async fn existing(conn: &mut Conn, key: BranchKey) -> Result<Reservation, StoreError> {
-    find(conn, key).await?.ok_or_else(|| StoreError::Internal(format!("reservation {} is missing", key.xid)))
+    find(conn, key).await?.ok_or_else(|| StoreError::internal(format!("reservation {} is missing", key.xid)))
 }
 
 /// Try: sets the points aside, or marks the reservation as rejected, which then stands. Returns the reservation as it now is; it may be

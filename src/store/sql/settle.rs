@@ -192,5 +192,5 @@ pub async fn end_refund(
 
 /// What was read under its lock is not as it was: the transaction ends without effect.
 fn moved() -> StoreError {
-    StoreError::Internal("a locked row changed".into())
+    StoreError::internal("a locked row changed")
 }

@@ -57,14 +57,13 @@ pub fn copy(from: &Path, to: &Path, config: &config::Store) -> Result<(), StoreE
     let needed = ["", "-wal"].map(|suffix| size(&beside(file.path(), suffix)));
     let (needed, free) = (needed.iter().sum::<u64>(), free_space(folder_of(to))?);
     if needed > free {
-        return Err(StoreError::Unavailable(format!(
+        return Err(StoreError::unavailable(format!(
             "the copy may need {needed} bytes, and {} has {free} free",
             folder_of(to).display()
         )));
     }
     // SQLite fills a file that is empty, and would make one that everybody may read.
-    let made = OpenOptions::new().write(true).create_new(true).mode(MODE).open(to);
-    made.map_err(|error| failed(to, &error))?;
+    make_private(to)?;
     let copied = copy_into(&file, to, config);
     if copied.is_err() {
         remove(to);
@@ -74,7 +73,7 @@ pub fn copy(from: &Path, to: &Path, config: &config::Store) -> Result<(), StoreE
 
 fn copy_into(file: &DatabaseFile, to: &Path, config: &config::Store) -> Result<(), StoreError> {
     let mut conn = connect_sync(file, &Pragmas::of_readers(config))?;
-    let path = to.to_str().ok_or_else(|| StoreError::Unavailable(format!("{} is not UTF-8", to.display())))?;
+    let path = to.to_str().ok_or_else(|| StoreError::unavailable(format!("{} is not UTF-8", to.display())))?;
     diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(path).execute(&mut conn)?;
     // SQLite does not flush the copy.
     flush(to)
@@ -87,11 +86,11 @@ pub fn check(path: &Path, config: &config::Store) -> Result<Contents, StoreError
     let faults: Vec<Fault> = diesel::sql_query(format!("PRAGMA integrity_check({FAULTS_MAX})")).load(&mut conn)?;
     let faults: Vec<_> = faults.into_iter().map(|fault| fault.integrity_check).filter(|fault| fault != "ok").collect();
     if !faults.is_empty() {
-        return Err(StoreError::Unavailable(format!("{} is damaged: {}", path.display(), faults.join("; "))));
+        return Err(StoreError::unavailable(format!("{} is damaged: {}", path.display(), faults.join("; "))));
     }
     let strays = count(&mut conn, "pragma_foreign_key_check")?;
     if strays > 0 {
-        return Err(StoreError::Unavailable(format!(
+        return Err(StoreError::unavailable(format!(
             "{} is damaged: {strays} rows refer to missing ones",
             path.display()
         )));
@@ -125,16 +124,16 @@ fn count(conn: &mut SqliteConnection, table: &str) -> Result<u64, StoreError> {
 /// Copies a backup into the new file `to`, byte by byte: the backup may be on a medium that can't be written to, and is not touched. A log
 /// that was copied along with it belongs to it. Blocks. Fails, and leaves nothing, when there is too little space for it.
 pub fn take(backup: &Path, to: &Path) -> Result<(), StoreError> {
-    let found = fs::metadata(backup).map_err(|error| failed(backup, &error))?;
+    let found = fs::metadata(backup).map_err(|error| failed(backup, error))?;
     if !found.is_file() {
-        return Err(StoreError::Unavailable(format!("{} is not a file", backup.display())));
+        return Err(StoreError::unavailable(format!("{} is not a file", backup.display())));
     }
     let copy = |suffix: &str| {
         let made = OpenOptions::new().write(true).create_new(true).mode(MODE).open(beside(to, suffix));
         made.and_then(|mut made| io::copy(&mut File::open(beside(backup, suffix))?, &mut made))
     };
     let log = if size(&beside(backup, "-wal")) > 0 { copy("-wal").map(drop) } else { Ok(()) };
-    let copied = log.and_then(|()| copy("").map(drop)).map_err(|error| failed(backup, &error));
+    let copied = log.and_then(|()| copy("").map(drop)).map_err(|error| failed(backup, error));
     if copied.is_err() {
         remove(to);
     }
@@ -176,13 +175,13 @@ impl Site {
         for suffix in [""].iter().chain(&BESIDE) {
             let (old, kept) = (beside(&self.path, suffix), beside(&aside, suffix));
             match fs::rename(&old, &kept) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&old, &error)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&old, error)),
                 _ => {}
             }
         }
         let like = if existed { aside.as_path() } else { folder_of(&self.path) };
         adopt(like, &[prepared, &beside(&self.path, ".lock")])?;
-        fs::rename(prepared, &self.path).map_err(|error| failed(prepared, &error))?;
+        fs::rename(prepared, &self.path).map_err(|error| failed(prepared, error))?;
         flush(&self.path)?;
         remove(prepared);
         Ok(existed.then_some(aside))
@@ -191,11 +190,11 @@ impl Site {
 
 /// Gives files to the owner of `like`: who restores a database may be another user than the server, which must be able to write to it.
 fn adopt(like: &Path, files: &[&Path]) -> Result<(), StoreError> {
-    let owner = fs::metadata(like).map_err(|error| failed(like, &error))?;
+    let owner = fs::metadata(like).map_err(|error| failed(like, error))?;
     for file in files {
-        let found = fs::metadata(file).map_err(|error| failed(file, &error))?;
+        let found = fs::metadata(file).map_err(|error| failed(file, error))?;
         if (found.uid(), found.gid()) != (owner.uid(), owner.gid()) {
-            chown(file, Some(owner.uid()), Some(owner.gid())).map_err(|error| failed(file, &error))?;
+            chown(file, Some(owner.uid()), Some(owner.gid())).map_err(|error| failed(file, error))?;
         }
     }
     Ok(())
@@ -203,14 +202,20 @@ fn adopt(like: &Path, files: &[&Path]) -> Result<(), StoreError> {
 
 /// Gives a finished copy its name, which must be new.
 pub fn publish(from: &Path, to: &Path) -> Result<(), StoreError> {
-    fs::rename(from, to).map_err(|error| failed(to, &error))?;
+    fs::rename(from, to).map_err(|error| failed(to, error))?;
     flush(to)
 }
 
+/// Makes an empty file that only its owner can read.
+pub fn make_private(path: &Path) -> Result<(), StoreError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(MODE).open(path);
+    made.map(drop).map_err(|error| failed(path, error))
+}
+
 /// Brings a file and its name to the disk.
-fn flush(path: &Path) -> Result<(), StoreError> {
+pub fn flush(path: &Path) -> Result<(), StoreError> {
     let flushed = File::open(path).and_then(|file| file.sync_all());
-    flushed.and_then(|()| File::open(folder_of(path))?.sync_all()).map_err(|error| failed(path, &error))
+    flushed.and_then(|()| File::open(folder_of(path))?.sync_all()).map_err(|error| failed(path, error))
 }
 
 /// Removes a file that is not needed any more, with what SQLite and the program put beside it.
@@ -236,10 +241,10 @@ fn size(path: &Path) -> u64 {
 }
 
 fn free_space(folder: &Path) -> Result<u64, StoreError> {
-    let space = rustix::fs::statvfs(folder).map_err(|error| failed(folder, &error.into()))?;
+    let space = rustix::fs::statvfs(folder).map_err(|error| failed(folder, error.into()))?;
     Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
-fn failed(path: &Path, error: &io::Error) -> StoreError {
-    StoreError::Unavailable(format!("{}: {error}", path.display()))
+fn failed(path: &Path, error: io::Error) -> StoreError {
+    StoreError::unavailable(format!("{}: {error}", path.display())).caused_by(error)
 }

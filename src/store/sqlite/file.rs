@@ -56,16 +56,16 @@ impl DatabaseFile {
     /// Finds the file, and makes nothing.
     pub fn find(path: &Path) -> Result<Self, StoreError> {
         let real = fs::canonicalize(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => StoreError::Unavailable(format!("no database exists at {}", path.display())),
+            ErrorKind::NotFound => StoreError::unavailable(format!("no database exists at {}", path.display())),
             _ => unavailable(path, error),
         })?;
         let found = fs::metadata(&real).map_err(|error| unavailable(&real, error))?;
         if !found.is_file() {
-            return Err(StoreError::Unavailable(format!("{} is not a file", real.display())));
+            return Err(StoreError::unavailable(format!("{} is not a file", real.display())));
         }
         // SQLite names the log after the file: under a second name there would be a second log, and neither has all.
         if found.nlink() > 1 {
-            return Err(StoreError::Unavailable(format!(
+            return Err(StoreError::unavailable(format!(
                 "{} has {} names (hard links), and SQLite would keep a separate log under each of them; remove the others",
                 real.display(),
                 found.nlink()
@@ -82,7 +82,7 @@ impl DatabaseFile {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = fs::canonicalize(folder).map_err(|error| unavailable(folder, error))?;
         let name =
-            path.file_name().ok_or_else(|| StoreError::Unavailable(format!("{} is not a file", path.display())))?;
+            path.file_name().ok_or_else(|| StoreError::unavailable(format!("{} is not a file", path.display())))?;
         Ok(Self { path: folder.join(name), known: Default::default() })
     }
 
@@ -96,7 +96,7 @@ impl DatabaseFile {
             let read = file.and_then(|file| file.take(HEADER.len() as u64).read_to_end(&mut head));
             read.map_err(|error| unavailable(&found.path, error))?;
             if !head.is_empty() && head != HEADER {
-                return Err(StoreError::Unavailable(format!("{} is not a database", found.path.display())));
+                return Err(StoreError::unavailable(format!("{} is not a database", found.path.display())));
             }
             return Ok(());
         }
@@ -104,7 +104,7 @@ impl DatabaseFile {
         let folders = path.ancestors().skip(1).map(|folder| if folder.as_os_str().is_empty() { here } else { folder });
         let nearest = folders.into_iter().find(|folder| folder.exists()).unwrap_or(here);
         if !nearest.is_dir() {
-            return Err(StoreError::Unavailable(format!("{} is not a folder", nearest.display())));
+            return Err(StoreError::unavailable(format!("{} is not a folder", nearest.display())));
         }
         let usable = rustix::fs::access(nearest, Access::WRITE_OK | Access::EXEC_OK);
         usable.map_err(|error| unavailable(nearest, error.into()))
@@ -150,7 +150,7 @@ impl DatabaseFile {
 
     fn lost(&self, path: &Path) -> StoreError {
         let what = if path.exists() { "was replaced" } else { "was removed" };
-        StoreError::Unavailable(format!(
+        StoreError::unavailable(format!(
             "{} {what} while this process was using {}: stop it, put the file back in its place, and start again",
             path.display(),
             self.path.display()
@@ -164,11 +164,11 @@ impl DatabaseFile {
     }
 
     /// Takes the file for a server, until the lock is dropped or the process ends, however it ends. `server` is what another
-    /// one is told. A command that holds the lock is waited for.
+    /// one is reported. A command that holds the lock is waited for.
     pub fn lock_for_server(&self, server: &str, patience: Duration) -> Result<Lock, StoreError> {
         let holds = format!("{SERVER}: pid {}, {server}", std::process::id());
         self.lock(holds, patience).map_err(|holder| match holder {
-            Held::By(holder) => StoreError::Unavailable(format!(
+            Held::By(holder) => StoreError::unavailable(format!(
                 "{} is already in use ({holder}); an SQLite file belongs to one server: stop that one, or give this one a \
                  store.url of its own",
                 self.path.display()
@@ -181,7 +181,7 @@ impl DatabaseFile {
     pub fn lock_for_migration(&self, patience: Duration) -> Result<Lock, StoreError> {
         let holds = format!("migration: pid {}", std::process::id());
         self.lock(holds, patience).map_err(|holder| match holder {
-            Held::By(holder) => StoreError::Unavailable(format!(
+            Held::By(holder) => StoreError::unavailable(format!(
                 "the schema of {} must be brought up to date, and it is in use ({holder}): stop that first",
                 self.path.display()
             )),
@@ -194,7 +194,7 @@ impl DatabaseFile {
         let holds = format!("restore: pid {}", std::process::id());
         self.lock(holds, patience).map_err(|holder| match holder {
             Held::By(holder) => {
-                StoreError::Unavailable(format!("{} is in use ({holder}): stop that first", self.path.display()))
+                StoreError::unavailable(format!("{} is in use ({holder}): stop that first", self.path.display()))
             }
             Held::Unknown(error) => error,
         })
@@ -256,7 +256,7 @@ impl Lock {
         }
         let file = open_lock(&self.path)?;
         let taken =
-            |_| StoreError::Unavailable(format!("{} was removed, and another process holds it", self.path.display()));
+            |_| StoreError::unavailable(format!("{} was removed, and another process holds it", self.path.display()));
         file.try_lock().map_err(taken)?;
         let renewed = Self::new(self.path.clone(), file, self.holds.clone())?;
         *held = renewed.file.into_inner();
@@ -275,5 +275,5 @@ fn identity(path: &Path) -> Option<Identity> {
 }
 
 fn unavailable(path: &Path, error: std::io::Error) -> StoreError {
-    StoreError::Unavailable(format!("{}: {error}", path.display()))
+    StoreError::unavailable(format!("{}: {error}", path.display())).caused_by(error)
 }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use diesel::sql_types::BigInt;
 use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
@@ -18,6 +17,7 @@ use super::Conn;
 use super::file::DatabaseFile;
 use crate::config;
 use crate::store::StoreError;
+use crate::store::work::Work;
 
 /// How often the planner's statistics are brought up to date. It takes milliseconds: SQLite looks at a sample of those tables
 /// alone whose size has changed a lot.
@@ -27,55 +27,44 @@ const OPTIMIZE_EVERY: Duration = Duration::from_secs(3_600);
 const OPTIMIZE_ALL: &str = "PRAGMA optimize = 0x10002";
 
 /// A write that waits for its turn.
-trait Job: Send {
-    /// Does the work; the result is told once the commit is known.
-    fn run(self: Box<Self>, conn: &mut Conn) -> BoxFuture<'_, Finished>;
-    /// Tells the caller that the work was not begun.
-    fn refuse(self: Box<Self>, error: StoreError);
+struct Job {
+    work: Work<Conn>,
+    answer: oneshot::Sender<Result<(), StoreError>>,
 }
 
-/// What a job leaves behind: whether its savepoint must go, and how to tell its caller once the commit is known.
-struct Finished {
-    failed: bool,
-    report: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
-}
-
-struct Task<R, F> {
-    work: F,
-    answer: oneshot::Sender<Result<R, StoreError>>,
-}
-
-impl<R, F> Job for Task<R, F>
-where
-    R: Send + 'static,
-    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
-{
-    fn run(self: Box<Self>, conn: &mut Conn) -> BoxFuture<'_, Finished> {
-        let Self { work, answer } = *self;
-        async move {
-            let result = work(conn).await;
-            let failed = result.is_err();
-            // The caller may be gone; the write stands all the same. Its own error says more than that of the commit.
-            let report =
-                move |commit: Result<(), StoreError>| drop(answer.send(result.and_then(|done| commit.map(|()| done))));
-            Finished { failed, report: Box::new(report) }
-        }
-        .boxed()
+impl Job {
+    /// Does the work. The result is reported when the outcome of the commit is known.
+    async fn run(self, conn: &mut Conn) -> Finished {
+        Finished { result: (self.work)(conn).await, answer: self.answer }
     }
 
-    fn refuse(self: Box<Self>, error: StoreError) {
+    /// Tells the caller that the work was not begun.
+    fn refuse(self, error: StoreError) {
         let _ = self.answer.send(Err(error));
+    }
+}
+
+/// A write that was done, or failed and must be taken back.
+struct Finished {
+    result: Result<(), StoreError>,
+    answer: oneshot::Sender<Result<(), StoreError>>,
+}
+
+impl Finished {
+    /// Tells the caller. It may be gone; the write stands all the same. Its own error says more than that of the commit.
+    fn report(self, commit: Result<(), StoreError>) {
+        let _ = self.answer.send(self.result.and(commit));
     }
 }
 
 /// The messages to the thread.
 enum Order {
-    Work(Box<dyn Job>),
-    /// To close the connection, and to empty the log into the file first if the flag says so.
+    Work(Job),
+    /// To close the connection, after a checkpoint of the log if the flag is set.
     End(bool, oneshot::Sender<Result<(), StoreError>>),
 }
 
-/// The way to the writer thread. The thread ends when it is told to, or when this is dropped and the queue is empty.
+/// The way to the writer thread. The thread ends on request, or when this is dropped and the queue is empty.
 pub struct Writer {
     orders: mpsc::Sender<Order>,
 }
@@ -95,19 +84,15 @@ impl Writer {
         std::thread::Builder::new()
             .name("sqlite-writer".into())
             .spawn(move || run(conn, &file, &reopen, waiting, batch_max, &statistics))
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            .map_err(StoreError::unavailable_by)?;
         Ok(Self { orders })
     }
 
     /// Queues `work` (waiting while the queue is full) and returns its result after the commit.
-    pub async fn run<R, F>(&self, work: F) -> Result<R, StoreError>
-    where
-        R: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<R, StoreError>> + Send + 'static,
-    {
+    pub async fn run(&self, work: Work<Conn>) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
-        let stopped = || StoreError::Unavailable("the database writer has stopped".into());
-        match self.orders.try_send(Order::Work(Box::new(Task { work, answer }))) {
+        let stopped = || StoreError::unavailable("the database writer has stopped");
+        match self.orders.try_send(Order::Work(Job { work, answer })) {
             Ok(()) => {}
             Err(TrySendError::Closed(_)) => return Err(stopped()),
             // As with the readers' permits, a task waits for the room in the queue.
@@ -163,7 +148,7 @@ fn run(
         if let Some((empty_log, answer)) = end {
             optimize(&mut conn, file, "PRAGMA optimize");
             let emptied = if empty_log { self::empty_log(&mut conn) } else { Ok(()) };
-            // Before the answer: whoever waits for it may end the process.
+            // Before the answer: the waiting caller may end the process.
             drop(conn);
             let _ = answer.send(emptied);
             return;
@@ -206,11 +191,11 @@ fn empty_log(conn: &mut Conn) -> Result<(), StoreError> {
     if log == checkpointed {
         return Ok(());
     }
-    Err(StoreError::Unavailable(format!("another process reads the file: {checkpointed} of {log} pages were copied")))
+    Err(StoreError::unavailable(format!("another process reads the file: {checkpointed} of {log} pages were copied")))
 }
 
 /// Runs the batch in one transaction. Returns whether the connection is still good.
-async fn commit_together(conn: &mut Conn, file: &DatabaseFile, batch: Vec<Box<dyn Job>>) -> bool {
+async fn commit_together(conn: &mut Conn, file: &DatabaseFile, batch: Vec<Job>) -> bool {
     if batch.is_empty() {
         return true;
     }
@@ -226,32 +211,34 @@ async fn commit_together(conn: &mut Conn, file: &DatabaseFile, batch: Vec<Box<dy
         }
     }
     let commit = match broken {
-        // Nobody is told of a commit to a file that is gone.
+        // A commit to a deleted file is not reported as a success.
         None => conn.batch_execute("COMMIT").await.map_err(StoreError::from).and_then(|()| file.check()),
         Some(error) => Err(error),
     };
     if let Err(error) = &commit {
         tracing::warn!(%error, jobs = finished.len(), "a database commit failed");
-        // SQLite may have rolled back by itself already; then this says so and changes nothing.
+        // SQLite may have rolled back by itself already; then this fails and changes nothing.
         let _ = conn.batch_execute("ROLLBACK").await;
     }
-    for Finished { report, .. } in finished {
-        report(commit.clone());
+    for done in finished {
+        done.report(commit.clone());
     }
     commit.is_ok()
 }
 
 /// Runs one job so that its failure takes back its own writes and nobody else's. `Err` when even that is impossible
 /// because SQLite gave up the whole transaction, as it does when the disk is full.
-async fn in_savepoint(conn: &mut Conn, job: Box<dyn Job>, finished: &mut Vec<Finished>) -> Result<(), StoreError> {
+async fn in_savepoint(conn: &mut Conn, job: Job, finished: &mut Vec<Finished>) -> Result<(), StoreError> {
     if let Err(error) = conn.batch_execute("SAVEPOINT job").await {
         let error = StoreError::from(error);
         job.refuse(error.clone());
         return Err(error);
     }
     let done = job.run(conn).await;
-    let close = if done.failed { "ROLLBACK TO job; RELEASE job" } else { "RELEASE job" };
+    let close = if done.result.is_err() { "ROLLBACK TO job; RELEASE job" } else { "RELEASE job" };
     finished.push(done);
-    let given_up = |error| StoreError::Unavailable(format!("the transaction was abandoned: {error}"));
+    let given_up = |error: diesel::result::Error| {
+        StoreError::unavailable(format!("the transaction was abandoned: {error}")).caused_by(error)
+    };
     conn.batch_execute(close).await.map_err(given_up)
 }
