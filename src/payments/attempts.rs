@@ -179,8 +179,7 @@ impl Payments {
         let now = self.0.clock.now();
         store::write!(&self.0.db, |conn| {
             // A line begins where the one before it ended: nobody may move the payment meanwhile.
-            sql::payments::lock(conn, id).await?;
-            let Some(payment) = sql::payments::find(conn, id).await? else { return Ok(()) };
+            let Some(payment) = sql::payments::find_locked(conn, id).await? else { return Ok(()) };
             let state = payment.state.as_str();
             let entry = LogEntry::new(now, "worker", event, Some(state), state).code(Some(code)).detail(detail);
             sql::payments::log(conn, id, &entry).await

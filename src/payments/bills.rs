@@ -64,8 +64,8 @@ impl Payments {
             sql::bills::record(conn, &name, &compared, &found, now).await?;
             sql::bills::report(conn, &name).await
         })?;
-        let report = report.ok_or_else(|| store::StoreError::Internal("a bill comparison is missing".into()))?;
-        self.count_differences().await?;
+        let report = report.ok_or_else(|| store::StoreError::internal("a bill comparison is missing"))?;
+        self.0.counts_due.notify_one();
         match report.open().count() {
             0 => tracing::info!(%day, "the bill agrees with the records, except for closed discrepancies"),
             open => {
@@ -78,8 +78,6 @@ impl Payments {
     /// Compares the days that are due: those of the last `days` days that never were, and those with open differences. A day is due
     /// `after` its end. Returns how many were compared.
     pub async fn reconcile_due(&self, after: Duration, days: u32) -> Result<usize, BillTrouble> {
-        // Also when nothing is due: an operator may have closed the last one on another node.
-        self.count_differences().await?;
         let last = day_of(self.0.clock.now().minus(after)).yesterday().unwrap_or(jiff::civil::Date::MIN);
         let first = last.saturating_sub(jiff::Span::new().days(i64::from(days.max(1)) - 1));
         let from = first.to_string();

@@ -114,7 +114,7 @@ impl Payments {
             Err(refusal) => Ok(Err(refusal)),
             Ok((booked, changed, returned)) => {
                 self.note_returned(&booked.1, changed.as_ref(), returned);
-                self.count_differences().await?;
+                self.0.counts_due.notify_one();
                 if changed.is_some() {
                     self.0.relay.wake();
                 }

@@ -76,22 +76,28 @@ impl Payments {
         })
     }
 
-    /// Expires those of the orders whose time to pay is over. Returns how many. One that can't be expired keeps none of the others.
+    /// Expires those of the orders whose time to pay is over. Returns how many. A batch that fails is halved, whatever its reason: one that
+    /// is too slow for the transaction's deadline gets through in parts, and one order that can't be expired keeps none of the others.
     pub async fn expire(&self, orders: Vec<TicketId>) -> Result<usize, OrdersError> {
         let closing = Closing::Expiry { due_by: self.due_by() };
-        match self.close(orders.clone(), closing).await {
-            Err(OrdersError::Store(error)) if !error.is_transient() => {
-                tracing::error!(%error, orders = orders.len(), "could not expire a batch of orders; retrying them one by one");
-            }
-            closed => return Ok(closed?.len()),
-        }
-        let mut expired = 0;
-        for order in orders {
-            match self.close(vec![order], closing).await {
-                Err(OrdersError::Store(error)) if !error.is_transient() => {
-                    tracing::error!(order = %order.order(), %error, "an order can't be expired; an operator must review it");
+        let (mut rest, mut size, mut expired) = (orders.as_slice(), orders.len(), 0);
+        while !rest.is_empty() {
+            let (batch, later) = rest.split_at(rest.len().min(size));
+            match self.close(batch.to_vec(), closing).await {
+                Ok(closed) => {
+                    expired += closed.len();
+                    (rest, size) = (later, size.saturating_mul(2));
                 }
-                closed => expired += closed?.len(),
+                Err(error) if batch.len() > 1 => {
+                    tracing::warn!(%error, orders = batch.len(), "could not expire a batch of orders; retrying it in parts");
+                    size = batch.len() / 2;
+                }
+                Err(OrdersError::Store(error)) if !error.is_transient() => {
+                    tracing::error!(order = %batch[0].order(), %error, "an order can't be expired; an operator must review it");
+                    rest = later;
+                }
+                // Not even one: the database is away.
+                Err(error) => return Err(error),
             }
         }
         Ok(expired)

@@ -211,7 +211,7 @@ mod tests {
     #[tokio::test]
     async fn a_look_that_fails_ends_it() {
         let woken = Notify::new();
-        let page = || async { Err(StoreError::Unavailable("away".into()).into()) };
+        let page = || async { Err(StoreError::unavailable("away").into()) };
         let ended = work_off(pace(&woken), page, |item: &u8| *item, |_| async { Ok(()) }).await;
         assert!(matches!(ended, Err(OrdersError::Store(_))));
     }

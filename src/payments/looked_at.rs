@@ -7,7 +7,7 @@ use super::Payments;
 use super::refund::is_reason;
 use crate::kernel::{AuditId, BillDifferenceId, PaymentId, UserId};
 use crate::model::audit::Audit;
-use crate::model::bills::{Closure, Item, ItemList, ItemPage, Kind};
+use crate::model::bills::{Closure, Item, ItemList, ItemPage};
 use crate::model::payments::{LogEntry, Payment};
 use crate::orders::OrdersError;
 use crate::payments::{Flag, PaymentState};
@@ -57,18 +57,8 @@ impl Payments {
             let same = |known: &Closure| known.by == closure.by && known.reason == closure.reason;
             Ok(if item.closure.as_ref().is_some_and(same) { Ok(item) } else { Err(LookRefusal::NotOpen) })
         })?;
-        self.count_differences().await?;
+        self.0.counts_due.notify_one();
         Ok(closed)
-    }
-
-    /// Shows how many differences are open, by kind. Operators may have closed some on another node.
-    pub(super) async fn count_differences(&self) -> Result<(), OrdersError> {
-        let open = store::read!(&self.0.db, |conn| sql::bills::open_by_kind(conn).await)?;
-        for kind in Kind::ALL {
-            let count = open.iter().find(|(name, _)| name == kind.as_str()).map_or(0, |(_, count)| *count);
-            self.0.metrics.bill_differences.get(kind.as_str()).set(count);
-        }
-        Ok(())
     }
 
     /// Takes the mark away by which a payment is in the list of those that somebody must look at. Money is moved by refunds only: a payment
@@ -89,8 +79,7 @@ impl Payments {
         Ok(store::write!(&self.0.db, |conn| {
             let Some(known) = sql::payments::find(conn, id).await? else { return Ok(Err(LookRefusal::NotFound)) };
             sql::orders::lock(conn, &[known.order.ticket()]).await?;
-            sql::payments::lock(conn, id).await?;
-            let payment = sql::payments::find(conn, id).await?.unwrap_or(known);
+            let payment = sql::payments::find_locked(conn, id).await?.unwrap_or(known);
             if payment.flag != Some(flag) {
                 return Ok(Err(LookRefusal::NotOpen));
             }

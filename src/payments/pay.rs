@@ -184,8 +184,7 @@ impl Payments {
         let (clock, attempts_max) = (self.0.clock.clone(), self.0.payments.now().attempts_max);
         let begun: Result<(Order, Payment), PayRefusal> = store::write!(&self.0.db, |conn| {
             let ticket = payment.order.ticket();
-            sql::orders::lock(conn, &[ticket]).await?;
-            let Some(order) = sql::orders::find(conn, ticket).await? else {
+            let Some(order) = sql::orders::find_locked(conn, ticket).await? else {
                 return Ok(Err(PayRefusal::OrderNotFound));
             };
             // As late as possible: waiting for the lock takes time too.
@@ -234,7 +233,7 @@ impl Payments {
         }
     }
 
-    /// Why an attempt that ended without payment can't be gone on with.
+    /// Why an attempt that ended without payment can't be resumed.
     pub(super) async fn why_ended(&self, order: OrderId) -> Result<PayRefusal, OrdersError> {
         let found = self.0.orders.find(order.ticket()).await?;
         let refusal = found.and_then(|order| payable(&order, self.0.clock.now()).err());

@@ -91,7 +91,7 @@ impl Payments {
     async fn take_up(&self, payment: Payment) -> Answer<Begun> {
         let xid = debit_of(payment.id).xid;
         let found = self.0.tcc.find(xid).await?;
-        let transaction = found.ok_or_else(|| StoreError::Internal("a payment has no transaction".into()))?;
+        let transaction = found.ok_or_else(|| StoreError::internal("a payment has no transaction"))?;
         match transaction.state {
             GlobalState::Trying => self.finish_with_points(payment, transaction).await,
             // Decided since the payment was read.
@@ -146,7 +146,7 @@ impl Payments {
         };
         match (order, payment) {
             (Some(order), Some(payment)) => Ok(Ok(Begun { order, payment, redirect_url: None })),
-            _ => Err(StoreError::Internal("a payment is missing".into()).into()),
+            _ => Err(StoreError::internal("a payment is missing").into()),
         }
     }
 
@@ -244,8 +244,7 @@ impl Payments {
     /// The commit point: the refund has succeeded, the order and its units follow, and the transaction is decided; or none of it.
     async fn decide_refund(&self, refund: &Refund, transaction: &Transaction) -> Result<bool, StoreError> {
         let ticket = refund.order.ticket();
-        let restocks =
-            self.0.orders.restocks(ticket.sale).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let restocks = self.0.orders.restocks(ticket.sale).await?;
         let (refund, xid, now) = (refund.clone(), transaction.xid, self.0.clock.now());
         let (retry_at, refunded) = (self.0.tcc.retry_at(), refund.clone());
         let decided = store::write!(&self.0.db, |conn| {
@@ -300,10 +299,9 @@ impl Initiator for Payments {
             // A refund stands; it is tried again when it is due.
             return Ok(());
         }
-        let args: serde_json::Value =
-            serde_json::from_str(&transaction.args).map_err(|error| StoreError::Internal(error.to_string()))?;
+        let args: serde_json::Value = serde_json::from_str(&transaction.args).map_err(StoreError::internal_by)?;
         let id: Option<PaymentId> = args["payment"].as_str().and_then(|id| id.parse().ok());
-        let id = id.ok_or_else(|| StoreError::Internal("a transaction has no payment".into()))?;
+        let id = id.ok_or_else(|| StoreError::internal("a transaction has no payment"))?;
         let rejected = transaction.reason.as_deref() == Some(INSUFFICIENT);
         let (now, reason) = (self.0.clock.now(), transaction.reason.clone());
         store::write!(&self.0.db, |conn| {

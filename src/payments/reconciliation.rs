@@ -1,4 +1,4 @@
-//! The gateway's bill of a day against the books: what differs, by kind. A pure comparison; `payments/bills.rs` fetches both sides.
+//! Compares the gateway's bill of a day with the records: the discrepancies by kind. A pure function; `payments/bills.rs` fetches both.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -244,8 +244,7 @@ impl Payments {
             let Some(payment) = payments.into_iter().find(|payment| wish.is_about(payment, &order)) else {
                 return Ok(Err(RefundRefusal::NotRefundable));
             };
-            sql::payments::lock(conn, payment.id).await?;
-            let payment = sql::payments::find(conn, payment.id).await?.unwrap_or(payment);
+            let payment = sql::payments::find_locked(conn, payment.id).await?.unwrap_or(payment);
             let refund = match wish.refund(&payment, now) {
                 Ok(refund) => refund,
                 Err(refusal) => return Ok(Err(refusal)),

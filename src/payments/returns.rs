@@ -215,8 +215,7 @@ impl Payments {
         let (refund, now) = (refund.clone(), self.0.clock.now());
         let next = now.plus(*self.0.payments.now().refund_retry_max);
         store::write!(&self.0.db, |conn| {
-            sql::payments::lock(conn, refund.payment).await?;
-            if let Some(payment) = sql::payments::find(conn, refund.payment).await? {
+            if let Some(payment) = sql::payments::find_locked(conn, refund.payment).await? {
                 let detail = format!("refund {number}: {detail}");
                 sql::settle::flag(conn, &payment, Flag::RefundMismatch, "worker", detail, now).await?;
             }

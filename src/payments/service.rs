@@ -32,6 +32,8 @@ pub struct Parts {
     pub refunds_due: Arc<Notify>,
     /// Wakes the worker that asks for payments.
     pub checks_due: Arc<Notify>,
+    /// Wakes the worker that counts what waits for operators, if it runs on this node.
+    pub counts_due: Arc<Notify>,
     /// Coordinates what is paid with points.
     pub tcc: Coordinator,
     /// Wakes the outbox relay after a commit.

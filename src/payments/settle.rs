@@ -38,10 +38,8 @@ impl Payments {
             if let Some(known) = known {
                 // The order before the payment, everywhere; then what is read is as the last writer left it.
                 let ticket = known.order.ticket();
-                sql::orders::lock(conn, &[ticket]).await?;
-                sql::payments::lock(conn, known.id).await?;
-                let payment = sql::payments::find(conn, known.id).await?.unwrap_or(known);
-                let order = sql::orders::find(conn, ticket).await?;
+                let order = sql::orders::find_locked(conn, ticket).await?;
+                let payment = sql::payments::find_locked(conn, known.id).await?.unwrap_or(known);
                 let owner = match &message.snapshot.gateway_trade_no {
                     Some(trade) => sql::payments::owner_of_trade(conn, Method::Alipay, trade).await?,
                     None => None,
@@ -112,7 +110,7 @@ impl Payments {
         Ok(!matches!(verdict, Verdict::UnknownPayment | Verdict::WrongMethod | Verdict::AmountMismatch))
     }
 
-    /// Forged messages are counted, not kept: whoever sends them must not fill anything.
+    /// Forged messages are counted, not kept: their senders must not be able to fill a table.
     pub(super) fn refuse(&self, error: BadMessage) {
         self.0.metrics.notifications.count(error.as_str());
         tracing::debug!(%error, "rejected a message from the gateway");

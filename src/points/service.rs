@@ -78,7 +78,7 @@ impl Points {
         }
     }
 
-    /// Opens the account with the points that everybody gets, once. For sign-up; whoever has no account yet gets it by looking at it.
+    /// Opens the account with the points that everybody gets, once. For sign-up; a user without an account gets it on the first read.
     pub async fn open(&self, user: UserId) -> Result<(), StoreError> {
         let welcome = self.welcome(user);
         store::write!(&self.0.db, |conn| sql::points::open_account(conn, &welcome).await)?;
@@ -91,7 +91,7 @@ impl Points {
             return Ok(account);
         }
         self.open(user).await?;
-        self.find(user).await?.ok_or_else(|| StoreError::Internal(format!("the points account of {user} is missing")))
+        self.find(user).await?.ok_or_else(|| StoreError::internal(format!("the points account of {user} is missing")))
     }
 
     async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError> {
@@ -152,7 +152,7 @@ impl Points {
         }
         match self.granted(&reference).await? {
             Some(before) => self.repeat(&grant, user, before).await,
-            None => Err(StoreError::Internal("a grant is missing".into())),
+            None => Err(StoreError::internal("a grant is missing")),
         }
     }
 

@@ -184,7 +184,7 @@ impl Coordinator {
         }
         match failure {
             Failure::Store(error) => error,
-            Failure::Breach(reason) | Failure::Arguments(reason) => StoreError::Internal(reason),
+            Failure::Breach(reason) | Failure::Arguments(reason) => StoreError::internal(reason),
         }
     }
 
@@ -229,7 +229,7 @@ impl Coordinator {
     /// Drives a decided transaction towards its end (step d) and says how far it is. Trouble is noted and left to recovery.
     pub async fn finish(&self, xid: Xid, initiator: &dyn Initiator) -> Result<GlobalState, StoreError> {
         let Some(transaction) = self.find(xid).await? else {
-            return Err(StoreError::Internal(format!("global transaction {xid} does not exist")));
+            return Err(StoreError::internal(format!("global transaction {xid} does not exist")));
         };
         match transaction.state {
             GlobalState::Confirming | GlobalState::Cancelling => self.drive(transaction, initiator).await,

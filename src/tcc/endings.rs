@@ -10,7 +10,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use crate::kernel::{Timestamp, Xid};
 use crate::store::{self, Database, StoreError};
 
-/// Ends that wait to be written. Whose turn it is takes all of them along; so there is no timer, and no task of its own.
+/// Ends that wait to be written. The task that gets the turn writes all of them, so this needs neither a timer nor a task of its own.
 #[derive(Default)]
 pub(super) struct Endings {
     waiting: Mutex<Vec<Ending>>,
@@ -36,19 +36,19 @@ impl Endings {
         self.waiting.lock().push(Ending { xid, confirmed, told });
         let _turn = self.turn.lock().await;
         match outcome.try_recv() {
-            // Who had the turn before took it along.
+            // The previous holder of the turn wrote this one, too.
             Ok(ended) => return ended,
             Err(TryRecvError::Empty) => {}
-            // And went away over it: whether it was written is not known.
+            // It was dropped while writing: whether this one was written is unknown.
             Err(TryRecvError::Closed) => return Ok(write(db, vec![(xid, confirmed)], now).await?.contains(&xid)),
         }
         let all = std::mem::take(&mut *self.waiting.lock());
         let written = write(db, all.iter().map(|ending| (ending.xid, ending.confirmed)).collect(), now).await;
         for Ending { xid, told, .. } in all {
-            // Whoever asked may have gone away.
+            // The caller may have gone away.
             let _ = told.send(written.as_ref().map(|ended| ended.contains(&xid)).map_err(Clone::clone));
         }
-        outcome.try_recv().unwrap_or_else(|_| Err(StoreError::Internal("the end of a transaction was lost".into())))
+        outcome.try_recv().unwrap_or_else(|_| Err(StoreError::internal("the end of a transaction was lost")))
     }
 }
 

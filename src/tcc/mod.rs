@@ -13,9 +13,9 @@
 //! | c | the order's | the commit point: the order's transition, and `TRYING` to `CONFIRMING` before the deadline; or neither |
 //! | d | the participant's | Confirm, or Cancel if c did not happen; for ever, until it is done |
 //!
-//! The caller may be told after c. What a crash leaves behind is found by [`Coordinator::recover`]: a transaction that is still `TRYING`
-//! after its deadline is cancelled (*presumed abort*), one that is decided is driven to its end, with growing waits and without giving
-//! up. Several recovery loops share the work by row locks and leases; that a lease may run out while its holder works is harmless,
+//! The caller may get its answer after c. What a crash leaves behind is found by [`Coordinator::recover`]: a transaction that is still
+//! `TRYING` after its deadline is cancelled (*presumed abort*), one that is decided is driven to its end, with growing waits and without
+//! giving up. Several recovery loops share the work by row locks and leases; that a lease may run out while its holder works is harmless,
 //! because each step is idempotent and each decision a conditional update.
 
 mod coordinator;

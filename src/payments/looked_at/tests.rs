@@ -2,7 +2,7 @@ use super::*;
 use crate::config::{Config, Secret};
 use crate::kernel::Timestamp;
 use crate::model::accounts::{Role, User};
-use crate::model::bills::{Compared, Difference};
+use crate::model::bills::{Compared, Difference, Kind};
 use crate::store::testing::TestDatabase;
 use crate::store::{Database, StoreError};
 

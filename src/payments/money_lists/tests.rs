@@ -2,6 +2,7 @@ use super::*;
 use crate::kernel::{Currency, Money, OrderId, PaymentId, RefundId, TicketId, Timestamp, UserId};
 use crate::model::order_requests::OrderRequest;
 use crate::model::payments::Amount;
+use crate::orders::decide::decide;
 use crate::payments::{Flag, Method, PaymentState, RefundCause, RefundState};
 use crate::sales::testing::{NOW, Stall};
 use crate::store::StoreError;
@@ -79,7 +80,8 @@ impl Books {
         let (all, back) = (payments.clone(), refunds.clone());
         let written: Result<(), StoreError> = store::write!(&stall.db, |conn| {
             let facts = sql::orders::sale_facts(conn, sale).await?.unwrap();
-            sql::orders::record(conn, facts, sale, &requests, NOW).await?;
+            let orders = decide(&facts, &[], &requests, NOW).orders;
+            sql::orders::insert(conn, &orders).await?;
             for payment in &all {
                 sql::payments::insert(conn, payment).await?;
             }

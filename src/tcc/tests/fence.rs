@@ -134,7 +134,7 @@ async fn tcc_08_cancel_while_try_is_uncommitted(rig: Rig) {
                             sql::reservations::attempt(conn, &new, &welcome, now).await?;
                             tried.0.send(()).unwrap();
                             end.1.await.unwrap();
-                            if committed { Ok(()) } else { Err(StoreError::Internal("given up".into())) }
+                            if committed { Ok(()) } else { Err(StoreError::internal("given up")) }
                         })
                     })
                     .await

@@ -67,7 +67,7 @@ impl Wire {
     }
 
     async fn over<T>(&self, name: &'static str, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        let lost = || Failure::Store(StoreError::Unavailable("cut off".into()));
+        let lost = || Failure::Store(StoreError::unavailable("cut off"));
         self.calls.lock().push(name);
         if self.trouble.load(Ordering::SeqCst) == Trouble::Down as u8 {
             return Err(lost());
