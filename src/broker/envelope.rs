@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// Why a payload can't be read. Each of them is a reason to park the message: it will not get better by itself.
+/// Why a payload can't be read. Each of them is a reason to dead-letter the message: it will not get better by itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     /// No JSON object with `v` and `type`, or its fields are not those of the type.

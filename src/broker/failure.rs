@@ -128,7 +128,7 @@ impl Readable {
 }
 
 /// Puts a message that can't be handled aside, durably. Acknowledge the original only after `Ok`.
-pub async fn park(broker: &dyn Broker, failure: &Failure) -> Result<(), BrokerError> {
+pub async fn dead_letter(broker: &dyn Broker, failure: &Failure) -> Result<(), BrokerError> {
     let payload = failure.encode().map_err(|error| BrokerError::Refused(error.to_string()))?;
     tracing::error!(
         topic = failure.topic,
@@ -163,23 +163,23 @@ mod tests {
     fn json_stays_readable_and_verbatim() {
         // Order of keys, repeated keys, spaces inside and huge numbers would not survive a parsed form.
         let message = br#"{"b": 1, "a":123456789012345678901234567890, "b":2}"#;
-        let parked = failure(b"sale".to_vec(), message.to_vec());
-        let text = String::from_utf8(parked.encode().unwrap().to_vec()).unwrap();
+        let dead_letter = failure(b"sale".to_vec(), message.to_vec());
+        let text = String::from_utf8(dead_letter.encode().unwrap().to_vec()).unwrap();
         assert!(text.contains(std::str::from_utf8(message).unwrap()), "{text}");
-        assert_eq!(round_trip(&parked), parked);
+        assert_eq!(round_trip(&dead_letter), dead_letter);
     }
 
     proptest! {
         #[test]
         fn any_bytes_come_back(key: Vec<u8>, payload: Vec<u8>) {
-            let parked = failure(key, payload);
-            prop_assert_eq!(round_trip(&parked), parked);
+            let dead_letter = failure(key, payload);
+            prop_assert_eq!(round_trip(&dead_letter), dead_letter);
         }
 
         #[test]
         fn any_text_comes_back(text in "\\PC*|[ \n{}\\[\\]0-9\"]*") {
-            let parked = failure(vec![], text.into_bytes());
-            prop_assert_eq!(round_trip(&parked), parked);
+            let dead_letter = failure(vec![], text.into_bytes());
+            prop_assert_eq!(round_trip(&dead_letter), dead_letter);
         }
     }
 }

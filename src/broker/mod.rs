@@ -15,7 +15,7 @@ pub(crate) mod testing;
 pub mod unruly;
 
 pub use crate::model::messages::{Delivery, Message, NewEvent, Received, Topic};
-pub use failure::{Failure, park};
+pub use failure::{Failure, dead_letter};
 pub use outbox::Relay;
 
 use std::time::Duration;
@@ -89,7 +89,7 @@ pub trait Broker: Send + Sync + 'static {
         subscription: &str,
     ) -> Result<Box<dyn Consumer>, BrokerError>;
 
-    /// A position such that every message whose publishing began before this call, whatever its caller was told, stands
+    /// A position such that every message whose publishing began before this call, whatever its caller was answered, stands
     /// at or before it or was acknowledged by all; 0 when there is none. With [`Broker::acked_through`] it makes a
     /// barrier: when the group has acknowledged it, nothing older is on its way.
     async fn end_position(&self, topic: Topic, partition: u32) -> Result<u64, BrokerError>;
@@ -111,7 +111,7 @@ pub trait Broker: Send + Sync + 'static {
         false
     }
 
-    /// Parked messages, oldest first, after `after`.
+    /// Dead-letter messages, oldest first, after `after`.
     async fn failures(&self, after: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError>;
 
     /// Dead-letter messages before the position `before`, newest first.
@@ -122,8 +122,8 @@ pub trait Broker: Send + Sync + 'static {
             let page = self.failures(after, FAILURES_PAGE).await?;
             let Some((last, _)) = page.last() else { break };
             after = *last;
-            for parked in page.into_iter().filter(|(position, _)| *position < before) {
-                newest.push_front(parked);
+            for letter in page.into_iter().filter(|(position, _)| *position < before) {
+                newest.push_front(letter);
                 newest.truncate(max);
             }
         }

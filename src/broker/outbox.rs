@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::{Broker, BrokerError, Failure, backoff, park};
+use super::{Broker, BrokerError, Failure, backoff, dead_letter};
 use crate::config;
 use crate::kernel::tasks::sleep_until;
 use crate::kernel::{Clock, Rng};
@@ -204,7 +204,7 @@ impl Inner {
     /// Publishes events of one topic, in order. An event that the broker will never accept goes to the dead-letter queue.
     async fn publish(&self, topic: &str, events: &[StoredEvent]) -> Result<(), BrokerError> {
         let Some(known) = Topic::parse(topic) else {
-            return self.park(events, "unknown topic").await;
+            return self.dead_letter(events, "unknown topic").await;
         };
         if let Some(listener) = self.listener.get().and_then(Weak::upgrade) {
             listener.hear(known, events).await;
@@ -213,7 +213,9 @@ impl Inner {
             Err(BrokerError::Refused(_)) => {
                 for event in events {
                     match self.broker.publish(known, vec![event.message()]).await {
-                        Err(BrokerError::Refused(reason)) => self.park(std::slice::from_ref(event), &reason).await?,
+                        Err(BrokerError::Refused(reason)) => {
+                            self.dead_letter(std::slice::from_ref(event), &reason).await?;
+                        }
                         result => result?,
                     }
                 }
@@ -223,7 +225,7 @@ impl Inner {
         }
     }
 
-    async fn park(&self, events: &[StoredEvent], reason: &str) -> Result<(), BrokerError> {
+    async fn dead_letter(&self, events: &[StoredEvent], reason: &str) -> Result<(), BrokerError> {
         for event in events {
             let failure = Failure {
                 topic: event.topic.clone(),
@@ -232,7 +234,7 @@ impl Inner {
                 at: self.clock.now(),
                 payload: event.payload.clone(),
             };
-            park(&*self.broker, &failure).await?;
+            dead_letter(&*self.broker, &failure).await?;
         }
         Ok(())
     }

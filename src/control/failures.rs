@@ -1,4 +1,4 @@
-//! Messages that could not be handled: looking at them, having them handled once more, putting them away.
+//! Messages that could not be handled: listing, replaying and dismissing them.
 
 use serde_json::json;
 
@@ -13,9 +13,9 @@ use crate::store::{self, StoreError};
 
 /// Characters of a reason at most.
 const REASON_MAX: usize = 500;
-/// Parked messages that are read at once.
+/// Dead-letter messages that are read at once.
 const PAGE: usize = 100;
-/// Parked messages that are looked at for one page of a topic's, or to count them, at most.
+/// Dead-letter messages that are looked at for one page of a topic's, or to count them, at most.
 const LOOKED_AT_MAX: usize = 10_000;
 /// Acts on one message that are looked at.
 const ACTS: i64 = 10;
@@ -24,16 +24,16 @@ const DISMISS: &str = "failure.dismiss";
 
 /// A message that could not be handled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parked {
+pub struct DeadLetter {
     /// Identity.
     pub id: FailureId,
     /// What is known of it.
     pub failure: Failure,
-    /// When it was replayed or put away; `None`: it waits.
+    /// When it was replayed or dismissed; `None`: it waits.
     pub handled_at: Option<Timestamp>,
 }
 
-impl Parked {
+impl DeadLetter {
     fn waiting((position, failure): (u64, Failure)) -> Self {
         Self { id: FailureId(position), failure, handled_at: None }
     }
@@ -56,7 +56,7 @@ impl Parked {
     }
 }
 
-/// What an operator wants done with a parked message.
+/// What an operator wants done with a dead-letter message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
     /// Publish it to its topic again.
@@ -95,7 +95,7 @@ impl Control {
         &self,
         topic: Option<&str>,
         wanted: Wanted<Place<FailureId>>,
-    ) -> Result<Listed<Parked>, FailuresError> {
+    ) -> Result<Listed<DeadLetter>, FailuresError> {
         let read =
             if wanted.from_end { self.oldest(topic, &wanted).await? } else { self.newest(topic, &wanted).await? };
         let total = match topic {
@@ -106,7 +106,11 @@ impl Control {
         Ok(Listed::of(read, &wanted, total))
     }
 
-    async fn newest(&self, topic: Option<&str>, wanted: &Wanted<Place<FailureId>>) -> Result<Vec<Parked>, BrokerError> {
+    async fn newest(
+        &self,
+        topic: Option<&str>,
+        wanted: &Wanted<Place<FailureId>>,
+    ) -> Result<Vec<DeadLetter>, BrokerError> {
         let mut before = wanted.after.map_or(u64::MAX, |place| place.id.0);
         let end = wanted.before.map_or(0, |place| place.id.0);
         let (mut read, mut looked_at) = (Vec::new(), 0);
@@ -116,7 +120,7 @@ impl Control {
             before = *last;
             looked_at += page.len();
             let here = page.into_iter().filter(|(position, _)| *position > end || wanted.before.is_none());
-            read.extend(here.map(Parked::waiting).filter(|parked| is_of(parked, topic)));
+            read.extend(here.map(DeadLetter::waiting).filter(|dead_letter| is_of(dead_letter, topic)));
             if wanted.before.is_some() && before <= end {
                 break;
             }
@@ -125,7 +129,11 @@ impl Control {
         Ok(read)
     }
 
-    async fn oldest(&self, topic: Option<&str>, wanted: &Wanted<Place<FailureId>>) -> Result<Vec<Parked>, BrokerError> {
+    async fn oldest(
+        &self,
+        topic: Option<&str>,
+        wanted: &Wanted<Place<FailureId>>,
+    ) -> Result<Vec<DeadLetter>, BrokerError> {
         let mut after = wanted.before.map_or(0, |place| place.id.0);
         let end = wanted.after.map_or(u64::MAX, |place| place.id.0);
         let (mut read, mut looked_at) = (Vec::new(), 0);
@@ -135,7 +143,7 @@ impl Control {
             after = *last;
             looked_at += page.len();
             let here = page.into_iter().filter(|(position, _)| *position < end);
-            read.extend(here.map(Parked::waiting).filter(|parked| is_of(parked, topic)));
+            read.extend(here.map(DeadLetter::waiting).filter(|dead_letter| is_of(dead_letter, topic)));
             if after >= end {
                 break;
             }
@@ -156,14 +164,14 @@ impl Control {
         Ok(count)
     }
 
-    /// A parked message that waits.
-    pub async fn failure(&self, id: FailureId) -> Result<Option<Parked>, BrokerError> {
+    /// A dead-letter message that waits.
+    pub async fn failure(&self, id: FailureId) -> Result<Option<DeadLetter>, BrokerError> {
         let Some(before) = id.0.checked_sub(1) else { return Ok(None) };
         let found = self.0.broker.failures(before, 1).await?;
-        Ok(found.into_iter().find(|(position, _)| *position == id.0).map(Parked::waiting))
+        Ok(found.into_iter().find(|(position, _)| *position == id.0).map(DeadLetter::waiting))
     }
 
-    /// Does with a parked message what an operator wishes, once, and writes it down first: nothing is done that is not in the log. If
+    /// Does with a dead-letter message what an operator wishes, once, and writes it down first: nothing is done that is not in the log. If
     /// several wish at the same moment, one of them gets it, and the log has them all.
     pub async fn handle_failure(
         &self,
@@ -171,17 +179,17 @@ impl Control {
         id: Option<FailureId>,
         wish: Wish,
         reason: &str,
-    ) -> Result<Result<Parked, FailureRefusal>, FailuresError> {
+    ) -> Result<Result<DeadLetter, FailureRefusal>, FailuresError> {
         let reason = reason.trim();
         if !is_line(reason, REASON_MAX) {
             return Ok(Err(FailureRefusal::ReasonInvalid));
         }
         let Some(id) = id else { return Ok(Err(FailureRefusal::NotFound)) };
-        let Some(parked) = self.failure(id).await? else {
+        let Some(dead_letter) = self.failure(id).await? else {
             let handled = self.was_handled(id).await?;
             return Ok(Err(if handled { FailureRefusal::AlreadyHandled } else { FailureRefusal::NotFound }));
         };
-        let Parked { failure: Failure { topic, reason: why, .. }, .. } = &parked;
+        let DeadLetter { failure: Failure { topic, reason: why, .. }, .. } = &dead_letter;
         if wish == Wish::Replay && Topic::parse(topic).is_none() {
             return Ok(Err(FailureRefusal::Unreadable));
         }
@@ -200,10 +208,10 @@ impl Control {
             Wish::Dismiss => self.0.broker.discard(id.0).await,
         };
         match done {
-            Ok(true) => Ok(Ok(Parked { handled_at: Some(now), ..parked })),
+            Ok(true) => Ok(Ok(DeadLetter { handled_at: Some(now), ..dead_letter })),
             Ok(false) => Ok(Err(FailureRefusal::AlreadyHandled)),
             Err(BrokerError::Refused(reason)) => {
-                tracing::warn!(%id, reason, "a parked message was not replayed");
+                tracing::warn!(%id, reason, "a dead-letter message was not replayed");
                 Ok(Err(FailureRefusal::Unreadable))
             }
             Err(error) => Err(error.into()),
@@ -217,6 +225,6 @@ impl Control {
     }
 }
 
-fn is_of(parked: &Parked, topic: Option<&str>) -> bool {
-    topic.is_none_or(|topic| parked.failure.topic == topic)
+fn is_of(dead_letter: &DeadLetter, topic: Option<&str>) -> bool {
+    topic.is_none_or(|topic| dead_letter.failure.topic == topic)
 }

@@ -88,7 +88,7 @@ impl Queue {
     pub(super) fn added(&self, at: Timestamp) {
         let mut state = self.state.lock();
         state.next_due = state.next_due.min(at);
-        // Under the lock, so that whoever is about to set `next_due` sees that it is out of date.
+        // Under the lock, so that a task about to set `next_due` sees that it is out of date.
         self.news.send_modify(|version| *version += 1);
     }
 

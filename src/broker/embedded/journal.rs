@@ -128,7 +128,7 @@ impl Journal {
         wanted
     }
 
-    /// A job failed before it began. Its publishers are told now instead of waiting for a better time.
+    /// A job failed before it began. Its publishers get the error now instead of waiting for a retry.
     fn refused(&self, error: &BrokerError) {
         let waiters = {
             let mut pending = self.pending.lock();

@@ -44,7 +44,7 @@ impl Shared {
 /// Whatever the database says of a broker's statement, trying again is all that the caller can do.
 pub(super) fn unavailable(error: StoreError) -> BrokerError {
     match error {
-        StoreError::Unavailable(reason) => BrokerError::Unavailable(reason),
+        StoreError::Unavailable { reason, .. } => BrokerError::Unavailable(reason),
         other => {
             tracing::error!(error = %other, "the database rejected a statement of the broker");
             BrokerError::Unavailable(other.to_string())

@@ -142,7 +142,7 @@ async fn what_was_rolled_back_is_not_announced() {
     let now = Timestamp::from_millis(1);
     let undone: Result<(), StoreError> = store::write!(&db, |conn| {
         sql::outbox::append(conn, &events[..], now).await?;
-        Err(StoreError::Internal("changed my mind".into()))
+        Err(StoreError::internal("changed my mind"))
     });
     assert!(undone.is_err());
     append(&db, vec![event(Topic::PurchaseResults, "done")]).await;
@@ -233,7 +233,7 @@ async fn the_sweep_does_not_publish_twice() {
 }
 
 #[tokio::test]
-async fn what_the_broker_never_takes_is_parked() {
+async fn what_the_broker_never_takes_is_dead_lettered() {
     let place = Place::new();
     let (db, broker) = (place.database().await, Arc::new(Recorder { refused: Some("poison"), ..Recorder::default() }));
     let events = ["a", "poison", "b"].map(|text| event(Topic::PurchaseResults, text)).to_vec();
@@ -244,8 +244,8 @@ async fn what_the_broker_never_takes_is_parked() {
     let texts: Vec<_> =
         seen.iter().filter(|(topic, _)| *topic == Topic::PurchaseResults).map(|(_, text)| text.as_str()).collect();
     assert_eq!(texts, ["a", "b"]);
-    let parked = seen.iter().find(|(topic, _)| *topic == Topic::Failures).unwrap();
-    let parked = Failure::decode(parked.1.as_bytes()).unwrap();
-    assert_eq!((parked.topic.as_str(), &parked.payload[..]), ("purchase-results", &b"poison"[..]));
+    let dead_letter = seen.iter().find(|(topic, _)| *topic == Topic::Failures).unwrap();
+    let dead_letter = Failure::decode(dead_letter.1.as_bytes()).unwrap();
+    assert_eq!((dead_letter.topic.as_str(), &dead_letter.payload[..]), ("purchase-results", &b"poison"[..]));
     assert_eq!(left(&db).await, 0);
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::clients;
 use super::names::Place;
 use super::position;
 use super::token::Token;
@@ -119,11 +120,18 @@ async fn refusal(path: &[&str], response: Response) -> BrokerError {
 impl Admin {
     /// Nothing is sent yet.
     pub(super) fn new(config: &config::Broker) -> Result<Self, BrokerError> {
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder()
             .timeout(*config.operation_timeout)
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build();
+            .no_proxy();
+        if let Some(roots) = clients::roots(config)? {
+            let refused = |error: reqwest::Error| BrokerError::Refused(format!("broker.tls_roots: {error}"));
+            http = http.tls_built_in_root_certs(false);
+            for root in reqwest::Certificate::from_pem_bundle(&roots).map_err(refused)? {
+                http = http.add_root_certificate(root);
+            }
+        }
+        let http = http.build();
         let base: Url = config.admin_url.expose().parse().map_err(|error| {
             BrokerError::Refused(format!("broker.admin_url {:?}: {error}", config.admin_url.redacted()))
         })?;

@@ -27,7 +27,7 @@ pub(super) struct Listener {
     /// Received and not acknowledged.
     held: VecDeque<(u64, MessageIdData)>,
     last: u64,
-    /// Messages known to be missed, to be told.
+    /// Missed messages that are still to be reported.
     missed: u64,
 }
 

@@ -4,6 +4,7 @@
 //! run in tasks of their own that nobody cancels; one that takes too long is abandoned together with its client.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ::pulsar::{ConnectionRetryOptions, OperationRetryOptions, Pulsar, TokioExecutor};
@@ -12,6 +13,7 @@ use tokio::sync::Mutex;
 use super::token::Token;
 use crate::broker::BrokerError;
 use crate::config;
+use crate::tls::{self, Roots, TlsError};
 
 /// A client of the brokers.
 pub(super) type Client = Pulsar<TokioExecutor>;
@@ -66,7 +68,9 @@ impl Clients {
         if let Some(client) = &slot.client {
             return Ok((slot.generation, client.clone()));
         }
-        let client = finish(self.limit(), build(self.config.clone())).await.map_err(Failed::told)?;
+        // Read for each client, so that the file can be replaced while the node runs.
+        let roots = roots(&self.config)?;
+        let client = finish(self.limit(), build(self.config.clone(), roots)).await.map_err(Failed::told)?;
         slot.generation += 1;
         slot.failures = 0;
         slot.client = Some(client.clone());
@@ -138,7 +142,19 @@ where
     }
 }
 
-async fn build(config: config::Broker) -> Result<Client, ::pulsar::Error> {
+/// The authorities of `broker.tls_roots`.
+pub(super) fn roots(config: &config::Broker) -> Result<Option<Vec<u8>>, BrokerError> {
+    if config.tls_roots.is_empty() {
+        return Ok(None);
+    }
+    let path = PathBuf::from(&config.tls_roots);
+    let refused = |error: TlsError| BrokerError::Refused(format!("broker.tls_roots: {error}"));
+    // What the library can't read it leaves out without notice.
+    Roots::File(path.clone()).read().map_err(refused)?;
+    tls::read(&path).map(Some).map_err(refused)
+}
+
+async fn build(config: config::Broker, roots: Option<Vec<u8>>) -> Result<Client, ::pulsar::Error> {
     let connection = ConnectionRetryOptions {
         min_backoff: RECONNECT_MIN,
         max_backoff: *config.reconnect_max,
@@ -156,6 +172,9 @@ async fn build(config: config::Broker) -> Result<Client, ::pulsar::Error> {
         .with_connection_retry_options(connection)
         .with_operation_retry_options(operation)
         .with_outbound_channel_size(OUTBOUND);
+    if let Some(roots) = roots {
+        builder = builder.with_certificate_chain(roots);
+    }
     let token = Token::of(&config);
     if !matches!(token, Token::None) {
         builder = builder.with_auth_provider(Box::new(token));

@@ -1,4 +1,4 @@
-//! Parked messages: looked at through the admin API, which shows what is not acknowledged, and taken by acknowledging them.
+//! Dead-letter messages: looked at through the admin API, which shows what is not acknowledged, and taken by acknowledging them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ async fn first_at(shared: &Shared, position: u64) -> Result<u64, BrokerError> {
     Ok(low)
 }
 
-/// Parked messages behind `after`.
+/// Dead-letter messages behind `after`.
 pub(super) async fn list(shared: &Shared, after: u64, max: usize) -> Result<Vec<(u64, Failure)>, BrokerError> {
     let mut failures = Vec::new();
     let mut number = first_at(shared, after.saturating_add(1)).await?;

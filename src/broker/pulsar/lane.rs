@@ -1,6 +1,6 @@
 //! Publishing to one topic: one task and one producer, in order.
 //!
-//! What has entered the lane is stored sooner or later, whatever its publisher was told meanwhile: a message without a
+//! What has entered the lane is stored sooner or later, whatever its publisher was answered meanwhile: a message without a
 //! receipt is sent again, before all that came after it. The producer's name is unique to this process and the broker lets
 //! one producer of a name in at a time, so nothing of an older connection can arrive behind what a newer one stored.
 
@@ -33,9 +33,9 @@ const OVERHEAD: usize = 256;
 
 /// Where publishers enter.
 pub(super) struct Lane {
-    /// Whether whoever publishes is somebody who waits for an answer.
+    /// Whether the publisher waits for an answer.
     waited_for: bool,
-    /// When nothing can be stored for long they are told at once to come again: a queue of those who have given up long since
+    /// When nothing can be stored for long they get an error at once: a queue of those who have given up long since
     /// would only delay those who come back.
     breaker: Breaker,
     /// Taken in the order of asking: so the order of publishing is the order of entering.

@@ -69,7 +69,7 @@ pub struct PulsarBroker {
     lent: HashMap<Topic, Arc<Lent>>,
     /// The group of each competing topic: it has one.
     groups: Mutex<HashMap<Topic, String>>,
-    /// Parked messages are taken one at a time.
+    /// Dead-letter messages are taken one at a time.
     taking: tokio::sync::Mutex<()>,
 }
 
@@ -85,6 +85,7 @@ impl PulsarBroker {
     /// Whether the settings can be read, and which one can't; no broker is asked.
     pub fn check(config: &config::Broker) -> Result<(), (&'static str, BrokerError)> {
         admin::check_service(config).map_err(|error| ("broker.url", error))?;
+        clients::roots(config).map_err(|error| ("broker.tls_roots", error))?;
         Token::of(config).read().map_err(|error| ("broker.token_file", error))?;
         Admin::new(config).map(drop).map_err(|error| ("broker.admin_url", error))
     }

@@ -6,7 +6,7 @@ use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::{Code, failures_fault};
 use crate::api::graphql::types::failures::Failure;
 use crate::api::graphql::types::user_error::user_error;
-use crate::control::failures::{FailureRefusal, Parked, Wish};
+use crate::control::failures::{DeadLetter, FailureRefusal, Wish};
 use crate::model::rights::Right;
 
 const REASON: &str = "The reason must be 1 to 500 characters on one line.";
@@ -109,7 +109,7 @@ fn dismiss_error(refusal: FailureRefusal) -> Result<FailureDismissUserError> {
     })
 }
 
-async fn handle(ctx: &Context<'_>, id: &ID, wish: Wish, reason: &str) -> Result<Result<Parked, FailureRefusal>> {
+async fn handle(ctx: &Context<'_>, id: &ID, wish: Wish, reason: &str) -> Result<Result<DeadLetter, FailureRefusal>> {
     let operator = ctx.require(Right::HandleFailures)?;
     let answer = ctx.services().control.handle_failure(operator.id, id.parse().ok(), wish, reason).await;
     answer.map_err(|error| failures_fault(&error))
@@ -128,7 +128,7 @@ impl FailuresMutation {
         #[graphql(desc = "The message to replay, and the reason.")] input: FailureReplayInput,
     ) -> Result<FailureReplayPayload> {
         Ok(match handle(ctx, &input.failure_id, Wish::Replay, &input.reason).await? {
-            Ok(parked) => FailureReplayPayload { failure: Some(Failure(parked)), user_errors: Vec::new() },
+            Ok(dead_letter) => FailureReplayPayload { failure: Some(Failure(dead_letter)), user_errors: Vec::new() },
             Err(refusal) => FailureReplayPayload { failure: None, user_errors: vec![replay_error(refusal)] },
         })
     }
@@ -140,7 +140,7 @@ impl FailuresMutation {
         #[graphql(desc = "The message to dismiss, and the reason.")] input: FailureDismissInput,
     ) -> Result<FailureDismissPayload> {
         Ok(match handle(ctx, &input.failure_id, Wish::Dismiss, &input.reason).await? {
-            Ok(parked) => FailureDismissPayload { failure: Some(Failure(parked)), user_errors: Vec::new() },
+            Ok(dead_letter) => FailureDismissPayload { failure: Some(Failure(dead_letter)), user_errors: Vec::new() },
             Err(refusal) => FailureDismissPayload { failure: None, user_errors: vec![dismiss_error(refusal)?] },
         })
     }

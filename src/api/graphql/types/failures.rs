@@ -6,7 +6,7 @@ use super::connection::{PageArgs, Position, connection};
 use super::scalars::DateTime;
 use crate::api::graphql::context::ContextExt as _;
 use crate::api::graphql::error::failures_fault;
-use crate::control::failures::Parked;
+use crate::control::failures::DeadLetter;
 use crate::kernel::{FailureId, Place};
 
 /// Bytes of a message that are shown at most.
@@ -19,7 +19,7 @@ connection! {
 
 /// A dead-letter message: one that could not be processed. Its buyer has been notified.
 #[derive(Clone)]
-pub struct Failure(pub Parked);
+pub struct Failure(pub DeadLetter);
 
 impl Failure {
     /// What is shown of it, and whether that is not all.
@@ -51,7 +51,7 @@ impl Failure {
     }
 
     /// When the message was moved to the dead-letter queue.
-    async fn parked_at(&self) -> DateTime {
+    async fn failed_at(&self) -> DateTime {
         DateTime(self.0.failure.at)
     }
 
@@ -77,12 +77,13 @@ impl Failure {
     }
 }
 
-/// A page of the parked messages.
+/// A page of the dead-letter messages.
 pub async fn list_failures(ctx: &Context<'_>, topic: Option<&str>, args: &PageArgs) -> Result<FailureConnection> {
     let services = ctx.services();
     let request = args.check::<8>(&services.config.graphql)?;
     let wanted = request.wanted(ctx, |place| Place { at: place.at, id: FailureId::from_bytes(place.id) });
     let listed = services.control.failures(topic, wanted).await.map_err(|error| failures_fault(&error))?;
-    let cursor = |parked: &Parked| Position { at: parked.place().at, id: parked.id.to_bytes() }.encode();
+    let cursor =
+        |dead_letter: &DeadLetter| Position { at: dead_letter.place().at, id: dead_letter.id.to_bytes() }.encode();
     Ok(FailureConnection(request.page(listed, cursor, Failure)))
 }

@@ -50,7 +50,7 @@ pub(in crate::broker::embedded) async fn run(shared: Arc<Shared>, mut last: u64)
             return shared.journal.refused(&BrokerError::Closed);
         }
         let flush_at = shared.journal.flush_at().filter(|_| jobs.len() < jobs_max);
-        // Whoever waits for what a panic drops is told that it is unknown; messages that were stored all the same are found
+        // Callers waiting for what a panic drops learn that the outcome is unknown; messages that were stored all the same are found
         // by the next look into the table.
         guarded("broker-journal", async {
             tokio::select! {
@@ -87,7 +87,7 @@ async fn write(shared: Arc<Shared>) -> Ended {
             sql::broker::append(conn, messages, shared.clock.now()).await
         })
     });
-    let result = job.await.unwrap_or_else(|| Err(StoreError::Unavailable("the job panicked".into())));
+    let result = job.await.unwrap_or_else(|| Err(StoreError::unavailable("the job panicked")));
     let batch = taken.lock().take();
     Ended { batch, result }
 }

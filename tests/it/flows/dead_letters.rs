@@ -1,7 +1,7 @@
 //! Messages that could not be handled: operators look at them, have them handled once more, or put them away.
 
 use bytes::Bytes;
-use doorbuster::broker::{Failure, park};
+use doorbuster::broker::{self, Failure};
 use doorbuster::kernel::Clock;
 use doorbuster::model::messages::Topic;
 use serde_json::{Value, json};
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::support::{Shop, until};
 
 const LIST: &str = "query($t: String, $n: Int, $a: String) { failures(topic: $t, first: $n, after: $a) { totalCount pageInfo { \
-                    endCursor hasNextPage } nodes { id topic reason parkedAt payload truncated ticketId handledAt } } }";
+                    endCursor hasNextPage } nodes { id topic reason failedAt payload truncated ticketId handledAt } } }";
 const REPLAY: &str = "mutation($f: ID!, $r: String!) { failureReplay(input: { failureId: $f, reason: $r }) { failure { id \
                       handledAt } userErrors { code field } } }";
 const DISMISS: &str = "mutation($f: ID!, $r: String!) { failureDismiss(input: { failureId: $f, reason: $r }) { failure { id \
                        handledAt } userErrors { code field } } }";
 
-async fn parked(shop: &Shop, topic: &str, payload: &[u8]) {
+async fn dead_letter(shop: &Shop, topic: &str, payload: &[u8]) {
     let failure = Failure {
         topic: topic.into(),
         key: Bytes::from_static(b"a key"),
@@ -23,7 +23,7 @@ async fn parked(shop: &Shop, topic: &str, payload: &[u8]) {
         at: Clock::system().now(),
         payload: Bytes::copy_from_slice(payload),
     };
-    park(&**shop.app.broker(), &failure).await.unwrap();
+    broker::dead_letter(&**shop.app.broker(), &failure).await.unwrap();
 }
 
 async fn list(shop: &Shop, topic: Option<&str>) -> Value {
@@ -49,9 +49,9 @@ fn good() -> Vec<u8> {
 async fn a_dead_letter_message_is_read_and_replayed_once_or_dismissed() {
     let shop = Shop::open().await;
     let login = Topic::LoginEvents.name();
-    parked(&shop, login, &good()).await;
-    parked(&shop, "gone-topic", b"\xff\xfe").await;
-    parked(&shop, Topic::GateChanges.name(), "灯".repeat(40_000).as_bytes()).await;
+    dead_letter(&shop, login, &good()).await;
+    dead_letter(&shop, "gone-topic", b"\xff\xfe").await;
+    dead_letter(&shop, Topic::GateChanges.name(), "灯".repeat(40_000).as_bytes()).await;
     let all = list(&shop, None).await;
     assert_eq!(all["totalCount"], 3);
     let nodes = all["nodes"].as_array().unwrap();
@@ -119,7 +119,7 @@ async fn a_dead_letter_message_is_read_and_replayed_once_or_dismissed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_replays_handle_a_dead_letter_message_once() {
     let shop = Shop::open().await;
-    parked(&shop, Topic::LoginEvents.name(), &good()).await;
+    dead_letter(&shop, Topic::LoginEvents.name(), &good()).await;
     let message = list(&shop, None).await["nodes"][0]["id"].clone();
     let presses = (0..8).map(|_| act(&shop, REPLAY, &message, "now"));
     let answers = futures_util::future::join_all(presses).await;
