@@ -5,7 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Check, Secret, Size, Span};
+use super::check::Check;
+use super::{Secret, Size, Span};
 
 /// The largest message whose dead-letter copy still fits the default limit of a broker, 5 MiB.
 const PULSAR_MESSAGE_MAX: usize = 3 << 20;
@@ -66,6 +67,9 @@ pub struct Broker {
     /// How often the whole outbox is scanned, in case a wake-up was lost.
     #[schemars(extend("x-min" = "1ms", "x-max" = "10m"))]
     pub relay_sweep: Span,
+    /// A PEM file with certificate authorities that are trusted in addition to the public ones (`pulsar+ssl://…`), and instead of them for
+    /// the admin API (`https://…`). Empty: only the public ones.
+    pub tls_roots: String,
     /// The HTTP address of the brokers' admin API, which doorbuster uses to create topics, subscriptions and their policies.
     pub admin_url: Secret,
     /// A token with full permissions in the tenant. If empty, no token is sent.
@@ -117,6 +121,12 @@ impl Broker {
     pub(super) fn validate(&self, check: &mut Check<'_>) {
         let known = self.url.expose() == "embedded:" || matches!(self.url.scheme(), Some("pulsar" | "pulsar+ssl"));
         check.require(known, &["broker.url"], "must be \"embedded:\" or \"pulsar://…\"");
+        let encrypted = self.url.scheme() == Some("pulsar+ssl") || self.admin_url.scheme() == Some("https");
+        check.require(
+            self.tls_roots.is_empty() || (encrypted && self.url.expose() != "embedded:"),
+            &["broker.tls_roots", "broker.url"],
+            "needs broker.url \"pulsar+ssl://…\" or broker.admin_url \"https://…\": otherwise nothing is encrypted",
+        );
         if self.url.expose() == "embedded:" {
             return;
         }

@@ -1,9 +1,12 @@
-//! A TOML document as sections and keys with their locations.
+//! A TOML document as sections and keys with their locations; and the one that has them all.
 
 use toml::de::DeTable;
 use toml::{Table, Value};
 
 use super::Problem;
+
+/// Every key with its default, and its documentation.
+pub(super) const DEFAULT: &str = include_str!("default.toml");
 
 /// A table, or what else stands at the top level.
 pub(super) struct FoundSection {

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Check, Size, Span};
+use super::check::Check;
+use super::{Size, Span};
 
 /// The HTTP status codes of responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]

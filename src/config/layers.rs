@@ -1,16 +1,15 @@
 //! The sources of values (`default.toml` < file < environment < flags) and the effective value of each key.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::bounds::out_of_bounds;
-use super::document::{self, FoundKey, FoundSection};
-use super::{Config, ConfigErrors, DEFAULT, Objection, Problem, Secret, schema};
+use super::document::{self, DEFAULT, FoundKey, FoundSection};
+use super::{ConfigErrors, Objection, Problem, Secret};
 
 /// Variables that begin so are ours, and a misspelt one is refused. (One underscore alone is not: Kubernetes sets
 /// `DOORBUSTER_SERVICE_HOST` and the like for a service called doorbuster.)
@@ -76,24 +75,54 @@ impl Entry {
     }
 }
 
+/// What values must satisfy. The layers know nothing of the sections that are made of them.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    /// The keys with the bounds of their values.
+    pub(super) schema: Arc<serde_json::Value>,
+    /// Whether the sections can be read from a table.
+    pub(super) accepts: fn(Table) -> Result<(), toml::de::Error>,
+}
+
+/// The layers that a configuration was made of.
+#[derive(Clone, Default)]
+pub struct KeptLayers(Option<Arc<Layers>>);
+
+impl KeptLayers {
+    pub(super) fn of(layers: &Layers) -> Self {
+        Self(Some(Arc::new(layers.clone())))
+    }
+
+    /// `None` if the configuration was not made of layers.
+    pub(super) fn get(&self) -> Option<&Layers> {
+        self.0.as_deref()
+    }
+}
+
+impl fmt::Debug for KeptLayers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeptLayers")
+    }
+}
+
 /// All keys with the values in force, and what was wrong with the others. Cheap to clone but for the values.
 #[derive(Debug, Clone)]
 pub struct Layers {
     entries: Vec<Entry>,
     defaults: Arc<Table>,
-    schema: Arc<serde_json::Value>,
+    rules: Rules,
     problems: Vec<Problem>,
     /// What is being read.
     layer: Layer,
 }
 
 impl Layers {
-    /// Reads the layers over each other. What is wrong is kept for [`Layers::config`].
-    pub fn read(sources: &Sources) -> Self {
+    /// The defaults with the sources over them, the strongest last.
+    pub(super) fn over_defaults(rules: Rules, sources: &Sources) -> Self {
         let mut layers = Self {
             entries: Vec::new(),
             defaults: Arc::new(DEFAULT.parse().unwrap_or_default()),
-            schema: Arc::new(schema::base()),
+            rules,
             problems: Vec::new(),
             layer: Layer::Default,
         };
@@ -270,8 +299,8 @@ impl Layers {
         }
         let mut table = Table::clone(&self.defaults);
         table[&entry.section][&entry.key] = value.clone();
-        match Config::deserialize(table) {
-            Ok(_) => {
+        match (self.rules.accepts)(table) {
+            Ok(()) => {
                 let entry = &mut self.entries[index];
                 entry.value = value;
                 entry.origin = at;
@@ -319,9 +348,13 @@ impl Layers {
         self.property(entry).is_some_and(|property| property["writeOnly"] == true)
     }
 
+    pub(super) fn is_hot(&self, entry: &Entry) -> bool {
+        self.property(entry).is_some_and(|property| property["x-hot"] == true)
+    }
+
     /// The JSON Schema of a key.
     pub(super) fn property(&self, entry: &Entry) -> Option<&serde_json::Value> {
-        self.schema["properties"].get(&entry.section)?["properties"].get(&entry.key)
+        self.rules.schema["properties"].get(&entry.section)?["properties"].get(&entry.key)
     }
 
     fn problem(&mut self, at: String, index: Option<usize>, message: String) {

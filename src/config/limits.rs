@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Check, Network, Span};
+use super::check::Check;
+use super::{Network, Span};
 
 /// Rate limits and concurrency limits.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -24,6 +25,9 @@ pub struct Limits {
     /// Rate limit for purchase attempts per user. 0 disables the limit. The limits of sign-ins are in `[accounts]`.
     #[schemars(range(min = 0, max = 1_000_000), extend("x-hot" = true))]
     pub purchases_per_user_per_minute: u32,
+    /// Rate limit for uploads of pictures per user. 0 disables the limit.
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-hot" = true))]
+    pub uploads_per_user_per_minute: u32,
     /// How long a mutation waits for the counters shared in Redis. After that the node's own count decides. Queries do not wait: they
     /// are counted afterwards, and clients over a limit are rejected from then on.
     #[schemars(extend("x-hot" = true, "x-min" = "1ms", "x-max" = "1s"))]

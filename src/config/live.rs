@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::Config;
 
-/// Acts on a change; `false`: it need not be told any more.
+/// Acts on a change; `false` unregisters it.
 type Watcher = Box<dyn Fn(&Config) -> bool + Send + Sync>;
 
 /// A handle on the configuration in force. Cheap to clone; clones are the same configuration.
@@ -99,7 +99,7 @@ impl<T> From<T> for Section<T> {
 }
 
 impl<T> Section<T> {
-    /// The section now. It stays as it was for whoever holds it.
+    /// The section now. A value that was read earlier does not change.
     pub fn now(&self) -> Now<T> {
         match &self.0 {
             Source::Live(live, of) => Now::Live(live.owned(), *of),

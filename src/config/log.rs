@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Check;
+use super::check::Check;
 
 /// Logging.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

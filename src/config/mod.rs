@@ -17,12 +17,14 @@ mod hub;
 mod layers;
 mod limits;
 mod live;
+mod loading;
 mod log;
 mod network;
 mod node;
 mod orders;
 mod payments;
 mod points;
+mod problem;
 mod sales;
 pub mod schema;
 mod secret;
@@ -37,8 +39,6 @@ mod tests;
 mod units;
 mod upgrade;
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -50,7 +50,7 @@ use check::Check;
 pub use gate::Gate;
 pub use graphql::{Graphql, Statuses};
 pub use hub::Hub;
-pub use layers::{Flag, Layers, Sources};
+pub use layers::{Flag, KeptLayers, Layers, Sources};
 pub use limits::Limits;
 pub use live::{Live, Now, Section, Ticker};
 pub use log::{Log, LogFormat, colours_are_welcome};
@@ -59,19 +59,17 @@ pub use node::{Node, Role};
 pub use orders::Orders;
 pub use payments::Payments;
 pub use points::Points;
+pub use problem::{ConfigErrors, Objection, Problem};
 pub use sales::Sales;
 pub use secret::Secret;
 pub use server::Server;
 pub use settings::{Setting, Settings};
 pub use shop::Shop;
 pub use store::Store;
-pub use stored::{Ignored, KeptLayers, LocalValue, Overlaid, Scope, StoredValue, Unfit};
+pub use stored::{Ignored, LocalValue, Overlaid, Scope, StoredValue, Unfit};
 pub use tcc::Tcc;
 pub use units::{Size, Span};
 pub use upgrade::Upgrade;
-
-/// Every key with its default, and its documentation.
-const DEFAULT: &str = include_str!("default.toml");
 
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -125,25 +123,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads all layers and checks the result as a whole.
-    pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
-        Layers::read(sources).config()
-    }
-
-    /// The defaults alone.
-    #[expect(clippy::expect_used, reason = "default.toml is compiled in, and a unit test loads it")]
-    pub fn default_embedded() -> Self {
-        Self::load(&Sources::default()).expect("the defaults are valid")
-    }
-
-    /// The defaults with the keys of `text` over them, for tests.
-    pub fn from_toml(text: &str) -> Result<Self, ConfigErrors> {
-        let mut layers = Layers::read(&Sources::default());
-        layers.begin(layers::Layer::File);
-        layers.apply_document("config", text);
-        layers.config()
-    }
-
     fn validate(&self, check: &mut Check<'_>) {
         self.node.validate(check);
         self.server.validate(check);
@@ -216,46 +195,5 @@ impl Config {
              \"pulsar://…\" for many"
         );
         check.require(false, &KEYS, &message);
-    }
-}
-
-/// A problem that a user of the configuration reports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Objection {
-    /// The keys that it is about, `section.key`.
-    pub keys: Vec<&'static str>,
-    /// The problem. It contains no secret.
-    pub message: String,
-}
-
-/// One thing that is wrong with the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Where it stands: `shop.toml:3:1`, the name of an environment variable, a flag.
-    pub at: String,
-    /// The keys that it is about, `section.key`; none if the text could not be read so far.
-    pub keys: Vec<String>,
-    /// The problem and how to fix it.
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.keys.as_slice() {
-            [] => write!(f, "{}: {}", self.at, self.message),
-            keys => write!(f, "{}: {}: {}", self.at, keys.join(", "), self.message),
-        }
-    }
-}
-
-/// Everything that is wrong with the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct ConfigErrors(pub Vec<Problem>);
-
-impl fmt::Display for ConfigErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.0.len();
-        write!(f, "{count} {} in the configuration:", if count == 1 { "problem" } else { "problems" })?;
-        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
     }
 }

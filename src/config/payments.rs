@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Check, Secret, Span};
+use super::check::Check;
+use super::{Secret, Span};
 
 /// The payment gateway, refunds and reconciliation.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

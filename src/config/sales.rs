@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Check, Span};
+use super::Span;
+use super::check::Check;
 
 /// Sessions and sales.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -21,6 +22,10 @@ pub struct Sales {
     /// How long a session stays in the lists after its end, which limits their memory. Orders of older sales still show them.
     #[schemars(extend("x-min" = "1h", "x-max" = "3650d"))]
     pub history: Span,
+    /// How long an uploaded picture that no product uses is kept after it was uploaded or taken off a product. A product uses it if its
+    /// image URL is the path that the upload returned.
+    #[schemars(extend("x-hot" = true, "x-min" = "1s", "x-max" = "3650d"))]
+    pub unused_pictures: Span,
     /// The maximum number of sale reports that a node prepares at the same time. Each reads all purchases of its sale. Beyond that, they
     /// are rejected with `UNAVAILABLE`.
     #[schemars(range(min = 1, max = 100))]

@@ -3,7 +3,8 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
-use super::{Config, DEFAULT};
+use super::Config;
+use super::document::DEFAULT;
 
 /// The schema as it is published: `schema/config.schema.json`. Bounds of times and sizes are `x-min` and `x-max`.
 pub fn generate() -> Value {

@@ -7,7 +7,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::access::is_origin;
-use super::{Check, Size, Span};
+use super::check::Check;
+use super::{Size, Span};
 
 /// The HTTP server.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

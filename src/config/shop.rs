@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Check;
+use super::check::Check;
 use crate::kernel::text::is_line;
 
 /// Maximum length of the shop's name, in characters.

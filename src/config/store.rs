@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Check, Secret, Size, Span};
+use super::check::Check;
+use super::{Secret, Size, Span};
 
 /// The database.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

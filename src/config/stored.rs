@@ -2,13 +2,12 @@
 //! environment and under the flags; the narrowest scope wins.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::layers::{Layer, Layers, list, nearest};
-use super::{Config, ConfigErrors, Role, Sources};
+use super::{Config, ConfigErrors, Role};
 use crate::kernel::Timestamp;
 
 /// Keys that are not hot, and that hot ones are checked against.
@@ -141,27 +140,6 @@ pub struct Overlaid {
     pub shadowed: Vec<String>,
 }
 
-/// The layers that a configuration was made of.
-#[derive(Clone, Default)]
-pub struct KeptLayers(Option<Arc<Layers>>);
-
-impl KeptLayers {
-    pub(super) fn of(layers: &Layers) -> Self {
-        Self(Some(Arc::new(layers.clone())))
-    }
-
-    /// The layers; the defaults where there are none.
-    pub fn layers(&self) -> Layers {
-        self.0.as_ref().map_or_else(|| Layers::read(&Sources::default()), |layers| Layers::clone(layers))
-    }
-}
-
-impl fmt::Debug for KeptLayers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeptLayers")
-    }
-}
-
 impl Layers {
     /// Puts stored values between the environment and the flags of a node.
     pub fn overlaid(&self, stored: &[StoredValue], node: &str, roles: &[Role]) -> Overlaid {
@@ -267,10 +245,6 @@ impl Layers {
         Ok(index)
     }
 
-    pub(super) fn is_hot(&self, entry: &super::layers::Entry) -> bool {
-        self.property(entry).is_some_and(|property| property["x-hot"] == true)
-    }
-
     /// Whether a key may only be changed for a time, until the change is confirmed.
     pub fn must_be_confirmed(&self, key: &str) -> bool {
         let entry = self.hot(key).ok().map(|index| &self.entries()[index]);
@@ -355,7 +329,7 @@ fn written(text: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Flag;
+    use crate::config::{Flag, Sources};
 
     fn stored(key: &str, scope: &str, value: &str, revision: u64) -> StoredValue {
         let (key, scope, value) = (key.to_owned(), scope.to_owned(), value.to_owned());

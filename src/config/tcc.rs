@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Check, Span};
+use super::Span;
+use super::check::Check;
 
 /// Global transactions (Try, Confirm, Cancel).
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -1,6 +1,7 @@
 use std::io::Write as _;
 
 use super::bounds::out_of_bounds;
+use super::document::DEFAULT;
 use super::*;
 
 fn problems(text: &str) -> Vec<String> {
@@ -251,6 +252,7 @@ fn contradictions_are_refused() {
             "gate.tls_certificate, gate.tls_key: must be set together",
         ),
         ("[broker]\nurl = \"kafka://k\"", "broker.url: must be "),
+        ("[broker]\ntls_roots = \"ca.pem\"", "broker.tls_roots, broker.url: needs broker.url "),
         (
             "[store]\nurl = \"postgres://db/shop\"",
             "store.url, gate.url, broker.url: several nodes could share the database",
