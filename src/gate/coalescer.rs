@@ -131,7 +131,7 @@ async fn lead(mut lead: Lead) {
     }
 }
 
-/// Whoever is not there any more does not hear it. Whoever the gate left out hears that by its closed channel.
+/// Callers that have gone away are skipped. A caller without a result learns that by its closed channel.
 fn answer(answers: Vec<oneshot::Sender<Result<Decision, GateError>>>, result: Result<Vec<Decision>, GateError>) {
     match result {
         Ok(decisions) => {
@@ -148,7 +148,7 @@ fn answer(answers: Vec<oneshot::Sender<Result<Decision, GateError>>>, result: Re
 }
 
 /// The duty to serve a sale's queue. If it is dropped before it is over (the gate panicked, the runtime shuts down),
-/// all who wait are told, and the next caller leads.
+/// all waiting callers get an error, and the next caller leads.
 struct Lead {
     shared: Arc<Shared>,
     sale: SaleId,

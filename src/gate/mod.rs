@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 
-pub use self::redis::{RedisGate, RedisTally, RedisTokens};
+pub use self::redis::{BareLink, RedisGate, RedisTally, RedisTokens};
 pub use crate::model::gate::{KnownTicket, SaleTerms, SaleVersion, Units};
 pub use coalescer::{AdmitError, Coalescer};
 pub use memory::MemoryGate;

@@ -14,6 +14,7 @@
 //!
 //! An admitted buyer takes about 300 bytes (with a key of 36 characters), a refused one nothing.
 
+mod bare;
 mod pool;
 mod server;
 mod tally;
@@ -37,6 +38,7 @@ use crate::kernel::tasks::guarded;
 use crate::kernel::{Breaker, Epoch, Rng, SaleId, Seq, TicketId, Timestamp, UserId};
 use crate::model::gate::{KnownTicket, SaleTerms, SaleVersion};
 
+pub use self::bare::BareLink;
 pub use self::tally::RedisTally;
 pub use self::tokens::RedisTokens;
 
@@ -115,6 +117,15 @@ impl RedisGate {
     /// Starts a call of one of the library's functions.
     fn function(&self, name: &str) -> Cmd {
         wire::function(server::library().name.as_str(), name, &self.0.prefix)
+    }
+
+    fn admission(&self, sale: SaleId, known: SaleVersion, attempts: &[Attempt]) -> Cmd {
+        let mut command = self.function("admit");
+        command.arg(sale.to_string()).arg(known.epoch).arg(known.version);
+        for attempt in attempts {
+            command.arg(wire::field(attempt.buyer, &attempt.key)).arg(attempt.quantity);
+        }
+        command
     }
 
     /// Anything but an admission.
@@ -261,11 +272,7 @@ impl Gate for RedisGate {
         known: SaleVersion,
         attempts: Vec<Attempt>,
     ) -> Result<Vec<Decision>, GateError> {
-        let mut command = self.function("admit");
-        command.arg(sale.to_string()).arg(known.epoch).arg(known.version);
-        for attempt in &attempts {
-            command.arg(wire::field(attempt.buyer, &attempt.key)).arg(attempt.quantity);
-        }
+        let command = self.admission(sale, known, &attempts);
         let answer: wire::Admission = self.call_on(&self.0.admissions, &command).await?;
         wire::decisions(sale, known.epoch, attempts.len(), answer)
     }

@@ -128,6 +128,12 @@ impl Pool {
         self.judge(&health, answer)
     }
 
+    /// A connection of its own, which the pool knows nothing of.
+    pub(super) async fn connect_apart(&self) -> Result<MultiplexedConnection, GateError> {
+        let redis = self.server.manager()?;
+        self.server.look_at(redis.connect()).await.map_err(|error| GateError(error.to_string()))
+    }
+
     /// Loads the library again, which somebody has removed.
     pub(super) async fn load_library(&self, deadline: Instant) -> Result<(), GateError> {
         let Lent { mut connection, .. } = self.lend(deadline).await.map_err(GateError::from)?;
@@ -213,7 +219,7 @@ async fn watch_over(connections: bb8::Pool<Manager>, call_timeout: Duration) {
     loop {
         tick.tick().await;
         for _ in 0..connections.state().connections {
-            // Whether there is one, and why not, is told elsewhere.
+            // The state of the connection is reported elsewhere.
             let _ = timeout(call_timeout, connections.get()).await;
         }
     }

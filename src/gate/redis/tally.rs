@@ -18,7 +18,7 @@ use crate::kernel::gather;
 /// Calls on their way at most. With a second between question and answer that is still 4,000 acts a second.
 const CALLS: usize = 16;
 
-/// Who is over a limit is remembered for so many at once (about 100 bytes each). Whoever is forgotten is found out again.
+/// So many keys over a limit are remembered at once (about 100 bytes each). A key that was evicted is counted again.
 const REMEMBERED: usize = 10_000;
 
 /// The counters of the distributed profile, over the connections for all but admissions. What finds the queue full is answered
