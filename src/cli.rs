@@ -23,7 +23,6 @@ use clap::{Args, Parser, Subcommand};
 use crate::api::graphql::edge::documents::trusted;
 use crate::api::graphql::schema;
 use crate::app::{self, App, Observer, Reserved};
-use crate::bench;
 use crate::config::{self, Config, ConfigErrors, Flag, Layers, Sources};
 use crate::demo;
 use crate::kernel::{Clock, Rng};
@@ -90,7 +89,7 @@ pub enum Command {
     /// Report on a sale.
     #[command(subcommand)]
     Sale(sale::SaleCommand),
-    /// Back up the SQLite database, or check that a backup can be restored.
+    /// Back up the database, or check that a backup can be restored.
     #[command(subcommand)]
     Backup(backup::BackupCommand),
     /// Restore a backup.
@@ -101,9 +100,6 @@ pub enum Command {
     /// List or replay dead-letter messages.
     #[command(subcommand)]
     Failures(FailuresCommand),
-    /// Run benchmarks on this machine.
-    #[command(hide = true)]
-    Bench(Bench),
 }
 
 /// Options of `serve`.
@@ -164,22 +160,6 @@ pub enum ConfigCommand {
     Check,
     /// Print the JSON Schema of the configuration file.
     Schema,
-}
-
-/// Options of `bench`.
-#[derive(Debug, Args)]
-pub struct Bench {
-    /// The benchmarks to run (`purchase`, `durable`, `points`, …). Defaults to all except those of `cluster`, which need
-    /// servers.
-    pub names: Vec<String>,
-    /// Do a hundredth of the work, once: shows that the benchmarks run, and measures nothing.
-    #[arg(long)]
-    pub quick: bool,
-    #[command(flatten)]
-    servers: bench::Servers,
-    /// Run the baseline server for comparison.
-    #[arg(long, value_name = "ADDRESS:PORT", hide = true)]
-    pub baseline: Option<SocketAddr>,
 }
 
 impl Cli {
@@ -249,7 +229,7 @@ impl Command {
             Self::Status => {
                 let clock = Clock::system();
                 let seen = Observer::look(&config, &clock, &Rng::system()).await?;
-                let report = status::report(&seen, &clock).await;
+                let report = status::report(&seen, &clock, *config.node.heartbeat).await;
                 seen.close().await;
                 print(&report?)
             }
@@ -262,7 +242,6 @@ impl Command {
             Self::Backup(command) => Box::pin(backup::run(config, command)).await,
             Self::Restore(options) => Box::pin(backup::restore(config, options)).await,
             Self::Demo(options) => demo(config, options).await,
-            Self::Bench(options) => Box::pin(bench(options)).await,
             Self::Schema | Self::Documents { .. } | Self::Config(_) => anyhow::bail!("not part of this build"),
         }
     }
@@ -326,15 +305,6 @@ async fn demo(config: Config, options: Demo) -> anyhow::Result<ExitCode> {
         demo::run::Options { crowd, stock, once, opens_in, kills, other_program, seed, addresses, profile, data };
     let kept = demo::run::run(options, Clock::system(), &Rng::system()).await?;
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-async fn bench(options: Bench) -> anyhow::Result<ExitCode> {
-    if let Some(address) = options.baseline {
-        bench::child(address).await?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let met = bench::run(&options.names, &options.servers, options.quick).await?;
-    Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn migrate(config: Config) -> anyhow::Result<ExitCode> {

@@ -10,11 +10,13 @@ use clap::{Args, Subcommand};
 
 use super::common::print;
 use crate::app;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::control::backup::{self, Backup, Forgotten, Restored};
+use crate::control::dump::{self, Trial};
 use crate::gate::RedisGate;
-use crate::kernel::{Clock, Rng};
+use crate::kernel::{Clock, Rng, Timestamp};
 use crate::payments::audit::Report;
+use crate::payments::reconciliation::day_of;
 use crate::store::Database;
 use crate::store::sqlite::copies::Contents;
 use crate::telemetry::say;
@@ -22,16 +24,17 @@ use crate::telemetry::say;
 /// Commands about backups.
 #[derive(Debug, Subcommand)]
 pub enum BackupCommand {
-    /// Copy the SQLite database to a new file, and verify the copy. The shop can keep running.
+    /// Copy the database to a new file: an SQLite file, which is verified, or a dump of PostgreSQL. The shop can keep running.
     Create {
         /// The new file. It is created when the copy is complete.
         file: PathBuf,
     },
-    /// Check that a backup can be restored: verify a copy of it, open a shop on the copy, and sell one unit.
+    /// Check that a backup can be restored: verify a copy of it, open a shop on the copy, and sell one unit. With PostgreSQL, the copy is a
+    /// database of its own on the same server.
     Verify {
         /// The backup.
         file: PathBuf,
-        /// Folder for the copy. Defaults to the system's folder for temporary files.
+        /// Folder for the copy (SQLite). Defaults to the system's folder for temporary files.
         #[arg(long, value_name = "FOLDER")]
         workspace: Option<PathBuf>,
     },
@@ -57,6 +60,11 @@ pub struct Restore {
 /// Runs `backup`.
 pub async fn run(config: Config, command: BackupCommand) -> anyhow::Result<ExitCode> {
     match command {
+        BackupCommand::Create { file } if is_server(&config) => {
+            let bytes = dump::create(&config.store, &file).await?;
+            print(&format!("created {}\n{bytes} bytes\n", file.display()))
+        }
+        BackupCommand::Verify { file, .. } if is_server(&config) => verify_dump(&config, &file, &Rng::system()).await,
         BackupCommand::Create { file } => {
             let made = backup::create(&config.store, &file).await?;
             if !made.records.ok {
@@ -82,7 +90,36 @@ async fn verify(config: &Config, file: &Path, copy: &Path, rng: &Rng) -> anyhow:
         print(&findings(&found.records)?)?;
         return Ok(ExitCode::FAILURE);
     }
-    let drill = app::drill(copy, &Clock::system(), rng).await.context("opening a shop on the copy")?;
+    sell(backup::at(&config.store, copy)?, rng).await
+}
+
+/// Whether the database is on a server.
+fn is_server(config: &Config) -> bool {
+    !config.store.url.expose().starts_with("sqlite://")
+}
+
+async fn verify_dump(config: &Config, file: &Path, rng: &Rng) -> anyhow::Result<ExitCode> {
+    let trial = Trial::restore(&config.store, file, rng).await?;
+    let verified = async {
+        let records = trial.verify().await?;
+        if !records.ok {
+            print("the dump can be restored; its records are NOT consistent\n")?;
+            print(&findings(&records)?)?;
+            return Ok(ExitCode::FAILURE);
+        }
+        print("the dump can be restored; its records are consistent\n")?;
+        sell(trial.config.clone(), rng).await
+    };
+    let verified = verified.await;
+    let removed = trial.remove().await;
+    // Why it can't be used is what matters.
+    let code = verified?;
+    removed?;
+    Ok(code)
+}
+
+async fn sell(store: config::Store, rng: &Rng) -> anyhow::Result<ExitCode> {
+    let drill = Box::pin(app::drill(store, &Clock::system(), rng)).await.context("opening a shop on the copy")?;
     print(&format!("opened {} sales and sold one unit, order {}\n", drill.gates.opened, drill.order))
 }
 
@@ -110,7 +147,8 @@ pub async fn restore(config: Config, options: Restore) -> anyhow::Result<ExitCod
     let clock = Clock::system();
     if let Some(file) = options.file {
         let restored = backup::restore(&config.store, &file, options.replace, &clock).await?;
-        return print(&told(&file, &restored)?);
+        let text = told(&file, &restored)? + &lost(&config, restored.forgotten.as_of, clock.now())?;
+        return print(&(text + "start the server\n"));
     }
     let db = Database::open(&config.store).await?;
     let finished = async {
@@ -119,13 +157,39 @@ pub async fn restore(config: Config, options: Restore) -> anyhow::Result<ExitCod
     };
     let finished = finished.await;
     db.close().await;
-    let Forgotten { tokens, sales } = finished?;
+    let Forgotten { tokens, sales, as_of } = finished?;
     print(&format!("ended {tokens} access tokens\nraised the epochs of {sales} sales\n"))?;
     if options.empty_redis {
         let gate = RedisGate::open(&config.gate, &Rng::system()).await?;
         print(&format!("removed {} keys from Redis\n", gate.empty().await?))?;
     }
+    print(&lost(&config, as_of, clock.now())?)?;
     print("start the nodes\n")
+}
+
+/// What is known to be lost, and where it can be found again.
+fn lost(config: &Config, as_of: Option<Timestamp>, now: Timestamp) -> anyhow::Result<String> {
+    let Some(as_of) = as_of else {
+        return Ok("no node ran when the backup was made; what happened later is lost\n".to_owned());
+    };
+    let mut text = String::new();
+    writeln!(text, "lost: everything after {} ({}s)", as_of.to_rfc3339(), now.since(as_of).as_secs())?;
+    if !config.payments.has_alipay() {
+        return Ok(text);
+    }
+    // The bill of the present day does not exist yet.
+    let (first, last) = (day_of(as_of), day_of(now).yesterday()?);
+    writeln!(
+        text,
+        "payments and refunds of that time are found by the gateway's bills from {first} on, as MISSING_HERE"
+    )?;
+    let days = jiff::Span::new().days(i64::from(config.payments.bill_days));
+    for day in first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last) {
+        if day < day_of(now).saturating_sub(days) {
+            writeln!(text, "  doorbuster payments reconcile --day {day}")?;
+        }
+    }
+    Ok(text)
 }
 
 fn counted(contents: &Contents) -> String {
@@ -159,6 +223,6 @@ fn told(file: &Path, restored: &Restored) -> Result<String, std::fmt::Error> {
         let had = had.as_ref().map_or_else(|| "it can't be read".to_owned(), counted);
         writeln!(text, "the replaced database is {}: {had}", path.display())?;
     }
-    writeln!(text, "ended {} access tokens; start the server", forgotten.tokens)?;
+    writeln!(text, "ended {} access tokens", forgotten.tokens)?;
     Ok(text)
 }

@@ -1,4 +1,4 @@
-//! Backups of the SQLite file, and what follows when a database is restored from one.
+//! Backups of the SQLite file, and what follows when a database is restored from one. `dump.rs`: the same for PostgreSQL.
 //!
 //! Tickets and order numbers need no care here: an epoch is never below the seconds since 2026 (`kernel::next_epoch`), so what is
 //! sold after a restore has numbers that were not used before, also if somebody copied the file by hand.
@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 
 use crate::config;
-use crate::kernel::{Clock, Epoch, next_epoch};
+use crate::kernel::{Clock, Epoch, Timestamp, next_epoch};
 use crate::nodes::Registry;
 use crate::payments::audit::{self, Report};
 use crate::store::sqlite::copies::{self, Contents, Site};
@@ -44,12 +44,14 @@ pub struct Forgotten {
     pub tokens: usize,
     /// Sales whose epochs were raised; purchases of them that wait to be recorded are refused.
     pub sales: usize,
+    /// When a node last said that it runs, in the backup: what happened later is lost. `None`: no node ran then.
+    pub as_of: Option<Timestamp>,
 }
 
 /// Copies the shop's SQLite file to `to` while the shop may run. The copy gets its name once it is on disk and has been checked.
 /// Records that are not consistent do not prevent that: the copy is as good as its original.
 pub async fn create(config: &config::Store, to: &Path) -> anyhow::Result<Backup> {
-    let from = file_of(config).context("with PostgreSQL, use pg_dump or a base backup (see deploy/README.md)")?;
+    let from = file_of(config).context("a database on a server is not a file")?;
     ensure!(!to.exists(), "{} exists already", to.display());
     let unfinished = with_suffix(to, ".partial")?;
     // Of an attempt that was interrupted.
@@ -162,6 +164,7 @@ pub async fn finish(db: &Database, heartbeat: Duration, clock: &Clock) -> anyhow
 async fn forget(db: &Database, epoch: Option<Epoch>) -> Result<Forgotten, StoreError> {
     store::write!(db, |conn| {
         sql::catalog::take_turn(conn).await?;
+        let as_of = sql::nodes::list(conn).await?.iter().map(|node| node.seen_at).max();
         let tokens = sql::restored::end_tokens(conn).await?;
         sql::restored::forget_nodes(conn).await?;
         let sales = match epoch {
@@ -169,7 +172,7 @@ async fn forget(db: &Database, epoch: Option<Epoch>) -> Result<Forgotten, StoreE
             None => 0,
         };
         sql::catalog::raise_revision(conn).await?;
-        Ok(Forgotten { tokens, sales })
+        Ok(Forgotten { tokens, sales, as_of })
     })
 }
 
@@ -184,7 +187,7 @@ pub fn at(config: &config::Store, file: &Path) -> anyhow::Result<config::Store> 
     Ok(config::Store { url: config::Secret::new(format!("sqlite://{path}")), ..config.clone() })
 }
 
-fn with_suffix(file: &Path, suffix: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn with_suffix(file: &Path, suffix: &str) -> anyhow::Result<PathBuf> {
     let name = file.file_name().with_context(|| format!("{} is not the name of a file", file.display()))?;
     let mut name = name.to_owned();
     name.push(suffix);

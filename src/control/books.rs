@@ -6,7 +6,7 @@ use crate::payments::audit::{self, Report};
 use crate::store::StoreError;
 
 impl Control {
-    /// Looks at all invariants of the books. `None` while somebody else has this node do it: it reads all of them, and one at a time
+    /// Checks all invariants of the records. `None` while another check runs on this node: each reads all rows, and one at a time
     /// is enough.
     pub async fn check_books(&self) -> Result<Option<(Report, Timestamp)>, StoreError> {
         let Ok(_alone) = self.0.checking.try_lock() else { return Ok(None) };

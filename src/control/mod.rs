@@ -3,6 +3,7 @@
 pub mod audit_log;
 pub mod backup;
 mod books;
+pub mod dump;
 pub mod failures;
 pub mod nodes;
 pub mod pulse;

@@ -50,7 +50,7 @@ stored_words! {
         Failed = "FAILED",
         /// Ended without payment. Money may still come: see [`Self::may_become`].
         Closed = "CLOSED",
-        /// The money is here and does not pay the order: it goes back. If it is not what was asked for, once an operator says so.
+        /// The money arrived and does not pay the order, so it is refunded; if the amount is wrong, once an operator decides so.
         Surplus = "SURPLUS",
     }
 }

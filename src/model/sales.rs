@@ -196,7 +196,7 @@ impl Sale {
 pub struct ShopState {
     /// An operator has stopped all sales for now.
     pub paused: bool,
-    /// Since when it stands so.
+    /// Since when the stock has been at this level.
     pub since: Timestamp,
 }
 

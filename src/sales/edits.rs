@@ -1,7 +1,7 @@
 //! Edits of the catalog that somebody made in SQL. The database's triggers check them, raise the versions of the rows and write them
 //! down; here they are applied to the rest of the shop, as an operator's change is: the sales of an edited session get a new version,
 //! the gate and the hubs an event in the same transaction, and the catalog a new revision. Then the snapshot is refreshed, the gate
-//! updated and the other nodes told.
+//! updated and the other nodes notified.
 //!
 //! What no trigger saw (they can be switched off) is found by comparing the whole catalog with the snapshot.
 

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use crate::catalog::{PriceInput, Problem, Reason, absent_if_blank, is_line, price};
-use crate::kernel::{INT_MAX, ProductId, SaleId, SessionId, Timestamp};
+use crate::kernel::{INT_MAX, ProductId, SaleId, SessionId, Timestamp, text};
 use crate::model::sales::{Sale, SaleState, Session};
+
+/// Characters of a reason at most.
+const REASON_MAX: usize = 500;
 
 /// Units of a sale at most.
 pub const STOCK_MAX: i64 = 10_000_000;
@@ -72,6 +75,42 @@ pub struct SaleChange {
     pub pay_within_seconds: Option<i64>,
     /// See [`SaleInput::returns_on_refund`].
     pub returns_on_refund: Option<bool>,
+}
+
+/// Whether a reason can stand in the audit log.
+pub(super) fn check_reason(reason: &str) -> Result<(), Problem> {
+    if text::is_line(reason, REASON_MAX) {
+        return Ok(());
+    }
+    let message = "The reason must be 1 to 500 characters on one line.";
+    Err(Problem::new(Reason::ReasonInvalid, &["input", "reason"], message))
+}
+
+/// What an operator says with an act on a sale.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grounds {
+    /// Why, for the audit log.
+    pub reason: Option<String>,
+    /// The sale's version that the operator has seen: the act is refused where there is another one.
+    pub version: Option<i64>,
+}
+
+impl Grounds {
+    /// The grounds, unless the reason has a wrong form.
+    pub fn check(self) -> Result<Self, Problem> {
+        if let Some(reason) = &self.reason {
+            check_reason(reason)?;
+        }
+        Ok(self)
+    }
+
+    /// These particulars with the reason, if there is one.
+    pub fn with(&self, mut detail: serde_json::Value) -> serde_json::Value {
+        if let (Some(reason), Some(detail)) = (&self.reason, detail.as_object_mut()) {
+            detail.insert("reason".into(), reason.as_str().into());
+        }
+        detail
+    }
 }
 
 /// More units for a sale.

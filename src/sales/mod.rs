@@ -21,7 +21,7 @@ pub use crate::model::sales::{
 };
 pub use crate::model::snapshot::{Offer, Snapshot};
 pub use edits::list_edits;
-pub use input::{SaleChange, SaleInput, SessionInput, StockAdd};
+pub use input::{Grounds, SaleChange, SaleInput, SessionInput, StockAdd};
 pub use report::{ReportError, Sink, read_report};
 pub use service::{Parts, Sales, UnknownTimeZone, read_snapshot};
 pub use state::Act;

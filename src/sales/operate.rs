@@ -7,9 +7,10 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::input::{STOCK_MAX, SaleChange, SaleInput, SessionInput, StockAdd, units_invalid};
+use super::input::{Grounds, STOCK_MAX, SaleChange, SaleInput, SessionInput, StockAdd, units_invalid};
 use super::messages::{
     CATALOG_CHANGE, CATALOG_CHANGE_VERSION, CatalogChange, GATE_CHANGE, GATE_CHANGE_VERSION, GateChange,
 };
@@ -24,6 +25,7 @@ use crate::model::messages::{Message, NewEvent, Topic};
 use crate::model::results::{RESULTS, RESULTS_VERSION, ResultBatch, ResultEvent};
 use crate::model::sales::{Sale, Session, StockLevel};
 use crate::model::snapshot::Offer;
+use crate::pictures::Name;
 use crate::store::{self, StoreError};
 
 /// The result of a transaction: the outcome, or a rejection that changed nothing.
@@ -37,11 +39,17 @@ impl Sales {
             let product = Arc::new(input.check(ProductId::generate(&sales.parts().clock, &sales.parts().rng), now)?);
             let audit = sales.audit(operator, "product.create", &product.id, product_detail(&product));
             let stored = product.clone();
-            let revision = store::write!(&sales.parts().db, |conn| {
+            let decided: Decided<u64> = store::write!(&sales.parts().db, |conn| {
                 sql::catalog::take_turn(conn).await?;
+                if let Some(name) = uploaded(&stored)
+                    && !sql::pictures::renew(conn, &name, now).await?
+                {
+                    return Ok(Err(vec![picture_gone()]));
+                }
                 sql::catalog::insert_product(conn, &stored).await?;
-                sql::catalog::record(conn, &audit).await
-            })?;
+                Ok(Ok(sql::catalog::record(conn, &audit).await?))
+            });
+            let revision = decided??;
             sales.announce(&product.id, revision).await;
             Ok(product)
         })
@@ -67,6 +75,18 @@ impl Sales {
                     Ok(product) => product,
                     Err(problems) => return Ok(Err(problems)),
                 };
+                // One that it no longer shows stays for as long as a new one: pages that are open show it.
+                let (before, picture) = (uploaded(&old), uploaded(&product));
+                if picture != before {
+                    if let Some(name) = before {
+                        sql::pictures::renew(conn, &name, now).await?;
+                    }
+                    if let Some(name) = picture
+                        && !sql::pictures::renew(conn, &name, now).await?
+                    {
+                        return Ok(Err(vec![picture_gone()]));
+                    }
+                }
                 sql::catalog::update_product(conn, &product).await?;
                 let audit = Audit { detail: product_detail(&product), ..audit };
                 Ok(Ok((product, sql::catalog::record(conn, &audit).await?)))
@@ -165,26 +185,28 @@ impl Sales {
 
     /// Lets a draft sell in its session's window, and begins its first epoch.
     pub async fn sale_publish(&self, operator: UserId, id: SaleId) -> Result<Offer, ActError> {
-        self.transition(operator, id, Act::Publish).await
+        self.sale_act(operator, id, Act::Publish, Grounds::default()).await
     }
 
     /// Stops a sale for now.
     pub async fn sale_pause(&self, operator: UserId, id: SaleId) -> Result<Offer, ActError> {
-        self.transition(operator, id, Act::Pause).await
+        self.sale_act(operator, id, Act::Pause, Grounds::default()).await
     }
 
     /// Lets a paused sale sell again.
     pub async fn sale_resume(&self, operator: UserId, id: SaleId) -> Result<Offer, ActError> {
-        self.transition(operator, id, Act::Resume).await
+        self.sale_act(operator, id, Act::Resume, Grounds::default()).await
     }
 
     /// Stops a sale for good. Orders that exist keep their units and their time to pay.
     pub async fn sale_end(&self, operator: UserId, id: SaleId) -> Result<Offer, ActError> {
-        self.transition(operator, id, Act::End).await
+        self.sale_act(operator, id, Act::End, Grounds::default()).await
     }
 
-    async fn transition(&self, operator: UserId, id: SaleId, act: Act) -> Result<Offer, ActError> {
+    /// Publishes, pauses, resumes or ends a sale on these grounds.
+    pub async fn sale_act(&self, operator: UserId, id: SaleId, act: Act, grounds: Grounds) -> Result<Offer, ActError> {
         self.owned(move |sales| async move {
+            let grounds = grounds.check()?;
             let now = sales.parts().clock.now();
             let audit = sales.audit(operator, act.name(), &id, Value::Null);
             let decided: Decided<(Offer, u64)> = store::write!(&sales.parts().db, |conn| {
@@ -197,6 +219,10 @@ impl Sales {
                     Err(reason) => return Ok(Err(vec![illegal(reason)])),
                 };
                 let old = &offer.sale;
+                // The version is checked last, so that a retry after a lost response learns that the act was done.
+                if grounds.version.is_some_and(|version| version != i64::from(old.version)) {
+                    return Ok(Err(vec![stale(old.version)]));
+                }
                 let version = old.version + 1;
                 let epoch = if act == Act::Publish { next_epoch(old.epoch, now) } else { old.epoch };
                 let ended_at = (act == Act::End).then_some(now);
@@ -206,7 +232,8 @@ impl Sales {
                 if act != Act::Publish {
                     sql::outbox::append(conn, &[gate_event(&sale)?], now).await?;
                 }
-                let detail = json!({ "from": old.state.as_str(), "to": next.as_str(), "version": version });
+                let detail =
+                    grounds.with(json!({ "from": old.state.as_str(), "to": next.as_str(), "version": version }));
                 let revision = sql::catalog::record(conn, &Audit { detail, ..audit }).await?;
                 Ok(Ok((Offer { sale: Arc::new(sale), ..offer }, revision)))
             });
@@ -221,7 +248,18 @@ impl Sales {
 
     /// Adds units to a published sale, once per idempotency key. A repeated call gets the sale as it now is.
     pub async fn sale_stock_add(&self, operator: UserId, input: StockAdd) -> Result<Offer, ActError> {
+        self.sale_stock_add_for(operator, input, Grounds::default()).await
+    }
+
+    /// The same on these grounds. The version is not compared: added units stand beside every other change.
+    pub async fn sale_stock_add_for(
+        &self,
+        operator: UserId,
+        input: StockAdd,
+        grounds: Grounds,
+    ) -> Result<Offer, ActError> {
         self.owned(move |sales| async move {
+            let grounds = grounds.check()?;
             let now = sales.parts().clock.now();
             let units = input.check()?;
             let StockAdd { sale: id, idempotency_key: key, .. } = input;
@@ -246,7 +284,7 @@ impl Sales {
                 sql::sales::insert_stock_add(conn, id, &key, units, now).await?;
                 let (sale, stock) = sql::sales::add_stock(conn, id, offer.sale.version, units, now).await?;
                 sql::outbox::append(conn, &[stock_event(stock)?, gate_event(&sale)?], now).await?;
-                let detail = json!({ "units": units, "stockTotal": stock.total, "idempotencyKey": key });
+                let detail = grounds.with(json!({ "units": units, "stockTotal": stock.total, "idempotencyKey": key }));
                 let revision = sql::catalog::record(conn, &Audit { detail, ..audit }).await?;
                 Ok(Ok((Offer { sale: Arc::new(sale), stock, session: offer.session }, Some(revision))))
             });
@@ -268,12 +306,13 @@ impl Sales {
         F: Future<Output = Result<T, ActError>> + Send + 'static,
     {
         let sales = self.clone();
-        let task = tokio::spawn(async move {
+        // Boxed, so that acts with the same result are tasks of one type.
+        let work: BoxFuture<'static, Result<T, ActError>> = Box::pin(async move {
             let inner = sales.0.clone();
             let _turn = inner.turn.lock().await;
             act(sales).await
         });
-        task.await.unwrap_or_else(|error| Err(StoreError::Internal(error.to_string()).into()))
+        tokio::spawn(work).await.unwrap_or_else(|error| Err(StoreError::internal_by(error).into()))
     }
 
     pub(super) fn audit(&self, operator: UserId, act: &'static str, subject: &impl ToString, detail: Value) -> Audit {
@@ -319,7 +358,7 @@ impl Sales {
 pub(super) fn stock_event(stock: StockLevel) -> Result<NewEvent, StoreError> {
     let batch = ResultBatch { events: vec![ResultEvent::Stock(stock)] };
     let payload = envelope::encode(RESULTS, RESULTS_VERSION, &batch);
-    let payload = payload.map_err(|error| StoreError::Internal(error.to_string()))?;
+    let payload = payload.map_err(StoreError::internal_by)?;
     Ok(NewEvent { topic: Topic::PurchaseResults, key: stock.sale.to_string(), payload, deliver_at: None })
 }
 
@@ -328,7 +367,7 @@ pub(super) fn stock_event(stock: StockLevel) -> Result<NewEvent, StoreError> {
 pub(super) fn gate_event(sale: &Sale) -> Result<NewEvent, StoreError> {
     let change = GateChange { sale: sale.id, version: sale.version };
     let payload = envelope::encode(GATE_CHANGE, GATE_CHANGE_VERSION, &change);
-    let payload = payload.map_err(|error| StoreError::Internal(error.to_string()))?;
+    let payload = payload.map_err(StoreError::internal_by)?;
     Ok(NewEvent { topic: Topic::GateChanges, key: sale.id.to_string(), payload, deliver_at: None })
 }
 
@@ -351,6 +390,17 @@ fn stale(version: u32) -> Problem {
 fn key_reused() -> Problem {
     let message = "This idempotency key was already used with another number of units.";
     Problem::new(Reason::IdempotencyKeyReused, &["input", "idempotencyKey"], message)
+}
+
+/// Under what the product's picture is stored, if it was uploaded.
+fn uploaded(product: &Product) -> Option<String> {
+    Some(Name::of_url(product.image_url.as_deref()?)?.stored())
+}
+
+fn picture_gone() -> Problem {
+    let message =
+        "This picture is not stored, or no longer: pictures that no product uses are removed. Please upload it again.";
+    Problem::new(Reason::ImageUrlInvalid, &["input", "imageUrl"], message)
 }
 
 fn product_detail(product: &Product) -> Value {

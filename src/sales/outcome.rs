@@ -50,10 +50,10 @@ impl Sales {
         if let Some(outcome) = self.known_outcome(id, now) {
             return Ok(Some(outcome));
         }
-        // A task has the turn: whoever asks in a subscription whose client takes no data is not polled, and would keep it from all others.
+        // A task holds the lock: a subscription whose client reads no data is not polled, and would keep the lock from all others.
         let sales = self.clone();
         let counting = tokio::spawn(async move { sales.count_outcome(id, now).await });
-        AbortOnDropHandle::new(counting).await.map_err(|error| StoreError::Internal(error.to_string()))?
+        AbortOnDropHandle::new(counting).await.map_err(StoreError::internal_by)?
     }
 
     async fn count_outcome(&self, id: SaleId, now: Timestamp) -> Result<Option<Outcome>, StoreError> {

@@ -74,7 +74,9 @@ async fn read(
                 digester.add(row);
             }
             if let Some(sink) = &mut sink {
-                sink(&rows).map_err(|error| StoreError::Internal(format!("could not write the rows: {error}")))?;
+                sink(&rows).map_err(|error| {
+                    StoreError::internal(format!("could not write the rows: {error}")).caused_by(error)
+                })?;
             }
             after = rows.last().map(|row| row.ticket);
             if rows.len() < PAGE {
@@ -97,12 +99,12 @@ impl Sales {
     pub async fn report(&self, id: SaleId) -> Result<Option<Report>, ReportError> {
         let Ok(permit) = self.0.reports.clone().try_acquire_owned() else { return Err(ReportError::Busy) };
         let sales = self.clone();
-        // In a task of its own: whoever goes away does not make room for another one while the database still reads for this one.
+        // In a task of its own: a caller that goes away must not free the permit while the database still reads for this report.
         let making = tokio::spawn(async move {
             let _permit = permit;
             sales.make_report(id).await
         });
-        Ok(making.await.map_err(|error| StoreError::Internal(error.to_string()))??)
+        Ok(making.await.map_err(StoreError::internal_by)??)
     }
 
     async fn make_report(&self, id: SaleId) -> Result<Option<Report>, StoreError> {
@@ -166,7 +168,7 @@ impl Sales {
                 None => sales.make_digest(id, state).await,
             }
         });
-        making.await.map_err(|error| StoreError::Internal(error.to_string()))?
+        making.await.map_err(StoreError::internal_by)?
     }
 
     async fn make_digest(&self, id: SaleId, state: OutcomeState) -> Result<Option<Arc<str>>, StoreError> {

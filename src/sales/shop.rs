@@ -5,18 +5,16 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::input::check_reason;
 use super::operate::{Decided, gate_event};
 use super::service::Sales;
 use super::state::Act;
 use crate::catalog::{ActError, Problem, Reason};
-use crate::kernel::{UserId, text};
+use crate::kernel::UserId;
 use crate::model::audit::Audit;
 use crate::model::sales::{Sale, SaleState, ShopState};
 use crate::model::snapshot::Offer;
 use crate::store;
-
-/// Characters of a reason at most.
-const REASON_MAX: usize = 500;
 
 impl Sales {
     /// Stops all sales for now, also those that are published later. Orders that exist keep their units and their time to pay. Returns once
@@ -31,10 +29,7 @@ impl Sales {
     }
 
     async fn shop_turn(&self, operator: UserId, paused: bool, reason: String) -> Result<ShopState, ActError> {
-        if !text::is_line(&reason, REASON_MAX) {
-            let message = "The reason must be 1 to 500 characters on one line.";
-            return Err(Problem::new(Reason::ReasonInvalid, &["input", "reason"], message).into());
-        }
+        check_reason(&reason)?;
         self.owned(move |sales| async move {
             let now = sales.parts().clock.now();
             let (shop, act) = (ShopState { paused, since: now }, if paused { "shop.pause" } else { "shop.resume" });

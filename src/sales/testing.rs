@@ -149,14 +149,14 @@ fn node(db: &Database, broker: Arc<dyn Broker>, gate: &Arc<NotingGate>, clock: &
     .unwrap()
 }
 
-/// What a gate was told.
+/// The calls that a gate received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
     Rebuild(SaleTerms, usize),
     Update(SaleTerms),
 }
 
-/// Remembers what it was told; fails when told to.
+/// Records its calls; fails on request.
 #[derive(Default)]
 pub struct NotingGate {
     pub told: Mutex<Vec<Told>>,

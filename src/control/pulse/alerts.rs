@@ -19,7 +19,7 @@ pub struct Situation {
     pub silent: Vec<(String, u64)>,
     /// Nodes that are not ready, with the reason.
     pub unready: Vec<(String, String)>,
-    /// Dependencies that do not answer, with the node that says so.
+    /// Dependencies that do not respond, with the node that reports it.
     pub down: Vec<(String, String)>,
     /// Sales whose gate differs, with the units.
     pub drifting: Vec<(SaleId, u64)>,

@@ -144,7 +144,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Nothing was told yet: the first part has everything since the process began to count, at `started`.
+    /// Nothing was reported yet: the first part has everything since the process began to count, at `started`.
     pub fn new(node: &str, started: Timestamp) -> Self {
         Self {
             node: node.to_owned(),
@@ -159,7 +159,7 @@ impl Reader {
         }
     }
 
-    /// What happened since the last part, told as of this second.
+    /// What happened since the last part, as of this second.
     pub fn read(&mut self, second: i64, metrics: &Metrics, snapshot: &Snapshot, gauge: Gauge) -> Part {
         self.number += 1;
         let before = (second - self.last_second - 1).max(0);

@@ -75,7 +75,7 @@ pub enum CheckStatus {
     Holds,
     /// It does not.
     Violated,
-    /// That can't be told, or can't be told yet.
+    /// It is unknown, or not known yet.
     Undecided,
     /// There is nothing to compare.
     NotApplicable,
@@ -99,7 +99,7 @@ pub enum Cause {
     GateForgot,
     /// Nothing recorded the units at publication: the sale was made in SQL.
     NotRecorded,
-    /// A number of a former epoch has no ticket. A node that dies can leave such a gap; nobody was told of that ticket.
+    /// A number of a former epoch has no ticket. A node that dies can leave such a gap; no buyer received that ticket.
     FormerEpoch,
 }
 

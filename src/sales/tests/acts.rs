@@ -14,7 +14,7 @@ use crate::model::sales::SaleState;
 use crate::model::snapshot::Offer;
 use crate::sales::messages::{CATALOG_CHANGE, CATALOG_CHANGE_VERSION, CatalogChange};
 use crate::sales::testing::{NOW, Stall, Told, lamp, reasons, sale};
-use crate::sales::{Act, SaleChange, SessionInput};
+use crate::sales::{Act, Grounds, SaleChange, SessionInput, StockAdd};
 
 /// Does the act, with fitting arguments.
 async fn act(stall: &Stall, act: Act, id: SaleId) -> Result<Offer, crate::catalog::ActError> {
@@ -26,7 +26,7 @@ async fn act(stall: &Stall, act: Act, id: SaleId) -> Result<Offer, crate::catalo
         Act::Resume => sales.sale_resume(operator, id).await,
         Act::End => sales.sale_end(operator, id).await,
         Act::AddStock => {
-            let add = crate::sales::StockAdd { sale: id, units: 1, idempotency_key: "key-of-acts".into() };
+            let add = StockAdd { sale: id, units: 1, idempotency_key: "key-of-acts".into() };
             sales.sale_stock_add(operator, add).await
         }
     }
@@ -251,4 +251,35 @@ async fn an_edit_of_a_product_shows_in_its_sales() {
     let mut bad = lamp();
     bad.name = String::new();
     assert_eq!(reasons(stall.sales.product_create(stall.operator, bad).await), [Reason::NameInvalid]);
+}
+
+#[tokio::test]
+async fn an_act_has_its_reason_in_the_audit_log_and_is_refused_for_another_version() {
+    let stall = Stall::open().await;
+    let (operator, published) = (stall.operator, stall.published().await.sale);
+    let (id, seen) = (published.id, i64::from(published.version));
+    let grounds = |reason: &str, version| Grounds { reason: Some(reason.into()), version };
+    let long = "x".repeat(501);
+    for reason in ["", " ", "two\nlines", &long] {
+        let refused = stall.sales.sale_act(operator, id, Act::Pause, grounds(reason, None)).await;
+        assert_eq!(reasons(refused), [Reason::ReasonInvalid], "{reason:?}");
+    }
+    let stale = stall.sales.sale_act(operator, id, Act::Pause, grounds("a wrong price", Some(seen - 1))).await;
+    assert_eq!(reasons(stale), [Reason::VersionConflict]);
+    let paused = stall.sales.sale_act(operator, id, Act::Pause, grounds("a wrong price", Some(seen))).await.unwrap();
+    assert_eq!((paused.sale.state, i64::from(paused.sale.version)), (SaleState::Paused, seen + 1));
+    // A retry after a lost response learns that the act was done; it is not a version conflict.
+    let again = stall.sales.sale_act(operator, id, Act::Pause, grounds("a wrong price", Some(seen))).await;
+    assert_eq!(reasons(again), [Reason::SaleAlreadyPaused]);
+    let add = StockAdd { sale: id, units: 5, idempotency_key: "key-of-grounds".into() };
+    let refused = stall.sales.sale_stock_add_for(operator, add.clone(), grounds("", None)).await;
+    assert_eq!(reasons(refused), [Reason::ReasonInvalid]);
+    stall.sales.sale_stock_add_for(operator, add, grounds("a second delivery", None)).await.unwrap();
+    let audit = stall.audit(&id).await;
+    let reason =
+        |wanted: &str| audit.iter().find(|(_, act, _)| act == wanted).map(|(_, _, detail)| detail["reason"].clone());
+    assert_eq!(reason("sale.pause"), Some(json!("a wrong price")));
+    assert_eq!(reason("sale.stock_add"), Some(json!("a second delivery")));
+    assert_eq!(reason("sale.publish"), Some(json!(null)), "none was given");
+    assert_eq!(audit.len(), 4, "what was refused is not in it");
 }
