@@ -137,6 +137,13 @@ pub fn ends_connection(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING) || headers.get_all(UPGRADE).iter().any(websocket)
 }
 
+/// Whether the body is coded in no other way than in chunks, once. The library looks at the last coding only, and hands out the rest as
+/// it came.
+pub fn coding_is_known(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) && codings.next().is_none()
+}
+
 /// Whether the request names its host as HTTP wants it: in HTTP/1.1 once (RFC 9112, section 3.2).
 pub fn host_is_clear(version: Version, headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(http::header::HOST).iter();
@@ -193,6 +200,19 @@ mod tests {
         assert!(!passes(&format!("{POST}Content-Length: {}\r\n\r\n{both}{both}", both.len())));
         assert!(passes(&format!("{POST}Transfer-Encoding: chunked\r\n\r\n{both}")), "it ends the connection");
         assert!(passes(&format!("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{both}")));
+    }
+
+    #[test]
+    fn a_body_comes_in_chunks_and_nothing_else() {
+        let known = |codings: &[&str]| {
+            coding_is_known(&codings.iter().map(|coding| (TRANSFER_ENCODING, coding.parse().unwrap())).collect())
+        };
+        assert!(known(&[]) && known(&["chunked"]) && known(&["Chunked"]));
+        for codings in
+            [&["gzip, chunked"][..], &["chunked, chunked"], &["chunked", "chunked"], &["gzip", "chunked"], &["x"]]
+        {
+            assert!(!known(codings), "{codings:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The outside: HTTP routes and the GraphQL endpoint.
 
 pub mod assets;
-pub mod baseline;
 pub mod graphql;
 mod heads;
 pub mod health;

@@ -205,7 +205,7 @@ impl Progress {
                 if !is_same {
                     let sale = self.report.sale();
                     tracing::warn!(%sale, "a download of a report was broken off: a refund changed its rows meanwhile");
-                    return Err(StoreError::Unavailable("the rows have changed in the meantime".into()));
+                    return Err(StoreError::unavailable("the rows have changed in the meantime"));
                 }
                 if self.format == Format::Json {
                     text.push_str("\n]}\n");

@@ -16,7 +16,6 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use futures_util::FutureExt as _;
 use http::header::{CONNECTION, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use hyper::body::Incoming;
@@ -109,7 +108,7 @@ async fn protect(mut response: Response) -> Response {
 /// and HTTP/2 (prior knowledge). Sockets outlive it: they are the edge's.
 ///
 /// A connection that is closed while a request is on its way leaves the client without an answer. So for `server.linger`
-/// everybody is still answered, and told with the answer that the connection ends.
+/// each request still gets a response, with `connection: close`.
 pub async fn serve(listener: TcpListener, routes: Routes, shutdown: CancellationToken, config: &config::Server) {
     let slots = Arc::new(Semaphore::new(config.connections_max));
     let connections = GracefulShutdown::new();
@@ -146,17 +145,34 @@ pub async fn serve(listener: TcpListener, routes: Routes, shutdown: Cancellation
             (_, Err(_)) => break,
         }
     }
-    // Whoever the kernel has let in already would see a reset connection, after the request was sent perhaps.
-    while let Ok(slot) = slots.clone().try_acquire_owned()
-        && let Some(Ok((stream, peer))) = listener.accept().now_or_never()
-    {
-        admit(stream, peer, slot);
+    // Clients whose connections the kernel has accepted would see a reset, perhaps after sending a request.
+    if let Ok(listener) = listener.into_std() {
+        while let Ok(slot) = slots.clone().try_acquire_owned()
+            && let Some((stream, peer)) = accept_waiting(&listener)
+        {
+            admit(stream, peer, slot);
+        }
     }
-    drop(listener);
     // A connection whose first bytes were not read yet is closed without an answer.
     sleep(FIRST_REQUEST_WITHIN).await;
     if timeout(*config.shutdown_timeout, connections.shutdown()).await.is_err() {
         tracing::warn!("requests were still running when the shutdown timeout expired");
+    }
+}
+
+/// A connection that the kernel has, if there is one. The kernel is asked itself: the runtime may not have heard of all of them yet, and
+/// lets a task have so many at a time only.
+fn accept_waiting(listener: &std::net::TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    loop {
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                stream.set_nonblocking(true).ok()?;
+                return Some((TcpStream::from_std(stream).ok()?, peer));
+            }
+            // Who has left meanwhile is not the last one.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(_) => return None,
+        }
     }
 }
 
@@ -186,13 +202,15 @@ impl Server {
     /// Answers a request over HTTP/1, where the answer also says whether the connection goes on.
     async fn answer_plain(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
         let mut last = heads::ends_connection(request.headers());
-        let mut answer = if heads::host_is_clear(request.version(), request.headers()) {
-            self.routes.answer(request, peer).await
-        } else {
+        let mut answer = if !heads::host_is_clear(request.version(), request.headers()) {
             last = true;
             (StatusCode::BAD_REQUEST, "A request must have exactly one Host header.\n").into_response()
+        } else if heads::coding_is_known(request.headers()) {
+            self.routes.answer(request, peer).await
+        } else {
+            (StatusCode::NOT_IMPLEMENTED, "The only transfer coding is chunked, once.\n").into_response()
         };
-        // The rest of a body that is too large is never read: told so, a client sends its next request elsewhere.
+        // The rest of a body that is too large is never read: `connection: close` makes the client open another connection.
         last |= self.leaving.load(Ordering::Relaxed) || answer.status() == StatusCode::PAYLOAD_TOO_LARGE;
         if last && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -2,7 +2,7 @@
 //! product pictures at `/pictures`.
 //!
 //! GraphiQL's build leaves only brotli and gzip variants of its large files, which halves what the
-//! binary carries; a client that accepts neither is told so. The storefront's build keeps the plain files as well. A debug build
+//! binary carries; a client that accepts neither gets 406. The storefront's build keeps the plain files as well. A debug build
 //! reads the files from disk.
 
 mod bundle;

@@ -7,7 +7,6 @@
 //! they are ready for [`execution`]. The result is a [`response`]. Streams are operations ([`execution::operation`]) that a
 //! socket or an event stream polls, and shared ([`execution::shared`]) where their responses are the same for everyone.
 
-pub mod baseline;
 pub mod documents;
 pub mod execution;
 pub mod protection;

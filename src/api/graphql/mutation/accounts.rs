@@ -222,7 +222,7 @@ impl AccountsMutation {
         let result = accounts.sign_up(&username, &password, &display_name, ctx.request().address).await;
         Ok(match result.map_err(|error| accounts_fault(&error))? {
             Ok(SignedIn { user, access_token, device }) => {
-                // Whoever has no account yet gets it, with the same points, when it is first looked at.
+                // A user without a points account gets it, with the same points, when it is first read.
                 if let Err(error) = ctx.services().points.open(user.id).await {
                     tracing::warn!(%error, user = %user.id, "could not open the points account at sign-up");
                 }

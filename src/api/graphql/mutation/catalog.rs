@@ -53,7 +53,7 @@ operator_act! {
         TitleInvalid,
         /// The description is too long.
         DescriptionInvalid,
-        /// The image URL is neither an `http` or `https` URL nor an absolute path.
+        /// The image URL is neither an `http` or `https` URL nor an absolute path, or the uploaded picture was removed.
         ImageUrlInvalid,
         /// The price is not a plain decimal number.
         PriceInvalid,
@@ -84,7 +84,7 @@ operator_act! {
         TitleInvalid,
         /// The description is too long.
         DescriptionInvalid,
-        /// The image URL is neither an `http` or `https` URL nor an absolute path.
+        /// The image URL is neither an `http` or `https` URL nor an absolute path, or the uploaded picture was removed.
         ImageUrlInvalid,
         /// The price is not a plain decimal number.
         PriceInvalid,

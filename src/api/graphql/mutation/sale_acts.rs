@@ -10,13 +10,18 @@ use crate::catalog::ActError;
 use crate::kernel::UserId;
 use crate::model::rights::Right;
 use crate::model::snapshot::Offer;
-use crate::sales::{Sales, StockAdd};
+use crate::sales::{Act, Grounds, Sales, StockAdd};
 
 /// The sale to publish.
 #[derive(InputObject)]
 pub struct SalePublishInput {
     /// The sale.
     pub sale_id: ID,
+    /// The reason, for the audit log: 1 to 500 characters on one line.
+    pub reason: Option<String>,
+    /// The version of the sale that was looked at. If the sale has another version by now, nothing is changed. If absent, it is not
+    /// compared.
+    pub version: Option<i32>,
 }
 
 /// The sale to pause.
@@ -24,6 +29,11 @@ pub struct SalePublishInput {
 pub struct SalePauseInput {
     /// The sale.
     pub sale_id: ID,
+    /// The reason, for the audit log: 1 to 500 characters on one line.
+    pub reason: Option<String>,
+    /// The version of the sale that was looked at. If the sale has another version by now, nothing is changed. If absent, it is not
+    /// compared.
+    pub version: Option<i32>,
 }
 
 /// The sale to resume.
@@ -31,6 +41,11 @@ pub struct SalePauseInput {
 pub struct SaleResumeInput {
     /// The sale.
     pub sale_id: ID,
+    /// The reason, for the audit log: 1 to 500 characters on one line.
+    pub reason: Option<String>,
+    /// The version of the sale that was looked at. If the sale has another version by now, nothing is changed. If absent, it is not
+    /// compared.
+    pub version: Option<i32>,
 }
 
 /// The sale to end.
@@ -38,6 +53,11 @@ pub struct SaleResumeInput {
 pub struct SaleEndInput {
     /// The sale.
     pub sale_id: ID,
+    /// The reason, for the audit log: 1 to 500 characters on one line.
+    pub reason: Option<String>,
+    /// The version of the sale that was looked at. If the sale has another version by now, nothing is changed. If absent, it is not
+    /// compared.
+    pub version: Option<i32>,
 }
 
 /// The units to add to a sale.
@@ -50,6 +70,8 @@ pub struct SaleStockAddInput {
     /// An idempotency key: 8 to 64 characters of `A-Z a-z 0-9 _ -`. Within one sale, repeating a request with the
     /// same key adds the units only once.
     pub idempotency_key: String,
+    /// The reason, for the audit log: 1 to 500 characters on one line.
+    pub reason: Option<String>,
 }
 
 operator_act! {
@@ -63,6 +85,10 @@ operator_act! {
         SaleEnded,
         /// The session of the sale is over.
         SessionEnded,
+        /// The reason is empty, too long, or contains control characters.
+        ReasonInvalid,
+        /// The sale was changed in the meantime.
+        VersionConflict,
     }
     /// Why a sale was not published.
     error SalePublishUserError;
@@ -86,6 +112,10 @@ operator_act! {
         SaleEnded,
         /// The session of the sale is over.
         SessionEnded,
+        /// The reason is empty, too long, or contains control characters.
+        ReasonInvalid,
+        /// The sale was changed in the meantime.
+        VersionConflict,
     }
     /// Why a sale was not paused.
     error SalePauseUserError;
@@ -109,6 +139,10 @@ operator_act! {
         SaleEnded,
         /// The session of the sale is over.
         SessionEnded,
+        /// The reason is empty, too long, or contains control characters.
+        ReasonInvalid,
+        /// The sale was changed in the meantime.
+        VersionConflict,
     }
     /// Why a sale was not resumed.
     error SaleResumeUserError;
@@ -128,6 +162,10 @@ operator_act! {
         SaleNotPublished,
         /// The sale has already ended.
         SaleEnded,
+        /// The reason is empty, too long, or contains control characters.
+        ReasonInvalid,
+        /// The sale was changed in the meantime.
+        VersionConflict,
     }
     /// Why a sale was not ended.
     error SaleEndUserError;
@@ -155,6 +193,8 @@ operator_act! {
         SaleEnded,
         /// The session of the sale is over.
         SessionEnded,
+        /// The reason is empty, too long, or contains control characters.
+        ReasonInvalid,
     }
     /// Why no units were added.
     error SaleStockAddUserError;
@@ -179,6 +219,16 @@ where
     Ok(done.map(|offer| SaleObject::single(services, offer)))
 }
 
+fn grounds(reason: Option<String>, version: Option<i32>) -> Grounds {
+    Grounds { reason, version: version.map(i64::from) }
+}
+
+/// Publishes, pauses, resumes or ends.
+async fn turned(ctx: &Context<'_>, id: &ID, act: Act, grounds: Grounds) -> Result<Result<SaleObject, ActError>> {
+    let id = sale_id(id);
+    acted(ctx, |sales, operator| sales.sale_act(operator, id, act, grounds)).await
+}
+
 /// Mutations of prepared sales.
 #[derive(Default)]
 pub struct SaleActsMutation;
@@ -191,8 +241,8 @@ impl SaleActsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The sale.")] input: SalePublishInput,
     ) -> Result<SalePublishPayload> {
-        let id = sale_id(&input.sale_id);
-        SalePublishPayload::of(acted(ctx, |sales, operator| sales.sale_publish(operator, id)).await?)
+        let SalePublishInput { sale_id: id, reason, version } = input;
+        SalePublishPayload::of(turned(ctx, &id, Act::Publish, grounds(reason, version)).await?)
     }
 
     /// Pauses a sale until it is resumed. Operators only.
@@ -201,8 +251,8 @@ impl SaleActsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The sale.")] input: SalePauseInput,
     ) -> Result<SalePausePayload> {
-        let id = sale_id(&input.sale_id);
-        SalePausePayload::of(acted(ctx, |sales, operator| sales.sale_pause(operator, id)).await?)
+        let SalePauseInput { sale_id: id, reason, version } = input;
+        SalePausePayload::of(turned(ctx, &id, Act::Pause, grounds(reason, version)).await?)
     }
 
     /// Resumes a paused sale. Operators only.
@@ -211,8 +261,8 @@ impl SaleActsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The sale.")] input: SaleResumeInput,
     ) -> Result<SaleResumePayload> {
-        let id = sale_id(&input.sale_id);
-        SaleResumePayload::of(acted(ctx, |sales, operator| sales.sale_resume(operator, id)).await?)
+        let SaleResumeInput { sale_id: id, reason, version } = input;
+        SaleResumePayload::of(turned(ctx, &id, Act::Resume, grounds(reason, version)).await?)
     }
 
     /// Ends a sale permanently. Existing orders can still be paid until they expire. Operators only.
@@ -221,8 +271,8 @@ impl SaleActsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The sale.")] input: SaleEndInput,
     ) -> Result<SaleEndPayload> {
-        let id = sale_id(&input.sale_id);
-        SaleEndPayload::of(acted(ctx, |sales, operator| sales.sale_end(operator, id)).await?)
+        let SaleEndInput { sale_id: id, reason, version } = input;
+        SaleEndPayload::of(turned(ctx, &id, Act::End, grounds(reason, version)).await?)
     }
 
     /// Adds units to a published sale. They are available immediately. Operators only.
@@ -231,8 +281,9 @@ impl SaleActsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The sale, and the number of units to add.")] input: SaleStockAddInput,
     ) -> Result<SaleStockAddPayload> {
-        let SaleStockAddInput { sale_id: id, units, idempotency_key } = input;
+        let SaleStockAddInput { sale_id: id, units, idempotency_key, reason } = input;
         let add = StockAdd { sale: sale_id(&id), units: units.into(), idempotency_key };
-        SaleStockAddPayload::of(acted(ctx, |sales, operator| sales.sale_stock_add(operator, add)).await?)
+        let grounds = grounds(reason, None);
+        SaleStockAddPayload::of(acted(ctx, |sales, operator| sales.sale_stock_add_for(operator, add, grounds)).await?)
     }
 }

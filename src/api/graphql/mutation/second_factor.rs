@@ -48,6 +48,8 @@ refusals! {
         AlreadyEnabled => None,
         /// The password is wrong.
         InvalidCredentials => Some("password"),
+        /// An upgrade of the shop is not finalised: nodes of the previous version would not ask for the second factor.
+        NotFinalised => None,
         /// The shop does not use second factors (`accounts.second_factor`).
         SwitchedOff => None,
     }

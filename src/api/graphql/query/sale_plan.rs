@@ -43,7 +43,7 @@ struct Form {
 enum Root {
     Typename,
     ServerTime,
-    /// Null: whoever is signed in is left to the executor.
+    /// Null; signed-in viewers are left to the executor.
     Viewer,
     Shop(Wanted<Writes<Services>>),
     Sale(Arguments, Wanted<SaleField>),
@@ -120,7 +120,7 @@ impl Form {
         fits.then_some(Self { variables: Declared::of(operation)?, roots })
     }
 
-    /// Whether whoever is signed in sees nothing that is not planned.
+    /// Whether the plan covers everything that a signed-in viewer would see.
     fn fits(&self, viewer: Option<Viewer>) -> bool {
         let unknown = |field: &SaleField| matches!(field, SaleField::ViewerTicket(None, _));
         let left = |(_, root): &(Name, Root)| matches!(root, Root::Viewer) || root.sale_fields().any(unknown);

@@ -106,7 +106,8 @@ impl SignInAttempt {
     }
 
     /// The outcome: `SIGNED_UP`, `SIGN_UP_REFUSED`, `SIGNED_IN`, `INVALID_CREDENTIALS`, `PASSWORD_CHANGED`,
-    /// `SIGNED_OUT_EVERYWHERE` or `UNAVAILABLE`.
+    /// `SIGNED_OUT_EVERYWHERE`, `SECOND_FACTOR_REQUIRED` (the password was right, and a code is needed), `SECOND_FACTOR_INVALID` or
+    /// `UNAVAILABLE`.
     async fn outcome(&self) -> &str {
         &self.0.outcome
     }

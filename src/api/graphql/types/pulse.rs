@@ -9,6 +9,7 @@ use super::orders::PurchaseRefusalCode;
 use super::sales::SaleStatus;
 use super::scalars::{DateTime, Money};
 use crate::control::pulse::{self, AlertCode, Frame, SaleNumbers};
+use crate::kernel::SaleId;
 use crate::model::orders::Refusal;
 use crate::telemetry::{Answer, Committed, OrderEvent};
 
@@ -232,8 +233,13 @@ impl ShopPulse {
     }
 
     /// The sales in which something happened in that second, the busiest first, at most 20.
-    async fn sales(&self) -> Vec<SalePulse> {
-        self.0.end.sales.iter().cloned().map(SalePulse).collect()
+    async fn sales(
+        &self,
+        #[graphql(desc = "Only this sale. If absent, all of them.")] sale_id: Option<ID>,
+    ) -> Vec<SalePulse> {
+        let only = sale_id.map(|id| id.parse::<SaleId>().ok());
+        let wanted = |numbers: &&SaleNumbers| only.is_none_or(|only| only == Some(numbers.sale));
+        self.0.end.sales.iter().filter(wanted).cloned().map(SalePulse).collect()
     }
 }
 

@@ -90,7 +90,7 @@ impl Running {
         })
     }
 
-    /// The version of the answer that was the last event, if its resolver told it.
+    /// The version in the last event, if its resolver set one.
     pub fn version(&self) -> Option<u32> {
         match &self.0 {
             Source::Own { versions: Some(versions), .. } => versions.take(),

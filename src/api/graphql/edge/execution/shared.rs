@@ -90,7 +90,7 @@ impl Shared {
         Arc::new(Self { engine, groups: Mutex::default() })
     }
 
-    /// Joins the group of this key, or begins it with `request`. `seat` is told when there is news.
+    /// Joins the group of this key, or begins it with `request`. `seat` is woken by new events.
     pub fn join(self: &Arc<Self>, key: Key, seat: &Arc<Seat>, request: impl FnOnce() -> Executable) -> Subscriber {
         let mut groups = self.groups.lock();
         let present = groups.get(&key).and_then(Weak::upgrade);
@@ -213,7 +213,7 @@ impl Drop for Group {
 }
 
 impl Subscriber {
-    /// The next event not seen yet, if there is one. When there is none, the seat will be told.
+    /// The next event not seen yet, if there is one. When there is none, the seat will be woken by the next one.
     #[allow(clippy::should_implement_trait, reason = "an empty answer is not the end")]
     pub fn next(&mut self) -> Option<Event> {
         let state = self.group.state.lock();

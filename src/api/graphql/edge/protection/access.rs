@@ -1,6 +1,6 @@
 //! What browsers need: cookies that scripts can't read, and that pages of other sites can't use.
 //!
-//! A browser sends cookies by itself, whoever's page asks. So a request that is signed in by cookie counts only if it can't
+//! A browser sends cookies with every request, whatever page makes it. So a request that is signed in by cookie counts only if it can't
 //! have come from another site unasked: its origin is ours or listed, and it has a content type or a header for which the
 //! browser asks first (CORS preflight), or the browser says that the page is ours (`Sec-Fetch-Site`).
 

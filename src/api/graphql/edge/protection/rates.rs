@@ -1,6 +1,6 @@
 //! How often one address and one user may ask, and buy. Each limit is a leaky bucket (GCRA), counted by this node before
 //! anything else is done. Where nodes share counters, what this node lets through is then counted there. Changes wait for that
-//! count, for `limits.shared_wait` at most; queries don't wait at all, and whoever turns out to be over a limit is refused from
+//! count, for `limits.shared_wait` at most; queries don't wait at all, and a client that turns out to be over a limit is rejected from
 //! then on. Without an answer in time, the node's own count is all there is.
 
 use std::net::IpAddr;
@@ -29,6 +29,7 @@ pub struct Rates<C: Clock = DefaultClock> {
     address: Rate<C>,
     user: Rate<C>,
     purchases: Rate<C>,
+    uploads: Rate<C>,
     tally: Option<(Arc<dyn Tally>, Meters)>,
 }
 
@@ -52,6 +53,7 @@ impl<C: Clock + Clone> Rates<C> {
             address: rate("address", config.requests_per_address_per_second, 1, Quota::per_second),
             user: rate("user", config.requests_per_user_per_second, 1, Quota::per_second),
             purchases: rate("purchases", config.purchases_per_user_per_minute, 60, Quota::per_minute),
+            uploads: rate("uploads", config.uploads_per_user_per_minute, 60, Quota::per_minute),
             limits,
             tally: None,
         }
@@ -62,6 +64,7 @@ impl<C: Clock + Clone> Rates<C> {
         self.address.adjust(config.requests_per_address_per_second);
         self.user.adjust(config.requests_per_user_per_second);
         self.purchases.adjust(config.purchases_per_user_per_minute);
+        self.uploads.adjust(config.uploads_per_user_per_minute);
     }
 
     /// With the counters of all nodes.
@@ -72,27 +75,43 @@ impl<C: Clock + Clone> Rates<C> {
 
     /// Counts a query or mutation that this node let through for all nodes.
     pub async fn everywhere(&self, info: &RequestInfo, class: Class) -> Result<(), Refusal> {
-        let Some((tally, meters)) = self.tally.as_ref().filter(|_| !self.is_unlimited(info.address)) else {
-            return Ok(());
-        };
         let user = info.viewer.map(|viewer| viewer.id.to_string());
         let counted = [
             (&self.address, Some(network(info.address).to_string())),
             (&self.purchases, user.clone().filter(|_| class == Class::Purchase)),
             (&self.user, user),
         ];
+        self.together(info.address, &counted, matches!(class, Class::Change | Class::Purchase)).await
+    }
+
+    /// Counts an upload of a picture, here and for all nodes.
+    pub async fn upload(&self, info: &RequestInfo) -> Result<(), Refusal> {
+        let Some(viewer) = info.viewer.filter(|_| !self.is_unlimited(info.address)) else { return Ok(()) };
+        self.uploads.check(viewer.id)?;
+        self.together(info.address, &[(&self.uploads, Some(viewer.id.to_string()))], true).await
+    }
+
+    /// `waits`: for the answer of the common counters, for a moment.
+    async fn together(
+        &self,
+        address: IpAddr,
+        counted: &[(&Rate<C>, Option<String>)],
+        waits: bool,
+    ) -> Result<(), Refusal> {
+        let Some((tally, meters)) = self.tally.as_ref().filter(|_| !self.is_unlimited(address)) else {
+            return Ok(());
+        };
         let (rates, uses): (Vec<_>, Vec<_>) =
-            counted.into_iter().filter_map(|(rate, who)| Some((rate, rate.used_by(who?)?))).unzip();
+            counted.iter().filter_map(|(rate, who)| Some((*rate, rate.used_by(who.clone()?)?))).unzip();
         if uses.is_empty() {
             return Ok(());
         }
-        let counted = match class {
-            Class::List | Class::Query => tally.note(uses),
-            Class::Change | Class::Purchase => {
-                let wait = *self.limits.now().shared_wait;
-                let late = |_| Err(GateError(format!("the shared counters did not respond within {wait:?}")));
-                timeout(wait, tally.count(uses)).await.unwrap_or_else(late)
-            }
+        let counted = if waits {
+            let wait = *self.limits.now().shared_wait;
+            let late = |_| Err(GateError(format!("the shared counters did not respond within {wait:?}")));
+            timeout(wait, tally.count(uses)).await.unwrap_or_else(late)
+        } else {
+            tally.note(uses)
         };
         match counted {
             Ok(Ok(())) => Ok(()),
@@ -115,7 +134,7 @@ impl<C: Clock + Clone> Rates<C> {
         if self.is_unlimited(address) { Ok(()) } else { self.address.check(network(address)) }
     }
 
-    /// Counts an operation of whoever is signed in. `purchases`: whether it buys.
+    /// Counts an operation of the viewer. `purchases`: whether it buys.
     pub fn operation(&self, info: &RequestInfo, purchases: bool) -> Result<(), Refusal> {
         let Some(viewer) = info.viewer else { return Ok(()) };
         if self.is_unlimited(info.address) {
@@ -214,6 +233,21 @@ mod tests {
         assert_eq!((refused.name, refused.quota), ("purchases", 2), "no fresh count");
         assert_eq!((0..9).filter(|_| rates.request(anne.address).is_ok()).count(), 5);
         assert!((0..99).all(|_| rates.operation(&anne, false).is_ok()));
+    }
+
+    #[tokio::test]
+    async fn uploads_have_a_limit_of_their_own_per_user() {
+        let clock = FakeRelativeClock::default();
+        let text = "[limits]\nuploads_per_user_per_minute = 2\n";
+        let rates = Rates::new(Config::from_toml(text).unwrap().limits.into(), &clock);
+        let (anne, ben) = (user(1, "192.0.2.1"), user(2, "192.0.2.1"));
+        assert!(rates.upload(&anne).await.is_ok() && rates.upload(&anne).await.is_ok());
+        let refusal = rates.upload(&anne).await.unwrap_err();
+        assert_eq!((refusal.cause, refusal.retry_after), (Cause::RateLimited, Some(30)));
+        assert!(rates.upload(&ben).await.is_ok() && rates.operation(&anne, true).is_ok());
+        clock.advance(Duration::from_secs(30));
+        assert!(rates.upload(&anne).await.is_ok());
+        assert!(rates.upload(&user(1, "127.0.0.1")).await.is_ok(), "this machine");
     }
 
     #[test]

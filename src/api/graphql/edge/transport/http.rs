@@ -127,9 +127,19 @@ impl Edge {
 
     /// Who sent a request to another route of the server, by the same rules as here.
     pub async fn viewer_of(&self, parts: &Parts, peer: IpAddr) -> Result<Option<Viewer>, Refusal> {
+        Ok(self.info_of(parts, peer).await?.viewer)
+    }
+
+    /// The same, with where the request came from.
+    pub async fn info_of(&self, parts: &Parts, peer: IpAddr) -> Result<RequestInfo, Refusal> {
         let address = self.0.addresses.of(peer, &parts.headers);
         self.0.rates.request(address)?;
-        Ok(self.identify(parts, address, String::new()).await?.viewer)
+        self.identify(parts, address, String::new()).await
+    }
+
+    /// Counts an upload of a picture by whoever is signed in.
+    pub async fn count_upload(&self, info: &RequestInfo) -> Result<(), Refusal> {
+        self.0.rates.upload(info).await
     }
 
     /// The response to a request that was refused there.

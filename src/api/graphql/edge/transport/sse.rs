@@ -190,7 +190,7 @@ impl Stream for Events {
 }
 
 /// JSON has no line breaks of its own outside strings, and escapes those within: one data line always holds it.
-/// With a version, whoever connects again with it as `Last-Event-ID` gets what is newer.
+/// With a version, a client that reconnects with it as `Last-Event-ID` gets newer events only.
 fn next(json: &[u8], version: Option<u32>) -> Bytes {
     let id = version.map(|version| format!("id: {version}\n")).unwrap_or_default();
     [b"event: next\n", id.as_bytes(), b"data: ", json, b"\n\n"].concat().into()

@@ -82,7 +82,7 @@ impl Line {
                 sleep(CLOSE_WAIT).await;
             }
         };
-        // Whoever does not answer in time is left.
+        // A client that does not respond in time is disconnected.
         let _ = timeout(CLOSE_WAIT, goodbye).await;
     }
 
