@@ -8,8 +8,8 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const backend = process.env.DOORBUSTER_URL ?? 'http://127.0.0.1:8080';
 
 /** Modules that only some pages need. */
-const later = ['pages/', 'messages/', 'books.', 'catalogue.', 'draft.', 'history.', 'lookup.', 'money-', 'order-search.']
-  .concat('picture-field.', 'product-', 'sale-form.', 'settings-', 'timeline.')
+const later = ['pages/', 'messages/', 'books.', 'catalogue.', 'charts.', 'ui/chart.', 'now-charts.', 'pulse', 'draft.', 'history.', 'lookup.', 'money-', 'order-search.']
+  .concat('picture-field.', 'product-', 'sale-form.', 'sale-pulse.', 'settings-', 'timeline.')
   .join('|');
 const core = new RegExp(
   `node_modules/(preact|@preact)/|frontend/kit/(?!socket\\.)|frontend/console/src/(?!${later})|vite/preload-helper|rolldown`,

@@ -223,6 +223,13 @@ declare module '@documents/SalePublish.graphql' {
   >;
   export default document;
 }
+declare module '@documents/SalePulses.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').SalePulsesQuery,
+    import('@kit/generated/operations').SalePulsesQueryVariables
+  >;
+  export default document;
+}
 declare module '@documents/SaleReport.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').SaleReportQuery,
@@ -402,6 +409,13 @@ declare module '@documents/WatchPulse.graphql' {
   const document: import('@kit/api').Doc<
     import('@kit/generated/operations').WatchPulseSubscription,
     import('@kit/generated/operations').WatchPulseSubscriptionVariables
+  >;
+  export default document;
+}
+declare module '@documents/WatchSalePulse.graphql' {
+  const document: import('@kit/api').Doc<
+    import('@kit/generated/operations').WatchSalePulseSubscription,
+    import('@kit/generated/operations').WatchSalePulseSubscriptionVariables
   >;
   export default document;
 }

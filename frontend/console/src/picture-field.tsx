@@ -10,7 +10,7 @@ import { t } from './i18n';
 const TIMEOUT_MS = 60_000;
 /** What the shop takes as an address. */
 const ADDRESS = /^(https?:\/\/|\/(?!\/))/;
-const REASONS = ['CONTENT_TYPE_INVALID', 'MORE_THAN_A_PICTURE', 'NOT_A_PICTURE', 'SIZE_INVALID', 'TOO_LARGE'] as const;
+const REASONS = ['CONTENT_TYPE_INVALID', 'MORE_THAN_A_PICTURE', 'NOT_A_PICTURE', 'RATE_LIMITED', 'SIZE_INVALID', 'TOO_LARGE'] as const;
 type Reason = (typeof REASONS)[number] | 'failed';
 
 export interface Upload {

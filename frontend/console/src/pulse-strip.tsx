@@ -8,10 +8,10 @@ import { useEffect } from 'preact/hooks';
 import { saleAddress, to } from './addresses';
 import { clock, f, live, onRefresh, second, send } from './app';
 import { t } from './i18n';
+import { NowCharts } from './now-charts';
 import {
   acceptedOf,
   ageOf,
-  byAnswer,
   driftOf,
   isOld,
   isPartial,
@@ -25,7 +25,6 @@ import {
   type Pulse,
   type SaleNumbers,
 } from './pulse';
-import { Table } from './ui/table';
 
 /** So many reasons of refusals are named in a line. */
 const REASONS_MOST = 2;
@@ -87,7 +86,7 @@ export function PulseStrip({ watched }: { watched: ReadonlySignal<Watched> }) {
       <AsOf frame={last} old={old} />
       <Tiles frames={frames} last={last} old={old} />
       {newest && <Alerts alerts={newest.alerts} />}
-      <Answers frames={frames} />
+      <NowCharts frames={frames} />
     </>
   );
 }
@@ -164,25 +163,6 @@ function Alerts({ alerts }: { alerts: Pulse['alerts'] }) {
         );
       })}
     </ul>
-  );
-}
-
-function Answers({ frames }: { frames: readonly Frame[] }) {
-  const counts = byAnswer(frames.map(({ purchases }) => purchases));
-  if (counts.length === 0) return null;
-  return (
-    <section>
-      <h2>{t('pulse.answers')}</h2>
-      <Table
-        caption={t('pulse.answers')}
-        columns={[
-          { id: 'answer', title: t('pulse.answer'), head: true, cell: ({ answer }) => t(`pulse.answer.${answer}`) },
-          { id: 'count', title: t('pulse.count'), numeric: true, cell: ({ count }) => f.value.number(count) },
-        ]}
-        rows={counts}
-        id={({ answer }) => answer}
-      />
-    </section>
   );
 }
 

@@ -1,5 +1,5 @@
 // The shop in numbers, one frame for each second: what is kept of them, and what follows.
-import type { PulsesQuery, WatchPulseSubscription } from '@kit/generated/operations';
+import type { PulsesQuery, WatchPulseSubscription, WatchSalePulseSubscription } from '@kit/generated/operations';
 
 /** A second, as the list of the last minutes has it. */
 export type Frame = PulsesQuery['shopPulses'][number];
@@ -68,6 +68,37 @@ export const driftOf = ({ unitsFree, unitsFreeInGate }: Pick<SaleNumbers, 'units
 /** The newest numbers of each sale that were pushed. */
 export function joinSales(held: ReadonlyMap<string, SaleNumbers>, fresh: readonly SaleNumbers[]): ReadonlyMap<string, SaleNumbers> {
   return fresh.length === 0 ? held : new Map([...held, ...fresh.map((sale): [string, SaleNumbers] => [sale.saleId, sale])]);
+}
+
+/** What answers mean to an operator. */
+export type Group = 'accepted' | 'soldOut' | 'alreadyBought' | 'closed' | 'fault' | 'other';
+
+/** Answers that mean the same to an operator. What is in none of them is one of the others. */
+const GROUPS: Partial<Record<AnswerCode, Group>> = {
+  ADMITTED: 'accepted',
+  REPLAYED: 'accepted',
+  SOLD_OUT: 'soldOut',
+  ALREADY_BOUGHT: 'alreadyBought',
+  SALE_NOT_STARTED: 'closed',
+  SALE_PAUSED: 'closed',
+  SALE_ENDED: 'closed',
+  TRY_LATER: 'fault',
+  UNAVAILABLE: 'fault',
+};
+
+export const countIn = ({ purchases }: Frame, group: Group): number =>
+  purchases.reduce((sum, { answer, count }) => sum + ((GROUPS[answer] ?? 'other') === group ? count : 0), 0);
+
+/** A sale in numbers, as its own page hears of it. */
+export type Point = WatchSalePulseSubscription['salePulse'];
+
+/** Takes points in, each second once, the later one of two; the newest are kept, the oldest first. */
+export function joinPoints(held: readonly Point[], more: readonly Point[]): readonly Point[] {
+  const all = new Map<number, Point>();
+  for (const point of [...held, ...more].sort((a, b) => Date.parse(a.asOf) - Date.parse(b.asOf))) {
+    all.set(Math.floor(Date.parse(point.asOf) / SECOND_MS), point);
+  }
+  return [...all.values()].slice(-KEPT);
 }
 
 /** The points of a line through the values of the last seconds, in a box of this size; a second without a frame is a gap of nothing. */

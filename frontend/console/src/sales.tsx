@@ -11,7 +11,7 @@ import { Button, Chip, Meter, type Tone } from '@kit/ui';
 import { useEffect } from 'preact/hooks';
 import type { Problem } from './act';
 import { saleAddress } from './addresses';
-import { clock, done, f, heardStatus, live, send, stopped } from './app';
+import { clock, done, f, heardStatus, live, refresh, send, stopped } from './app';
 import { auditOf } from './audit-link';
 import { t, type Key } from './i18n';
 import { typedCount } from './money';
@@ -81,13 +81,32 @@ const ALREADY: Record<ActName, string[]> = {
   stockAdd: [],
 };
 
-async function carryOut(act: ActName, saleId: string, units: number | undefined, idempotencyKey: string): Promise<readonly Problem[]> {
+/** Acts that take something from shoppers. */
+const EXPLAINED: readonly ActName[] = ['pause', 'end'];
+/** Acts that are done to what was looked at. A pause is done in any case: it can be urgent, and be taken back. */
+const COMPARED: readonly ActName[] = ['publish', 'resume', 'end'];
+const REASON_MOST = 500;
+
+/** The versions that acts on this page have made: the page may not have read them yet. */
+const made = new Map<string, number>();
+
+interface Wanted {
+  units: number | undefined;
+  reason: string | undefined;
+  version: number;
+}
+
+async function carryOut(act: ActName, saleId: string, { units, reason, version }: Wanted, idempotencyKey: string): Promise<readonly Problem[]> {
   if (act === 'stockAdd') {
-    const { saleStockAdd } = await send(SaleStockAdd, { input: { saleId, units: units ?? 0, idempotencyKey } });
+    const { saleStockAdd } = await send(SaleStockAdd, { input: { saleId, units: units ?? 0, idempotencyKey, reason: reason ?? null } });
+    if (saleStockAdd.sale) made.set(saleId, saleStockAdd.sale.version);
     return saleStockAdd.userErrors;
   }
-  const answer: Record<string, unknown> = await send(DOCUMENTS[act] as typeof SalePublish, { input: { saleId } });
-  return Object.values(answer as Record<string, { userErrors: Problem[] }>)[0]?.userErrors ?? [];
+  const input = { saleId, reason: reason ?? null, version: COMPARED.includes(act) ? version : null };
+  const answer: Record<string, unknown> = await send(DOCUMENTS[act] as typeof SalePublish, { input });
+  const { sale, userErrors } = Object.values(answer as Record<string, { sale: { version: number } | null; userErrors: Problem[] }>)[0]!;
+  if (sale) made.set(saleId, sale.version);
+  return userErrors;
 }
 
 interface SaleActProps {
@@ -102,10 +121,15 @@ export function SaleAct({ act, sale, stock, onClose }: SaleActProps) {
   const n = (count: number) => f.value.number(count);
   // While all sales are stopped, what is done to one of them shows only afterwards.
   const idle = stopped.value && act !== 'end';
-  const read = (form: FormData): Reading<{ units: number | undefined }> => {
-    if (act !== 'stockAdd') return { input: { units: undefined } };
-    const units = typedCount(String(form.get('units')));
-    return units === undefined || units < 1 ? { errors: { units: t('code.UNITS_INVALID') } } : { input: { units } };
+  const isExplained = EXPLAINED.includes(act);
+  const read = (form: FormData): Reading<Wanted> => {
+    const errors: Record<string, string> = {};
+    const reason = String(form.get('reason') ?? '').trim() || undefined;
+    if (isExplained && !reason) errors.reason = t('reason.missing');
+    const units = act === 'stockAdd' ? typedCount(String(form.get('units'))) : undefined;
+    if (act === 'stockAdd' && (units === undefined || units < 1)) errors.units = t('code.UNITS_INVALID');
+    if (Object.keys(errors).length > 0) return { errors };
+    return { input: { units, reason, version: Math.max(sale.version, made.get(sale.id) ?? 0) } };
   };
   return (
     <ActDialog
@@ -120,10 +144,11 @@ export function SaleAct({ act, sale, stock, onClose }: SaleActProps) {
       ]}
       button={t(`act.${act}.button`)}
       danger={act === 'end' || act === 'pause'}
-      rules={{ fields: ['units'], already: ALREADY[act] }}
+      rules={{ fields: ['units', 'reason'], already: ALREADY[act] }}
       repeatable
       read={read}
-      send={({ units }, key) => carryOut(act, sale.id, units, key)}
+      send={(wanted, key) => carryOut(act, sale.id, wanted, key)}
+      onConflict={refresh}
       onDone={() => {
         const time = f.value.time(clock.now());
         done.value = { text: t(`act.${act}.done`, { name: nameOf(sale), time }), href: auditOf(sale.id) };
@@ -131,9 +156,21 @@ export function SaleAct({ act, sale, stock, onClose }: SaleActProps) {
       }}
       onClose={onClose}
     >
-      {act === 'stockAdd'
-        ? (error) => <Input label={t('act.stockAdd.units')} name="units" mode="numeric" error={error('units')} first />
-        : undefined}
+      {act === 'publish'
+        ? undefined
+        : (error) => (
+            <>
+              {act === 'stockAdd' && <Input label={t('act.stockAdd.units')} name="units" mode="numeric" error={error('units')} first />}
+              <Input
+                label={t('reason.label')}
+                name="reason"
+                hint={t(isExplained ? 'reason.hint' : 'reason.optional')}
+                error={error('reason')}
+                maxLength={REASON_MOST}
+                first={act !== 'stockAdd'}
+              />
+            </>
+          )}
     </ActDialog>
   );
 }

@@ -14,7 +14,6 @@ import {
   canRollBack,
   found,
   isChanged,
-  isRunning,
   join,
   SHOWN,
   standing,
@@ -306,7 +305,7 @@ const nodeColumns = (newest: number): Column<SettingNode>[] => [
     cell: (node) => {
       const how = standing(node, newest);
       const revision = f.value.number(node.settingsRevision ?? 0);
-      if (!isRunning(node, second.value)) return <Chip tone="bad">{t('nodes.silent')}</Chip>;
+      if (node.silent) return <Chip tone="bad">{t('nodes.silent')}</Chip>;
       return <Chip tone={STANDING[how]}>{t(`settings.nodes.${how}`, { revision })}</Chip>;
     },
   },

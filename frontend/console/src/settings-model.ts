@@ -116,14 +116,9 @@ export const canRollBack = (change: Change, changes: readonly Change[]): boolean
 export const canPromote = (change: Change, changes: readonly Change[]): boolean =>
   canRollBack(change, changes) && change.scope !== EVERYWHERE && change.newValue !== null;
 
-/** A node that was not heard of for longer is no place for a value any more. */
-const SILENT_MS = 15_000;
-
-export const isRunning = ({ seenAt }: Pick<SettingNode, 'seenAt'>, now: number): boolean => now - Date.parse(seenAt) <= SILENT_MS;
-
-/** The scopes that a value can be stored for, as far as nodes are known to run. */
-export function scopesOf(nodes: readonly Pick<SettingNode, 'name' | 'roles' | 'seenAt'>[], now: number): string[] {
-  const running = nodes.filter((node) => isRunning(node, now));
+/** The scopes that a value can be stored for: a node that is silent is no place for one. */
+export function scopesOf(nodes: readonly Pick<SettingNode, 'name' | 'roles' | 'silent'>[]): string[] {
+  const running = nodes.filter(({ silent }) => !silent);
   const roles = [...new Set(running.flatMap(({ roles: all }) => all))].sort();
   return [EVERYWHERE, ...roles.map((role) => `role:${role}`), ...running.map(({ name }) => `node:${name}`)];
 }

@@ -3,16 +3,20 @@ import {
   acceptedOf,
   ageOf,
   byAnswer,
+  countIn,
   driftOf,
   isOld,
   isPartial,
   join,
+  joinPoints,
   joinSales,
   KEPT,
   line,
   refusalsOf,
   summary,
+  type AnswerCode,
   type Frame,
+  type Point,
   type SaleNumbers,
 } from '../src/pulse';
 
@@ -60,6 +64,16 @@ describe('frames', () => {
     expect(byAnswer([purchases, purchases])[0]).toEqual({ answer: 'SOLD_OUT', count: 80 });
   });
 
+  it('put each answer into one group', () => {
+    const answers: AnswerCode[] = ['ADMITTED', 'REPLAYED', 'SOLD_OUT', 'ALREADY_BOUGHT', 'SALE_NOT_STARTED', 'SALE_PAUSED', 'SALE_ENDED'];
+    const more: AnswerCode[] = ['TRY_LATER', 'UNAVAILABLE', 'RATE_LIMITED', 'UNAUTHENTICATED', 'QUANTITY_INVALID', 'SALE_NOT_FOUND'];
+    const all = frame(0, [...answers, ...more].map((answer, index) => ({ answer, count: 2 ** index })));
+    const groups = ['accepted', 'soldOut', 'alreadyBought', 'closed', 'fault', 'other'] as const;
+    const counts = groups.map((group) => countIn(all, group));
+    expect(counts).toEqual([0b11, 0b100, 0b1000, 0b1110000, 0b110000000, 0b1111000000000]);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(summary(all).arrivals);
+  });
+
   it('are old from three seconds after their end on', () => {
     expect(ageOf(frame(0), START + 2_500)).toBe(1_500);
     expect(ageOf(frame(0), START)).toBe(0);
@@ -76,6 +90,13 @@ describe('sales', () => {
   it('differ from their gates by what is known', () => {
     expect(driftOf({ unitsFree: 5, unitsFreeInGate: 3 })).toBe(-2);
     expect(driftOf({ unitsFree: 5, unitsFreeInGate: null })).toBeUndefined();
+  });
+
+  it('keep one point of each second, the later one, and only the last minutes', () => {
+    const point = (ms: number, unitsFree: number) => ({ asOf: new Date(START + ms).toISOString(), unitsFree }) as Point;
+    const held = joinPoints([point(0, 9), point(2_500, 7)], [point(2_900, 6), point(1_000, 8)]);
+    expect(held.map(({ unitsFree }) => unitsFree)).toEqual([9, 8, 6]);
+    expect(joinPoints(held, [...Array(KEPT).keys()].map((second) => point(5_000 + second * 1_000, 0)))).toHaveLength(KEPT);
   });
 
   it('keep their newest numbers', () => {

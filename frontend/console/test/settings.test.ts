@@ -138,10 +138,10 @@ describe('changes', () => {
 
 describe('nodes', () => {
   it('name the scopes: all, each role once, each node', () => {
-    const node = (name: string, roles: string[], ago = 1_000) => ({ name, roles, seenAt: new Date(1e12 - ago).toISOString() });
-    const nodes = [node('b', ['jobs', 'api']), node('a', ['api']), node('gone', ['writer'], 60_000)];
-    expect(scopesOf(nodes, 1e12)).toEqual(['*', 'role:api', 'role:jobs', 'node:b', 'node:a']);
-    expect(scopesOf([], 1e12)).toEqual(['*']);
+    const node = (name: string, roles: string[], silent = false) => ({ name, roles, silent });
+    const nodes = [node('b', ['jobs', 'api']), node('a', ['api']), node('gone', ['writer'], true)];
+    expect(scopesOf(nodes)).toEqual(['*', 'role:api', 'role:jobs', 'node:b', 'node:a']);
+    expect(scopesOf([])).toEqual(['*']);
   });
 
   it('follow, are behind, or are not known', () => {

@@ -73,6 +73,14 @@ describe('texts', () => {
     expect(codes).toBeGreaterThan(60);
   });
 
+  it('exist for each outcome of a sign-in', () => {
+    const field = schema.getType('SignInAttempt');
+    const about = field && 'getFields' in field ? field.getFields().outcome?.description : undefined;
+    const outcomes = [...(about ?? '').matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name);
+    expect(outcomes.length).toBeGreaterThan(8);
+    for (const outcome of outcomes) expect(en[`outcome.${outcome}`], outcome).toBeTruthy();
+  });
+
   it('exist for each state that the schema knows', () => {
     const enums: [string, string][] = [
       ['SaleStatus', 'sale.status'],

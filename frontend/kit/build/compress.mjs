@@ -1,6 +1,7 @@
-// Puts brotli and gzip variants beside the built files; the plain ones stay, for clients that take neither.
+// Replaces the built files by their brotli and gzip variants, which is what the server embeds. Pages stay as they are, too, for clients
+// that take neither, such as crawlers and curl.
 // node compress.mjs DIST
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
@@ -22,6 +23,7 @@ for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true }))
   });
   writeFileSync(`${path}.br`, brotli);
   writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
+  if (!entry.name.endsWith('.html')) rmSync(path);
   plain += bytes.length;
   packed += brotli.length;
 }

@@ -419,7 +419,7 @@ export type PointsGrantInput = {
 export type ProductCreateErrorCode =
   /** The description is too long. */
   | 'DESCRIPTION_INVALID'
-  /** The image URL is neither an `http` or `https` URL nor an absolute path. */
+  /** The image URL is neither an `http` or `https` URL nor an absolute path, or the uploaded picture was removed. */
   | 'IMAGE_URL_INVALID'
   /** The name is missing, too long, or contains control characters. */
   | 'NAME_INVALID'
@@ -450,7 +450,7 @@ export type ProductCreateInput = {
 export type ProductUpdateErrorCode =
   /** The description is too long. */
   | 'DESCRIPTION_INVALID'
-  /** The image URL is neither an `http` or `https` URL nor an absolute path. */
+  /** The image URL is neither an `http` or `https` URL nor an absolute path, or the uploaded picture was removed. */
   | 'IMAGE_URL_INVALID'
   /** The name is missing, too long, or contains control characters. */
   | 'NAME_INVALID'
@@ -623,21 +623,34 @@ export type SaleCreateInput = {
 
 /** Why a sale was not ended. */
 export type SaleEndErrorCode =
+  /** The reason is empty, too long, or contains control characters. */
+  | 'REASON_INVALID'
   /** The sale has already ended. */
   | 'SALE_ENDED'
   /** No such sale exists. */
   | 'SALE_NOT_FOUND'
   /** The sale is still a draft. */
-  | 'SALE_NOT_PUBLISHED';
+  | 'SALE_NOT_PUBLISHED'
+  /** The sale was changed in the meantime. */
+  | 'VERSION_CONFLICT';
 
 /** The sale to end. */
 export type SaleEndInput = {
+  /** The reason, for the audit log: 1 to 500 characters on one line. */
+  reason?: string | null | undefined;
   /** The sale. */
   saleId: string;
+  /**
+   * The version of the sale that was looked at. If the sale has another version by now, nothing is changed. If absent, it is not
+   * compared.
+   */
+  version?: number | null | undefined;
 };
 
 /** Why a sale was not paused. */
 export type SalePauseErrorCode =
+  /** The reason is empty, too long, or contains control characters. */
+  | 'REASON_INVALID'
   /** The sale is already paused. */
   | 'SALE_ALREADY_PAUSED'
   /** The sale has ended. */
@@ -647,16 +660,27 @@ export type SalePauseErrorCode =
   /** The sale is still a draft. */
   | 'SALE_NOT_PUBLISHED'
   /** The session of the sale is over. */
-  | 'SESSION_ENDED';
+  | 'SESSION_ENDED'
+  /** The sale was changed in the meantime. */
+  | 'VERSION_CONFLICT';
 
 /** The sale to pause. */
 export type SalePauseInput = {
+  /** The reason, for the audit log: 1 to 500 characters on one line. */
+  reason?: string | null | undefined;
   /** The sale. */
   saleId: string;
+  /**
+   * The version of the sale that was looked at. If the sale has another version by now, nothing is changed. If absent, it is not
+   * compared.
+   */
+  version?: number | null | undefined;
 };
 
 /** Why a sale was not published. */
 export type SalePublishErrorCode =
+  /** The reason is empty, too long, or contains control characters. */
+  | 'REASON_INVALID'
   /** The sale is no longer a draft. */
   | 'SALE_ALREADY_PUBLISHED'
   /** The sale has ended. */
@@ -664,12 +688,21 @@ export type SalePublishErrorCode =
   /** No such sale exists. */
   | 'SALE_NOT_FOUND'
   /** The session of the sale is over. */
-  | 'SESSION_ENDED';
+  | 'SESSION_ENDED'
+  /** The sale was changed in the meantime. */
+  | 'VERSION_CONFLICT';
 
 /** The sale to publish. */
 export type SalePublishInput = {
+  /** The reason, for the audit log: 1 to 500 characters on one line. */
+  reason?: string | null | undefined;
   /** The sale. */
   saleId: string;
+  /**
+   * The version of the sale that was looked at. If the sale has another version by now, nothing is changed. If absent, it is not
+   * compared.
+   */
+  version?: number | null | undefined;
 };
 
 /** Why no ticket was issued. Values are stable, so programs may rely on them. */
@@ -773,6 +806,8 @@ export type SaleReportStatus =
 
 /** Why a sale was not resumed. */
 export type SaleResumeErrorCode =
+  /** The reason is empty, too long, or contains control characters. */
+  | 'REASON_INVALID'
   /** The sale has ended. */
   | 'SALE_ENDED'
   /** No such sale exists. */
@@ -782,12 +817,21 @@ export type SaleResumeErrorCode =
   /** The sale is still a draft. */
   | 'SALE_NOT_PUBLISHED'
   /** The session of the sale is over. */
-  | 'SESSION_ENDED';
+  | 'SESSION_ENDED'
+  /** The sale was changed in the meantime. */
+  | 'VERSION_CONFLICT';
 
 /** The sale to resume. */
 export type SaleResumeInput = {
+  /** The reason, for the audit log: 1 to 500 characters on one line. */
+  reason?: string | null | undefined;
   /** The sale. */
   saleId: string;
+  /**
+   * The version of the sale that was looked at. If the sale has another version by now, nothing is changed. If absent, it is not
+   * compared.
+   */
+  version?: number | null | undefined;
 };
 
 /** Why a session was not created. */
@@ -839,6 +883,8 @@ export type SaleStockAddErrorCode =
   | 'IDEMPOTENCY_KEY_INVALID'
   /** The idempotency key was already used with another number of units. */
   | 'IDEMPOTENCY_KEY_REUSED'
+  /** The reason is empty, too long, or contains control characters. */
+  | 'REASON_INVALID'
   /** The sale has ended. */
   | 'SALE_ENDED'
   /** No such sale exists. */
@@ -857,6 +903,8 @@ export type SaleStockAddInput = {
    * same key adds the units only once.
    */
   idempotencyKey: string;
+  /** The reason, for the audit log: 1 to 500 characters on one line. */
+  reason?: string | null | undefined;
   /** The sale. */
   saleId: string;
   /** The number of units to add, at least 1. The resulting total must not exceed 10000000. */
@@ -1221,6 +1269,8 @@ export type UserSecondFactorBeginErrorCode =
   | 'ALREADY_ENABLED'
   /** The password is wrong. */
   | 'INVALID_CREDENTIALS'
+  /** An upgrade of the shop is not finalised: nodes of the previous version would not ask for the second factor. */
+  | 'NOT_FINALISED'
   /** The shop does not use second factors (`accounts.second_factor`). */
   | 'SWITCHED_OFF';
 
@@ -1398,7 +1448,7 @@ export type FailuresQueryVariables = Exact<{
 }>;
 
 
-export type FailuresQuery = { serverTime: string, failures: { totalCount: number, nodes: Array<{ id: string, topic: string, reason: string, parkedAt: string, payload: string, truncated: boolean, ticketId: string | null, handledAt: string | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type FailuresQuery = { serverTime: string, failures: { totalCount: number, nodes: Array<{ id: string, topic: string, reason: string, failedAt: string, payload: string, truncated: boolean, ticketId: string | null, handledAt: string | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type HomeQueryVariables = Exact<{
   until?: string | null | undefined;
@@ -1633,6 +1683,14 @@ export type SalePublishMutationVariables = Exact<{
 
 export type SalePublishMutation = { salePublish: { sale: { id: string, status: SaleStatus, stockRemaining: number, stockTotal: number, version: number } | null, userErrors: Array<{ code: SalePublishErrorCode, message: string, field: Array<string> | null }> } };
 
+export type SalePulsesQueryVariables = Exact<{
+  seconds: number;
+  saleId: string;
+}>;
+
+
+export type SalePulsesQuery = { shopPulses: Array<{ sales: Array<{ asOf: string, unitsFree: number, unitsFreeInGate: number | null, unitsHeld: number, unitsPaid: number | null, tickets: number | null, ticketsWaiting: number | null, purchases: Array<{ answer: PurchaseAnswerCode, count: number }>, revenue: { amount: string, currencyCode: CurrencyCode } | null }> }> };
+
 export type SaleReportQueryVariables = Exact<{
   id: string;
 }>;
@@ -1709,7 +1767,7 @@ export type SecondFactorDisableMutation = { userSecondFactorDisable: { user: { i
 export type ServerNodesQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ServerNodesQuery = { serverTime: string, serverNodes: Array<{ name: string, roles: Array<string>, address: string, version: string, startedAt: string, seenAt: string, cpu: number | null, memoryBytes: number | null, sockets: number | null, readiness: { ready: boolean, checks: Array<{ name: string, ready: boolean, reason: string | null }> } | null }>, jobs: Array<{ name: string, holder: string | null, token: number }> };
+export type ServerNodesQuery = { serverTime: string, serverNodes: Array<{ name: string, roles: Array<string>, address: string, version: string, startedAt: string, seenAt: string, silent: boolean, cpu: number | null, memoryBytes: number | null, sockets: number | null, readiness: { ready: boolean, checks: Array<{ name: string, ready: boolean, reason: string | null }> } | null }>, jobs: Array<{ name: string, holder: string | null, token: number }> };
 
 export type ServerTimeQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -1734,7 +1792,7 @@ export type SettingConfirmMutation = { settingConfirm: { changes: Array<{ revisi
 export type SettingNodesQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type SettingNodesQuery = { serverTime: string, serverNodes: Array<{ name: string, roles: Array<string>, seenAt: string, settingsRevision: number | null, rejectedSettings: Array<{ key: string, scope: string, revision: number, problem: string }> }> };
+export type SettingNodesQuery = { serverNodes: Array<{ name: string, roles: Array<string>, silent: boolean, settingsRevision: number | null, rejectedSettings: Array<{ key: string, scope: string, revision: number, problem: string }> }> };
 
 export type SettingPromoteMutationVariables = Exact<{
   input: SettingPromoteInput;
@@ -1858,6 +1916,13 @@ export type WatchPulseSubscriptionVariables = Exact<{ [key: string]: never; }>;
 
 
 export type WatchPulseSubscription = { shopPulse: { at: string, nodesHeard: number, nodesRunning: number, ticketsWaiting: number | null, oldestTicketMs: number | null, purchases: Array<{ answer: PurchaseAnswerCode, count: number }>, orderEvents: Array<{ event: OrderEventCode, count: number }>, purchaseLatency: { p50Ms: number | null, p99Ms: number | null }, alerts: Array<{ code: PulseAlertCode, since: string, detail: string, saleId: string | null }>, sales: Array<{ saleId: string, asOf: string, unitsFree: number, unitsFreeInGate: number | null, unitsPaid: number | null, tickets: number | null, refusals: Array<{ code: PurchaseRefusalCode, count: number }> | null, purchases: Array<{ answer: PurchaseAnswerCode, count: number }>, revenue: { amount: string, currencyCode: CurrencyCode } | null }> } };
+
+export type WatchSalePulseSubscriptionVariables = Exact<{
+  saleId: string;
+}>;
+
+
+export type WatchSalePulseSubscription = { salePulse: { asOf: string, unitsFree: number, unitsFreeInGate: number | null, unitsHeld: number, unitsPaid: number | null, tickets: number | null, ticketsWaiting: number | null, purchases: Array<{ answer: PurchaseAnswerCode, count: number }>, revenue: { amount: string, currencyCode: CurrencyCode } | null } };
 
 export type WatchSettingsSubscriptionVariables = Exact<{
   afterRevision?: number | null | undefined;

@@ -27,7 +27,7 @@ export default function FailuresPage() {
   const moment = (at: string) => <span class="number">{f.value.moment(Date.parse(at))}</span>;
   const columns: Column<Failure>[] = [
     { id: 'topic', title: t('failures.topic'), head: true, cell: ({ topic: one }) => <code>{one}</code> },
-    { id: 'at', title: t('failures.parked'), cell: ({ parkedAt }) => moment(parkedAt) },
+    { id: 'at', title: t('failures.failedAt'), cell: ({ failedAt }) => moment(failedAt) },
     {
       id: 'why',
       title: t('failures.reason'),

@@ -45,7 +45,7 @@ export default function Now() {
           ) : (
             <>
               <Totals sales={list} stocks={stocks} />
-              <section>
+              <section class="now-sales">
                 <h2>{t('now.sales')}</h2>
                 <SalesTable sales={list} stocks={stocks} watched={watched} />
                 {more && <p class="note info">{t('now.more', { n: list.length })}</p>}
@@ -119,8 +119,17 @@ function SalesTable({ sales, stocks, watched }: Shown & { watched: ReadonlySigna
     { id: 'accepted', title: t('pulse.tickets'), numeric: true, cell: (sale) => cells(sale).accepted },
     { id: 'refused', title: t('pulse.refusals'), cell: (sale) => cells(sale).refused },
     { id: 'drift', title: t('pulse.drift'), numeric: true, cell: (sale) => cells(sale).drift },
-    { id: 'left', title: t('sale.timeLeft'), numeric: true, cell: (sale) => <TimeLeft sale={sale} stock={stockOf(sale)} /> },
-    { id: 'asOf', title: t('sale.asOf'), numeric: true, cell: (sale) => <AsOf stock={stockOf(sale)} /> },
+    {
+      id: 'left',
+      title: t('sale.timeLeft'),
+      numeric: true,
+      cell: (sale) => (
+        <>
+          <TimeLeft sale={sale} stock={stockOf(sale)} />
+          <AsOf stock={stockOf(sale)} />
+        </>
+      ),
+    },
     {
       id: 'acts',
       title: t('act.acts'),
@@ -142,7 +151,8 @@ function TimeLeft({ sale, stock }: { sale: Sale; stock: Stock | undefined }) {
 }
 
 function AsOf({ stock }: { stock: Stock | undefined }) {
-  return stock ? <span class="number">{f.value.time(Date.parse(stock.asOf))}</span> : <span class="muted">{t('sale.asRead')}</span>;
+  const text = stock ? t('sale.asOf', { time: f.value.time(Date.parse(stock.asOf)) }) : t('sale.asRead');
+  return <span class="hint block number">{text}</span>;
 }
 
 /** Money and bills that wait for a person. */
@@ -155,14 +165,14 @@ function Waiting() {
         send(FailureCount, {}),
       ]);
       const stuck = stuckPayments.payments.length + stuckPayments.refunds.length;
-      return { stuck, bills: billDifferences.totalCount, parked: failures.totalCount };
+      return { stuck, bills: billDifferences.totalCount, deadLetters: failures.totalCount };
     },
     'waiting',
     4 * EVERY_MS,
   );
-  const { stuck = 0, bills = 0, parked = 0 } = answer.value ?? {};
+  const { stuck = 0, bills = 0, deadLetters = 0 } = answer.value ?? {};
   const alerts = [
-    { id: 'parked', n: parked, href: to('failures') },
+    { id: 'deadLetters', n: deadLetters, href: to('failures') },
     { id: 'stuck', n: stuck, href: to('money') },
     { id: 'bills', n: bills, href: to('money', { tab: 'bills' }) },
   ] as const;

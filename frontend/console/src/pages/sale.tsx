@@ -11,6 +11,7 @@ import { t } from '../i18n';
 import { Heading, Show, useAnswer } from '../page';
 import { may } from '../rights';
 import { SaleForm } from '../sale-form';
+import { SaleNumbers, useSalePulse } from '../sale-pulse';
 import { nameOf, numbersOf, SaleActs, SaleChip, useStock, type Stock } from '../sales';
 
 export type FullSale = NonNullable<ConsoleSaleQuery['sale']>;
@@ -39,6 +40,7 @@ function Missing() {
 function Shown({ sale, stock }: { sale: FullSale; stock: Stock | undefined }) {
   const numbers = numbersOf(sale, stock);
   const editing = useSignal(false);
+  const points = useSalePulse(sale.id, sale.status !== 'DRAFT' && may('seeShop'));
   const n = (count: number) => f.value.number(count);
   const starts = Date.parse(sale.startsAt);
   const ends = Date.parse(stock?.endsAt ?? sale.endsAt);
@@ -88,6 +90,7 @@ function Shown({ sale, stock }: { sale: FullSale; stock: Stock | undefined }) {
         ))}
       </dl>
       <p class="hint">{t('now.goneNote')}</p>
+      <SaleNumbers points={points.value} />
       <section class="sale-facts">
         <h2>{t('sale.facts')}</h2>
         <div class="with-picture">

@@ -12,7 +12,7 @@ import { Heading, Show, useAnswer, type Answer } from '../page';
 import { filter, place } from '../router';
 import { SetForm, TurnForm, type Turn } from '../settings-acts';
 import { ChangeList, NodeList, Pending, SettingList } from '../settings-lists';
-import { isRunning, join, scopesOf, standing, type Change, type Setting, type SettingNode } from '../settings-model';
+import { join, scopesOf, standing, type Change, type Setting, type SettingNode } from '../settings-model';
 
 const TABS = ['list', 'changes', 'nodes'] as const;
 type Tab = (typeof TABS)[number];
@@ -125,12 +125,12 @@ function Act({ acting, facts: { settings, changes }, nodes, onClose }: ActProps)
   if (acting.turn !== 'set') return <TurnForm turn={acting.turn} change={acting.change} onClose={onClose} />;
   // As it is by now, whatever it was when the form was opened.
   const setting = settings.find(({ key }) => key === acting.setting.key) ?? acting.setting;
-  return <SetForm setting={setting} changes={changes} scopes={scopesOf(nodes, clock.now())} onClose={onClose} />;
+  return <SetForm setting={setting} changes={changes} scopes={scopesOf(nodes)} onClose={onClose} />;
 }
 
 /** That a node runs on something else is said on every tab. */
 function Lagging({ nodes, newest }: { nodes: readonly SettingNode[]; newest: number }) {
-  const running = nodes.filter((node) => isRunning(node, clock.now()));
+  const running = nodes.filter(({ silent }) => !silent);
   const bad = running.filter((node) => node.rejectedSettings.length > 0 || standing(node, newest) === 'unknown').length;
   if (bad === 0) return null;
   return <p class="note bad">{t('settings.nodes.bad', { n: bad })}</p>;

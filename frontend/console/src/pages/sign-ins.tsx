@@ -15,6 +15,7 @@ const TONES: Record<string, Tone> = {
   SIGNED_IN: 'ok',
   SIGNED_UP: 'ok',
   INVALID_CREDENTIALS: 'warn',
+  SECOND_FACTOR_INVALID: 'warn',
   SIGN_UP_REFUSED: 'warn',
   UNAVAILABLE: 'bad',
 };

@@ -50,7 +50,7 @@ async function welcome(shop) {
 
 const change = (page, key) => page.getByRole('button', { name: `Change ${key}`, exact: true }).click();
 const field = (page, label) => dialog(page).getByLabel(label, { exact: true });
-const CONFIRM = 'Undo by itself unless confirmed within';
+const CONFIRM = 'Undo automatically unless confirmed within';
 
 async function fill(page, { value, confirm: within, reason }) {
   if (value !== undefined) await field(page, 'New value').fill(value);
@@ -146,7 +146,7 @@ export const flows = {
       await until('the points of before', async () => (await welcome(shop)) === 5_000);
       assert.deepEqual((await acts(shop, WELCOME)).slice(0, 2), ['EXPIRE', 'SET']);
       const rows = other.locator('#settings tbody tr');
-      await rows.first().getByText('by itself').waitFor();
+      await rows.first().getByText('automatically').waitFor();
 
       await change(page, WELCOME);
       await fill(page, { value: '8', confirm: '', reason: 'For good' });
@@ -192,7 +192,7 @@ export const flows = {
     // What takes effect only at a start is not offered.
     await page.getByLabel('Show').selectOption('Only those that can be changed here');
     await until('fewer settings', async () => (await page.locator('#settings tbody tr').count()) < 100);
-    assert.equal(await page.getByText('Takes effect only at a start').count(), 0);
+    assert.equal(await page.getByText('Takes effect only on restart').count(), 0);
     await page.getByLabel('Name or description').fill('proxies');
     await press(page, 'Find');
     await change(page, 'limits.unlimited');
@@ -221,7 +221,7 @@ export const flows = {
     await fill(page, { value: '999999', reason: 'Far too many' });
     await confirm(page, 'Store this value');
     await dialog(page).getByText(/A node could not run with this: .*concurrency_max/).waitFor();
-    await field(page, 'Store it although a node can’t run with it').waitFor();
+    await field(page, 'Store it even if a node can’t run with it').waitFor();
     await accessible(page, 'a configuration that contradicts itself');
     await page.keyboard.press('Escape');
     await gone(page);
@@ -248,10 +248,10 @@ export const flows = {
       await confirm(second, 'Store this value');
       await dialog(second).getByText('Somebody else has changed it since you opened this.', { exact: false }).waitFor();
       assert.equal((await read(shop, WELCOME)).value, '11', 'the second has not overwritten the first');
-      await dialog(second).getByText('By now: 11').waitFor();
+      await dialog(second).getByText('Now: 11').waitFor();
       assert.equal(await field(second, 'New value').inputValue(), '22');
       await accessible(second, 'a conflict at a setting');
-      await confirm(second, 'Store it all the same');
+      await confirm(second, 'Store it anyway');
       await gone(second);
       assert.equal((await read(shop, WELCOME)).value, '22');
       assert.equal(await welcome(shop), 22);

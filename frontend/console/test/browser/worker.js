@@ -37,6 +37,7 @@ const FORBIDDEN = {
   ServerNodes: {},
   Queues: {},
   Pulses: { seconds: 1 },
+  SalePulses: { seconds: 1, saleId: 'sale_1' },
   BooksAudit: {},
   SaleReport: { id: 'sale_1' },
 };

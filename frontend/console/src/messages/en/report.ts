@@ -67,7 +67,7 @@ export default {
   'report.line.orders.expired': 'Orders expired',
   'report.line.money.received': 'Payments received',
   'report.line.money.surplus': 'of these, surplus',
-  'report.line.money.returned': 'Refunds arrived',
+  'report.line.money.returned': 'Refunds paid out',
   'report.line.points.received': 'Points received',
   'report.line.points.returned': 'Points returned',
   'report.digest': 'Fingerprint',

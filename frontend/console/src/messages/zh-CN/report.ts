@@ -7,7 +7,7 @@ export default {
   'report.json': '下载 JSON',
   'report.print': '打印',
   'report.verdict.HOLDS': '相符。',
-  'report.verdict.PROVISIONAL': '暂定。',
+  'report.verdict.PROVISIONAL': '尚未定论。',
   'report.verdict.VIOLATED': '不相符。',
   'report.holds': '十项核对全部成立，结果不会再自行变化。',
   'report.provisional': '抢购尚未了结：仍有购买、付款或退款在进行，部分核对暂时无法判定。目前没有一项不成立。',
