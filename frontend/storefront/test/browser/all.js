@@ -2,7 +2,8 @@
 import { flows as behind } from './behind.js';
 import { flows as buying } from './flows.js';
 import { flows as layout } from './layout.js';
+import { flows as nodes } from './nodes.js';
 import { flows as people } from './people.js';
 import { flows as storms } from './storms.js';
 
-export const flows = { ...buying, ...layout, ...people, ...storms, ...behind };
+export const flows = { ...buying, ...layout, ...nodes, ...people, ...storms, ...behind };

@@ -1,11 +1,13 @@
 // What shoppers do, each as somebody new.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { accessible, answersOnce, buyButton, noSideways, panel, payAtCashier, press, pressTogether, reaches } from './helpers.js';
+import { accessible, answersOnce, beforeOpening, buyButton, noSideways, panel, payAtCashier, press, pressTogether, reaches } from './helpers.js';
 import { until } from './server.js';
 
 /** How often S8 opens on a wrong clock; without it as often as there is time for in CI. */
 const CLOCKS = Number(process.env.STOREFRONT_CLOCKS ?? 0);
+/** So far from its moment, and beyond what a timer of the page's is late, a sale may open. CI has other things to do in that moment. */
+const OPENED_MS = CLOCKS ? 100 : 250;
 /** So late a full second may be drawn. */
 const DRAWN_MS = 100;
 
@@ -26,11 +28,10 @@ function turns(ticks) {
 
 export const flows = {
   'S1 buys and pays with Alipay, and gets the money back': async ({ shop, device }) => {
-    const sale = await shop.sale({ opensIn: 4_000 });
     const shopper = await shop.shopper();
     const { open } = await device({ shopper });
-    const page = await open(sale.path);
-    await reaches(page, 'opening');
+    const page = await open();
+    await beforeOpening(shop, page);
     const before = await page.locator('.bar .button').boundingBox();
     await reaches(page, 'open', { never: ['soldOut', 'ended'] });
     const after = await page.locator('.bar .button').boundingBox();
@@ -62,7 +63,7 @@ export const flows = {
     await press(page, 'Pay 100 points');
     await reaches(page, 'paid');
     await page.getByRole('link', { name: 'Points 4,900' }).click();
-    await page.getByRole('cell', { name: /Paid an order/ }).waitFor();
+    await page.getByRole('cell', { name: /Payment of an order/ }).waitFor();
     await page.getByRole('cell', { name: '-100', exact: true }).waitFor();
   },
 
@@ -88,7 +89,7 @@ export const flows = {
     await page.waitForURL((url) => url.origin !== shop.base);
     await page.goto(sale.path);
     await again(page, 'payPending');
-    await press(page, 'Pay otherwise');
+    await press(page, 'Pay another way');
     await reaches(page, 'won');
     await press(page, 'Cancel this order');
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel this order' }).click();
@@ -175,7 +176,7 @@ export const flows = {
     await reaches(page, 'openSignedOut');
     await connected;
     await shop.end('SIGTERM');
-    await page.getByText('The shop restarts; we come back by ourselves.').waitFor();
+    await page.getByText('The shop is restarting. This page reconnects by itself.').waitFor();
     await shop.start();
     await until('the banner to go', () => page.locator('.banner').isHidden());
     await shop.act('salePause', 'SalePauseInput', 'sale', { saleId: sale.id });
@@ -201,9 +202,9 @@ export const flows = {
   'S8 opens in time on a device whose clock is wrong, and is set meanwhile': async ({ shop, device }) => {
     const all = Array.from({ length: Math.max(1, CLOCKS / 2) }, () => [5, -0.05]).flat();
     const lates = [];
+    const busy = [];
     const apart = [];
     const opening = async (hours) => {
-      const sale = await shop.sale({ opensIn: 6_000 });
       const shopper = await shop.shopper();
       const init = `{
         const Real = Date;
@@ -215,10 +216,12 @@ export const flows = {
         };
       }`;
       const { open, context } = await device({ shopper, init });
-      const page = await open(sale.path);
-      await reaches(page, ['upcoming', 'opening']);
+      const page = await open();
+      const sale = await beforeOpening(shop, page, { opensIn: 8_000 }, ['upcoming', 'opening']);
       await page.getByText(/Your device is .* (fast|slow)/).waitFor();
-      await page.evaluate(() => {
+      const isEarly = await page.evaluate((startsAt) => {
+        // A timer for the same moment, set in the same page: as late as it is, the machine has made it.
+        setTimeout(() => requestAnimationFrame(() => (globalThis.due = globalThis.realNow())), startsAt - globalThis.realNow());
         new MutationObserver(() => {
           const now = globalThis.realNow();
           if (document.querySelector('.panel[data-state=open]')) globalThis.openedAt ??= now;
@@ -230,16 +233,27 @@ export const flows = {
           const [, time, error] = /(\d\d:\d\d:\d\d) · ±([\d.]+) s/.exec(line.textContent) ?? [];
           globalThis.ticks.push({ time, error: Number(error) * 1_000, now: globalThis.realNow() });
         }).observe(line, { characterData: true, childList: true, subtree: true });
-      });
+        return !document.querySelector('.panel[data-state=open]');
+      }, sale.startsAt);
+      if (!isEarly) {
+        await context.close();
+        return opening(hours);
+      }
       await until('the clock to move on', () => page.evaluate(() => globalThis.ticks.length >= 2));
       await page.evaluate(() => (globalThis.wrongBy -= 7_200_000));
       await page.getByText(/checking…|Your device is .* (fast|slow)/).first().waitFor();
       await reaches(page, 'open');
-      const late = (await page.evaluate(() => globalThis.openedAt)) - sale.startsAt;
+      await until('the timer', () => page.evaluate(() => globalThis.due));
+      const [late, machine] = await page.evaluate((moment) => [globalThis.openedAt - moment, globalThis.due - moment], sale.startsAt);
       lates.push(late);
-      // CI has other things to do in the same moment.
-      assert.ok(Math.abs(late) <= (CLOCKS ? 100 : 250), `opened ${late} ms late`);
-      for (const { off, error } of turns(await page.evaluate(() => globalThis.ticks))) {
+      busy.push(machine);
+      const ticks = await page.evaluate(() => globalThis.ticks);
+      // On a busy machine exchanges take long, and the page says that its clock is less exact.
+      const known = Math.max(0, ...ticks.map(({ error }) => error).filter(Number.isFinite));
+      const early = Math.max(OPENED_MS, known);
+      const said = `opened ${late} ms late with ±${known} ms, a timer of the page's was ${machine} ms late`;
+      assert.ok(late >= -early && late <= early + Math.max(0, machine), said);
+      for (const { off, error } of turns(ticks)) {
         apart.push(off);
         // It is drawn a little after its moment, never before it. Only measured where nothing else keeps the processors busy.
         if (CLOCKS) assert.ok(off >= -error && off <= error + DRAWN_MS, `a second with ±${error} ms was shown ${off} ms after it`);
@@ -251,7 +265,7 @@ export const flows = {
     // One after the other where it is measured exactly.
     if (CLOCKS) for (const hours of all) await opening(hours);
     else await Promise.all(all.map(opening));
-    console.log(`        opened ${Math.min(...lates)} to ${Math.max(...lates)} ms late, seconds shown ${Math.min(...apart)} to ${Math.max(...apart)} ms late`);
+    console.log(`        opened ${Math.min(...lates)} to ${Math.max(...lates)} ms late (timers: up to ${Math.max(...busy)}), seconds shown ${Math.min(...apart)} to ${Math.max(...apart)} ms late`);
   },
 
   'S10 is told why not': async ({ shop, device }) => {
@@ -346,12 +360,14 @@ export const flows = {
     assert.equal((await shop.orders(shopper)).length, 1);
   },
 
-  'S15 buys where nothing but the documents of the pages is executed': async ({ shop, device }) => {
-    const [sale, shopper] = [await shop.sale(), await shop.shopper()];
-    shop.set('graphql.trusted_only', 'true');
-    await shop.end('SIGTERM');
+  'S15 buys where nothing but the documents of the pages is executed': async ({ another }) => {
+    // On a server of its own: the other flows ask as they like.
+    const { shop, device, end } = await another({});
     try {
-      await shop.start();
+      const [sale, shopper] = [await shop.sale(), await shop.shopper()];
+      const setting = 'mutation ($input: SettingSetInput!) { it: settingSet(input: $input) { userErrors { message } } }';
+      const input = { key: 'graphql.trusted_only', value: 'true', reason: 'As in production' };
+      assert.deepEqual((await shop.ask(setting, { input }, shop.operator)).it.userErrors, []);
       const { open } = await device({ shopper });
       const page = await open('/');
       await page.getByRole('tablist').waitFor();
@@ -367,8 +383,7 @@ export const flows = {
         assert.equal(await page.locator('.empty-state').count(), 0, path);
       }
     } finally {
-      shop.set('graphql.trusted_only', 'false');
-      await shop.end('SIGTERM');
+      await end();
     }
   },
 
@@ -414,7 +429,7 @@ export const flows = {
     await page.getByLabel('Current password').fill('not the one');
     await page.getByLabel('New password').fill('another horse');
     await press(page, 'Change the password');
-    await page.getByText('This is not your password.').waitFor();
+    await page.getByText('The current password is wrong.').waitFor();
     await page.getByLabel('Current password').fill(shop.password);
     await press(page, 'Change the password');
     await page.getByText('The password is changed.').waitFor();

@@ -24,6 +24,19 @@ export async function reaches(page, wanted, { never = [], patience = 20_000 } = 
   }
 }
 
+/** Leads before an opening, in ms: the next one when a page needs longer than that to be there. */
+const LEADS_MS = [4_000, 8_000, 16_000, 32_000];
+
+/** A sale that is about to open, on this page, in `opensIn` ms or later; with the states that it may be in. */
+export async function beforeOpening(shop, page, { opensIn: least = 0, ...options } = {}, states = ['opening']) {
+  for (const opensIn of LEADS_MS.filter((lead) => lead >= least)) {
+    const sale = await shop.sale({ ...options, opensIn });
+    await page.goto(sale.path);
+    if ((await reaches(page, [...states, 'open'])) !== 'open') return sale;
+  }
+  throw new Error('each sale was open before its page was there');
+}
+
 export const buyButton = (page) => page.getByRole('button', { name: /^Buy for/ });
 export const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
 

@@ -13,6 +13,11 @@ const numberOf = (name) => name.split(' ')[0];
  * `names`: all flows, in order; `worker`: the file of a worker; `long`: numbers of flows that take long, so that none of them comes last.
  */
 export async function runAll({ names, worker, wanted, times, long = [] }) {
+  const unknown = wanted.filter((number) => !names.some((name) => numberOf(name) === number));
+  if (unknown.length > 0) {
+    console.error(`${unknown.join(', ')}: there is no such flow here`);
+    process.exit(2);
+  }
   const rank = (name) => (long.includes(numberOf(name)) ? long.indexOf(numberOf(name)) : long.length);
   const chosen = names.filter((name) => wanted.length === 0 || wanted.includes(numberOf(name))).sort((a, b) => rank(a) - rank(b));
   const queue = Array.from({ length: times }, () => chosen).flat();

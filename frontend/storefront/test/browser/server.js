@@ -22,6 +22,9 @@ async function freePort() {
   return port;
 }
 
+/** The variable of a setting. */
+const nameOf = (key) => `DOORBUSTER__${key.replace('.', '__').toUpperCase()}`;
+
 export async function until(what, check, patience = PATIENCE_MS) {
   const end = Date.now() + patience;
   for (;;) {
@@ -57,8 +60,27 @@ export async function startShop({ program, front, port: wanted, settings = {} })
     ...settings,
   };
   const environment = { ...process.env };
-  for (const [key, value] of Object.entries(set)) environment[`DOORBUSTER__${key.replace('.', '__').toUpperCase()}`] = String(value);
-  const run = (args) => spawn(program, args, { env: environment, stdio: ['pipe', 'pipe', 'pipe'] });
+  for (const [key, value] of Object.entries(set)) environment[nameOf(key)] = String(value);
+  const run = (args, more = {}) => spawn(program, args, { env: { ...environment, ...more }, stdio: ['pipe', 'pipe', 'pipe'] });
+  /** A node that answers. */
+  const serve = async (at, more) => {
+    const node = run(['serve'], more);
+    node.stdout.pipe(log, { end: false });
+    node.stderr.pipe(log, { end: false });
+    await until('the server to be ready', async () => {
+      if (node.exitCode !== null) throw new Error(`the server ended: ${shop.log()}`);
+      return fetch(`${at}/health/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    });
+    return node;
+  };
+  const kill = async (node, signal) => {
+    const ended = once(node, 'exit');
+    node.kill(signal);
+    await ended;
+  };
 
   const create = async (username, role) => {
     const creating = run(['operator', 'create', '--username', username, '--display-name', 'Operator', '--role', role, '--password-stdin']);
@@ -70,6 +92,7 @@ export async function startShop({ program, front, port: wanted, settings = {} })
   await create('operator', 'OPERATOR');
 
   let server;
+  const nodes = [];
   const shop = {
     base,
     back,
@@ -78,20 +101,19 @@ export async function startShop({ program, front, port: wanted, settings = {} })
     /** Where the sandbox's cashier is, and its JSON face. */
     sandbox: said.listening,
     async start() {
-      server = run(['serve']);
-      server.stdout.pipe(log, { end: false });
-      server.stderr.pipe(log, { end: false });
-      await until('the server to be ready', async () => {
-        if (server.exitCode !== null) throw new Error(`the server ended: ${shop.log()}`);
-        return fetch(`${back}/health/ready`).then(
-          ({ ok }) => ok,
-          () => false,
-        );
-      });
+      server = await serve(back);
+    },
+    /** One more node of the same shop, where the database and the broker are servers. */
+    async node(name) {
+      const listen = `127.0.0.1:${await freePort()}`;
+      const at = `http://${listen}`;
+      const process = await serve(at, { [nameOf('server.listen')]: listen, [nameOf('node.name')]: name });
+      nodes.push(process);
+      return { base: at, end: (signal) => kill(process, signal) };
     },
     /** A setting for the next start. */
     set(key, value) {
-      environment[`DOORBUSTER__${key.replace('.', '__').toUpperCase()}`] = value;
+      environment[nameOf(key)] = value;
     },
     /** A statement straight to the database, past the program: what only an accident does. */
     sql(statement) {
@@ -104,9 +126,7 @@ export async function startShop({ program, front, port: wanted, settings = {} })
     },
     /** `SIGKILL` is a crash, `SIGTERM` a restart. */
     async end(signal) {
-      const ended = once(server, 'exit');
-      server.kill(signal);
-      await ended;
+      await kill(server, signal);
     },
     async ask(query, variables = {}, token = undefined) {
       const response = await fetch(`${back}/graphql`, {
@@ -119,7 +139,7 @@ export async function startShop({ program, front, port: wanted, settings = {} })
       return answer;
     },
     async close() {
-      server?.kill('SIGKILL');
+      for (const node of [server, ...nodes]) node?.kill('SIGKILL');
       sandbox.kill('SIGKILL');
       rmSync(data, { recursive: true, force: true, maxRetries: 3 });
     },

@@ -1,7 +1,7 @@
 // Texts of an order, wherever it is shown. This file is the type: the other languages have the same keys, or do not compile.
 const en = {
   'state.won.title': 'You got it!',
-  'state.won.body': '{n} × {product}. Pay {cost} before {payBefore} – {timer} left.',
+  'state.won.body': '{n} × {product}. Pay {cost} before {payBefore} ({timer} left).',
   'state.payRedirect.title': 'Going to Alipay…',
   'state.payRedirect.body':
     'Come back to this page afterwards; the shop hears of the payment from Alipay, not from your browser.',
@@ -34,7 +34,7 @@ const en = {
   'pay.points': 'Pay {points} points',
   'pay.tooFew': 'You have {balance}, it costs {cost}.',
   'pay.continue': 'Continue paying',
-  'pay.otherwise': 'Pay otherwise',
+  'pay.otherwise': 'Pay another way',
   'pay.cancel': 'Cancel this order',
   'pay.cancelAsk': 'Cancel this order?',
   'pay.cancelBody': 'Its units go back into the sale at once, and somebody else may buy them.',
@@ -50,7 +50,7 @@ const en = {
   'error.cancel.ORDER_NOT_FOUND': 'There is no such order among yours.',
   'error.cancel.TRY_LATER': 'Alipay is being asked about a payment; nothing has changed. Try again in a moment.',
   'error.pay.AMOUNT_NOT_TAKEN': 'This way of paying does not take this amount. Choose another one.',
-  'error.pay.ATTEMPT_ENDED': 'That payment ended and took nothing. Press again to begin another one.',
+  'error.pay.ATTEMPT_ENDED': 'That payment ended without a charge. Press again to start another one.',
   'error.pay.IDEMPOTENCY_KEY_INVALID': 'The page made a mistake. Nothing was charged. Press again.',
   'error.pay.IDEMPOTENCY_KEY_REUSED': 'The page made a mistake. Nothing was charged. Press again.',
   'error.pay.INSUFFICIENT_POINTS': 'You have {balance}, it costs {cost}.',

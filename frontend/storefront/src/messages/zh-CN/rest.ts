@@ -2,7 +2,7 @@ import type { RestMessages } from '../en/rest';
 
 const zh: RestMessages = {
   'error.signIn.INVALID_CREDENTIALS': '用户名与密码不匹配。',
-  'error.signIn.SECOND_FACTOR_REQUIRED': '此账号有第二因素，请在控制室登录。',
+  'error.signIn.SECOND_FACTOR_REQUIRED': '此账户还需要验证码，请在控制室登录。',
   'error.signIn.SECOND_FACTOR_INVALID': '验证码错误或已用过。',
   'error.signUp.DISPLAY_NAME_INVALID': '名称为空、超过 64 个字符，或含有换行。',
   'error.signUp.PASSWORD_TOO_LONG': '密码超过 128 字节。',
@@ -40,7 +40,7 @@ const zh: RestMessages = {
   'order.payBegun': '开始支付（{method}）',
   'order.payClosed': '支付结束，未扣款（{method}）',
   'order.payFailed': '支付被拒（{method}）',
-  'order.paySurplus': '款项到账但不保留（{method}）',
+  'order.paySurplus': '到账但将退回的款项（{method}）',
   'order.paid': '已支付',
   'order.refundAsked': '申请退款',
   'order.refunded': '款项已退回',
@@ -67,7 +67,7 @@ const zh: RestMessages = {
   'cause.OPERATOR': '商店退回',
   'cause.EXTERNAL': '商店退回',
   'cause.LATE_PAYMENT': '订单关闭后才到账',
-  'cause.SURPLUS': '订单已用其他方式支付',
+  'cause.SURPLUS': '订单此前已支付',
   'points.title': '积分',
   'points.balance': '可用',
   'points.reserved': '{points} 积分已为进行中的支付预留',
