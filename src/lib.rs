@@ -3,7 +3,6 @@
 pub mod accounts;
 pub mod api;
 pub mod app;
-pub mod bench;
 pub mod broker;
 pub mod catalog;
 pub mod cli;

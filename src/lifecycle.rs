@@ -64,7 +64,7 @@ impl Signals {
         let held = SIGNALS.iter().filter(|(number, _)| *number != Signal::HUP || !is_ignored(*number));
         let held = held.map(|(number, name)| Ok((signal(SignalKind::from_raw(number.as_raw()))?, *name)));
         let held = held.collect::<std::io::Result<Vec<_>>>()?;
-        // A file that must not grow any further is an error of whoever writes to it, like a full disk. Handled once, the signal
+        // A file that must not grow any further is an error of its writer, like a full disk. Handled once, the signal
         // stays so.
         drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
         Ok(Self(held))

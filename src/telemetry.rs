@@ -8,7 +8,7 @@ mod process;
 mod pulses;
 
 pub use crate::model::answers::{Answer, Tally};
-pub use instruments::{Counters, Gauges, PerLabel, Seconds};
+pub use instruments::{Counters, Gauges, PerLabel, Seconds, WhileHere};
 pub(crate) use logging::panic_message;
 pub use logging::{init_logging, set_log_filter};
 pub use metrics::{CONTENT_TYPE, Metrics};

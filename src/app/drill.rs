@@ -1,7 +1,6 @@
 //! The proof that a backup can be used: a shop on a copy of it, which sells one unit and is thrown away.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
@@ -9,8 +8,7 @@ use data_encoding::HEXLOWER;
 
 use super::App;
 use crate::catalog::{ActError, PriceInput, ProductInput};
-use crate::config::{Config, Role};
-use crate::control::backup;
+use crate::config::{self, Config, Role};
 use crate::kernel::{Clock, Currency, Rng, SaleId, UserId};
 use crate::model::orders::Order;
 use crate::orders::PurchaseRequest;
@@ -31,11 +29,11 @@ pub struct Drill {
     pub order: String,
 }
 
-/// Opens a shop on the SQLite file, which it changes, and sells one unit. It has no gateway and listens on no address, so nobody outside
-/// hears of it.
-pub async fn drill(file: &Path, clock: &Clock, rng: &Rng) -> anyhow::Result<Drill> {
+/// Opens a shop on this database, which it changes, and sells one unit. Gate and broker are its own, it has no payment gateway, and listens
+/// on no address, so nobody outside hears of it.
+pub async fn drill(store: config::Store, clock: &Clock, rng: &Rng) -> anyhow::Result<Drill> {
     let mut config = Config::default_embedded();
-    config.store = backup::at(&config.store, file)?;
+    config.store = store;
     config.node.roles = vec![Role::Writer, Role::Relay];
     let app = App::build(config, clock.clone(), rng.clone()).await?;
     // What every node does, and writing orders; no jobs, which would look after payments and expiry.

@@ -139,6 +139,7 @@ impl Till<'_> {
             payments: self.live.section(|config| &config.payments),
             refunds_due: Arc::default(),
             checks_due: Arc::default(),
+            counts_due: Arc::default(),
             tcc: tcc.clone(),
             relay: relay.clone(),
             clock: self.clock.clone(),

@@ -37,7 +37,7 @@ pub fn objections(config: &Config) -> Vec<Objection> {
     let admin = config.server.admin_listen.map(|address| ("server.admin_listen", address));
     for (key, address) in admin.into_iter().chain([("server.listen", config.server.listen)]) {
         match reserve(address) {
-            // Whoever listens there now may be gone when the server starts; perhaps it is the server.
+            // The process that listens there now may have ended when the server starts, or may be the server itself.
             Err(error) if error.kind() != ErrorKind::AddrInUse => {
                 object(&[key], format!("can't be bound: {error}"));
             }
@@ -53,10 +53,9 @@ pub fn objections(config: &Config) -> Vec<Objection> {
 /// The reason without the name of the setting, which precedes it anyway.
 fn reason_of(key: &str, error: StoreError) -> String {
     match error {
-        StoreError::Internal(told) => match told.strip_prefix(key).and_then(|rest| rest.strip_prefix(": ")) {
-            Some(rest) => rest.to_owned(),
-            None => StoreError::Internal(told).to_string(),
-        },
+        StoreError::Internal { reason, .. } if reason.starts_with(&format!("{key}: ")) => {
+            reason[key.len() + 2..].to_owned()
+        }
         other => other.to_string(),
     }
 }

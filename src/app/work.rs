@@ -8,6 +8,7 @@ use super::App;
 use crate::config::Role;
 use crate::control::pulse::Worker;
 use crate::model::messages::Topic;
+use crate::model::upgrade::data_version;
 use crate::nodes::{Registry, Upgrades};
 use crate::workers::order_writer::OrderWriter;
 use crate::workers::{edits, gate_changes, jobs, login_log, payment_timeouts, payments, results};
@@ -109,6 +110,14 @@ impl App {
             let mut heard = app.0.broker.subscribe(Topic::SessionChanges, 0, &app.0.node).await?;
             Ok(crate::accounts::watch_sign_outs(&app.0.accounts, &mut *heard).await?)
         });
+        let keys = crate::accounts::token_keys(&self.0.config, &self.0.rng);
+        self.work("token-revocations", move |app| {
+            let keys = keys.clone();
+            async move {
+                let every = *app.0.config.accounts.revocations_every;
+                Ok(crate::accounts::follow_revocations(&app.0.accounts, &keys, every).await?)
+            }
+        });
         if self.0.db.is_shared() {
             self.work("sign-out-heartbeat", |app| async move {
                 let every = *app.0.config.accounts.sign_out_heartbeat;
@@ -167,6 +176,9 @@ impl App {
             let (db, clock, config) = (app.0.db.clone(), app.0.clock.clone(), &app.0.config);
             Upgrades::new(db, clock, *config.node.heartbeat).watch(*config.upgrade.finalise_after).await
         });
+        self.lead("unused-pictures", |app| async move {
+            jobs::remove_unused_pictures(&app.pictures(), &app.0.live.section(|config| &config.sales)).await
+        });
         self.lead("purge-tokens", |app| async move { jobs::purge_tokens(&app.0.accounts, &app.0.config).await });
         self.lead("reconcile", |app| async move {
             if !app.0.gates_open.load(Ordering::SeqCst) {
@@ -187,7 +199,15 @@ impl App {
         let (name, address) = (self.0.node.as_str(), config.server.listen.to_string());
         let settings = self.0.settings.clone();
         let told = Arc::new(move || settings.told());
+        let metrics = self.0.metrics.clone();
+        let version = Arc::new(move |version: u32| {
+            metrics.data_version.set(version.into());
+            metrics.upgrade_pending.set((version < data_version()).into());
+        });
+        let app = self.clone();
         Registry::new(self.0.db.clone(), self.0.clock.clone(), name, roles.join(","), address, told)
+            .saying(Arc::new(move || app.vitals()))
+            .telling(version)
     }
 
     fn work<F, W>(&self, name: impl Into<String>, worker: F)

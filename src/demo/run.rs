@@ -157,7 +157,7 @@ fn stage(addresses: Vec<SocketAddr>, sale: SaleId, recorder: Recorder, tally: Ar
 
 /// Points that a shopper of the demo begins with: enough for a few of its products.
 const WELCOME: &str = "5000";
-/// The account for whoever watches, to shop with.
+/// An account for the person who watches.
 const VISITOR: &str = "grace";
 
 /// Settings under which thousands of shoppers from one address can sign up within seconds. Never for a real shop.
@@ -183,6 +183,10 @@ fn prepare(options: &Options) -> anyhow::Result<Vec<Launch>> {
         .set("shop.name", "Lantern Shop")
         // Safari keeps a `Secure` cookie over TLS only, also on this machine.
         .set("access.cookie_secure", "false");
+    if options.addresses.len() > 1 {
+        let key = data_encoding::BASE64.encode(&Rng::system().bytes::<32>());
+        launch = launch.set("accounts.token_key", &key);
+    }
     launch.settings.extend(options.profile.iter().cloned());
     let node = |(number, (address, log)): (usize, (&SocketAddr, &String))| {
         let launch = Launch { address: *address, log: Some(options.data.join(log)), ..launch.clone() };
@@ -214,7 +218,7 @@ fn bill_agrees(launch: &Launch) -> anyhow::Result<bool> {
     Ok(command.stderr(Stdio::null()).status()?.success())
 }
 
-/// Waits for Ctrl-C, or for whoever wants the demo to end.
+/// Waits for Ctrl-C, or for a request to end the demo.
 async fn interrupted() -> std::io::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {

@@ -1,4 +1,4 @@
-//! The server as a process of its own, so that it can be killed, and its memory and CPU be told from the crowd's.
+//! The server as a process of its own, so that it can be killed, and its memory and CPU be measured apart from the crowd's.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::accounts::seal::Seals;
+use crate::accounts::token_keys;
 use crate::config;
 use crate::kernel::Rng;
 use crate::store::{Database, StoreError};
@@ -92,6 +94,17 @@ impl Launch {
         Ok(db)
     }
 
+    /// What seals the tokens of the server's buyers. Where tokens are sealed with a key in a file, it is made.
+    pub fn seals(&self, rng: &Rng) -> Option<Seals> {
+        let mut config = config::Config::default_embedded();
+        config.store.url = config::Secret::new(self.store_url());
+        let key = self.settings.iter().rev().find(|(key, _)| key == "accounts.token_key");
+        if let Some((_, key)) = key {
+            config.accounts.token_key = config::Secret::new(key);
+        }
+        Seals::new(&token_keys(&config, rng))
+    }
+
     /// The program in the environment that these settings make, without arguments.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
@@ -122,7 +135,7 @@ impl Launch {
 }
 
 /// The ports that [`free_address`] hands out, one after the other. They lie below those that the operating system gives to outgoing
-/// connections (from 32768 on, unless it was told otherwise): one of these could take the port before the server listens on it.
+/// connections (from 32768 on, unless configured otherwise): one of these could take the port before the server listens on it.
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
 
 /// A port of the loop-back that nobody listens on now. This process does not hand it out again soon.

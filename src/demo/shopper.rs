@@ -61,7 +61,7 @@ impl Shopper {
         self.look_around().await;
         let planned = match self.part.arrives {
             Some(after) => opens + after,
-            // Too early by half a second: is told so, and presses again at the opening.
+            // Half a second too early: gets `NOT_STARTED` and presses again at the opening.
             None => opens.checked_sub(Duration::from_millis(500)).unwrap_or(opens),
         };
         self.wait_until(planned.checked_sub(Duration::from_millis(300)).unwrap_or(planned)).await;

@@ -20,7 +20,7 @@ pub struct Stage {
     pub timeout: Duration,
     /// How long they go on trying to get an answer, from their planned press.
     pub patience: Duration,
-    /// How long those who are told that it is sold out go on trying, from their planned press.
+    /// How long shoppers go on trying after "sold out", from their planned press.
     pub persistence: Duration,
     /// Whether they read the list and the details first.
     pub browse: bool,

@@ -94,7 +94,7 @@ pub struct TradeSnapshot {
 pub struct RefundFacts {
     /// Our refund number (`out_biz_no`), if it names one.
     pub number: Option<String>,
-    /// Refunded in all (`refund_fee`), if it says so.
+    /// The total refunded (`refund_fee`), if the response contains it.
     pub total: Option<Money>,
 }
 

@@ -165,7 +165,7 @@ impl Hub {
         self.0.orders.lock().keys().copied().collect()
     }
 
-    /// Forgets recent decisions: after events were missed they may be stale. Whoever watches all of their orders is told so.
+    /// Forgets recent decisions: after events were missed they may be stale. Subscriptions to all orders of a buyer are notified.
     pub fn forget_recent(&self) {
         self.0.recent.clear();
         self.0.buyers.miss();

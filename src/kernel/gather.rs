@@ -45,7 +45,7 @@ pub async fn run<T, F>(
                     break;
                 }
                 begun = Instant::now();
-                // Who waits for an item of a call that panics is told by its closed channel.
+                // Callers waiting for an item of a call that panics learn it by their closed channel.
                 calls.push(guarded(task, call(std::mem::take(&mut batch))));
             }
         }

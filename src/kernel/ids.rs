@@ -26,8 +26,8 @@ const EPOCHS_BEGIN: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 /// The epoch that a gate is opened under at `now`, after one with the epoch `last`: the larger of the next number and the seconds since
 /// 2026-01-01. A database that is restored from a backup has an old `last`. The numbers that were used since the backup are below the
 /// seconds of today, so they are not used again, however the database was restored. (Minutes would not do: a node that restarts more often
-/// than once a minute would run ahead of them. Whoever restores within a second or two of the last start must wait, or know the last
-/// epoch.) A clock that is years ahead counts as the year 2094, so that numbers are left.
+/// than once a minute would run ahead of them. An operator who restores within a second or two of the last start must wait, or know the
+/// last epoch.) A clock that is years ahead counts as the year 2094, so that numbers are left.
 pub fn next_epoch(last: Epoch, now: Timestamp) -> Epoch {
     #[cfg(feature = "sabotage")]
     if super::sabotage::active("epoch.next_number") {
@@ -171,7 +171,7 @@ uuid_ids! {
     Xid = "tx";
 }
 
-/// A parked message, by its position among those that were parked.
+/// A dead-letter message, by its position among those that were dead-lettered.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FailureId(pub u64);
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -58,6 +59,9 @@ pub struct WorkerState {
     pub restarts: u64,
 }
 
+/// Makes a run of a worker. Of one type, so that what keeps workers running is compiled once for all of them.
+type Factory = Box<dyn Fn(CancellationToken) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync>;
+
 /// Keeps workers running until it is stopped. Cheap to clone; clones share the workers.
 #[derive(Debug, Clone)]
 pub struct Supervisor(Arc<Inner>);
@@ -108,6 +112,7 @@ impl Supervisor {
         let (status, started) = (WorkerStatus::Running, Instant::now());
         let worker = Worker { name, status, last_error: None, restarts: 0, failures: 0, started };
         let worker = Arc::new(Mutex::new(worker));
+        let factory: Factory = Box::new(move |stopping| Box::pin(factory(stopping)));
         let keeper = self.clone().keep(worker.clone(), restarts, factory);
         let task = self.0.tracker.spawn(keeper);
         self.0.workers.lock().push((worker, task.abort_handle()));
@@ -142,11 +147,7 @@ impl Supervisor {
         cut
     }
 
-    async fn keep<F, W>(self, worker: Arc<Mutex<Worker>>, restarts: Counter, factory: F)
-    where
-        F: Fn(CancellationToken) -> W,
-        W: Future<Output = anyhow::Result<()>>,
-    {
+    async fn keep(self, worker: Arc<Mutex<Worker>>, restarts: Counter, factory: Factory) {
         let Inner { rng, restart, stopping, .. } = &*self.0;
         loop {
             worker.lock().starts();

@@ -30,9 +30,9 @@ impl HotSettings {
     /// Does what an operator wishes, or says why not. When it returns, this node follows it.
     pub async fn act(&self, wish: Wish, by: By) -> Result<Result<Changed, Refusal>, StoreError> {
         let settings = self.clone();
-        // A change that is stored is announced, whoever still waits for the answer.
+        // A stored change is broadcast even if the caller has gone away.
         let done = tokio::spawn(async move { settings.change(wish, by).await });
-        done.await.map_err(|error| StoreError::Internal(error.to_string()))?
+        done.await.map_err(StoreError::internal_by)?
     }
 
     async fn change(&self, wish: Wish, by: By) -> Result<Result<Changed, Refusal>, StoreError> {

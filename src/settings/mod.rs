@@ -39,7 +39,7 @@ pub struct HotSettings(Arc<Inner>);
 
 struct Inner {
     db: Database,
-    /// Where others are told; empty in a command, whose changes they find by themselves.
+    /// Where changes are broadcast; empty in a command, whose changes the nodes find by polling.
     broker: OnceLock<Arc<dyn Broker>>,
     live: Live,
     /// What this process's own file, environment and flags say.
@@ -137,7 +137,7 @@ impl HotSettings {
         }))
     }
 
-    /// Others are told through this broker from now on.
+    /// Changes are broadcast through this broker from now on.
     pub fn tell_through(&self, broker: Arc<dyn Broker>) {
         let _ = self.0.broker.set(broker);
     }

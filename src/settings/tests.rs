@@ -44,6 +44,7 @@ async fn beat(stall: &Stall, settings: &HotSettings, name: &str) {
         seen_at: now,
         settings: settings.told(),
         data_version: 1,
+        vitals: None,
     };
     store::write!(&stall.db, |conn| sql::nodes::beat(conn, &row).await).unwrap();
 }

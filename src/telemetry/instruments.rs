@@ -31,6 +31,34 @@ impl<M> PerLabel<M> {
     }
 }
 
+/// Gauges that only the node keeps up that has a job now. They are 0 when this is dropped: the last value must not stay here for ever while
+/// another node has the job and tells the truth.
+#[derive(Debug)]
+#[must_use]
+pub struct WhileHere(Vec<Gauge>);
+
+impl WhileHere {
+    /// Of one gauge.
+    pub fn of(gauge: &Gauge) -> Self {
+        Self(vec![gauge.clone()])
+    }
+}
+
+impl Drop for WhileHere {
+    fn drop(&mut self) {
+        for gauge in &self.0 {
+            gauge.set(0);
+        }
+    }
+}
+
+impl PerLabel<Gauge> {
+    /// See [`WhileHere`].
+    pub fn while_here(&self) -> WhileHere {
+        WhileHere(self.known.iter().map(|(_, gauge)| gauge.clone()).collect())
+    }
+}
+
 impl PerLabel<Counter> {
     /// Counts one.
     pub fn count(&self, value: &str) {
@@ -132,5 +160,21 @@ impl Instruments<'_> {
             self.add(name, help, Family::<[(&'static str, &'static str); 1], M, _>::new_with_constructor(constructor));
         let instrument = |value: &'static str| family.get_or_create_owned(&[(label, value)]);
         PerLabel { known: values.iter().map(|value| (*value, instrument(value))).collect(), other: instrument(OTHER) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gauges_of_a_job_are_zero_once_another_node_has_it() {
+        let mut registry = Registry::default();
+        let drift = Instruments(&mut registry).gauges("drift", "Drift", "direction", &["up", "down"]);
+        let here = drift.while_here();
+        drift.get("up").set(3);
+        drift.get("down").set(2);
+        drop(here);
+        assert_eq!((drift.get("up").get(), drift.get("down").get()), (0, 0));
     }
 }

@@ -50,7 +50,7 @@ pub fn set_log_filter(filter: &str) {
     }
 }
 
-/// One line like all others, so that a panic is not lost on whoever reads JSON.
+/// One line like all others, so that a reader of JSON logs sees the panic.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let message = panic_message(panic.payload());
     let location = panic.location().map(ToString::to_string).unwrap_or_default();

@@ -18,6 +18,7 @@ use super::process::Process;
 use super::pulses::Watched;
 use crate::model::answers::Answer;
 use crate::model::messages::Topic;
+use crate::model::upgrade::program_version;
 
 /// The content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -44,6 +45,8 @@ const NOTIFICATIONS: [&str; 12] = [
     "wrong_seller",
 ];
 const GLOBAL_TRANSACTION_EVENTS: [&str; 6] = ["begun", "confirmed", "cancelled", "postponed", "overdue", "breach"];
+const SIGNS: [&str; 2] = ["positive", "negative"];
+const STUCK: [&str; 2] = ["payments", "refunds"];
 const EDIT_SOURCES: [&str; 2] = ["sql", "unknown"];
 const REBUILDS: [&str; 3] = ["opened", "failed", "left"];
 
@@ -91,6 +94,8 @@ pub struct Inner {
     pub refunds: Counters,
     /// Differences between the gateway's bills and the records that are open, by kind.
     pub bill_differences: Gauges,
+    /// Payments and refunds that need an operator: flagged, or pending for too long. Counted up to 100 of each.
+    pub money_stuck: Gauges,
     /// Notifications of gateways by what they came to, the forged ones too.
     pub notifications: Counters,
     /// What happened to global transactions: `begun`, `confirmed`, `cancelled`, `postponed` (trouble; it will be tried again), `overdue`
@@ -102,6 +107,8 @@ pub struct Inner {
     pub gate_drift: Gauges,
     /// Attempts to rebuild the gate of a sale: `opened`, `failed` (tried again), `left` (to another node).
     pub gate_rebuilds: Counters,
+    /// Rounds in which the gate could not be compared with the database.
+    pub gate_comparisons_failed: Counter,
     /// Tickets whose decision or end the gate has not learned yet.
     pub gate_undelivered: Gauge,
     /// Decided tickets that were not delivered to the gate because the queue was full; reconciliation finds them.
@@ -135,6 +142,10 @@ pub struct Inner {
     pub settings_rejected: Gauge,
     /// Stored settings over which a flag of this node stands.
     pub settings_shadowed: Gauge,
+    /// The data version that is in force in the database.
+    pub data_version: Gauge,
+    /// 1 while the upgrade to this program is not finalised.
+    pub upgrade_pending: Gauge,
     /// Times that a subscriber was too slow and lost intermediate values.
     pub hub_lagged: Counter,
 }
@@ -145,7 +156,7 @@ impl Metrics {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Process));
         let mut add = Instruments(registry.sub_registry_with_prefix("doorbuster"));
-        add.0.register("build", "The running program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        add.0.register("build", "The running program", Info::new([("version", program_version())]));
         add.0.register("log_lines_lost", "Log lines that could not be written", super::output::lost());
         Self(Arc::new(Inner {
             purchase_results: add.counters("purchase_results", "Results of salePurchase", "outcome", &PURCHASE_RESULTS),
@@ -163,6 +174,7 @@ impl Metrics {
                 "kind",
                 &["MISSING_HERE", "MISSING_THERE", "AMOUNT", "STATUS"],
             ),
+            money_stuck: add.gauges("money_stuck", "Payments and refunds that need an operator", "kind", &STUCK),
             notifications: add.counters("notifications", "Gateway notifications", "verdict", &NOTIFICATIONS),
             global_transactions: add.counters(
                 "global_transactions",
@@ -171,13 +183,10 @@ impl Metrics {
                 &GLOBAL_TRANSACTION_EVENTS,
             ),
             gate: add.seconds("gate_seconds", "Duration of a call to the gate"),
-            gate_drift: add.gauges(
-                "gate_drift_units",
-                "Units by which the gate differs from the orders",
-                "direction",
-                &["positive", "negative"],
-            ),
+            gate_drift: add.gauges("gate_drift_units", "Units by which gate and orders differ", "direction", &SIGNS),
             gate_rebuilds: add.counters("gate_rebuilds", "Rebuilds of a sale's gate", "outcome", &REBUILDS),
+            gate_comparisons_failed: add
+                .counter("gate_comparisons_failed", "Rounds in which the gate could not be compared with the database"),
             gate_undelivered: add.gauge("gate_undelivered_tickets", "Decided tickets not yet delivered to the gate"),
             gate_undelivered_lost: add.counter("gate_undelivered_lost", "Decided tickets left to reconciliation"),
             gate_terms_replaced: add.counter("gate_terms_replaced", "Sales whose terms were corrected in the gate"),
@@ -203,6 +212,8 @@ impl Metrics {
             settings_revision: add.gauge("settings_revision", "Change of the stored settings that this node follows"),
             settings_rejected: add.gauge("settings_rejected", "Stored settings that this node can't take"),
             settings_shadowed: add.gauge("settings_shadowed", "Stored settings overridden by a flag of this node"),
+            data_version: add.gauge("data_version", "Data version in force in the database"),
+            upgrade_pending: add.gauge("upgrade_pending", "1 while the upgrade to this program is not finalised"),
             hub_lagged: add.counter("hub_lagged", "Times that a subscriber was too slow"),
             worker_restarts: add.add("worker_restarts", "Restarts of workers that failed", Family::default()),
             worker_healthy: add.add("worker_healthy", "1 while a worker runs without failures", Family::default()),

@@ -201,7 +201,7 @@ mod tests {
 
     use super::*;
 
-    /// A reader that takes a few bytes at a time, and does what it is told.
+    /// A reader that takes a few bytes at a time and can be made to fail.
     #[derive(Clone, Default)]
     struct Reader(Arc<(Mutex<Taken>, Condvar)>);
 

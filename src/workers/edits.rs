@@ -11,7 +11,7 @@ use crate::config;
 use crate::kernel::{Backoff, Clock, Rng};
 use crate::sales::Sales;
 use crate::store::{Database, StoreError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, WhileHere};
 
 /// The channel of the triggers' notifications.
 const CHANNEL: &str = "doorbuster_edits";
@@ -35,6 +35,7 @@ impl Worker<'_> {
     /// Runs for as long as the node has the lease. A round that fails, because the database is away, is followed by the next one in
     /// time.
     pub async fn run(&self, config: &config::Sales, rng: Rng) -> Result<(), StoreError> {
+        let _here = WhileHere::of(&self.metrics.catalog_edit_lag);
         let news = Notify::new();
         let mut poll = interval(*config.poll_every);
         let mut reread = interval_at(Instant::now() + *config.reread_every, *config.reread_every);

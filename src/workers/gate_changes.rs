@@ -41,7 +41,7 @@ pub async fn run(
                     metrics.dead_letters.count(Topic::GateChanges.name());
                     let (topic, reason) = (Topic::GateChanges.name().to_owned(), error.to_string());
                     let (key, at, payload) = (message.key.clone(), clock.now(), message.payload.clone());
-                    broker::park(broker, &Failure { topic, key, reason, at, payload }).await?;
+                    broker::dead_letter(broker, &Failure { topic, key, reason, at, payload }).await?;
                 }
             }
         }

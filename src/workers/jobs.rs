@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::accounts::Accounts;
-use crate::config::{Config, Orders as Settings, Section};
+use crate::config::{Config, Orders as Settings, Sales as SaleSettings, Section};
 use crate::hub::Hub;
 use crate::orders::Orders;
 use crate::orders::reconcile::Reconciler;
 use crate::payments::Payments;
+use crate::pictures::Pictures;
 use crate::sales::Sales;
 use crate::telemetry::Metrics;
 
@@ -32,13 +33,14 @@ pub async fn sweep(payments: &Payments, config: &Section<Settings>) -> anyhow::R
 }
 
 /// Keeps gate and database together. A round that fails, because one of the two is away, is followed by the next one in time:
-/// whoever is back is not left alone for a worker's back-off.
+/// a dependency that is back is not left unused for a worker's back-off.
 pub async fn reconcile(
     orders: &Orders,
     config: &Section<Settings>,
     retention: Duration,
     metrics: &Metrics,
 ) -> anyhow::Result<()> {
+    let _here = metrics.gate_drift.while_here();
     let mut reconciler = Reconciler::default();
     let mut tick = config.ticker(|orders| *orders.reconcile_every);
     loop {
@@ -49,6 +51,7 @@ pub async fn reconcile(
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(%error, "could not compare the gate with the database");
+                metrics.gate_comparisons_failed.inc();
                 continue;
             }
         };
@@ -66,6 +69,19 @@ pub async fn follow_snapshot(sales: &Sales, hub: &Hub) -> anyhow::Result<()> {
         hub.retain_stock(|sale| snapshot.offer(sale).is_some());
         hub.merge_stock(snapshot.offers().iter().map(|offer| offer.stock));
         changes.changed().await?;
+    }
+}
+
+/// Removes pictures that no product uses, a good deal more often than they are kept, but not more than once a second.
+pub async fn remove_unused_pictures(pictures: &Pictures, config: &Section<SaleSettings>) -> anyhow::Result<()> {
+    let mut tick =
+        config.ticker(|sales| (*sales.unused_pictures / 24).clamp(Duration::from_secs(1), Duration::from_secs(3_600)));
+    loop {
+        tick.tick().await;
+        let removed = pictures.remove_unused(*config.now().unused_pictures).await?;
+        if removed > 0 {
+            tracing::info!(removed, "removed pictures that no product uses");
+        }
     }
 }
 

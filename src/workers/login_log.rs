@@ -51,7 +51,7 @@ pub async fn run(
                     metrics.dead_letters.count(Topic::LoginEvents.name());
                     let (topic, reason) = (Topic::LoginEvents.name().to_owned(), error.to_string());
                     let (key, at, payload) = (message.key.clone(), clock.now(), message.payload.clone());
-                    broker::park(broker.as_ref(), &Failure { topic, key, reason, at, payload }).await?;
+                    broker::dead_letter(broker.as_ref(), &Failure { topic, key, reason, at, payload }).await?;
                 }
             }
         }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_parked_and_stops_nobody() {
+    async fn what_cannot_be_read_is_dead_lettered_and_stops_nobody() {
         let (shop, messages) = shop_with_events().await;
         let newer = Bytes::from(String::from_utf8(messages[0].to_vec()).unwrap().replace("\"v\":1", "\"v\":9"));
         let garbage = Bytes::from_static(b"\xff garbage");

@@ -22,7 +22,7 @@
 //! | `pulse` | this node's counters | tells operators and the other nodes what happened in each second |
 //! | `pulse-heard` | `pulses` | hears what happened on the other nodes |
 //! | `pulse-frames`, `pulse-gates`, `pulse-people`, `pulse-sums` | gates, the database | puts together what operators watch |
-//! | `sweep`, `reconcile`, `purge-tokens` | the database | what a lost message would have left undone |
+//! | `sweep`, `reconcile`, `purge-tokens`, `unused-pictures` | the database | what a lost message would have left undone |
 
 pub mod edits;
 pub mod gate_changes;

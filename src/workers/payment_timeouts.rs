@@ -32,7 +32,7 @@ pub async fn run(payments: &Payments, broker: &dyn Broker, clock: &Clock, metric
                     let topic = Topic::PaymentTimeouts.name().to_owned();
                     let (reason, payload) = (error.to_string(), message.payload);
                     let failure = Failure { topic, key: Bytes::new(), reason, at: clock.now(), payload };
-                    broker::park(broker, &failure).await?;
+                    broker::dead_letter(broker, &failure).await?;
                 }
             }
             consumer.ack(message.position).await?;

@@ -3,8 +3,15 @@
 use crate::config::Config;
 use crate::payments::Payments;
 
-/// Compares the gateway's bills with the records, day by day.
+/// Compares the gateway's bills with the records, day by day, and keeps up the count of what waits for operators.
 pub async fn reconcile(payments: &Payments, config: &Config) -> anyhow::Result<()> {
+    tokio::select! {
+        () = payments.keep_counts() => Ok(()),
+        ended = compare(payments, config) => ended,
+    }
+}
+
+async fn compare(payments: &Payments, config: &Config) -> anyhow::Result<()> {
     let mut tick = tokio::time::interval(*config.payments.bill_every);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

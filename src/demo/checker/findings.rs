@@ -38,7 +38,7 @@ pub enum Invariant {
     Epochs,
     /// Bad input gets no ticket.
     BadInput,
-    /// Without faults, whoever the gate admits gets an order: the gate's count is exact.
+    /// Without faults, each admitted purchase becomes an order: the gate's count is exact.
     ExactGate,
     /// Every shopper gets an answer.
     Answered,
@@ -121,7 +121,7 @@ pub struct Counts {
     pub pushes: u64,
     /// Ticket subscriptions that lost their connection.
     pub lost_sockets: u64,
-    /// Ticket subscriptions that told the version seen last.
+    /// Ticket subscriptions that resumed from the version seen last.
     pub resumed: u64,
     /// Looks at somebody else's ticket.
     pub peeks: u64,

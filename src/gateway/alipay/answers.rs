@@ -79,7 +79,7 @@ fn classify<T>(
     let sub_code = word(fields.sub_code.as_deref().unwrap_or_default());
     let reason = format!("{} {sub_code}", word(&fields.code));
     match fields.code.as_str() {
-        // The gateway does not sign when it does not know for whom; and being told so by a stranger changes nothing.
+        // The gateway does not sign errors about an unknown application; an unsigned error changes nothing here.
         "20001" | "40001" | "40002" | "40003" | "40006" => Outcome::Misconfigured { reason },
         _ if !opened.verified => unknown(format!("unsigned answer {reason}")),
         "10000" => read(&fields),

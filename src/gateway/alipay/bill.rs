@@ -1,7 +1,7 @@
 //! The bill of a day: a ZIP archive with CSV files in GBK, whose lines of comment begin with `#`. One file has a line for each payment and
 //! refund, others sums.
 //!
-//! The vendor documents that the download is compressed CSV. Its headings, the comments, GBK, and cells that end with a tab are told by
+//! The vendor documents that the download is compressed CSV. Its headings, the comments, GBK, and cells that end with a tab are known from
 //! merchants who published theirs; nothing of it was tried with a bill of the vendor's own. So much is left open on purpose: the file is
 //! found by its headings and not by its name, columns may come in any order, UTF-8 is read too, and whatever makes no sense is an
 //! error instead of a guess.
