@@ -16,6 +16,7 @@ mod flows {
     pub mod cluster_faults;
     pub mod control;
     pub mod dashboards;
+    pub mod dead_letters;
     pub mod gate_away;
     pub mod history;
     pub mod hot;
@@ -23,7 +24,6 @@ mod flows {
     pub mod monitor;
     pub mod nodes;
     pub mod operators;
-    pub mod parked;
     pub mod pictures;
     pub mod points;
     pub mod process;
@@ -36,6 +36,7 @@ mod flows {
     pub mod staff;
     pub mod storage_faults;
     pub mod storefront;
+    pub mod surges;
     #[cfg(feature = "sabotage")]
     pub mod upgrade;
 }

@@ -2,12 +2,22 @@
 
 use std::process::Stdio;
 
-use async_graphql::Schema;
-use doorbuster::api::graphql::edge::baseline::bare_adapter;
+use async_graphql::{Executor, Schema};
+use async_graphql_axum::{GraphQL, GraphQLSubscription};
+use axum::Router;
+use axum::routing::{get_service, post_service};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use super::support::{Mutation, Query, Subscriptions, start};
+
+/// `POST /graphql` and the socket at `/graphql/ws`, as `async-graphql-axum` serves them by itself.
+fn bare_adapter(schema: impl Executor) -> Router {
+    let socket = get_service(GraphQLSubscription::new(schema.clone()));
+    Router::new()
+        .route("/graphql", post_service(GraphQL::new(schema.clone())).get_service(GraphQL::new(schema)))
+        .route("/graphql/ws", socket)
+}
 
 async fn audit(http: &str, socket: &str) -> (bool, String) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/edge-audit/audit.mjs");

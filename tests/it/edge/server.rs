@@ -1,7 +1,8 @@
 //! Connections that misbehave, byte by byte.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use doorbuster::demo::server::Launch;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -117,6 +118,39 @@ async fn a_server_that_leaves_answers_requests_that_come_and_says_that_they_are_
         timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("the server hangs up").unwrap();
         assert!(answer.contains("connection: close") && answer.ends_with("ok\n"), "{answer}");
     }
+}
+
+/// The kernel completes connections by itself. When a server stops accepting there may be many that it has not seen.
+#[tokio::test]
+async fn connections_that_wait_in_the_kernel_when_a_server_stops_accepting_are_answered() {
+    // More than the runtime lets a task accept in one go, where the kernel keeps so many.
+    let kept = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    let waiting = kept.trim().parse::<usize>().unwrap().min(300);
+    let server = start_with(|config| config.server.linger = Span(Duration::ZERO)).await;
+    let ask = "GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    // So that the server waits for the next connection.
+    assert!(exchange(&server, ask).await.ends_with("ok\n"));
+    server.shutdown.cancel();
+    tokio::task::yield_now().await;
+    // This runtime has one thread, which is here: the server hears of the end of its time and of these connections at once.
+    let over = Instant::now() + Duration::from_millis(20);
+    let knock = |_| {
+        let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+        stream.write_all(ask.as_bytes()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        TcpStream::from_std(stream).unwrap()
+    };
+    let waiting: Vec<_> = (0..waiting).map(knock).collect();
+    while Instant::now() < over {
+        std::hint::spin_loop();
+    }
+    for (number, mut stream) in waiting.into_iter().enumerate() {
+        let mut answer = String::new();
+        let read = timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("the server hangs up");
+        assert!(read.is_ok() && answer.starts_with("HTTP/1.1 200"), "number {number}: {read:?}, {answer}");
+    }
+    assert!(TcpStream::connect(server.address).await.is_err(), "it accepts no more");
+    timeout(PATIENCE, server.serving).await.expect("the server stops").unwrap();
 }
 
 /// Who sends many requests at once has them answered one at a time, in turns with everybody else.

@@ -20,7 +20,7 @@ use doorbuster::kernel::{Clock, Rng, UserId};
 use doorbuster::model::accounts::{Role, Viewer};
 use futures_util::{SinkExt as _, Stream, StreamExt as _, stream};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
@@ -327,7 +327,9 @@ pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
             shortcut: Some(Arc::new(ShortBump(state.clone()))),
         },
     );
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let listener = socket.listen(1024).unwrap();
     let address = listener.local_addr().unwrap();
     let routes = router(edge.clone(), health::routes(Arc::new(Healthy)), *config.server.body_max);
     let stop = shutdown.clone();

@@ -10,7 +10,6 @@ use doorbuster::broker::pulsar::PulsarBroker;
 use doorbuster::broker::{Broker as _, partition_for};
 use doorbuster::config::{Config, Secret};
 use doorbuster::demo::history::{Entry, Step};
-use doorbuster::demo::plan::Habits;
 use doorbuster::kernel::{Clock, Rng, SaleId};
 use doorbuster::model::messages::{Message, Topic};
 use doorbuster::model::upgrade::DATA_VERSION;
@@ -19,8 +18,9 @@ use tokio::time::{Instant, sleep};
 
 use super::monitor::{Seen, quantile};
 use super::scenario::{Run, Scenario, stage};
+use super::surges::{MANY, PUBLISHED_ONCE, SOME, crowd, expire, hang_up};
 use crate::support::proxy::{Network, Proxy};
-use crate::support::servers::{FreshDatabase, OwnServers, execute};
+use crate::support::servers::{FreshDatabase, OwnServers, TOKEN_KEY, execute};
 
 /// What is done to a run, and how it is called.
 struct Fault {
@@ -36,7 +36,7 @@ const fn fault(name: &'static str, what: &'static str, each_change: bool, inside
     Fault { name, what, each_change, inside }
 }
 
-const FAULTS: [Fault; 29] = [
+const FAULTS: [Fault; 33] = [
     fault("F1", "node killed between admission and publishing", true, Some("publisher.slow")),
     fault("F2", "node killed after publishing, before the answer", false, Some("purchase.slow_answer")),
     fault("F3", "node killed before the writer's commit", false, Some("writer.slow")),
@@ -65,6 +65,10 @@ const FAULTS: [Fault; 29] = [
     fault("F24", "a lock on the orders for 4 s", false, None),
     fault("UPGRADE", "nodes killed, each back as the next version, then as the previous one", true, Some(PREVIOUS)),
     fault("UPGRADE-20", "the same, 20 rounds", false, Some(PREVIOUS)),
+    fault("HANG-UP", "2,000 buyers hang up before they are answered", true, None),
+    fault("HANG-UP-20000", "20,000 of them", false, None),
+    fault("EXPIRY", "2,000 orders of another sale expire in one second", true, None),
+    fault("EXPIRY-20000", "20,000 of them", false, None),
     fault("SIGTERM", "node stopped in the middle of the rush, and started again", true, None),
 ];
 
@@ -100,6 +104,7 @@ impl<'a> Cluster<'a> {
             ("broker.url", self.servers.find("DOORBUSTER_TEST_PULSAR")),
             ("broker.admin_url", self.servers.find("DOORBUSTER_TEST_PULSAR_ADMIN")),
             ("broker.tenant", self.database.name().to_owned()),
+            ("accounts.token_key", TOKEN_KEY.to_owned()),
             ("broker.partitions", "2".to_owned()),
             ("node.lease", "2s".to_owned()),
         ]
@@ -180,6 +185,10 @@ impl<'a> Cluster<'a> {
             }
             "UPGRADE" => self.roll(run, 2).await,
             "UPGRADE-20" => self.roll(run, 20).await,
+            "HANG-UP" => hang_up(run, SOME).await,
+            "HANG-UP-20000" => hang_up(run, MANY).await,
+            "EXPIRY" => expire(run, SOME).await,
+            "EXPIRY-20000" => expire(run, MANY).await,
             "SIGTERM" => run.restart(1).await,
             other => panic!("there is no fault {other}"),
         }
@@ -310,7 +319,7 @@ impl<'a> Cluster<'a> {
         }
         let deadline = Instant::now() + Duration::from_secs(30);
         while broker.failures(0, 100).await.unwrap().len() < 20 {
-            assert!(Instant::now() < deadline, "not all of them were parked");
+            assert!(Instant::now() < deadline, "not all of them were dead-lettered");
             sleep(Duration::from_millis(50)).await;
         }
         broker.close().await;
@@ -344,12 +353,15 @@ fn return_grace(fault: &str) -> Duration {
     })
 }
 
+/// Whether it is more of the same, and nothing that is away.
+fn is_surge(fault: &str) -> bool {
+    matches!(fault, "HANG-UP" | "HANG-UP-20000" | "EXPIRY" | "EXPIRY-20000")
+}
+
 /// Whether all nodes take traffic and answer lists during the fault: they are alive, and so is what that needs.
 fn nodes_stay_good(fault: &str) -> bool {
-    matches!(
-        fault,
-        "F6" | "F6-slow" | "F6-partition" | "F7" | "F8" | "F8-away" | "F9" | "F13-slow-redis" | "F17" | "F18" | "F19"
-    )
+    let good = ["F6", "F6-slow", "F6-partition", "F7", "F8", "F8-away", "F9", "F13-slow-redis", "F17", "F18", "F19"];
+    good.contains(&fault) || is_surge(fault)
 }
 
 /// Returns lines for the table, and what was wrong.
@@ -357,19 +369,14 @@ async fn play(servers: &OwnServers, fault: &Fault) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
     let cluster = Cluster::new(servers).await;
     // There are buyers for this long.
-    let load = Duration::from_secs(if fault.name == "UPGRADE-20" { 400 } else { 60 });
+    let load = Duration::from_secs(if fault.name.ends_with("-20") || is_surge(fault.name) { 400 } else { 60 });
     let scenario = Scenario {
-        stock: 60,
-        per_second: 30,
         load: (load, load),
-        habits: Habits { impatient: 0, cancel: 25, persistent: 10, ..Habits::default() },
         pauses: fault.inside,
-        calm: false,
-        // Longer than the slowest of these runs takes to sell everything once more at the end.
-        pay_within: Duration::from_secs(3),
         patience: PATIENCE,
         return_grace: return_grace(fault.name),
-        ..Scenario::default()
+        settings: if is_surge(fault.name) { PUBLISHED_ONCE.into() } else { Vec::new() },
+        ..crowd()
     };
     let mut run = cluster.begin(scenario, folder.path()).await;
     run.until_each_sale_sells(10).await;

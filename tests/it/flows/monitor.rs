@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use doorbuster::demo::history::{Entry, Reply, Step, TicketStatus};
+use doorbuster::demo::history::{Entry, OrderStatus, Reply, Step, TicketStatus};
 use doorbuster::demo::server;
 use doorbuster::demo::shopper::Account;
 use doorbuster::kernel::{Clock, SaleId, TicketId, Timestamp};
@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::scenario::Run;
 use crate::support::{PATIENCE, until};
 
 /// What stands for an answer by which a node sheds load.
@@ -24,6 +25,22 @@ const SHED: &str = "overloaded";
 const EVERY: Duration = Duration::from_millis(100);
 /// Longer than a node that stands still in these tests does so.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Run {
+    /// What the database says now, but for a sale whose rows were edited.
+    pub async fn facts(&self) -> Facts {
+        self.but_for_apart(Facts::read(&self.launches[0].open_database().await.unwrap()).await.unwrap())
+    }
+
+    /// Leaves that sale out.
+    pub fn but_for_apart(&self, mut facts: Facts) -> Facts {
+        if let Some(apart) = self.apart.get() {
+            facts.sales.retain(|sale| sale.id != *apart);
+            facts.orders.retain(|order| order.sale != *apart);
+        }
+        facts
+    }
+}
 
 /// What was seen of one node.
 #[derive(Debug, Default)]
@@ -60,8 +77,8 @@ pub fn quantile(values: &[Duration], part: f64) -> Duration {
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-/// How long after its decision each ticket's outcome was pushed, for those who were subscribed by then.
-pub fn push_latencies(entries: &[Entry], facts: &Facts) -> Vec<Duration> {
+/// When each ticket was decided, and how long after that its outcome was pushed, for those who were subscribed by then.
+pub fn push_latencies(entries: &[Entry], facts: &Facts) -> Vec<(Timestamp, Duration)> {
     let decided: BTreeMap<TicketId, Timestamp> =
         facts.orders.iter().map(|order| (order.id, order.decided_at)).collect();
     let mut pushed = BTreeMap::new();
@@ -72,7 +89,7 @@ pub fn push_latencies(entries: &[Entry], facts: &Facts) -> Vec<Duration> {
             pushed.entry(seen.id).or_insert(entry.wall);
         }
     }
-    pushed.iter().filter_map(|(id, wall)| decided.get(id).map(|decided| wall.since(*decided))).collect()
+    pushed.iter().filter_map(|(id, wall)| decided.get(id).map(|decided| (*decided, wall.since(*decided)))).collect()
 }
 
 /// A node, as a client reaches it.
@@ -233,4 +250,18 @@ async fn buy(node: &Node, buyer: &Account, sale: SaleId) -> String {
         None => &answer["data"]["salePurchase"]["userErrors"][0]["code"],
     };
     code.as_str().unwrap_or_default().to_owned()
+}
+
+/// The ticket that this entry gave to a buyer.
+pub fn ticket_of(entry: &Entry) -> Option<TicketId> {
+    match &entry.step {
+        Step::Ok { reply: Reply::Ticket(seen) } => Some(seen.id),
+        _ => None,
+    }
+}
+
+/// How often buyers were told that an order is cancelled.
+pub fn cancellations(entries: &[Entry]) -> usize {
+    let is_one = |entry: &&Entry| matches!(&entry.step, Step::Ok { reply: Reply::Order(seen) } if seen.status == OrderStatus::Cancelled);
+    entries.iter().filter(is_one).count()
 }

@@ -1,5 +1,6 @@
 //! Two nodes on one PostgreSQL, one Redis and one Pulsar: what happens on one is so on the other.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
@@ -17,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
 use crate::support::proxy::{Network, Proxy};
-use crate::support::servers::{FreshDatabase, pulsar, pulsar_admin, redis};
+use crate::support::servers::{FreshDatabase, TOKEN_KEY, execute, pulsar, pulsar_admin, redis};
 use crate::support::{Front, PATIENCE, Shop, Terms, until};
 
 /// The servers, with a database, keys and topics of one test's own.
@@ -70,6 +71,7 @@ impl Cluster {
             ("broker.url", pulsar()),
             ("broker.admin_url", pulsar_admin()),
             ("broker.tenant", self.0.name().to_owned()),
+            ("accounts.token_key", TOKEN_KEY.to_owned()),
         ]
     }
 
@@ -260,7 +262,7 @@ async fn a_stopping_node_hands_over_its_jobs_while_another_keeps_selling() {
     let (alice, bob) = (one.buyer("alice").await, one.buyer("bob").await);
     let db = two.app.db().clone();
     // Jobs that one node at a time does.
-    const JOBS: usize = 9;
+    const JOBS: usize = 10;
     let holders = async || {
         let leases = Leases::list(&db).await.unwrap();
         leases.into_iter().map(|lease| lease.holder).collect::<Vec<_>>()
@@ -324,6 +326,41 @@ async fn operators_see_the_consumer_of_each_partition() {
     .await;
     one.stop().await;
     until("the one that is left reads all", async || readers().await == ["two", "two"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_see_of_every_node_whether_it_is_ready() {
+    let (cluster, one, _two) = Cluster::two().await;
+    let now = "(EXTRACT(EPOCH FROM now()) * 1000)::BIGINT";
+    let unready = r#"{"every_ms":60000,"sockets":3,"checks":[{"name":"gates","ready":false,"reason":"still being recorded"}],"at":"#;
+    let rows = format!(
+        "INSERT INTO nodes (name, roles, address, version, started_at, seen_at, vitals) VALUES
+            ('unready', 'api', '', '0', 0, {now}, '{unready}' || {now} || '}}'),
+            ('older', 'api', '', '0', 0, {now} + 30000, NULL),
+            ('rolled-back', 'api', '', '0', 0, {now} + 30000, '{unready}' || {now} || '}}'),
+            ('gone', 'api', '', '0', 0, {now} - 60000, NULL)"
+    );
+    execute(&cluster.0.url(), &rows).await;
+    let query = "{ serverNodes { name silent sockets readiness { ready checks { name reason } } } }";
+    let listed = async || {
+        let found = one.data(Some(&one.operator), query, json!({})).await["serverNodes"].clone();
+        let by_name = |node: &Value| (node["name"].as_str().unwrap().to_owned(), node.clone());
+        found.as_array().unwrap().iter().map(by_name).collect::<BTreeMap<_, _>>()
+    };
+    until("both are ready", async || {
+        let nodes = listed().await;
+        ["one", "two"].iter().all(|name| nodes.get(*name).is_some_and(|node| node["readiness"]["ready"] == true))
+    })
+    .await;
+    let nodes = listed().await;
+    assert!(nodes["two"]["sockets"].is_u64() && nodes["two"]["silent"] == false, "{nodes:?}");
+    let check = json!([{ "name": "gates", "reason": "still being recorded" }]);
+    assert_eq!(nodes["unready"]["readiness"], json!({ "ready": false, "checks": check }));
+    assert_eq!((&nodes["unready"]["sockets"], &nodes["unready"]["silent"]), (&json!(3), &json!(false)));
+    for name in ["older", "rolled-back"] {
+        assert_eq!((&nodes[name]["readiness"], &nodes[name]["silent"]), (&Value::Null, &json!(false)), "{name}");
+    }
+    assert_eq!(nodes["gone"]["silent"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -347,25 +347,3 @@ async fn what_a_check_finds_is_what_a_server_refuses() {
     let said = text(&run(&both, &["config", "check"]).stderr);
     assert!(said.starts_with("2 problems"), "all at once: {said}");
 }
-
-#[test]
-fn every_benchmark_of_one_node_runs() {
-    let (folder, launch) = place();
-    let names = [
-        "purchase",
-        "strangers",
-        "durable",
-        "points",
-        "notifications",
-        "list",
-        "handshake",
-        "fan-out",
-        "goodput",
-        "pulse",
-    ];
-    let mut command = launch.command();
-    let ran = command.current_dir(folder.path()).args(["bench", "--quick"]).args(names).output().unwrap();
-    let said = text(&ran.stdout);
-    assert!(ran.status.success(), "{said}\n{}", text(&ran.stderr));
-    assert!(said.lines().filter(|line| line.contains(", per ")).count() >= names.len(), "{said}");
-}

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use doorbuster::demo::checker::{self, Evidence, Invariant, Report, Violation};
 use doorbuster::demo::crowd::{self, Accounts, Rush, Stream};
-use doorbuster::demo::history::{Entry, Recorder, Reply, Step, write_lines};
+use doorbuster::demo::history::{Recorder, write_lines};
 use doorbuster::demo::plan::Habits;
 use doorbuster::demo::ready;
 use doorbuster::demo::seed::{Operator, Terms};
@@ -24,10 +24,12 @@ use doorbuster::model::orders::OrderState;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::monitor::{Ended, Ending, Monitor, push_latencies};
+use super::monitor::{Ended, Ending, Monitor, cancellations, push_latencies, ticket_of};
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const SETTLE_WITHIN: Duration = Duration::from_secs(60);
+/// How long a buyer may take to cancel. Where nobody wants to any more, the kill comes all the same.
+const LOADED_WITHIN: Duration = Duration::from_secs(5);
 /// Buyers who press while a sale is being ended.
 const PRESSING: usize = 50;
 
@@ -140,13 +142,16 @@ pub struct Run {
     quiet: SaleId,
     /// Another, to be ended.
     doomed: SaleId,
-    operator: Account,
+    /// Runs the shop.
+    pub operator: Account,
     stream: Option<Stream>,
     /// Accounts that are kept for the end.
     late: Vec<Account>,
     at_once: Vec<Violation>,
     checked: usize,
     kills: u32,
+    /// A sale whose rows were edited, and checked by whoever did so.
+    pub apart: OnceLock<SaleId>,
 }
 
 /// One run at a time: a crowd and its servers fill a small machine, and two of each would only time out.
@@ -167,7 +172,7 @@ impl Scenario {
         let launch = self.launch(folder.path());
         let mut run = Run::begin(self, vec![launch]).await;
         for pause in kill_plan(&run.scenario) {
-            sleep(pause).await;
+            run.load(pause).await;
             if run.scenario.kills > 0 {
                 run.kill(0).await;
             }
@@ -202,7 +207,8 @@ impl Scenario {
         let late = self.stock * self.sales as u32 + 20 + PRESSING as u32;
         let count = (seconds * f64::from(self.per_second)) as u32 + late;
         let operator = ready::users(&db, &clock, &rng, "operator", 1, true).await.unwrap().remove(0);
-        let mut buyers = ready::users(&db, &clock, &rng, "buyer", count, false).await.unwrap();
+        let seals = launch.seals(&rng);
+        let mut buyers = ready::buyers(&db, &clock, &rng, "buyer", count, seals.as_ref()).await.unwrap();
         let early = buyers.split_off(late as usize);
         (operator, early, buyers)
     }
@@ -249,10 +255,21 @@ impl Run {
             at_once: Vec::new(),
             checked: 0,
             kills: 0,
+            apart: OnceLock::new(),
         };
         let Scenario { seed, per_second, habits, .. } = run.scenario;
         run.stream = Some(Stream::start(run.stages(), seed, per_second, 300, habits, early.into(), 0));
         run
+    }
+
+    /// The crowd buys for this long, and before a kill until a buyer cancelled: a kill before which nothing happened proves nothing.
+    async fn load(&self, pause: Duration) {
+        let cancelled = || cancellations(&self.recorder.snapshot());
+        let (before, deadline) = (cancelled(), Instant::now() + LOADED_WITHIN);
+        sleep(pause).await;
+        while self.scenario.kills > 0 && cancelled() == before && Instant::now() < deadline {
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Ends the load, lets everything settle, and checks.
@@ -262,10 +279,7 @@ impl Run {
 
     /// The same, for a sale that was ended in between.
     pub async fn end_with(mut self, folder: TempDir, ended: Option<Ended>) -> Outcome {
-        let sent = match self.stream.take() {
-            Some(stream) => stream.finish().await,
-            None => 0,
-        };
+        let sent = if let Some(stream) = self.stream.take() { stream.finish().await } else { 0 };
         if !self.is_decided() {
             self.wait_until_returned().await;
             self.mop_up(sent).await;
@@ -282,7 +296,7 @@ impl Run {
         for order in ended.iter().flat_map(|ended| ended.sold_on(&facts)) {
             self.fault(Invariant::Answered, format!("{order} was admitted after its sale had ended"));
         }
-        let pushes = push_latencies(&entries, &facts);
+        let pushes = push_latencies(&entries, &facts).into_iter().map(|(_, took)| took).collect();
         let mut outcome = Outcome { report, at_once: self.at_once, kills: self.kills, pushes, kept: None };
         if self.scenario.sabotage.is_none() && !outcome.faults().is_empty() {
             let mut file = std::io::BufWriter::new(std::fs::File::create(folder.path().join("history.jsonl")).unwrap());
@@ -293,8 +307,7 @@ impl Run {
     }
 
     fn stages(&self) -> Vec<Arc<Stage>> {
-        let addresses = self.addresses();
-        self.sales.iter().map(|sale| Arc::new(self.stage_on(*sale, addresses.clone()))).collect()
+        self.sales.iter().map(|sale| Arc::new(self.stage_on(*sale, self.addresses()))).collect()
     }
 
     fn stage_on(&self, sale: SaleId, addresses: Vec<SocketAddr>) -> Stage {
@@ -383,11 +396,6 @@ impl Run {
         begun.elapsed()
     }
 
-    async fn facts(&self) -> Facts {
-        let db = self.launches[0].open_database().await.unwrap();
-        Facts::read(&db).await.unwrap()
-    }
-
     /// Kills a node, looks at the rows it left, starts it again, and looks whether everything that had been accepted
     /// is recorded; on one node, as soon as it says that it is ready.
     pub async fn kill(&mut self, node: usize) {
@@ -461,9 +469,8 @@ impl Run {
     async fn mop_up(&mut self, sent: u32) {
         // Returned units may take this long to get back to the gate. Where faults allow them longer, what is not back by now is not sold.
         sleep(self.scenario.return_grace.min(3 * checker::RETURN_GRACE)).await;
-        let late = std::mem::take(&mut self.late);
+        let (late, mut first) = (std::mem::take(&mut self.late), sent + 1_000_000);
         let each = late.len() / self.sales.len();
-        let mut first = sent + 1_000_000;
         let mut rushes = tokio::task::JoinSet::new();
         for (stage, buyers) in self.stages().into_iter().zip(late.chunks(each)) {
             let rush = Rush {
@@ -488,13 +495,6 @@ impl Run {
 
     async fn settled(&self) -> Facts {
         let db = self.launches[0].open_database().await.unwrap();
-        settle(&db, &self.recorder.snapshot(), self.settle_within()).await.unwrap()
-    }
-}
-
-fn ticket_of(entry: &Entry) -> Option<TicketId> {
-    match &entry.step {
-        Step::Ok { reply: Reply::Ticket(seen) } => Some(seen.id),
-        _ => None,
+        self.but_for_apart(settle(&db, &self.recorder.snapshot(), self.settle_within()).await.unwrap())
     }
 }

@@ -185,7 +185,10 @@ async fn a_full_disk_loses_nothing_that_was_committed() {
     // The limit is never below the file's present size: from here on there is no free page.
     run("PRAGMA max_page_count = 1").await.unwrap();
     let refused = run("INSERT INTO heap VALUES (zeroblob(1000000))").await;
-    assert!(matches!(&refused, Err(StoreError::Unavailable(why)) if why.contains("full")), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(StoreError::Unavailable { reason: why, .. }) if why.contains("full")),
+        "{refused:?}"
+    );
     run("PRAGMA max_page_count = 1000000").await.unwrap();
     run("INSERT INTO heap VALUES (zeroblob(1000000))").await.unwrap();
     run("CREATE TABLE proof (rows INTEGER CHECK (rows = 2)) STRICT").await.unwrap();

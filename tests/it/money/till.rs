@@ -42,6 +42,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("payments.late_check_after", "500ms"),
     ("payments.close_within", "1s"),
     ("payments.refund_check_after", "200ms"),
+    // As `refunds::REFUND_SPACING`.
     ("payments.refund_spacing", "200ms"),
     ("payments.refund_retry_max", "1s"),
     ("payments.poll_every", "100ms"),
@@ -348,7 +349,7 @@ impl Till {
         let query = "query($o: ID!) { paymentLookup(id: $o) { order { status version }
             payments { payment { id status } number flag received { amount } refundPending { amount } refunded { amount }
                 gatewayTradeNumber log { actor event from to code detail } notifications { verdict tradeStatus notifyId } }
-            refunds { refund { id status amount { amount } } number cause attempts lastCode log { actor event to code detail } } } }";
+            refunds { refund { id status amount { amount } } number cause attempts lastCode log { at actor event to code detail } } } }";
         let data = self.data(Some(&self.operator), query, json!({ "o": attempt.order })).await;
         data["paymentLookup"].clone()
     }

@@ -161,6 +161,9 @@ impl Drop for FreshDatabase {
     }
 }
 
+/// The key of access tokens where several nodes run.
+pub const TOKEN_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
 /// Runs statements on the database at this URL.
 /// Statements that may be refused.
 pub async fn attempt(url: &str, statements: &str) -> diesel::QueryResult<()> {

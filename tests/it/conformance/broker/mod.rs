@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use doorbuster::broker::{Broker, BrokerError, Consumer, Failure, park};
+use doorbuster::broker::{Broker, BrokerError, Consumer, Failure, dead_letter};
 use doorbuster::kernel::Timestamp;
 use doorbuster::model::messages::{Message, Received, Topic};
 
@@ -67,6 +67,7 @@ mod ordered;
 mod others;
 mod pulsar;
 mod pulsar_faults;
+mod pulsar_tls;
 
 pub use self::{competing::*, ordered::*, others::*};
 

@@ -85,18 +85,18 @@ pub async fn failures_come_back_verbatim(rig: &dyn Rig) {
     let broker = rig.open().await;
     let payloads: [&[u8]; 4] = [br#"{"b":1,  "a":1.50}"#, b"not JSON", b"\x00\xff\xfe", b" {} "];
     for payload in payloads {
-        park(&*broker, &failure(payload)).await.unwrap();
+        dead_letter(&*broker, &failure(payload)).await.unwrap();
     }
     drop(broker);
     let broker = rig.open().await;
-    let parked = broker.failures(0, 100).await.unwrap();
-    assert_eq!(parked.iter().map(|(_, parked)| parked.clone()).collect::<Vec<_>>(), payloads.map(failure));
-    assert_eq!(broker.failures(parked[1].0, 1).await.unwrap(), vec![parked[2].clone()]);
+    let letters = broker.failures(0, 100).await.unwrap();
+    assert_eq!(letters.iter().map(|(_, letter)| letter.clone()).collect::<Vec<_>>(), payloads.map(failure));
+    assert_eq!(broker.failures(letters[1].0, 1).await.unwrap(), vec![letters[2].clone()]);
     let newest = broker.failures_before(u64::MAX, 3).await.unwrap();
-    assert_eq!(newest, [parked[3].clone(), parked[2].clone(), parked[1].clone()]);
-    assert_eq!(broker.failures_before(parked[1].0, 3).await.unwrap(), vec![parked[0].clone()]);
-    assert!(broker.failures_before(parked[0].0, 3).await.unwrap().is_empty());
-    for (position, _) in &parked {
+    assert_eq!(newest, [letters[3].clone(), letters[2].clone(), letters[1].clone()]);
+    assert_eq!(broker.failures_before(letters[1].0, 3).await.unwrap(), vec![letters[0].clone()]);
+    assert!(broker.failures_before(letters[0].0, 3).await.unwrap().is_empty());
+    for (position, _) in &letters {
         assert!(broker.replay(*position).await.unwrap());
         assert!(!broker.replay(*position).await.unwrap(), "replayed twice");
     }
@@ -110,10 +110,10 @@ pub async fn failures_come_back_verbatim(rig: &dyn Rig) {
 
 pub async fn failures_are_taken_once(rig: &dyn Rig) {
     let broker = rig.open().await;
-    park(&*broker, &failure(b"1")).await.unwrap();
-    park(&*broker, &failure(b"2")).await.unwrap();
-    let parked = broker.failures(0, 10).await.unwrap();
-    let (one, two) = (parked[0].0, parked[1].0);
+    dead_letter(&*broker, &failure(b"1")).await.unwrap();
+    dead_letter(&*broker, &failure(b"2")).await.unwrap();
+    let letters = broker.failures(0, 10).await.unwrap();
+    let (one, two) = (letters[0].0, letters[1].0);
     let takes = futures_util::future::join_all((0..8).map(|_| broker.replay(one))).await;
     assert_eq!(takes.into_iter().filter(|taken| *taken.as_ref().unwrap()).count(), 1);
     assert!(broker.discard(two).await.unwrap());
@@ -134,10 +134,10 @@ pub async fn refuses_what_is_too_large(rig: &dyn Rig) {
     let refused = broker.publish(Topic::LoginEvents, batch).await;
     assert!(matches!(refused, Err(BrokerError::Refused(_))), "{refused:?}");
     assert_eq!(broker.backlog(Topic::LoginEvents, GROUP).await.unwrap(), 1);
-    // What was let in can always be parked.
-    let parked = Failure { payload: Bytes::from("\u{1}".repeat(LARGEST)), ..failure(b"") };
-    park(&*broker, &parked).await.unwrap();
-    assert_eq!(broker.failures(0, 1).await.unwrap()[0].1, parked);
+    // What was let in can always be dead-lettered.
+    let largest = Failure { payload: Bytes::from("\u{1}".repeat(LARGEST)), ..failure(b"") };
+    dead_letter(&*broker, &largest).await.unwrap();
+    assert_eq!(broker.failures(0, 1).await.unwrap()[0].1, largest);
 }
 
 pub async fn outage_is_told_and_survived(rig: &dyn Rig) {

@@ -62,6 +62,7 @@ fn settings(url: &str, admin_url: &str) -> config::Broker {
         relay_batch: 100,
         orphaned_after: Span(Duration::from_secs(2)),
         relay_sweep: Span(Duration::from_secs(1)),
+        tls_roots: String::new(),
         admin_url: Secret::new(admin_url),
         token: Secret::new(""),
         token_file: String::new(),

@@ -412,3 +412,19 @@ async fn a_key_whose_attempt_has_ended_takes_another_one(place: Place) {
     bought.assert_paid_once(&place, "pay-00002", "a new key").await;
     assert_eq!(bought.pay(&place, "pay-00001").await.unwrap().err(), Some(PayRefusal::NotPayable));
 }
+
+/// In PostgreSQL's protocol, `Execute` for all rows of the unnamed portal, and `Query` with `BEGIN`.
+const EXECUTE: &[u8] = b"E\0\0\0\x09\0\0\0\0\0";
+const BEGIN: &[u8] = b"Q\0\0\0\x0aBEGIN\0";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_with_points_takes_few_statements() {
+    let (place, proxy) = Place::postgres_behind_proxy().await;
+    let bought = bought(&place, 1).await;
+    proxy.listen();
+    bought.pay(&place, "payment-0001").await.unwrap().unwrap();
+    let (statements, transactions) = (proxy.heard(EXECUTE), proxy.heard(BEGIN));
+    assert_eq!(bought.state(&place).await, OrderState::Paid);
+    assert!((20..=25).contains(&statements), "{statements} statements");
+    assert_eq!(transactions, 5);
+}

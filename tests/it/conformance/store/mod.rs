@@ -12,6 +12,7 @@ mod interrupted;
 #[cfg(feature = "sabotage")]
 mod order_writer;
 mod orders;
+mod pictures;
 mod plans;
 mod postgres;
 mod rebuild;
@@ -31,6 +32,7 @@ use doorbuster::sales::{SaleInput, SessionInput};
 use doorbuster::store::Database;
 use tempfile::TempDir;
 
+use crate::support::proxy::Proxy;
 use crate::support::servers::FreshDatabase;
 
 /// Runs a body on a connection, as the program does: `on!(db, write, |conn| sql::orders::lock_sale(conn, sale).await)`.
@@ -116,6 +118,14 @@ impl Place {
         let mut config = config(&database.url());
         change(&mut config);
         Self::open(config, Keep::Database(database)).await
+    }
+
+    /// With a proxy between the program and the server.
+    pub async fn postgres_behind_proxy() -> (Self, Proxy) {
+        let database = FreshDatabase::create().await;
+        let proxy = Proxy::before(&database.url()).await;
+        let config = config(&proxy.url());
+        (Self::open(config, Keep::Database(database)).await, proxy)
     }
 
     async fn open(config: Config, keep: Keep) -> Self {

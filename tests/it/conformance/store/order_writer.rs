@@ -25,10 +25,10 @@ use super::{Place, on, on_both, request};
 use crate::support::until;
 
 on_both!(
-    a_poison_ticket_is_parked_and_its_neighbours_are_recorded,
+    a_poison_ticket_is_dead_lettered_and_its_neighbours_are_recorded,
     several_poison_tickets_and_one_of_no_sale,
     nothing_is_acknowledged_before_it_has_an_outcome,
-    a_database_that_is_away_parks_nothing,
+    a_database_that_is_away_dead_letters_nothing,
 );
 
 /// The writer of a place, whose tickets come from a broker that stays when the place's database goes.
@@ -91,7 +91,7 @@ impl Desk {
         }
     }
 
-    async fn parked(&self) -> Vec<Failure> {
+    async fn dead_letters(&self) -> Vec<Failure> {
         self.broker.failures(0, 1_000).await.unwrap().into_iter().map(|(_, failure)| failure).collect()
     }
 
@@ -125,7 +125,7 @@ fn tickets_in(failure: &Failure) -> Vec<OrderRequest> {
     envelope::decode::<OrderRequests>(REQUESTS, REQUESTS_VERSION, &failure.payload).unwrap().tickets
 }
 
-async fn a_poison_ticket_is_parked_and_its_neighbours_are_recorded(place: Place) {
+async fn a_poison_ticket_is_dead_lettered_and_its_neighbours_are_recorded(place: Place) {
     let desk = Desk::open(place).await;
     let mut tickets = desk.tickets(0, 64).await;
     tickets[37].quantity = 0;
@@ -137,15 +137,15 @@ async fn a_poison_ticket_is_parked_and_its_neighbours_are_recorded(place: Place)
         assert_eq!(desk.announced(ticket).await, [expected], "its buyer is told, once: {number}");
     }
     assert_eq!(desk.place.units(desk.sale).await, (937, 63));
-    let parked = desk.parked().await;
-    assert_eq!(parked.len(), 1, "{parked:?}");
-    assert_eq!(tickets_in(&parked[0]), [tickets[37].clone()]);
+    let dead_letters = desk.dead_letters().await;
+    assert_eq!(dead_letters.len(), 1, "{dead_letters:?}");
+    assert_eq!(tickets_in(&dead_letters[0]), [tickets[37].clone()]);
     let seen = desk.place.app.orders().ticket_of_buyer(tickets[37].buyer, tickets[37].ticket).await.unwrap().unwrap();
     assert_eq!(seen.decision.unwrap().state, OrderState::Voided, "the buyer of the poison has an end");
     // It comes again, as after a crash: nothing changes.
     desk.publish(tickets).await;
     desk.write_until("acknowledged again", async || desk.is_done().await).await;
-    assert_eq!((desk.place.units(desk.sale).await, desk.parked().await.len()), ((937, 63), 1));
+    assert_eq!((desk.place.units(desk.sale).await, desk.dead_letters().await.len()), ((937, 63), 1));
 }
 
 async fn several_poison_tickets_and_one_of_no_sale(place: Place) {
@@ -167,8 +167,8 @@ async fn several_poison_tickets_and_one_of_no_sale(place: Place) {
         };
         assert_eq!(desk.state(ticket).await, expected, "{number}");
     }
-    let parked: Vec<_> = desk.parked().await.iter().flat_map(tickets_in).collect();
-    assert_eq!(parked, bad.map(|number| tickets[number].clone()));
+    let dead_letters: Vec<_> = desk.dead_letters().await.iter().flat_map(tickets_in).collect();
+    assert_eq!(dead_letters, bad.map(|number| tickets[number].clone()));
     assert_eq!(desk.failures("no_outcome"), 1, "no row can refer to a sale that there is not");
 }
 
@@ -201,8 +201,8 @@ async fn nothing_is_acknowledged_before_it_has_an_outcome(place: Place) {
             }
             let good = Some(OrderState::AwaitingPayment);
             assert_eq!(states, [good, Some(OrderState::Voided), good], "lost after {after} calls, deaf: {deaf}");
-            let parked: Vec<_> = desk.parked().await.iter().flat_map(tickets_in).collect();
-            assert!(parked.contains(&tickets[1]), "lost after {after} calls, deaf: {deaf}");
+            let dead_letters: Vec<_> = desk.dead_letters().await.iter().flat_map(tickets_in).collect();
+            assert!(dead_letters.contains(&tickets[1]), "lost after {after} calls, deaf: {deaf}");
             if !lost {
                 assert!(after > 5, "{after}");
                 break;
@@ -211,7 +211,7 @@ async fn nothing_is_acknowledged_before_it_has_an_outcome(place: Place) {
     }
 }
 
-async fn a_database_that_is_away_parks_nothing(place: Place) {
+async fn a_database_that_is_away_dead_letters_nothing(place: Place) {
     let desk = Desk::open(place).await;
     let tickets = desk.tickets(0, 20).await;
     desk.publish(tickets.clone()).await;
@@ -222,7 +222,7 @@ async fn a_database_that_is_away_parks_nothing(place: Place) {
     assert!(desk.place.db().trouble().heal());
     desk.write_until("acknowledged", async || desk.is_done().await).await;
     assert_eq!(desk.place.units(desk.sale).await, (980, 20));
-    assert!(desk.parked().await.is_empty());
+    assert!(desk.dead_letters().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -238,5 +238,29 @@ async fn a_batch_that_is_too_slow_gets_through_in_parts() {
     desk.write_until("acknowledged", async || desk.is_done().await).await;
     assert_eq!(desk.place.units(desk.sale).await, (960, 40));
     assert!(desk.failures("unavailable") > 0, "not slow at all");
-    assert!(desk.parked().await.is_empty());
+    assert!(desk.dead_letters().await.is_empty());
+}
+
+/// One that can never be expired keeps none of the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_that_take_too_long_to_expire_together_expire_in_parts() {
+    let place = Place::postgres_with(|config| config.store.work_timeout = Span(Duration::from_secs(3))).await;
+    let desk = Desk::open(place).await;
+    let tickets = desk.tickets(0, 40).await;
+    desk.publish(tickets.clone()).await;
+    desk.write_until("acknowledged", async || desk.is_done().await).await;
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+                    $$ BEGIN IF NEW.quantity = 2 THEN RAISE EXCEPTION 'no'; END IF; PERFORM pg_sleep(0.1); RETURN NEW; END $$;
+                CREATE TRIGGER slow BEFORE UPDATE OF status ON orders FOR EACH ROW EXECUTE FUNCTION slow();
+                UPDATE orders SET quantity = 2 WHERE substring(id FROM 28) = '\\x28'";
+    desk.place.execute(slow).await;
+    desk.place.clock.set(desk.place.clock.clock().now().plus(Duration::from_secs(3_600)));
+    let orders = tickets.iter().map(|ticket| ticket.ticket).collect();
+    // A part whose answer came too late may have been committed all the same: it is not counted then.
+    let expired = desk.place.app.payments().expire(orders).await.unwrap();
+    assert!((1..=39).contains(&expired), "{expired}");
+    for ticket in &tickets {
+        let expected = if ticket.ticket.seq == 40 { OrderState::AwaitingPayment } else { OrderState::Expired };
+        assert_eq!(desk.state(ticket).await, Some(expected), "{}", ticket.ticket);
+    }
 }

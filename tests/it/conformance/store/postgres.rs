@@ -73,7 +73,7 @@ async fn stuck_transactions(url: &str) -> i64 {
 
 fn unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
     match result {
-        Err(StoreError::Unavailable(why)) => why,
+        Err(StoreError::Unavailable { reason: why, .. }) => why,
         other => panic!("{other:?}"),
     }
 }
@@ -204,7 +204,7 @@ async fn a_failed_statement_that_was_ignored_is_no_commit() {
             Ok(())
         })
     });
-    assert!(matches!(careless.await, Err(StoreError::Internal(_))));
+    assert!(matches!(careless.await, Err(StoreError::Internal { .. })));
     assert_eq!(number(&database.url(), "SELECT COUNT(*) AS n FROM things").await, 0);
     write(&store, "INSERT INTO things VALUES (1)").await.unwrap();
     let twice = write(&store, "INSERT INTO things VALUES (1)").await;
@@ -224,7 +224,7 @@ async fn a_panic_costs_its_connection_only() {
             Ok(())
         })
     });
-    assert!(matches!(panicking.await, Err(StoreError::Internal(_))));
+    assert!(matches!(panicking.await, Err(StoreError::Internal { .. })));
     write(&store, "INSERT INTO things VALUES (2)").await.unwrap();
     assert_eq!(number(&database.url(), "SELECT SUM(n)::BIGINT AS n FROM things").await, 2);
     assert_eq!(stuck_transactions(&database.url()).await, 0);
@@ -449,7 +449,7 @@ async fn a_server_that_is_not_there_says_why() {
     config.acquire_timeout = millis(300);
     let db = Database::open(&config).await.unwrap();
     for error in [db.ping().await.unwrap_err(), db.migrate().await.unwrap_err()] {
-        assert!(matches!(&error, StoreError::Unavailable(why) if why.contains("refused")), "{error}");
+        assert!(matches!(&error, StoreError::Unavailable { reason: why, .. } if why.contains("refused")), "{error}");
     }
 }
 
@@ -484,7 +484,7 @@ async fn a_server_that_is_away_for_long_is_asked_now_and_then_and_everybody_else
     .await;
     let asked = futures_util::future::join_all((0..100).map(|_| read(&store, "SELECT 1"))).await;
     let at_once = asked.iter().filter(
-        |answer| matches!(answer, Err(StoreError::Unavailable(reason)) if reason.contains("is not responding")),
+        |answer| matches!(answer, Err(StoreError::Unavailable { reason, .. }) if reason.contains("is not responding")),
     );
     assert!(at_once.count() >= 98, "one may look, and one more if this took long");
     proxy.set(Network::Fine);

@@ -33,7 +33,7 @@ async fn only_an_unsuitable_schema_is_refused(place: Place) {
         place.execute(&state).await;
         match (place.db().migrate().await, expected) {
             (Ok(_), None) => {}
-            (Err(StoreError::Internal(why)), Some(words)) if why.contains(words) => {}
+            (Err(StoreError::Internal { reason: why, .. }), Some(words)) if why.contains(words) => {}
             (result, _) => panic!("{state}: {result:?}"),
         }
     }

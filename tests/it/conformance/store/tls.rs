@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use doorbuster::config::Span;
-use doorbuster::store::postgres::{Conn, Store, bare};
+use doorbuster::store::postgres::dial::Dialler;
+use doorbuster::store::postgres::{Conn, Store};
 use doorbuster::store::{Database, StoreError};
 use doorbuster::telemetry::Metrics;
 use rcgen::{BasicConstraints, DnType, IsCa, KeyPair, date_time_ymd};
@@ -143,10 +144,16 @@ impl Guarded {
 
 /// Connects once, and makes sure that the connection works.
 async fn ask(url: &str) -> Result<(), String> {
-    let name = format!("once_{}", uuid::Uuid::new_v4().simple());
-    match bare::create_database(url, &name).await {
-        Ok(_) => bare::drop_database(url, &name).await.map_err(|error| error.to_string()),
-        Err(StoreError::Unavailable(told) | StoreError::Internal(told)) => Err(told),
+    let connected = match Dialler::new(url) {
+        Ok(dialler) => dialler.connect().await,
+        Err(error) => Err(error),
+    };
+    match connected {
+        Ok((client, driver)) => {
+            tokio::spawn(driver);
+            client.batch_execute("SELECT 1").await.map_err(|error| error.to_string())
+        }
+        Err(StoreError::Unavailable { reason: told, .. } | StoreError::Internal { reason: told, .. }) => Err(told),
         Err(other) => Err(other.to_string()),
     }
 }
@@ -357,7 +364,7 @@ async fn certificates_are_replaced_while_the_program_runs() {
     read(&store, "SELECT 1").await.unwrap();
     execute(&server.admin(), end).await;
     until("refused", async || {
-        matches!(read(&store, "SELECT 1").await, Err(StoreError::Unavailable(told)) if told.contains("was not issued by"))
+        matches!(read(&store, "SELECT 1").await, Err(StoreError::Unavailable { reason: told, .. }) if told.contains("was not issued by"))
     })
     .await;
     // Both are known, as in the middle of a replacement; then the new one alone.

@@ -95,12 +95,3 @@ fn never_more_units_than_stock() {
     properties::never_more_units_than_stock(&runtime, 64, || gate.clone());
     runtime.block_on(assert_nothing_remains(&url, &prefix));
 }
-
-/// Not a measurement (debug builds are slow): that it works.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_benchmark_runs() {
-    let server = servers::OwnServers::up("redis");
-    let row = doorbuster::bench::gate::run(1, &server.find("DOORBUSTER_TEST_REDIS")).await.unwrap();
-    println!("{:?} admissions/s through the gate, {:?} with redis-benchmark", row.product, row.baseline);
-    assert!(row.value() > 0.0);
-}

@@ -22,6 +22,7 @@ use doorbuster::model::points::{
 };
 use doorbuster::model::sales::{Sale, SaleState, Session, ShopState};
 use doorbuster::model::tcc::{Branch, BranchKey, BranchState, GlobalState, Transaction};
+use doorbuster::orders::decide::decide;
 use doorbuster::store::{Database, StoreError};
 
 use super::super::{NOW, on};
@@ -108,6 +109,10 @@ async fn accounts(db: &Database, recorder: &Recorder) {
         sql::accounts::delete_tokens_of(conn, id, None);
         sql::accounts::delete_token(conn, &hash);
         sql::accounts::purge_tokens(conn, NOW, 100);
+        sql::revocations::end(conn);
+        sql::revocations::after(conn, &(1, Vec::new()), 100);
+        sql::revocations::newest_token(conn);
+        sql::revocations::purge(conn, NOW, 100);
         sql::accounts::insert_login_events(conn, &[event]);
         sql::audit::insert_ready_users(conn, &[ready], NOW, LATER);
     });
@@ -213,6 +218,10 @@ async fn sales(db: &Database, recorder: &Recorder) {
         sql::sale_report::stock_history(conn, data::sale(7), 1);
         sql::pictures::insert(conn, "picture-x", &[(160, Bytes::from_static(b"x"))], NOW);
         sql::pictures::find(conn, "picture-7", 160);
+        sql::pictures::renew(conn, "picture-7", NOW);
+        sql::pictures::older(conn, NOW.plus(Duration::from_secs(1)), &(NOW, "picture-1".into()), 100);
+        sql::pictures::used(conn, vec!["/pictures/7/160.jpg".into(), "/pictures/8/160.jpg".into()]);
+        sql::pictures::remove(conn, vec!["picture-8".into(), "picture-9".into()], NOW.plus(Duration::from_secs(1)));
         sql::sales::shop(conn);
         sql::sales::set_shop(conn, ShopState { paused: true, since: NOW });
     });
@@ -237,8 +246,10 @@ async fn orders(db: &Database, recorder: &Recorder) {
         async {
             sql::orders::lock_sale(conn, sale).await?;
             let facts = sql::orders::sale_facts(conn, sale).await?.unwrap();
-            sql::orders::record(conn, facts.clone(), sale, &requests, NOW).await?;
-            sql::orders::void(conn, facts, &request(sale, 9_100, 2_992, "key-new-3"), NOW).await
+            let recorded = sql::orders::find_recorded(conn, sale, &requests).await?;
+            let decided = decide(&facts, &recorded, &requests, NOW);
+            sql::orders::insert(conn, &decided.orders).await?;
+            sql::orders::take_stock(conn, sale, decided.units, NOW).await
         };
         sql::orders::return_stock(conn, sale, 1, NOW);
         sql::orders::restock(conn, sale, 1, NOW);
@@ -252,6 +263,7 @@ async fn orders(db: &Database, recorder: &Recorder) {
         sql::orders::close(conn, &unpaid, Closing::Expiry { due_by: NOW }, NOW);
         sql::orders::close(conn, &unpaid[..1], Closing::Buyer(data::buyer(0)), NOW);
         sql::orders::find(conn, data::ticket(7));
+        sql::orders::find_locked(conn, data::ticket(7));
         sql::orders::find_all(conn, &unpaid);
         sql::orders::find_by_key(conn, data::buyer(7), "key-7".to_owned());
         sql::orders::find_of_buyer(conn, data::sale(7), data::buyer(7));
@@ -435,6 +447,7 @@ async fn nodes(db: &Database, recorder: &Recorder) {
         seen_at: NOW,
         settings: doorbuster::nodes::NodeSettings::default(),
         data_version: 1,
+        vitals: None,
     };
     let seen = LeaseRow { job: "sweep".into(), holder: "node".into(), token: 1, beat: 0 };
     recorded!(db, recorder, |conn| {

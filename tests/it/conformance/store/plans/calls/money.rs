@@ -52,6 +52,7 @@ pub async fn payments(db: &Database, recorder: &Recorder) {
     recorded!(db, recorder, |conn| {
         sql::payments::insert(conn, &new);
         sql::payments::lock(conn, new.id);
+        sql::payments::find_locked(conn, new.id);
         sql::payments::find(conn, kept);
         sql::payments::find_by_key(conn, data::buyer(7), "key-7");
         sql::payments::of_order(conn, of);
