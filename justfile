@@ -46,7 +46,7 @@ test:
 # Quick checks for development, without servers: a few minutes after the first build
 [group('check')]
 check: lint-fmt lint-clippy lint-schema check-gen
-    cargo test {{ features }} --lib --bins --test tidy
+    cargo test --workspace {{ features }} --lib --bins --test tidy
 
 # Format the code
 [group('check')]
@@ -67,12 +67,12 @@ lint-fmt:
 [group('check')]
 lint-clippy: setup
     @scripts/component clippy
-    cargo clippy --locked --all-targets {{ features }} -- -D warnings
+    cargo clippy --locked --workspace --all-targets {{ features }} -- -D warnings
 
 # Build the code documentation
 [group('check')]
 lint-doc: setup
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items {{ features }}
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items {{ features }}
 
 # Check that dependencies are used, and their licences, sources and duplicates; `advisories` needs GitHub: ./justw lint-deny advisories
 [group('check')]
@@ -119,27 +119,37 @@ test-storefront *ARGS: setup
 test-console *ARGS: setup
     @scripts/front-test console {{ features }} -- "$@"
 
-# Check the alerting rules and run their tests with promtool
+# Check the alerting rules, run their tests with promtool, and cause alerts by real faults on SQLite
 [group('check')]
-test-alerts:
-    @scripts/alerts test
+test-alerts: setup
+    @scripts/alerts test {{ features }}
 
 # Evaluate every alert and every panel of the dashboard with a real Prometheus against a running demo
 [group('check')]
 test-alerts-live: setup
     @scripts/alerts live {{ features }}
 
+# Cause every alert by its real fault on PostgreSQL, Redis and Pulsar (half an hour): ./justw alerts-drill DoorbusterNodeDown
+[group('check')]
+alerts-drill *ARGS: setup
+    @scripts/alerts drill {{ features }} -- "$@"
+
 # Kill the server N times under load and check its histories
 [group('check')]
 kill-storm N="100": setup
     DOORBUSTER_KILLS="{{ N }}" cargo test {{ features }} --test it kill_storm -- --nocapture
+
+# Measure the report of a sale and operators' searches in a shop with a million orders, with the release build: ./justw large-shop 10 100000
+[group('check')]
+large-shop *ARGS:
+    @scripts/large-shop "$@"
 
 # Pay N orders concurrently over a faulty gateway, and verify all records, with one PROFILE or both
 [group('check')]
 payments-storm N="10000" PROFILE="": setup
     DOORBUSTER_STORM_ORDERS="{{ N }}" scripts/with-services cargo test {{ features }} --test it money::storm::{{ PROFILE }} -- --nocapture
 
-# Build the server for release, with its debug sections in a file of their own: target/dist/
+# Build the server for release, with its symbols and debug sections in a file of their own: target/dist/
 [group('files')]
 release: setup
     @scripts/release

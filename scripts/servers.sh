@@ -171,6 +171,9 @@ write_env() {
         echo "$variable=pulsar://127.0.0.1:$(port pulsar)"
         echo "${variable}_ADMIN=http://127.0.0.1:$(port pulsar.web)"
         echo "${variable}_PERF=$pulsar_home/bin/pulsar-perf"
+        echo "${variable}_TLS=pulsar+ssl://127.0.0.1:$(port pulsar.tls)"
+        echo "${variable}_TLS_ADMIN=https://127.0.0.1:$(port pulsar.webtls)"
+        echo "${variable}_TLS_ROOTS=$set/pulsar/tls/roots.pem"
         ;;
     esac
   done >"$set/env"
@@ -306,17 +309,34 @@ fetch_pulsar() {
   [[ -d $pulsar_home ]] || die "Pulsar $pulsar_version could not be fetched, or its checksum is wrong"
 }
 
+# A certificate for the broker from an authority that nobody else trusts: FOLDER/{roots,broker}.pem
+certify_pulsar() {
+  has openssl || apt_install openssl || die "openssl is needed. $(apt_hint openssl)"
+  local key=(-newkey rsa:2048 -nodes)
+  mkdir -p "$1"
+  (
+    cd "$1"
+    quietly openssl req -x509 "${key[@]}" -keyout roots.key -out roots.pem -subj "/CN=Authority of a test" -days 365 &&
+      quietly openssl req "${key[@]}" -keyout broker.key -out broker.csr -subj "/CN=broker" -addext "subjectAltName=IP:127.0.0.1" &&
+      quietly openssl x509 -req -in broker.csr -CA roots.pem -CAkey roots.key -CAcreateserial -copy_extensions copy -out broker.pem -days 365
+  ) || die "openssl could not make the broker's certificate"
+}
+
 # The settings, and why: deploy/README.md.
 prepare_pulsar() {
   local part
   mkdir -p "$set/pulsar/tmp"
-  for part in web zookeeper bookie; do choose_port "pulsar.$part"; done
+  for part in web zookeeper bookie tls webtls; do choose_port "pulsar.$part"; done
+  [[ -e $set/pulsar/tls/broker.pem ]] || certify_pulsar "$set/pulsar/tls"
   {
     cat "$pulsar_home/conf/standalone.conf"
     # The file ends without a line feed.
     printf '\n'
     cat scripts/pulsar-standalone.conf
     printf '%s\n' "brokerServicePort=$(port pulsar)" "webServicePort=$(port pulsar.web)"
+    printf '%s\n' "brokerServicePortTls=$(port pulsar.tls)" "webServicePortTls=$(port pulsar.webtls)" \
+      "tlsCertificateFilePath=$set/pulsar/tls/broker.pem" "tlsKeyFilePath=$set/pulsar/tls/broker.key" "tlsProvider=JDK" \
+      "webServiceTlsProvider=SunJSSE"
   } >"$set/pulsar/standalone.conf"
 }
 
