@@ -40,6 +40,8 @@ async fn documents_fail_with_their_code_and_no_data() {
         (json!({"query": "{ double(n: \"x\") }"}), "GRAPHQL_VALIDATION_FAILED"),
         (json!({"query": "{ ...F } fragment F on Query { ...F }"}), "GRAPHQL_VALIDATION_FAILED"),
         (json!({"query": "subscription { count(to: 1) silence }"}), "GRAPHQL_VALIDATION_FAILED"),
+        (json!({"query": "subscription { count(to: 1) again: count(to: 1) }"}), "GRAPHQL_VALIDATION_FAILED"),
+        (json!({"query": "subscription { count(to: 1) count(to: 2) }"}), "GRAPHQL_VALIDATION_FAILED"),
         (json!({"query": "subscription { count(to: 1) @skip(if: false) }"}), "GRAPHQL_VALIDATION_FAILED"),
         (json!({"query": "query A { role } query B { role }"}), "OPERATION_RESOLUTION_FAILURE"),
         (json!({"query": "query A { role }", "operationName": "B"}), "OPERATION_RESOLUTION_FAILURE"),

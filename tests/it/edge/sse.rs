@@ -47,6 +47,9 @@ async fn operations_are_streams_of_events() {
     let counted = all(&server, "subscription { count(to: 2) }").await;
     let expected = next(r#"{"data":{"count":1}}"#) + &next(r#"{"data":{"count":2}}"#) + COMPLETE;
     assert_eq!(counted, expected);
+    // A field that is selected twice is one field of the response.
+    let twice = "subscription { count(to: 2) ...F ... { count(to: 2) } } fragment F on Subscriptions { count(to: 2) }";
+    assert_eq!(all(&server, twice).await, expected);
     let queried = all(&server, "{ double(n: 2) echo(text: \"a\\nb\") }").await;
     assert_eq!(queried, next(r#"{"data":{"double":4,"echo":"a\nb"}}"#) + COMPLETE);
 }

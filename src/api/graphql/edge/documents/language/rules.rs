@@ -1,5 +1,6 @@
 //! Rules that `apollo-compiler` 1.33 has not, or not to the end: variables within lists and input objects are of a type
-//! that fits (5.8.5), a null default makes no variable non-null, and no input object has a field twice (5.6.3).
+//! that fits (5.8.5), a null default makes no variable non-null, no input object has a field twice (5.6.3), and a subscription has
+//! one field in its response, however often it is selected (5.2.4.1).
 
 use std::collections::HashSet;
 
@@ -25,6 +26,9 @@ pub fn check(schema: &Schema, document: &ExecutableDocument) -> Vec<ServerError>
         }
         rules.directives(&operation.directives);
         rules.set(&operation.selection_set);
+        if operation.is_subscription() {
+            rules.single_root_field(operation.location());
+        }
     }
     errors.truncate(ERRORS_MAX);
     errors
@@ -58,6 +62,16 @@ impl<'a> Rules<'a> {
                     }
                 }
             }
+        }
+    }
+
+    fn single_root_field(&mut self, place: Option<SourceSpan>) {
+        let keys: HashSet<_> = self.operation.root_fields(self.document).map(|field| field.response_key()).collect();
+        if keys.len() > 1 {
+            let name = self.operation.name.as_ref();
+            let name =
+                name.map_or_else(|| "Anonymous subscription".to_owned(), |name| format!("Subscription `{name}`"));
+            self.complain(place, format!("{name} can only have one root field."));
         }
     }
 
