@@ -134,10 +134,14 @@ pub struct Demo {
     /// Seconds until the sale opens, or longer if the shoppers need more time to sign up [default: 60, or 5 with --once].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub opens_in: Option<u64>,
+    /// Seconds during which shoppers arrive.
+    #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub rush: u64,
     /// How many times to kill the server (SIGKILL) and restart it during the sale.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub kills: u32,
-    /// Another build of this program: at each kill, the node changes from one to the other, as in a rolling upgrade and back.
+    /// Another build of this program, with which the nodes start: at each kill, the node changes from one to the other, as in a
+    /// rolling upgrade and back.
     #[arg(long, value_name = "PROGRAM", requires = "kills")]
     pub other_program: Option<PathBuf>,
     /// Number of nodes. More than one requires PostgreSQL, Redis and Pulsar; `./justw demo-cluster` starts them.
@@ -299,10 +303,11 @@ async fn demo(config: Config, options: Demo) -> anyhow::Result<ExitCode> {
     ];
     let shared = urls.into_iter().filter(|_| !embedded);
     let profile = shared.map(|(key, url)| (key.to_owned(), url.expose().to_owned())).collect();
-    let Demo { crowd, stock, once, opens_in, kills, other_program, seed, data, .. } = options;
+    let Demo { crowd, stock, once, opens_in, rush, kills, other_program, seed, data, .. } = options;
     let opens_in = std::time::Duration::from_secs(opens_in.unwrap_or(if once { 5 } else { 60 }));
+    let rush = std::time::Duration::from_secs(rush);
     let options =
-        demo::run::Options { crowd, stock, once, opens_in, kills, other_program, seed, addresses, profile, data };
+        demo::run::Options { crowd, stock, once, opens_in, rush, kills, other_program, seed, addresses, profile, data };
     let kept = demo::run::run(options, Clock::system(), &Rng::system()).await?;
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

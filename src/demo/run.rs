@@ -32,8 +32,6 @@ use crate::telemetry::print;
 const SIGN_UPS: usize = 64;
 /// Sign-ups a second that the countdown allows for.
 const SIGN_UPS_PER_SECOND: u32 = 400;
-/// How long the crowd keeps coming.
-const RUSH: Duration = Duration::from_secs(8);
 /// How long a demo order waits for its payment.
 const PAY_WITHIN: Duration = Duration::from_secs(15 * 60);
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -53,9 +51,11 @@ pub struct Options {
     pub once: bool,
     /// How long after the shop is set up its first sale opens; longer if the crowd needs it to sign up.
     pub opens_in: Duration,
+    /// How long shoppers keep arriving after the sale has opened.
+    pub rush: Duration,
     /// How often the server is killed while they buy.
     pub kills: u32,
-    /// Another build of the program: a node changes to it, or back, when it is killed.
+    /// Another build of the program, with which the nodes begin: a node changes to this one, or back, when it is killed.
     pub other_program: Option<PathBuf>,
     /// Chooses what the shoppers do.
     pub seed: u64,
@@ -97,7 +97,7 @@ pub async fn run(options: Options, clock: Clock, rng: &Rng) -> anyhow::Result<bo
     let stage = stage(options.addresses.clone(), sale, recorder.clone(), tally.clone());
     let accounts = Accounts::SignUp(Arc::new(Semaphore::new(SIGN_UPS)));
     let (seed, count, habits) = (options.seed, options.crowd, Habits::default());
-    let crowd = crowd::rush(stage, Rush { seed, first: 0, count, over: RUSH, habits, accounts, opens });
+    let crowd = crowd::rush(stage, Rush { seed, first: 0, count, over: options.rush, habits, accounts, opens });
     tokio::select! {
         () = crowd => {}
         () = screen::watch(&tally, options.crowd, options.stock, opens) => {}
@@ -173,7 +173,8 @@ fn prepare(options: &Options) -> anyhow::Result<Vec<Launch>> {
         }
     }
     std::fs::create_dir_all(&options.data).with_context(|| format!("creating {}", options.data.display()))?;
-    let mut launch = Launch::new(&std::env::current_exe()?, &options.data)?
+    let program = options.other_program.clone().map_or_else(std::env::current_exe, Ok)?;
+    let mut launch = Launch::new(&program, &options.data)?
         .set("accounts.hash_memory", "64KiB")
         .set("accounts.hash_passes", "1")
         .set("accounts.hash_queue", "1000")
@@ -183,7 +184,8 @@ fn prepare(options: &Options) -> anyhow::Result<Vec<Launch>> {
         .set("shop.name", "Lantern Shop")
         // Safari keeps a `Secure` cookie over TLS only, also on this machine.
         .set("access.cookie_secure", "false");
-    if options.addresses.len() > 1 {
+    // An older program may not know the setting, and needs no key before the upgrade is finalised.
+    if options.addresses.len() > 1 && options.other_program.is_none() {
         let key = data_encoding::BASE64.encode(&Rng::system().bytes::<32>());
         launch = launch.set("accounts.token_key", &key);
     }
@@ -254,11 +256,11 @@ fn write_history(options: &Options, entries: &[history::Entry]) -> anyhow::Resul
     history::write_lines(entries, &mut file).with_context(|| format!("writing {}", path.display()))
 }
 
-/// Kills and restarts the nodes in turn as often as asked, evenly over the rush; then waits for ever.
+/// Kills and restarts the nodes in turn as often as asked, evenly over the first half of the rush; then waits for ever.
 async fn kill_now_and_then(nodes: &mut [Server], options: &Options, opens: Instant) -> anyhow::Result<()> {
     let count = nodes.len();
     for number in 0..options.kills {
-        let pause = RUSH / (options.kills + 1) * (number + 1) / 2;
+        let pause = options.rush / (options.kills + 1) * (number + 1) / 2;
         tokio::time::sleep_until(opens + pause).await;
         let node = &mut nodes[(number as usize + 1) % count];
         if let Some(other) = &options.other_program {
