@@ -37,6 +37,11 @@ apt_install() {
   quietly apt-get update -qq && quietly "${install[@]}"
 }
 
+# Without a Chinese font, pictures of pages in Chinese show empty boxes.
+chinese_font() {
+  { has fc-list && [[ -n $(fc-list :lang=zh) ]]; } || apt_install fontconfig fonts-droid-fallback || say "no Chinese font"
+}
+
 # The same for a server, without letting the distribution start it.
 apt_without_start() {
   can_apt || return 1
