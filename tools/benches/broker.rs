@@ -10,6 +10,7 @@ use bytes::Bytes;
 use doorbuster::broker::Broker;
 use doorbuster::broker::embedded::EmbeddedBroker;
 use doorbuster::config::{self, Config, Secret, Size, Span};
+use doorbuster::demo::usage;
 use doorbuster::kernel::{Clock, Rng};
 use doorbuster::model::messages::{Message, Topic};
 use doorbuster::store::Database;
@@ -87,10 +88,7 @@ async fn measure(name: &str, publishers: usize, size: usize, consume: bool, run:
 
 /// User and system time of this process.
 fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 10)
+    usage::cpu_time(std::process::id()).unwrap_or_default()
 }
 
 async fn open(path: &str) -> anyhow::Result<EmbeddedBroker> {
