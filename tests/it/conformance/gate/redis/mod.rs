@@ -10,10 +10,12 @@ mod tokens;
 use std::sync::Arc;
 use std::time::Duration;
 
+use doorbuster::app::open_redis;
 use doorbuster::config::{self, Config, Secret};
-use doorbuster::gate::{Attempt, Decision, Gate, RedisGate};
+use doorbuster::gate::{Attempt, Decision, Gate, GateError, RedisGate};
 use doorbuster::kernel::{Clock, Epoch, Rng, SaleId, UserId};
 use doorbuster::model::gate::{KnownTicket, SaleTerms, SaleVersion, Units};
+use doorbuster::redis_client::RedisClient;
 use redis::aio::MultiplexedConnection;
 use tokio::runtime::{Builder, Runtime};
 
@@ -31,8 +33,17 @@ fn fresh_prefix() -> String {
     format!("test-{}", uuid::Uuid::new_v4().simple())
 }
 
+async fn open(settings: &config::Gate) -> Result<RedisGate, GateError> {
+    let rng = Rng::system();
+    Ok(RedisGate::new(&open_redis(settings, &rng).await?, &rng))
+}
+
 async fn node(url: &str, prefix: &str) -> RedisGate {
-    RedisGate::open(&settings(url, prefix), &Rng::system()).await.unwrap()
+    open(&settings(url, prefix)).await.unwrap()
+}
+
+async fn client(url: &str, prefix: &str) -> RedisClient {
+    open_redis(&settings(url, prefix), &Rng::system()).await.unwrap()
 }
 
 async fn connect(url: &str) -> MultiplexedConnection {

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use doorbuster::gate::{Over, RedisTally, Tally, Use};
+use doorbuster::limits::{Over, RedisTally, Tally, Use};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
@@ -11,7 +11,7 @@ use crate::support::proxy::{Network, Proxy};
 use crate::support::until;
 
 async fn tally(url: &str, prefix: &str) -> RedisTally {
-    RedisTally::new(&node(url, prefix).await, 10_000)
+    RedisTally::new(&client(url, prefix).await, 10_000)
 }
 
 fn limit(limit: &'static str, who: &str, quota: u32, seconds: u64) -> Use {
