@@ -14,7 +14,7 @@ use super::tally::{Over, Tally, TallyError, Use};
 use crate::kernel::gather;
 use crate::redis_client::{Cmd, Library, RedisClient, RedisError};
 
-/// The function of the counters. Its text has not followed it to this folder: a version of a library is never changed.
+/// The function of the counters. Its text still names the former place of the contract: a version of a library is never changed.
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::compiled_in(include_str!("tally.lua")));
 
 /// Calls on their way at most. With a second between question and answer that is still 4,000 acts a second.

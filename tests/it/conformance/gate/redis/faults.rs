@@ -2,6 +2,7 @@
 
 use doorbuster::config::Span;
 use doorbuster::gate::Coalescer;
+use doorbuster::redis_client::RedisClient;
 use tokio::time::{Instant, timeout};
 
 use super::*;

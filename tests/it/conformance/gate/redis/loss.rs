@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use doorbuster::kernel::TicketId;
 use parking_lot::Mutex;
+use redis::aio::MultiplexedConnection;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::servers::OwnServers;

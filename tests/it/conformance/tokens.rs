@@ -1,13 +1,16 @@
 //! What nodes know of access tokens together, in a real server.
 
+use std::time::Duration;
+
 use doorbuster::accounts::{Found, Kept, Life, Live, RedisTokens, SharedTokens};
-use doorbuster::kernel::Timestamp;
+use doorbuster::kernel::{Timestamp, UserId};
 use doorbuster::model::accounts::{Proof, Role, Session, TokenHash, Viewer};
 use futures_util::future::join_all;
+use redis::aio::MultiplexedConnection;
 
-use super::*;
 use crate::support::proxy::{Network, Proxy};
-use crate::support::servers::OwnServers;
+use crate::support::redis::{client, connect, fresh_prefix, keys};
+use crate::support::servers::{self, OwnServers};
 use crate::support::until;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -220,7 +223,7 @@ async fn two_versions_of_the_library_see_each_others_sign_outs() {
     let server = OwnServers::up("redis");
     let one = Side::open(&server.find("DOORBUSTER_TEST_REDIS"), &fresh_prefix()).await;
     let mut redis = one.redis.clone();
-    let code = include_str!("../../../../../src/accounts/shared/tokens.lua");
+    let code = include_str!("../../../src/accounts/shared/tokens.lua");
     let next = code.replace("doorbuster_tokens_v1", "doorbuster_tokens_v2");
     let _: String = redis::cmd("FUNCTION").arg("LOAD").arg(next).query_async(&mut redis).await.unwrap();
     let name = |token: &TokenHash| data_encoding::BASE64URL_NOPAD.encode(token);
