@@ -13,6 +13,7 @@ mod work;
 pub use drill::{Drill, drill};
 pub use listeners::{Listeners, Reserved};
 pub use observer::Observer;
+pub use parts::open_redis;
 pub use preflight::objections;
 
 use measured::Measured;
@@ -40,11 +41,12 @@ use crate::broker::{Broker, Relay};
 use crate::config::{Config, Live};
 use crate::control::pulse::Pulse;
 use crate::control::{self, Control};
-use crate::gate::{Coalescer, RedisGate, RedisTally, Tally};
+use crate::gate::Coalescer;
 use crate::gateway::PaymentGateway;
 use crate::hub::Hub;
 use crate::kernel::{Clock, Rng};
 use crate::lifecycle::{RestartPolicy, Shutdown, Supervisor};
+use crate::limits::{RedisTally, Tally};
 use crate::model::accounts::Viewer;
 use crate::nodes::Leases;
 use crate::orders::publisher::Publisher;
@@ -52,6 +54,7 @@ use crate::orders::{Orders, Parts};
 use crate::payments::Payments;
 use crate::pictures::Pictures;
 use crate::points::Points;
+use crate::redis_client::RedisClient;
 use crate::sales::Sales;
 use crate::settings::HotSettings;
 use crate::store::Database;
@@ -76,7 +79,7 @@ struct Inner {
     rng: Rng,
     db: Database,
     broker: Arc<dyn Broker>,
-    common_gate: Option<RedisGate>,
+    redis_client: Option<RedisClient>,
     hub: Hub,
     accounts: Accounts,
     sales: Sales,
@@ -121,9 +124,9 @@ impl App {
         let settings = open_settings(&db, &live, &node, &clock, &rng, &metrics).await?;
         let broker = open_broker(&config.broker, &db, &node, &clock, &rng).await.context("opening the broker")?;
         settings.tell_through(broker.clone());
-        let (gate, common_gate) = open_gate(&config.gate, &clock, &rng).await.context("opening the gate")?;
+        let (gate, redis_client) = open_gate(&config.gate, &clock, &rng).await.context("opening the gate")?;
         let hub = Hub::new(config.hub.recent_orders);
-        let accounts = open_accounts(&config, &db, &broker, common_gate.as_ref(), &clock, &rng, &metrics)?;
+        let accounts = open_accounts(&config, &db, &broker, redis_client.as_ref(), &clock, &rng, &metrics)?;
         let [relay, orphans] = relays_of(&config.broker, &db, &broker, &clock, &rng);
         let sales = Sales::new(sales_parts(&live, &db, &broker, &gate, &relay, &clock, &rng))?;
         let (points, tcc) = points_of(&config, &live, &db, &clock, &rng, &metrics, &node);
@@ -158,7 +161,7 @@ impl App {
             rng,
             db,
             broker,
-            common_gate,
+            redis_client,
             hub,
             accounts,
             sales,
@@ -345,9 +348,9 @@ impl App {
             limits: self.0.live.section(|config| &config.limits),
             tally: self
                 .0
-                .common_gate
+                .redis_client
                 .as_ref()
-                .map(|gate| Arc::new(RedisTally::new(gate, config.gate.queue)) as Arc<dyn Tally>),
+                .map(|client| Arc::new(RedisTally::new(client, config.gate.queue)) as Arc<dyn Tally>),
             trusted: edge::documents::trusted::compiled_in(),
             body_max: *config.server.body_max,
             read_timeout: *config.server.read_timeout,

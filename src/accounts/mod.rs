@@ -3,7 +3,6 @@
 mod batcher;
 mod device;
 mod follow_sign_outs;
-mod guesses;
 mod look_ups;
 pub mod messages;
 mod metrics;
@@ -16,7 +15,6 @@ pub mod seal;
 mod service;
 pub mod shared;
 mod sign_outs;
-pub mod throttle;
 mod token_keys;
 mod tokens;
 mod totp;
@@ -34,6 +32,6 @@ pub use service::{
     Accounts, AccountsError, Begun, Confirmed, Credentials, FactorRefusal, FactorState, Origin, PasswordChanged,
     PasswordRefusal, RoleChange, SignInRefusal, SignedIn, StaffRefusal,
 };
-pub use shared::{Found, Kept, Life, Live, SharedError, SharedTokens};
+pub use shared::{Found, Kept, Life, Live, RedisTokens, SharedError, SharedTokens};
 pub use token_keys::token_keys;
 pub use tokens::{TellEnd, hash_of as token_hash};

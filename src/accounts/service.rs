@@ -16,23 +16,21 @@ pub use second_factor::{Begun, Confirmed, FactorRefusal, FactorState};
 pub use sign_in::{Credentials, SignInRefusal};
 pub use staff::{RoleChange, StaffRefusal};
 
-use governor::clock::DefaultClock;
 use prometheus_client::registry::Registry;
 
 use super::device::{self, DeviceToken};
-use super::guesses::Guesses;
 use super::messages::LoginLog;
 use super::metrics::Metrics;
 use super::password::{HashError, Hasher};
 use super::rules::{self, SignUpRefusal};
 use super::shared::{Shared, SharedTokens};
 use super::sign_outs::SignOuts;
-use super::throttle::{Throttle, network};
 use super::tokens::{NewToken, TellEnd, Tokens};
 use super::vault::{Vault, VaultError};
 use crate::broker::Broker;
 use crate::config;
 use crate::kernel::{Clock, LoginEventId, Rng, Timestamp, UserId};
+use crate::limits::SignIns;
 use crate::model::accounts::{AccessToken, LoginEvent, LoginOutcome, Role, User, Viewer};
 use crate::store::{self, Database, StoreError};
 
@@ -111,8 +109,7 @@ struct Inner {
     rng: Rng,
     hasher: Hasher,
     tokens: Tokens,
-    by_address: Throttle,
-    guesses: Guesses,
+    limits: SignIns,
     log: LoginLog,
     sign_outs: SignOuts,
     metrics: Metrics,
@@ -143,8 +140,7 @@ impl Accounts {
         Ok(Self(Arc::new(Inner {
             hasher: Hasher::new(config, rng.clone())?,
             tokens: Tokens::new(&db, shared, clock.clone(), rng.clone(), config, metrics.clone()),
-            by_address: Throttle::new(config.attempts_per_address_per_minute, DefaultClock::default()),
-            guesses: Guesses::new(config),
+            limits: SignIns::new(config),
             log: LoginLog::new(broker.clone(), config, metrics.clone()),
             sign_outs: SignOuts::new(broker, config, metrics.clone()),
             vault: Vault::new(config),
@@ -165,7 +161,7 @@ impl Accounts {
         display_name: &str,
         address: IpAddr,
     ) -> Result<Result<SignedIn, Vec<SignUpRefusal>>, AccountsError> {
-        self.throttle(&self.0.by_address, network(address))?;
+        self.count_attempt(address)?;
         let result = self.try_sign_up(username, password, display_name).await;
         let (user, outcome) = match &result {
             Ok(Ok(signed_in)) => (Some(signed_in.user.id), LoginOutcome::SignedUp),
@@ -220,7 +216,7 @@ impl Accounts {
     /// Removes expired tokens from the database, and throttling state that no longer matters; says how many tokens. A
     /// periodic job.
     pub async fn purge_expired(&self) -> Result<usize, AccountsError> {
-        self.0.by_address.forget_idle();
+        self.0.limits.forget_idle();
         Ok(self.0.tokens.purge_expired().await?)
     }
 
@@ -316,8 +312,8 @@ impl Accounts {
     }
 
     /// Attempts that are turned away here are counted but not logged: or a flood of them would fill the log.
-    fn throttle(&self, throttle: &Throttle, key: impl std::hash::Hash) -> Result<(), AccountsError> {
-        throttle.check(key).map_err(|retry_after| self.throttled(retry_after))
+    fn count_attempt(&self, address: IpAddr) -> Result<(), AccountsError> {
+        self.0.limits.attempt(address).map_err(|retry_after| self.throttled(retry_after))
     }
 
     fn throttled(&self, retry_after: Duration) -> AccountsError {

@@ -4,9 +4,13 @@
 //! A live token is kept for as long as a node would cache it, so the shared cache contains those in use. The tombstone
 //! of a revoked token is kept for longer than any earlier read can be in progress.
 
+mod redis_tokens;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+pub use redis_tokens::RedisTokens;
 
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep, timeout};

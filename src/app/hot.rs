@@ -28,8 +28,8 @@ impl App {
         if let Some(breaker) = self.0.db.breaker() {
             breaker.set_patience(*config.store.refuse_after);
         }
-        if let Some(gate) = &self.0.common_gate {
-            gate.breaker().set_patience(*config.gate.refuse_after);
+        if let Some(client) = &self.0.redis_client {
+            client.breaker().set_patience(*config.gate.refuse_after);
         }
         if let Some(gateway) = &self.0.gateway {
             gateway.set_patience(*config.payments.refuse_after);

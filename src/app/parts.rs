@@ -4,19 +4,21 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use crate::accounts::{Accounts, SharedTokens};
+use crate::accounts::{Accounts, RedisTokens, SharedTokens};
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::pulsar::PulsarBroker;
 use crate::broker::{Broker, Relay};
 use crate::config::{self, Config, Live};
 use crate::control::pulse::{Bounds, Pulse};
-use crate::gate::{Gate, MemoryGate, RedisGate, RedisTokens};
+use crate::gate::{Gate, GateError, MemoryGate, RedisGate};
 use crate::gateway::PaymentGateway;
 use crate::kernel::{Clock, Rng};
+use crate::limits::RedisTally;
 use crate::orders::Orders;
 use crate::orders::gate_news::GateNews;
 use crate::payments::{self, Payments};
 use crate::points::{self, Points};
+use crate::redis_client::RedisClient;
 use crate::sales::{self, Sales};
 use crate::settings::{self, HotSettings};
 use crate::store::Database;
@@ -53,12 +55,12 @@ pub(super) fn open_accounts(
     config: &Config,
     db: &Database,
     broker: &Arc<dyn Broker>,
-    common_gate: Option<&RedisGate>,
+    redis_client: Option<&RedisClient>,
     clock: &Clock,
     rng: &Rng,
     metrics: &Metrics,
 ) -> anyhow::Result<Accounts> {
-    let shared = common_gate.map(|gate| Arc::new(RedisTokens::new(gate)) as Arc<dyn SharedTokens>);
+    let shared = redis_client.map(|client| Arc::new(RedisTokens::new(client)) as Arc<dyn SharedTokens>);
     let accounts = Accounts::new(db.clone(), broker.clone(), shared, clock.clone(), rng.clone(), &config.accounts)?;
     metrics.register(|registry| accounts.register_metrics(registry));
     Ok(accounts)
@@ -187,17 +189,23 @@ pub(super) fn gate_news_of(
     news
 }
 
-/// The gate, and Redis if it is there, which counts for all nodes besides.
+/// Connects to Redis. All function libraries are loaded together, whatever the caller needs.
+pub async fn open_redis(config: &config::Gate, rng: &Rng) -> Result<RedisClient, GateError> {
+    let libraries = vec![RedisGate::library(), RedisTally::library(), RedisTokens::library()];
+    Ok(RedisClient::open(config, rng, libraries).await?)
+}
+
+/// The gate, and Redis if it is there: nodes share counters and tokens there besides.
 pub(super) async fn open_gate(
     config: &config::Gate,
     clock: &Clock,
     rng: &Rng,
-) -> anyhow::Result<(Arc<dyn Gate>, Option<RedisGate>)> {
+) -> anyhow::Result<(Arc<dyn Gate>, Option<RedisClient>)> {
     Ok(if config.url.scheme() == Some("memory") {
         (Arc::new(MemoryGate::new(clock.clone())), None)
     } else {
-        let gate = RedisGate::open(config, rng).await?;
-        (Arc::new(gate.clone()), Some(gate))
+        let client = open_redis(config, rng).await?;
+        (Arc::new(RedisGate::new(&client, rng)), Some(client))
     })
 }
 

@@ -9,9 +9,10 @@ use anyhow::Context as _;
 use super::listeners::reserve;
 use crate::broker::pulsar::PulsarBroker;
 use crate::config::{self, Config, Objection};
-use crate::gate::RedisGate;
+use crate::gate::GateError;
 use crate::gateway::{PaymentGateway, alipay};
 use crate::kernel::Clock;
+use crate::redis_client::RedisClient;
 use crate::store::{Database, StoreError};
 
 /// Bytes of a file with keys that are read at most.
@@ -25,9 +26,9 @@ pub fn objections(config: &Config) -> Vec<Objection> {
         object(&["store.url"], reason_of("store.url", error));
     }
     if config.gate.url.scheme() != Some("memory")
-        && let Err(error) = RedisGate::check(&config.gate)
+        && let Err(error) = RedisClient::check(&config.gate)
     {
-        object(&["gate.url"], error.to_string());
+        object(&["gate.url"], GateError::from(error).to_string());
     }
     if config.broker.url.scheme() != Some("embedded")
         && let Err((key, error)) = PulsarBroker::check(&config.broker)

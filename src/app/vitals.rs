@@ -22,7 +22,7 @@ impl App {
     fn refused(&self) -> [(&'static str, bool); 4] {
         [
             ("database", self.0.db.breaker().is_some_and(Breaker::is_open)),
-            ("gate", self.0.common_gate.as_ref().is_some_and(|gate| gate.breaker().is_open())),
+            ("gate", self.0.redis_client.as_ref().is_some_and(|client| client.breaker().is_open())),
             ("broker", self.0.broker.refuses() || !self.0.publisher.refused_partitions().is_empty()),
             ("payments", self.0.gateway.as_ref().is_some_and(|gateway| gateway.refuses())),
         ]

@@ -9,11 +9,11 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use super::common::print;
-use crate::app;
+use crate::app::{self, open_redis};
 use crate::config::{self, Config};
 use crate::control::backup::{self, Backup, Forgotten, Restored};
 use crate::control::dump::{self, Trial};
-use crate::gate::RedisGate;
+use crate::gate::GateError;
 use crate::kernel::{Clock, Rng, Timestamp};
 use crate::payments::audit::Report;
 use crate::payments::reconciliation::day_of;
@@ -160,8 +160,9 @@ pub async fn restore(config: Config, options: Restore) -> anyhow::Result<ExitCod
     let Forgotten { tokens, sales, as_of } = finished?;
     print(&format!("ended {tokens} access tokens\nraised the epochs of {sales} sales\n"))?;
     if options.empty_redis {
-        let gate = RedisGate::open(&config.gate, &Rng::system()).await?;
-        print(&format!("removed {} keys from Redis\n", gate.empty().await?))?;
+        let client = open_redis(&config.gate, &Rng::system()).await?;
+        let removed = client.empty().await.map_err(GateError::from)?;
+        print(&format!("removed {removed} keys from Redis\n"))?;
     }
     print(&lost(&config, as_of, clock.now())?)?;
     print("start the nodes\n")

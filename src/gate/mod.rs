@@ -4,17 +4,15 @@
 mod coalescer;
 mod memory;
 mod redis;
-mod tally;
 
 use std::collections::HashSet;
 
 use async_trait::async_trait;
 
-pub use self::redis::{BareLink, RedisGate, RedisTally, RedisTokens};
+pub use self::redis::{BareLink, RedisGate};
 pub use crate::model::gate::{KnownTicket, SaleTerms, SaleVersion, Units};
 pub use coalescer::{AdmitError, Coalescer};
 pub use memory::MemoryGate;
-pub use tally::{Over, Tally, Use};
 
 use crate::kernel::{SaleId, Seq, TicketId, Timestamp, UserId};
 

@@ -7,40 +7,32 @@
 //! new epoch. So persistence has no benefit: turn it off. The one case that can't be detected here, a node that still
 //! uses a replaced primary, is handled behind the gate: its tickets have an old epoch, and the order writer voids them.
 //!
-//! Admissions have separate connections: all other calls (counters, tokens, rebuilds, settling) use other connections
-//! and can't delay them.
+//! Admissions have separate connections, so that no other calls can delay them ([`crate::redis_client`]).
 //!
 //! All data is on one primary, because a key belongs to its buyer across all sales: a Redis Cluster is rejected.
 //!
 //! An admitted buyer takes about 300 bytes (with a key of 36 characters), a refused one nothing.
 
 mod bare;
-mod pool;
-mod server;
-mod tally;
-mod tokens;
 mod wire;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use data_encoding::BASE64URL_NOPAD;
-use redis::{Cmd, FromRedisValue, RedisError};
-use tokio::time::Instant;
 
-use self::pool::{CallError, Pool, Settings};
-use self::server::Server;
 use super::{Attempt, Counts, Decision, Gate, GateError, Loading, PendingTicket, Release};
-use crate::config;
 use crate::kernel::tasks::guarded;
-use crate::kernel::{Breaker, Epoch, Rng, SaleId, Seq, TicketId, Timestamp, UserId};
+use crate::kernel::{Epoch, Rng, SaleId, Seq, TicketId, Timestamp, UserId};
 use crate::model::gate::{KnownTicket, SaleTerms, SaleVersion};
+use crate::redis_client::{CallError, Cmd, Exchange, FromRedisValue, Library, RedisClient, RedisError};
 
 pub use self::bare::BareLink;
-pub use self::tally::RedisTally;
-pub use self::tokens::RedisTokens;
+
+/// The functions of the gate.
+static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::compiled_in(include_str!("redis/library.lua")));
 
 /// Tickets in one call of a rebuild, pending tickets looked at in one call, keys swept in one call: about a millisecond of
 /// Redis's time each, and others get their turn in between.
@@ -52,71 +44,39 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Marks that one call takes over from another version of the library at most.
 const HANDOVERS_MAX: usize = 10_000;
 
-/// The gate of the distributed profile. Cheap to clone.
-///
-/// Each call ends within `gate.call_timeout`, with [`GateError`] if need be; a connection that did not answer is dropped,
-/// and connected again in the background.
+/// The gate of the distributed profile. Cheap to clone. Its library must be among those that the client loads.
 #[derive(Clone)]
 pub struct RedisGate(Arc<Inner>);
 
 struct Inner {
-    admissions: Pool,
-    others: Pool,
-    prefix: String,
+    client: RedisClient,
     rng: Rng,
-    call_timeout: Duration,
     /// Sweeps asked for since the background task last found nothing left to do; 0 while it does not run.
     sweeps_wanted: AtomicU64,
 }
 
 impl RedisGate {
-    /// Connects, and loads the library if the server lacks it. Needs a tokio runtime.
-    ///
-    /// Fails with the reason when the server answers but can't be used: a cluster, a replica, one older than Redis 7.0, one
-    /// that evicts keys, a wrong password. A server that does not answer is no failure: calls fail until it does.
-    pub async fn open(config: &config::Gate, rng: &Rng) -> Result<Self, GateError> {
-        let server = Arc::new(Server::new(config)?);
-        let pool = |size| {
-            let settings = Settings {
-                size,
-                longest_wait: *config.reconnect_wait,
-                call_timeout: *config.call_timeout,
-                breaker: Breaker::new(*config.refuse_after),
-            };
-            Pool::open(server.clone(), rng.clone(), settings)
-        };
-        let (admissions, others) = tokio::try_join!(pool(config.connections), pool(config.other_connections))?;
-        Ok(Self(Arc::new(Inner {
-            admissions,
-            others,
-            prefix: config.prefix.clone(),
-            rng: rng.clone(),
-            call_timeout: *config.call_timeout,
-            sweeps_wanted: AtomicU64::new(0),
-        })))
+    /// On this server. Needs a tokio runtime.
+    pub fn new(client: &RedisClient, rng: &Rng) -> Self {
+        Self(Arc::new(Inner { client: client.clone(), rng: rng.clone(), sweeps_wanted: AtomicU64::new(0) }))
     }
 
-    /// Whether the settings can be read; no server is asked.
-    pub fn check(config: &config::Gate) -> Result<(), GateError> {
-        Server::new(config).map(drop)
+    /// Its functions, as this version of the program knows them.
+    pub fn library() -> &'static Library {
+        &LIBRARY
     }
 
     /// The call that admits, as words of a command line; what follows is a buyer (16 bytes) with the key, and a quantity. For
     /// `redis-benchmark`.
     pub fn admit_command(&self, sale: SaleId, epoch: Epoch) -> Vec<String> {
-        let function = format!("{}_admit", server::library().name);
+        let function = format!("{}_admit", LIBRARY.name());
         let (sale, epoch) = (sale.to_string(), epoch.to_string());
-        ["FCALL", &function, "1", &self.0.prefix, &sale, &epoch, "0"].map(str::to_owned).into()
-    }
-
-    /// Open while Redis has not answered for `gate.refuse_after`: admissions fail at once then, until there is a connection again.
-    pub fn breaker(&self) -> &Breaker {
-        self.0.admissions.breaker()
+        ["FCALL", &function, "1", self.0.client.prefix(), &sale, &epoch, "0"].map(str::to_owned).into()
     }
 
     /// Starts a call of one of the library's functions.
     fn function(&self, name: &str) -> Cmd {
-        wire::function(server::library().name.as_str(), name, &self.0.prefix)
+        self.0.client.function(LIBRARY.name(), name)
     }
 
     fn admission(&self, sale: SaleId, known: SaleVersion, attempts: &[Attempt]) -> Cmd {
@@ -130,65 +90,37 @@ impl RedisGate {
 
     /// Anything but an admission.
     async fn call<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, GateError> {
-        self.call_on(&self.0.others, command).await
+        self.call_in(self.0.client.others(), command).await
     }
 
-    async fn call_on<T: FromRedisValue>(&self, pool: &Pool, command: &Cmd) -> Result<T, GateError> {
-        let deadline = Instant::now() + self.0.call_timeout;
-        let mut loaded = false;
+    async fn call_in<T: FromRedisValue>(&self, mut exchange: Exchange<'_>, command: &Cmd) -> Result<T, GateError> {
         for _ in 0..HANDOVERS_MAX {
-            let error = match pool.call(command, deadline).await {
+            let error = match exchange.call(command).await {
                 Ok(value) => return T::from_redis_value(value).map_err(|error| GateError(error.to_string())),
                 Err(CallError::Told(error)) => error,
                 Err(CallError::Untold(reason)) => return Err(GateError(reason)),
             };
-            if let Some((mark, opener)) = unvouched(&error) {
-                self.take_over(pool, &mark, &opener, deadline).await?;
-            } else if !loaded && server::lacks_function(&error) {
-                loaded = true;
-                pool.load_library(deadline).await?;
-            } else {
-                return Err(GateError(error.to_string()));
-            }
+            let Some((mark, opener)) = unvouched(&error) else { return Err(GateError(error.to_string())) };
+            self.take_over(&exchange, &mark, &opener).await?;
         }
         Err(GateError("too many sales were opened by another version of the gate library".to_owned()))
     }
 
     /// Another version of the library opened the mark: it says whether it saw all since, and ours takes its word, in one
     /// transaction. Whatever comes of it, the call that needed to know is made again.
-    async fn take_over(&self, pool: &Pool, mark: &str, opener: &str, deadline: Instant) -> Result<(), GateError> {
+    async fn take_over(&self, exchange: &Exchange<'_>, mark: &str, opener: &str) -> Result<(), GateError> {
         let word = self.random_name();
         let mut both = redis::pipe();
         both.atomic();
-        both.add_command(wire::function(opener, "vouch", &self.0.prefix).arg(mark).arg(&word).clone());
+        both.add_command(self.0.client.function(opener, "vouch").arg(mark).arg(&word).clone());
         both.add_command(self.function("adopt").arg(mark).arg(&word).clone());
-        match pool.call_all(&both, deadline).await {
+        match exchange.call_all(&both).await {
             Ok(()) => Ok(()),
             Err(CallError::Told(error)) => {
                 tracing::warn!(%error, mark, opener, "the other version of the gate library does not confirm that it opened the sale");
                 Ok(())
             }
             Err(CallError::Untold(reason)) => Err(GateError(reason)),
-        }
-    }
-
-    /// Removes all keys under the prefix: admissions, counters and cached tokens. How many there were. Sales are closed afterwards until
-    /// they are rebuilt. For a database that was restored.
-    pub async fn empty(&self) -> Result<u64, GateError> {
-        let literal = |c: char| if "\\*?[]^-".contains(c) { format!("\\{c}") } else { c.to_string() };
-        let pattern = self.0.prefix.chars().map(literal).collect::<String>() + ":*";
-        let (mut cursor, mut removed) = (0_u64, 0);
-        loop {
-            let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(PIECE);
-            let (next, keys): (u64, Vec<Vec<u8>>) = self.call(&scan).await?;
-            if !keys.is_empty() {
-                removed += self.call::<u64>(redis::cmd("UNLINK").arg(keys)).await?;
-            }
-            if next == 0 {
-                return Ok(removed);
-            }
-            cursor = next;
         }
     }
 
@@ -258,7 +190,7 @@ impl Loading for RedisLoading<'_> {
 }
 
 /// The mark and the library that opened it, when the error asks for them to be taken over.
-fn unvouched(error: &RedisError) -> Option<(String, String)> {
+fn unvouched(error: &redis::RedisError) -> Option<(String, String)> {
     let detail = error.detail().filter(|_| error.code() == Some("UNVOUCHED"))?;
     let mut words = detail.split_whitespace();
     Some((words.next()?.to_owned(), words.next()?.to_owned()))
@@ -273,7 +205,7 @@ impl Gate for RedisGate {
         attempts: Vec<Attempt>,
     ) -> Result<Vec<Decision>, GateError> {
         let command = self.admission(sale, known, &attempts);
-        let answer: wire::Admission = self.call_on(&self.0.admissions, &command).await?;
+        let answer: wire::Admission = self.call_in(self.0.client.admissions(), &command).await?;
         wire::decisions(sale, known.epoch, attempts.len(), answer)
     }
 
@@ -375,5 +307,25 @@ impl Gate for RedisGate {
         let () = self.call(self.function("forget").arg(sale.to_string())).await?;
         self.sweep_soon();
         Ok(())
+    }
+}
+
+impl From<RedisError> for GateError {
+    fn from(error: RedisError) -> Self {
+        Self(error.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_has_its_name_and_the_places_of_the_deliberate_mistakes() {
+        assert!(LIBRARY.names_itself("doorbuster_gate_v"));
+        let code = include_str!("redis/library.lua");
+        for mistake in ["gate.no_buyer_check", "gate.release_without_seq_check", "gate.trust_restarted_redis"] {
+            assert_eq!(code.matches(&format!("--[[{mistake}]]")).count(), 1, "{mistake}");
+        }
     }
 }

@@ -7,7 +7,9 @@ mod contracts;
 mod conformance {
     pub mod broker;
     pub mod gate;
+    pub mod limits;
     pub mod store;
+    pub mod tokens;
 }
 
 mod edge;

@@ -46,12 +46,12 @@ const MISTAKES: [Mistake; 15] = [
     in_test("gate.release_without_seq_check", "conformance::gate::redis::answers_like_its_model", "Test failed"),
     in_test(
         "tokens.overwrite_ended",
-        "conformance::gate::redis::tokens::a_token_that_ended_stays_so",
+        "conformance::tokens::a_token_that_ended_stays_so",
         "a late word brought it back",
     ),
     in_test(
         "tokens.trust_another_life",
-        "conformance::gate::redis::tokens::an_old_dump_brings_no_token_back",
+        "conformance::tokens::an_old_dump_brings_no_token_back",
         "what was lost is known",
     ),
     in_test(

@@ -13,6 +13,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("kernel", &[]),
     ("config", &["kernel"]),
     ("tls", &[]),
+    ("redis_client", &["kernel", "config", "tls"]),
+    ("limits", &["kernel", "config", "redis_client"]),
     ("gateway", &["kernel"]),
     ("model", &["kernel", "gateway"]),
     ("telemetry", &["kernel", "config", "model"]),
@@ -22,8 +24,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("nodes", &["kernel", "model", "store"]),
     ("hub", &["kernel", "model"]),
     ("catalog", &["kernel", "model", "store"]),
-    ("accounts", &["kernel", "config", "model", "store", "broker"]),
-    ("gate", &["kernel", "config", "tls", "model", "accounts"]),
+    ("accounts", &["kernel", "config", "redis_client", "limits", "model", "store", "broker"]),
+    ("gate", &["kernel", "config", "redis_client", "model"]),
     ("pictures", &["kernel", "model", "store"]),
     ("tcc", &["kernel", "config", "model", "telemetry", "store"]),
     ("points", &["kernel", "config", "model", "store", "tcc"]),
@@ -71,6 +73,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "kernel",
             "config",
+            "limits",
             "model",
             "telemetry",
             "store",
@@ -78,7 +81,6 @@ const LAYERS: &[(&str, &[&str])] = &[
             "hub",
             "catalog",
             "accounts",
-            "gate",
             "pictures",
             "points",
             "sales",
@@ -93,6 +95,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "kernel",
             "config",
+            "redis_client",
+            "limits",
             "gateway",
             "model",
             "telemetry",
@@ -245,7 +249,7 @@ fn architecture_shows_the_layers() {
             .map(|(below, _)| *below)
             .filter(|below| used.get(name).is_some_and(|used| used.contains(below)))
             .collect();
-        let _ = writeln!(picture, "{name:<10} → {}", below.join(" "));
+        let _ = writeln!(picture, "{name:<12} → {}", below.join(" "));
     }
     picture.push_str("```\n\n");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");

@@ -10,6 +10,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::time::Instant;
 
 use super::report::{Row, Target};
+use doorbuster::app::open_redis;
 use doorbuster::config::{self, Config, Secret};
 use doorbuster::gate::{Attempt, Decision, Gate as _, GateError, RedisGate};
 use doorbuster::kernel::{Clock, Rng, SaleId, UserId};
@@ -79,7 +80,7 @@ impl Round {
             prefix: "doorbuster-bench".to_owned(),
             ..Config::default_embedded().gate
         };
-        let gate = RedisGate::open(&settings, &rng).await?;
+        let gate = RedisGate::new(&open_redis(&settings, &rng).await?, &rng);
         let sales = [(); 3].map(|()| SaleId::generate(&clock, &rng));
         let day = Duration::from_secs(86_400);
         for sale in sales {

@@ -3,12 +3,11 @@
 use std::net::IpAddr;
 
 use super::{Accounts, AccountsError, DeviceToken, Origin};
-use crate::accounts::guesses::Counted;
 use crate::accounts::password::Verdict;
 use crate::accounts::rules::{self, SignUpRefusal};
-use crate::accounts::throttle::{Attempt, network};
 use crate::accounts::tokens::hash_of;
 use crate::kernel::UserId;
+use crate::limits::{Attempt, Counted};
 use crate::model::accounts::{LoginOutcome, TokenHash, User, Viewer};
 use crate::store;
 
@@ -60,7 +59,7 @@ impl Accounts {
         (current, new): (&str, &str),
         origin: Origin<'_>,
     ) -> Result<Option<Result<PasswordChanged, PasswordRefusal>>, AccountsError> {
-        self.throttle(&self.0.by_address, network(origin.address))?;
+        self.count_attempt(origin.address)?;
         let Some(user) = self.user(viewer.id).await? else { return Ok(None) };
         if let Some(refusal) = PasswordRefusal::of(new) {
             return Ok(Some(Err(refusal)));
@@ -68,7 +67,7 @@ impl Accounts {
         let begun = self.begin_guess(&user.username, origin).await?;
         let result = self.try_change(&user, token, current, new).await;
         if !matches!(result, Ok(Err(PasswordRefusal::InvalidCredentials))) {
-            self.0.guesses.take_back(begun);
+            self.0.limits.take_back(begun);
         }
         let outcome = match &result {
             Ok(Ok(_)) => LoginOutcome::PasswordChanged,
@@ -85,7 +84,7 @@ impl Accounts {
         user: UserId,
         address: IpAddr,
     ) -> Result<Option<(User, usize)>, AccountsError> {
-        self.throttle(&self.0.by_address, network(address))?;
+        self.count_attempt(address)?;
         let Some(user) = self.user(user).await? else { return Ok(None) };
         let id = user.id;
         let ended = store::write!(&self.0.db, |conn| sql::accounts::delete_tokens_of(conn, id, None).await)?;
@@ -96,12 +95,12 @@ impl Accounts {
 
     pub(super) async fn begin_guess(&self, username: &str, origin: Origin<'_>) -> Result<Counted, AccountsError> {
         let device = self.known_device(username, origin.device).await?;
-        self.0.guesses.begin(username, origin.address, device).map_err(|retry_after| self.throttled(retry_after))
+        self.0.limits.begin(username, origin.address, device).map_err(|retry_after| self.throttled(retry_after))
     }
 
     /// `known`: on a device on which this account signed in before.
     pub(super) fn begin_code(&self, username: &str, known: bool) -> Result<Attempt, AccountsError> {
-        self.0.guesses.begin_code(username, known).map_err(|retry_after| self.throttled(retry_after))
+        self.0.limits.begin_code(username, known).map_err(|retry_after| self.throttled(retry_after))
     }
 
     async fn try_change(

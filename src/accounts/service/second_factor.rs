@@ -1,13 +1,12 @@
 //! The second factor of staff: setting it up, switching it off, recovery codes.
 
 use super::{Accounts, AccountsError, DeviceToken, Origin, SignedIn};
-use crate::accounts::guesses::Counted;
 use crate::accounts::password::Verdict;
 use crate::accounts::recovery::{self, CodeHash};
-use crate::accounts::throttle::{Attempt, network};
 use crate::accounts::totp;
 use crate::config::SecondFactor;
 use crate::kernel::{AuditId, Timestamp, UserId};
+use crate::limits::{Attempt, Counted};
 use crate::model::accounts::{LoginOutcome, Proof, StoredFactor, TokenHash, User, Viewer};
 use crate::model::audit::Audit;
 use crate::model::upgrade::Feature;
@@ -186,7 +185,7 @@ impl Accounts {
 
     /// Puts the second factor in force with a first code, and ends all sessions of the user but a new one.
     pub async fn confirm_second_factor(&self, viewer: Viewer, code: &str, origin: Origin<'_>) -> Outcome<Confirmed> {
-        self.throttle(&self.0.by_address, network(origin.address))?;
+        self.count_attempt(origin.address)?;
         let Some((user, password_hash)) = self.with_hash(viewer.id).await? else { return Ok(None) };
         let begun = self.stored_factor(user.id).await?.filter(|factor| factor.confirmed_at.is_none());
         let Some(begun) = begun else { return Ok(Some(Err(FactorRefusal::NotEnabled))) };
@@ -307,7 +306,7 @@ impl Accounts {
 
     /// Checks the password of who is signed in. Wrong ones count like those of sign-ins.
     async fn check_password(&self, viewer: Viewer, password: &str, origin: Origin<'_>) -> Outcome<(User, String)> {
-        self.throttle(&self.0.by_address, network(origin.address))?;
+        self.count_attempt(origin.address)?;
         let Some((user, hash)) = self.with_hash(viewer.id).await? else { return Ok(None) };
         let begun = self.begin_guess(&user.username, origin).await?;
         let verdict = self.0.hasher.verify(password, Some(&hash)).await;
@@ -315,7 +314,7 @@ impl Accounts {
             self.record(Some(user.id), &user.username, origin.address, LoginOutcome::InvalidCredentials);
             return Ok(Some(Err(FactorRefusal::InvalidCredentials)));
         }
-        self.0.guesses.take_back(begun);
+        self.0.limits.take_back(begun);
         verdict?;
         Ok(Some(Ok((user, hash))))
     }
@@ -341,12 +340,12 @@ impl Accounts {
         let known = self.known_device(username, origin.device).await?.is_some();
         let code = self.begin_code(username, known)?;
         let guess = self.begin_guess(username, origin).await;
-        Ok((guess.inspect_err(|_| self.0.guesses.take_back_code(code))?, code))
+        Ok((guess.inspect_err(|_| self.0.limits.take_back_code(code))?, code))
     }
 
     fn take_back_both(&self, (guess, code): (Counted, Attempt)) {
-        self.0.guesses.take_back(guess);
-        self.0.guesses.take_back_code(code);
+        self.0.limits.take_back(guess);
+        self.0.limits.take_back_code(code);
     }
 
     /// A code that is wrong or was used before is written down.

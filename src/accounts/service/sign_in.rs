@@ -4,7 +4,6 @@ use super::second_factor::Answer;
 use super::{Accounts, AccountsError, DeviceToken, Origin, SignedIn};
 use crate::accounts::password::Verdict;
 use crate::accounts::rules;
-use crate::accounts::throttle::network;
 use crate::config::SecondFactor;
 use crate::kernel::UserId;
 use crate::model::accounts::{LoginOutcome, Proof, User, Viewer};
@@ -90,15 +89,15 @@ impl Accounts {
     ) -> Result<Result<SignedIn, SignInRefusal>, AccountsError> {
         let origin = origin.into();
         let (username, address) = (credentials.username, origin.address);
-        self.throttle(&self.0.by_address, network(address))?;
+        self.count_attempt(address)?;
         let device = self.known_device(username, origin.device).await?;
-        let begun = self.0.guesses.begin(&username.to_ascii_lowercase(), address, device);
+        let begun = self.0.limits.begin(&username.to_ascii_lowercase(), address, device);
         let begun = begun.map_err(|retry_after| self.throttled(retry_after))?;
         let mut tried = None;
         let result = self.try_sign_in(credentials, device.is_some(), &mut tried).await;
         let wrong = [SignInRefusal::InvalidCredentials, SignInRefusal::SecondFactorInvalid];
         if !matches!(result, Ok(Err(refusal)) if wrong.contains(&refusal)) {
-            self.0.guesses.take_back(begun);
+            self.0.limits.take_back(begun);
         }
         let outcome = match &result {
             Ok(Ok(_)) => LoginOutcome::SignedIn,
@@ -128,7 +127,7 @@ impl Accounts {
             if let Some(begun) = begun
                 && !wrong
             {
-                self.0.guesses.take_back_code(begun);
+                self.0.limits.take_back_code(begun);
             }
             match stored? {
                 Ok(signed_in) => return Ok(Ok(signed_in)),

@@ -17,7 +17,7 @@ pub struct BareLink {
 impl RedisGate {
     /// Opens a connection that the pools know nothing of.
     pub async fn bare_link(&self) -> Result<BareLink, GateError> {
-        Ok(BareLink { gate: self.clone(), connection: self.0.admissions.connect_apart().await? })
+        Ok(BareLink { gate: self.clone(), connection: self.0.client.connect_apart().await? })
     }
 }
 

@@ -1,17 +1,9 @@
 //! The encoding of calls to the function library and their results, as `library.lua` defines it.
 
-use redis::{Cmd, cmd};
-
 use super::{Counts, Decision, GateError, KnownTicket, PendingTicket, SaleTerms};
 use crate::kernel::{Epoch, SaleId, Seq, TicketId, Timestamp, UserId};
 use crate::model::gate::Units;
-
-/// A call of a function of `library` on the keys under `prefix`; its arguments follow.
-pub(super) fn function(library: &str, name: &str, prefix: &str) -> Cmd {
-    let mut command = cmd("FCALL");
-    command.arg(format!("{library}_{name}")).arg(1).arg(prefix);
-    command
-}
+use crate::redis_client::{Cmd, RedisError};
 
 /// A buyer and a key in one: 16 bytes, then the text.
 pub(super) fn field(buyer: UserId, key: &str) -> Vec<u8> {
@@ -132,9 +124,8 @@ pub(super) fn counts((total, held, gone, pending, seq): (u64, u64, u64, u64, u64
     Counts { left: units(left), held: units(held), gone: units(gone), pending: units(pending), seq }
 }
 
-/// Somebody else writes to these keys, or another library has this one's name.
 pub(super) fn unreadable(what: &str) -> GateError {
-    GateError(format!("Redis contains data that the gate did not write: {what}"))
+    RedisError::unreadable(what).into()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod alipay;
 #[allow(dead_code, reason = "cases use their part")]
 pub mod pki;
 pub mod proxy;
+pub mod redis;
 #[allow(dead_code, reason = "each server's tests use their part")]
 pub mod servers;
 

@@ -37,12 +37,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::cors::CorsLayer;
 
-use crate::accounts::throttle::network;
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::error::Code;
 use crate::config::{self, Section};
-use crate::gate::Tally;
 use crate::kernel::{Clock, Rng, tasks};
+use crate::limits::throttle::network;
+use crate::limits::{Rates, Tally};
 use crate::model::rights::Right;
 
 pub use execution::operation::VersionReporter;
@@ -60,7 +60,7 @@ use protection::access::Access;
 use protection::guard::{Limits, Measure};
 use protection::load::{Class, Load, Permit};
 use protection::meters::Meters;
-use protection::rates::Rates;
+use protection::rates::asker;
 use request::address::Addresses;
 use request::params::Params;
 use response::answer::Answer;
@@ -174,7 +174,8 @@ impl Edge {
             wheel,
             access: Access::new(parts.access.clone()),
             addresses: Addresses::new(parts.access),
-            rates: Rates::new(parts.limits.clone(), &DefaultClock::default()).shared(parts.tally, meters.clone()),
+            rates: Rates::new(parts.limits.clone(), &DefaultClock::default())
+                .shared(parts.tally, meters.counted_locally().clone()),
             load,
             meters,
             operators_streams: Arc::new(Semaphore::new(parts.operators_streams_max)),
@@ -240,7 +241,7 @@ impl Edge {
     /// Runs a query or mutation to its answer. A mutation runs to its end even when nobody waits for it any more.
     async fn run(&self, mut prepared: Prepared, info: RequestInfo) -> Result<Answer, Refusal> {
         let (kind, class) = (prepared.operation().kind, prepared.operation().class);
-        let counted = self.0.rates.everywhere(&info, class).await;
+        let counted = self.0.rates.everywhere(asker(&info), class.into()).await;
         counted.inspect_err(|_| self.note_limited(class))?;
         let permit = self.0.load.enter(class).ok_or_else(|| self.overloaded(class))?;
         let limit = *self.0.live.now().execution_timeout;
@@ -344,7 +345,7 @@ impl Edge {
         let sees_shop = info.viewer.is_some_and(|viewer| viewer.may(Right::SeeShop).is_ok());
         let mut prepared = self.0.documents.prepare(params, sees_shop)?;
         let (class, operators) = (prepared.operation().class, prepared.operation().operators);
-        let counted = self.0.rates.operation(info, class == Class::Purchase);
+        let counted = self.0.rates.operation(asker(info), class.into());
         counted.inspect_err(|_| self.note_limited(class))?;
         if operators {
             prepared.seat(self.operators_seat(info)?);

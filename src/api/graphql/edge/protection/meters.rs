@@ -96,9 +96,9 @@ impl Meters {
         edge.register("counted_locally", alone, self.counted_locally.clone());
     }
 
-    /// Only this node counted an operation.
-    pub fn counted_locally(&self) {
-        self.counted_locally.inc();
+    /// Operations that only this node counted.
+    pub fn counted_locally(&self) -> &Counter {
+        &self.counted_locally
     }
 
     /// A purchase was over a limit of its buyer.

@@ -19,6 +19,7 @@ use super::ws;
 use crate::api::graphql::context::RequestInfo;
 use crate::api::graphql::edge::protection::access::Access;
 use crate::api::graphql::edge::protection::meters::Transport;
+use crate::api::graphql::edge::protection::rates::asker;
 use crate::api::graphql::edge::request::auth::{bearer, not_signed_in, unavailable};
 use crate::api::graphql::edge::request::media::{self, Media};
 use crate::api::graphql::edge::request::params::Params;
@@ -139,7 +140,7 @@ impl Edge {
 
     /// Counts an upload of a picture by whoever is signed in.
     pub async fn count_upload(&self, info: &RequestInfo) -> Result<(), Refusal> {
-        self.0.rates.upload(info).await
+        Ok(self.0.rates.upload(asker(info)).await?)
     }
 
     /// The response to a request that was refused there.

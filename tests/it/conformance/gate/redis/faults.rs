@@ -1,7 +1,8 @@
 //! A network between node and server that fails in every way: each call ends in time, and the node recovers by itself.
 
 use doorbuster::config::Span;
-use doorbuster::gate::{Coalescer, GateError};
+use doorbuster::gate::Coalescer;
+use doorbuster::redis_client::RedisClient;
 use tokio::time::{Instant, timeout};
 
 use super::*;
@@ -13,6 +14,7 @@ const CALL: Duration = Duration::from_secs(1);
 
 struct Line {
     proxy: Proxy,
+    client: RedisClient,
     gate: RedisGate,
     settings: config::Gate,
     sale: SaleId,
@@ -34,10 +36,12 @@ impl Line {
             reconnect_wait: wait,
             ..settings(&proxy.url(), &prefix)
         };
-        let gate = RedisGate::open(&settings, &Rng::system()).await.unwrap();
+        let rng = Rng::system();
+        let client = open_redis(&settings, &rng).await.unwrap();
+        let gate = RedisGate::new(&client, &rng);
         let sale = new_sale();
         gate.rebuild(terms(sale, 1, 1_000_000), Vec::new()).await.unwrap();
-        Self { proxy, gate, settings, sale }
+        Self { proxy, client, gate, settings, sale }
     }
 
     /// One purchase of somebody new; never longer than a call may take.
@@ -187,9 +191,7 @@ async fn servers_that_can_not_keep_promises_are_refused_with_the_reason() {
         let mut set = redis::cmd("CONFIG");
         let _: () = set.arg("SET").arg(name).arg(value).query_async(&mut connection).await.unwrap();
     };
-    let refusal = async |url: &str| {
-        RedisGate::open(&settings(url, "p"), &Rng::system()).await.err().expect("refused").to_string()
-    };
+    let refusal = async |url: &str| open(&settings(url, "p")).await.err().expect("refused").to_string();
     told("maxmemory", "100mb").await;
     told("maxmemory-policy", "allkeys-lru").await;
     assert!(refusal(&url).await.contains("may evict admissions"));
@@ -207,10 +209,10 @@ async fn servers_that_can_not_keep_promises_are_refused_with_the_reason() {
 async fn lasting_silence_is_told_at_once_and_one_connection_ends_it() {
     let line = Line::open().await;
     line.proxy.set(Network::Cut);
-    until("open", async || line.gate.breaker().is_open()).await;
+    until("open", async || line.client.breaker().is_open()).await;
     let error = line.try_buying().await.unwrap_err();
     assert!(error.to_string().contains("is not responding"), "{error}");
     line.proxy.set(Network::Fine);
     line.until_well().await;
-    assert!(!line.gate.breaker().is_open());
+    assert!(!line.client.breaker().is_open());
 }

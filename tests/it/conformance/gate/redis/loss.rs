@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use doorbuster::gate::GateError;
 use doorbuster::kernel::TicketId;
 use parking_lot::Mutex;
+use redis::aio::MultiplexedConnection;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::servers::OwnServers;
@@ -225,7 +225,7 @@ async fn a_replica_that_is_promoted() {
     let (mut first, mut second) = (rush.connect().await, connect(&other_url).await);
     replicate(&mut second, Some(&rush.url)).await;
     until("in step", async || info(&mut second, "master_link_status").await == "up").await;
-    let refused = RedisGate::open(&settings(&other_url, &rush.prefix), &Rng::system()).await;
+    let refused = open(&settings(&other_url, &rush.prefix)).await;
     assert!(refused.err().unwrap().to_string().contains("it is a replica"));
     rush.until_more_tickets(100).await;
     replicate(&mut second, None).await;

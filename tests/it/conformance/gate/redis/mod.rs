@@ -2,51 +2,30 @@
 
 mod faults;
 mod loss;
-mod tally;
 mod tls;
 mod together;
-mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorbuster::config::{self, Config, Secret};
-use doorbuster::gate::{Attempt, Decision, Gate, RedisGate};
+use doorbuster::app::open_redis;
+use doorbuster::config;
+use doorbuster::gate::{Attempt, Decision, Gate, GateError, RedisGate};
 use doorbuster::kernel::{Clock, Epoch, Rng, SaleId, UserId};
 use doorbuster::model::gate::{KnownTicket, SaleTerms, SaleVersion, Units};
-use redis::aio::MultiplexedConnection;
 use tokio::runtime::{Builder, Runtime};
 
 use super::properties::{self, Time};
+use crate::support::redis::{assert_nothing_remains, connect, fresh_prefix, settings};
 use crate::support::servers;
 
-/// Settings of a node; `prefix` keeps tests apart.
-fn settings(url: &str, prefix: &str) -> config::Gate {
-    let url = Secret::new(url);
-    config::Gate { url, prefix: prefix.to_owned(), ..Config::default_embedded().gate }
-}
-
-/// A prefix that nobody else uses.
-fn fresh_prefix() -> String {
-    format!("test-{}", uuid::Uuid::new_v4().simple())
+async fn open(settings: &config::Gate) -> Result<RedisGate, GateError> {
+    let rng = Rng::system();
+    Ok(RedisGate::new(&open_redis(settings, &rng).await?, &rng))
 }
 
 async fn node(url: &str, prefix: &str) -> RedisGate {
-    RedisGate::open(&settings(url, prefix), &Rng::system()).await.unwrap()
-}
-
-async fn connect(url: &str) -> MultiplexedConnection {
-    redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
-}
-
-async fn keys(connection: &mut MultiplexedConnection, prefix: &str) -> Vec<String> {
-    redis::cmd("KEYS").arg(format!("{prefix}:*")).query_async(connection).await.unwrap()
-}
-
-/// Sales that were forgotten leave nothing behind, once it was swept away.
-async fn assert_nothing_remains(url: &str, prefix: &str) {
-    let mut connection = connect(url).await;
-    crate::support::until("swept", async || keys(&mut connection, prefix).await.is_empty()).await;
+    open(&settings(url, prefix)).await.unwrap()
 }
 
 fn runtime() -> Runtime {

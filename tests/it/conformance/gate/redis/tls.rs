@@ -2,11 +2,10 @@
 
 use doorbuster::config;
 use doorbuster::demo::server::free_address;
-use doorbuster::gate::RedisGate;
-use doorbuster::kernel::Rng;
+use doorbuster::redis_client::RedisClient;
 use tempfile::TempDir;
 
-use super::{Gate as _, connect, fresh_prefix, new_sale, settings};
+use super::{Gate as _, connect, fresh_prefix, new_sale, open, settings};
 use crate::support::pki::{Authority, file};
 use crate::support::servers::OwnServers;
 use crate::support::until;
@@ -63,12 +62,12 @@ impl Guarded {
 
 /// Why a gate with these settings does not work.
 async fn failure(settings: &config::Gate) -> String {
-    let gate = RedisGate::open(settings, &Rng::system()).await.unwrap();
+    let gate = open(settings).await.unwrap();
     gate.counts(new_sale()).await.unwrap_err().to_string()
 }
 
 async fn works(settings: &config::Gate) {
-    let gate = RedisGate::open(settings, &Rng::system()).await.unwrap();
+    let gate = open(settings).await.unwrap();
     gate.counts(new_sale()).await.unwrap();
 }
 
@@ -90,12 +89,12 @@ async fn a_server_is_known_by_its_certificate() {
     // What can be said without asking the server is said before a start.
     let gone = config::Gate { tls_roots: format!("{stranger}.gone"), ..server.settings("localhost") };
     for (settings, words) in [(gone, "can't be read"), (server.settings("localhost"), "")] {
-        let told = RedisGate::check(&settings).err().map(|error| error.to_string()).unwrap_or_default();
+        let told = RedisClient::check(&settings).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(told.contains(words) && told.is_empty() == words.is_empty(), "{told}");
     }
     let mut blind = server.settings("localhost");
     blind.url = config::Secret::new(format!("{}/#insecure", blind.url.expose()));
-    assert!(RedisGate::check(&blind).unwrap_err().to_string().contains("would trust any server"));
+    assert!(RedisClient::check(&blind).unwrap_err().to_string().contains("would trust any server"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,7 +113,7 @@ async fn a_node_shows_its_certificate_and_files_are_read_anew() {
     let stranger = Authority::new("A stranger").issue(&["node"]);
     server.file("node.pem", &stranger.chain);
     server.file("node.key", &stranger.key);
-    let gate = RedisGate::open(&shown, &Rng::system()).await.unwrap();
+    let gate = open(&shown).await.unwrap();
     gate.counts(new_sale()).await.unwrap_err();
     server.file("node.key", &issued.key);
     server.file("node.pem", &issued.chain);

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use doorbuster::gate::{Coalescer, Counts};
 use doorbuster::kernel::TicketId;
 use parking_lot::Mutex;
+use redis::aio::MultiplexedConnection;
 
 use super::*;
 

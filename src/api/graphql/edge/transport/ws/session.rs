@@ -232,7 +232,7 @@ impl Session {
         };
         let counted = self.edge.0.rates.request(self.info.address);
         let prepared = if self.operations.len() < self.edge.0.config.operations_per_socket {
-            counted.and_then(|()| self.edge.prepare(params, &self.info))
+            counted.map_err(Refusal::from).and_then(|()| self.edge.prepare(params, &self.info))
         } else {
             Err(too_many())
         };

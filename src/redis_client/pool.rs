@@ -11,14 +11,14 @@ use bb8_redis::RedisConnectionManager;
 use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, Pipeline, RedisError, Value};
+use redis::{Cmd, Pipeline, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::server::{ConnectError, Server};
-use crate::gate::GateError;
+use super::error::{CallError, ConnectError, RedisError};
+use super::server::Server;
 use crate::kernel::retry::Backoff;
 use crate::kernel::tasks::{guarded, restarted};
 use crate::kernel::{Breaker, Rng};
@@ -32,14 +32,6 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// bb8 asks for a limit on waiting. Calls bring their own, which is shorter.
 const LONGER_THAN_ANY_CALL: Duration = Duration::from_secs(24 * 3_600);
-
-/// Why a call has no answer.
-pub(super) enum CallError {
-    /// The server said no.
-    Told(RedisError),
-    /// There is no connection, or no answer came: whether the server acted is unknown.
-    Untold(String),
-}
 
 /// The parts of a pool.
 pub(super) struct Settings {
@@ -74,7 +66,7 @@ enum State {
 
 impl Pool {
     /// Returns when the first try to connect is over; fails only when the server answered and can't be used.
-    pub(super) async fn open(server: Arc<Server>, rng: Rng, settings: Settings) -> Result<Self, GateError> {
+    pub(super) async fn open(server: Arc<Server>, rng: Rng, settings: Settings) -> Result<Self, RedisError> {
         let Settings { size, longest_wait, call_timeout, breaker } = settings;
         let (state, mut first) = watch::channel(State::Connecting);
         let closed = CancellationToken::new();
@@ -104,7 +96,7 @@ impl Pool {
         let state = first.clone();
         let pool = Self { connections, state, breaker, server, _watching: watching, _closes: closed.drop_guard() };
         match &*first.wait_for(|state| !matches!(state, State::Connecting)).await.map_err(|_| closed_error())? {
-            State::Down(error) if matches!(**error, ConnectError::Unusable(_)) => Err(GateError(error.to_string())),
+            State::Down(error) if matches!(**error, ConnectError::Unusable(_)) => Err(RedisError(error.to_string())),
             _ => Ok(pool),
         }
     }
@@ -129,16 +121,16 @@ impl Pool {
     }
 
     /// A connection of its own, which the pool knows nothing of.
-    pub(super) async fn connect_apart(&self) -> Result<MultiplexedConnection, GateError> {
+    pub(super) async fn connect_apart(&self) -> Result<MultiplexedConnection, RedisError> {
         let redis = self.server.manager()?;
-        self.server.look_at(redis.connect()).await.map_err(|error| GateError(error.to_string()))
+        self.server.look_at(redis.connect()).await.map_err(|error| RedisError(error.to_string()))
     }
 
-    /// Loads the library again, which somebody has removed.
-    pub(super) async fn load_library(&self, deadline: Instant) -> Result<(), GateError> {
-        let Lent { mut connection, .. } = self.lend(deadline).await.map_err(GateError::from)?;
-        let loading = timeout_at(deadline, super::server::load_library(&mut connection)).await;
-        loading.map_err(|_| GateError(no_answer()))?.map_err(|error| GateError(error.to_string()))
+    /// Loads the libraries again, which somebody has removed.
+    pub(super) async fn load_libraries(&self, deadline: Instant) -> Result<(), CallError> {
+        let Lent { mut connection, .. } = self.lend(deadline).await?;
+        let loading = timeout_at(deadline, self.server.load_libraries(&mut connection)).await;
+        loading.map_err(|_| CallError::Untold(no_answer()))?.map_err(|error| CallError::Untold(error.to_string()))
     }
 
     /// A connection that is sound as far as is known.
@@ -170,7 +162,7 @@ impl Pool {
     fn judge<T>(
         &self,
         health: &Health,
-        answer: Result<Result<T, RedisError>, tokio::time::error::Elapsed>,
+        answer: Result<Result<T, redis::RedisError>, tokio::time::error::Elapsed>,
     ) -> Result<T, CallError> {
         match answer {
             Ok(Ok(value)) => {
@@ -336,17 +328,8 @@ impl ManageConnection for Manager {
     }
 }
 
-impl From<CallError> for GateError {
-    fn from(error: CallError) -> Self {
-        match error {
-            CallError::Told(error) => Self(error.to_string()),
-            CallError::Untold(reason) => Self(reason),
-        }
-    }
-}
-
-fn closed_error() -> GateError {
-    GateError("the runtime is shutting down".to_owned())
+fn closed_error() -> RedisError {
+    RedisError("the runtime is shutting down".to_owned())
 }
 
 fn no_answer() -> String {

@@ -1,17 +1,18 @@
 //! Counters that nodes share, in a real server.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
-use doorbuster::gate::{Over, RedisTally, Tally, Use};
+use doorbuster::limits::{Over, RedisTally, Tally, Use};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
-use super::*;
 use crate::support::proxy::{Network, Proxy};
-use crate::support::until;
+use crate::support::redis::{assert_nothing_remains, client, connect, fresh_prefix};
+use crate::support::{servers, until};
 
 async fn tally(url: &str, prefix: &str) -> RedisTally {
-    RedisTally::new(&node(url, prefix).await, 10_000)
+    RedisTally::new(&client(url, prefix).await, 10_000)
 }
 
 fn limit(limit: &'static str, who: &str, quota: u32, seconds: u64) -> Use {

@@ -1,19 +1,21 @@
 //! Counters in Redis (`tally.lua`). Acts share calls (see [`gather`]).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use quick_cache::sync::Cache;
-use redis::Cmd;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{RedisGate, server, wire};
-use crate::gate::{GateError, Over, Tally, Use};
+use super::tally::{Over, Tally, TallyError, Use};
 use crate::kernel::gather;
+use crate::redis_client::{Cmd, Library, RedisClient, RedisError};
+
+/// The function of the counters. Its text still names the former place of the contract: a version of a library is never changed.
+static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::compiled_in(include_str!("tally.lua")));
 
 /// Calls on their way at most. With a second between question and answer that is still 4,000 acts a second.
 const CALLS: usize = 16;
@@ -22,7 +24,7 @@ const CALLS: usize = 16;
 const REMEMBERED: usize = 10_000;
 
 /// The counters of the distributed profile, over the connections for all but admissions. What finds the queue full is answered
-/// with an error at once, and so is everything while there is no connection.
+/// with an error at once, and so is everything while there is no connection. Their library must be among those that the client loads.
 pub struct RedisTally {
     queue: mpsc::Sender<Act>,
     full: Arc<Full>,
@@ -32,7 +34,7 @@ pub struct RedisTally {
 struct Act {
     uses: Vec<Use>,
     /// Nobody waits for it when it was only noted.
-    answer: Option<oneshot::Sender<Result<Result<(), Over>, GateError>>>,
+    answer: Option<oneshot::Sender<Result<Result<(), Over>, TallyError>>>,
 }
 
 /// Buckets that Redis said are full, and until when.
@@ -45,33 +47,38 @@ struct Full {
 
 impl RedisTally {
     /// Up to `waiting` acts wait for Redis. Needs a tokio runtime.
-    pub fn new(gate: &RedisGate, waiting: usize) -> Self {
+    pub fn new(client: &RedisClient, waiting: usize) -> Self {
         let (queue, acts) = mpsc::channel(waiting.max(1));
         let full = Arc::new(Full::default());
-        let (gate, known) = (gate.clone(), full.clone());
+        let (client, known) = (client.clone(), full.clone());
         let task = tokio::spawn(gather::run("redis-calls", CALLS, acts, move |acts| {
-            answer(gate.clone(), known.clone(), acts)
+            answer(client.clone(), known.clone(), acts)
         }));
         Self { queue, full, _task: AbortOnDropHandle::new(task) }
     }
 
-    fn enter(&self, act: Act) -> Result<(), GateError> {
-        self.queue.try_send(act).map_err(|_| GateError("the queue of the shared counters is full".to_owned()))
+    /// Their functions, as this version of the program knows them.
+    pub fn library() -> &'static Library {
+        &LIBRARY
+    }
+
+    fn enter(&self, act: Act) -> Result<(), TallyError> {
+        self.queue.try_send(act).map_err(|_| TallyError("the queue of the shared counters is full".to_owned()))
     }
 }
 
 #[async_trait]
 impl Tally for RedisTally {
-    async fn count(&self, uses: Vec<Use>) -> Result<Result<(), Over>, GateError> {
+    async fn count(&self, uses: Vec<Use>) -> Result<Result<(), Over>, TallyError> {
         if let Some(over) = self.full.find(&uses) {
             return Ok(Err(over));
         }
         let (answer, receiver) = oneshot::channel();
         self.enter(Act { uses, answer: Some(answer) })?;
-        receiver.await.map_err(|_| GateError("there was no response".to_owned()))?
+        receiver.await.map_err(|_| TallyError("there was no response".to_owned()))?
     }
 
-    fn note(&self, uses: Vec<Use>) -> Result<Result<(), Over>, GateError> {
+    fn note(&self, uses: Vec<Use>) -> Result<Result<(), Over>, TallyError> {
         if let Some(over) = self.full.find(&uses) {
             return Ok(Err(over));
         }
@@ -109,8 +116,8 @@ impl Full {
     }
 }
 
-async fn answer(gate: RedisGate, full: Arc<Full>, acts: Vec<Act>) {
-    let answers = count(&gate, &acts).await;
+async fn answer(client: RedisClient, full: Arc<Full>, acts: Vec<Act>) {
+    let answers = count(&client, &acts).await;
     for (number, act) in acts.into_iter().enumerate() {
         let answer = answers.as_ref().map_err(Clone::clone).map(|answers| answers[number]);
         if let Ok(Err(over)) = answer
@@ -125,15 +132,15 @@ async fn answer(gate: RedisGate, full: Arc<Full>, acts: Vec<Act>) {
     }
 }
 
-async fn count(gate: &RedisGate, acts: &[Act]) -> Result<Vec<Result<(), Over>>, GateError> {
-    let mut command = wire::function(&server::tally().name, "count", &gate.0.prefix);
+async fn count(client: &RedisClient, acts: &[Act]) -> Result<Vec<Result<(), Over>>, TallyError> {
+    let mut command = client.function(LIBRARY.name(), "count");
     for act in acts {
         command.arg(act.uses.len());
         act.uses.iter().for_each(|one| push(&mut command, one));
     }
-    let answer: Vec<u64> = gate.call(&command).await?;
+    let answer: Vec<u64> = client.call(&command).await?;
     if answer.len() != 2 * acts.len() {
-        return Err(wire::unreadable("a count"));
+        return Err(RedisError::unreadable("a count").into());
     }
     let over = |pair: &[u64]| match pair[0] {
         0 => Ok(()),
@@ -149,4 +156,20 @@ fn bucket(one: &Use) -> String {
 fn push(command: &mut Cmd, one: &Use) {
     let interval = (one.window / one.quota.get()).as_micros() as u64;
     command.arg(bucket(one)).arg(interval).arg(interval * u64::from(one.quota.get() - 1));
+}
+
+impl From<RedisError> for TallyError {
+    fn from(error: RedisError) -> Self {
+        Self(error.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_has_its_name() {
+        assert!(LIBRARY.names_itself("doorbuster_tally_v"));
+    }
 }

@@ -1,4 +1,4 @@
-//! Rate limits per account, user and address.
+//! Counters of one node, by account, user, address or any other key.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hash};

@@ -1,14 +1,16 @@
 //! What nodes know of access tokens together, in a real server.
 
-use doorbuster::accounts::{Found, Kept, Life, Live, SharedTokens};
-use doorbuster::gate::RedisTokens;
-use doorbuster::kernel::Timestamp;
+use std::time::Duration;
+
+use doorbuster::accounts::{Found, Kept, Life, Live, RedisTokens, SharedTokens};
+use doorbuster::kernel::{Timestamp, UserId};
 use doorbuster::model::accounts::{Proof, Role, Session, TokenHash, Viewer};
 use futures_util::future::join_all;
+use redis::aio::MultiplexedConnection;
 
-use super::*;
 use crate::support::proxy::{Network, Proxy};
-use crate::support::servers::OwnServers;
+use crate::support::redis::{client, connect, fresh_prefix, keys};
+use crate::support::servers::{self, OwnServers};
 use crate::support::until;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -22,7 +24,7 @@ struct Side {
 
 impl Side {
     async fn open(url: &str, prefix: &str) -> Self {
-        let tokens = RedisTokens::new(&node(url, prefix).await);
+        let tokens = RedisTokens::new(&client(url, prefix).await);
         Self { tokens, prefix: prefix.to_owned(), redis: connect(url).await }
     }
 
@@ -221,7 +223,7 @@ async fn two_versions_of_the_library_see_each_others_sign_outs() {
     let server = OwnServers::up("redis");
     let one = Side::open(&server.find("DOORBUSTER_TEST_REDIS"), &fresh_prefix()).await;
     let mut redis = one.redis.clone();
-    let code = include_str!("../../../../../src/gate/redis/tokens.lua");
+    let code = include_str!("../../../src/accounts/shared/tokens.lua");
     let next = code.replace("doorbuster_tokens_v1", "doorbuster_tokens_v2");
     let _: String = redis::cmd("FUNCTION").arg("LOAD").arg(next).query_async(&mut redis).await.unwrap();
     let name = |token: &TokenHash| data_encoding::BASE64URL_NOPAD.encode(token);
@@ -248,7 +250,7 @@ async fn two_versions_of_the_library_see_each_others_sign_outs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_asks_is_told_when_redis_is_away_and_it_answers_again_afterwards() {
     let proxy = Proxy::before(&servers::redis()).await;
-    let tokens = RedisTokens::new(&node(&proxy.url(), &fresh_prefix()).await);
+    let tokens = RedisTokens::new(&client(&proxy.url(), &fresh_prefix()).await);
     assert_eq!(tokens.find(&[[1; 32]]).await.unwrap().0, [Found::Nothing]);
     proxy.set(Network::Cut);
     until("told", async || tokens.find(&[[1; 32]]).await.is_err()).await;

@@ -1,32 +1,56 @@
 //! Access tokens in Redis (`tokens.lua`).
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use data_encoding::BASE64URL_NOPAD;
-use redis::Cmd;
 
-use super::{RedisGate, server, wire};
-use crate::accounts::{Found, Kept, Life, Live, SharedError, SharedTokens};
-use crate::gate::GateError;
+use super::{Found, Kept, Life, Live, SharedError, SharedTokens};
 use crate::kernel::gather::BATCH;
 use crate::kernel::{Timestamp, UserId};
 use crate::model::accounts::{Proof, Role, Session, TokenHash, Viewer};
+use crate::redis_client::{Cmd, Library, RedisClient, RedisError};
+
+/// The functions of the shared tokens.
+static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::compiled_in(include_str!("tokens.lua")));
 
 /// How it is written whether a sign-in was proven with a second factor.
 const PROVEN: &str = "proven";
 const UNPROVEN: &str = "password";
 
 /// What the nodes of the distributed profile know of tokens, over the connections for all but admissions. Everything is answered
-/// with an error at once while there is no connection.
+/// with an error at once while there is no connection. Its library must be among those that the client loads.
 pub struct RedisTokens {
-    gate: RedisGate,
+    client: RedisClient,
 }
 
 impl RedisTokens {
-    /// On the server of this gate.
-    pub fn new(gate: &RedisGate) -> Self {
-        Self { gate: gate.clone() }
+    /// On this server.
+    pub fn new(client: &RedisClient) -> Self {
+        Self { client: client.clone() }
+    }
+
+    /// Its functions, as this version of the program knows them.
+    pub fn library() -> &'static Library {
+        &LIBRARY
+    }
+
+    fn function(&self, name: &str) -> Cmd {
+        self.client.function(LIBRARY.name(), name)
+    }
+
+    async fn find_piece(&self, tokens: &[TokenHash]) -> Result<(Life, Vec<String>), RedisError> {
+        let mut command = self.function("find");
+        for token in tokens {
+            command.arg(text(token));
+        }
+        let mut found: Vec<String> = self.client.call(&command).await?;
+        if found.len() != tokens.len() + 1 {
+            return Err(RedisError::unreadable("tokens"));
+        }
+        let life = found.remove(0).parse().map_err(|_| RedisError::unreadable("a life"))?;
+        Ok((Life(life), found))
     }
 }
 
@@ -35,7 +59,7 @@ impl SharedTokens for RedisTokens {
     async fn find(&self, tokens: &[TokenHash]) -> Result<(Vec<Found>, Life), SharedError> {
         let (mut all, mut oldest) = (Vec::with_capacity(tokens.len()), None);
         for piece in pieces(tokens) {
-            let (life, found) = find(&self.gate, piece).await?;
+            let (life, found) = self.find_piece(piece).await?;
             // What was lost between two calls was lost for all of them.
             if *oldest.get_or_insert(life) != life {
                 return Err(SharedError("the server was replaced between two calls".into()));
@@ -50,23 +74,23 @@ impl SharedTokens for RedisTokens {
     async fn keep(&self, tokens: &[Kept]) -> Result<Life, SharedError> {
         let mut life = Life::default();
         for piece in pieces(tokens) {
-            let mut command = function(&self.gate, "keep");
+            let mut command = self.function("keep");
             for kept in piece {
                 push(&mut command, kept);
             }
-            life = Life(call(&self.gate, &command).await?);
+            life = Life(self.client.call(&command).await?);
         }
         Ok(life)
     }
 
     async fn end(&self, tokens: &[TokenHash], lasting: Duration) -> Result<(), SharedError> {
         for piece in pieces(tokens) {
-            let mut command = function(&self.gate, "finish");
+            let mut command = self.function("finish");
             command.arg(lasting.as_millis() as u64);
             for token in piece {
                 command.arg(text(token));
             }
-            let _: u64 = call(&self.gate, &command).await?;
+            let _: u64 = self.client.call(&command).await?;
         }
         Ok(())
     }
@@ -76,27 +100,6 @@ impl SharedTokens for RedisTokens {
 fn pieces<T>(all: &[T]) -> impl Iterator<Item = &[T]> {
     let nothing: Option<&[T]> = all.is_empty().then_some(&[]);
     nothing.into_iter().chain(all.chunks(BATCH))
-}
-
-fn function(gate: &RedisGate, name: &str) -> Cmd {
-    wire::function(&server::tokens().name, name, &gate.0.prefix)
-}
-
-async fn call<T: redis::FromRedisValue>(gate: &RedisGate, command: &Cmd) -> Result<T, GateError> {
-    gate.call(command).await
-}
-
-async fn find(gate: &RedisGate, tokens: &[TokenHash]) -> Result<(Life, Vec<String>), GateError> {
-    let mut command = function(gate, "find");
-    for token in tokens {
-        command.arg(text(token));
-    }
-    let mut found: Vec<String> = call(gate, &command).await?;
-    if found.len() != tokens.len() + 1 {
-        return Err(wire::unreadable("tokens"));
-    }
-    let life = found.remove(0).parse().map_err(|_| wire::unreadable("a life"))?;
-    Ok((Life(life), found))
 }
 
 fn text(token: &TokenHash) -> String {
@@ -111,11 +114,11 @@ fn push(command: &mut Cmd, kept: &Kept) {
     command.arg(format!("{} {role} {expires_at} {proof} {ends_at}", viewer.id));
 }
 
-fn read(found: &str) -> Result<Found, GateError> {
+fn read(found: &str) -> Result<Found, RedisError> {
     match found {
         "" => Ok(Found::Nothing),
         "-" => Ok(Found::Ended),
-        live => read_live(live).map(Found::Live).ok_or_else(|| wire::unreadable("a token")),
+        live => read_live(live).map(Found::Live).ok_or_else(|| RedisError::unreadable("a token")),
     }
 }
 
@@ -131,8 +134,18 @@ fn read_live(text: &str) -> Option<Live> {
     Some(Live { session: Session { viewer: Viewer { id, role, proof }, expires_at, ends_at }, age })
 }
 
-impl From<GateError> for SharedError {
-    fn from(error: GateError) -> Self {
+impl From<RedisError> for SharedError {
+    fn from(error: RedisError) -> Self {
         Self(error.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_has_its_name() {
+        assert!(LIBRARY.names_itself("doorbuster_tokens_v"));
     }
 }

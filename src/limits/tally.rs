@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::GateError;
-
 /// One limit that an act counts against: a leaky bucket (GCRA) of its own for each `limit` and `who`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Use {
@@ -29,14 +27,19 @@ pub struct Over {
     pub wait: Duration,
 }
 
+/// The shared counters have no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("shared counters unavailable: {0}")]
+pub struct TallyError(pub String);
+
 /// Counters that nodes share.
 #[async_trait]
 pub trait Tally: Send + Sync + 'static {
     /// Counts an act against its limits, in their order, up to the first that is exhausted. An error says nothing about
     /// whether it was counted. Dropping the future leaves the act counted.
-    async fn count(&self, uses: Vec<Use>) -> Result<Result<(), Over>, GateError>;
+    async fn count(&self, uses: Vec<Use>) -> Result<Result<(), Over>, TallyError>;
 
     /// Counts an act without waiting for the answer. Whoever turns out to be over a limit is refused by later calls on this
     /// node, until the next act would be let through. An error says that too much waits to be counted.
-    fn note(&self, uses: Vec<Use>) -> Result<Result<(), Over>, GateError>;
+    fn note(&self, uses: Vec<Use>) -> Result<Result<(), Over>, TallyError>;
 }
