@@ -51,6 +51,15 @@ impl App {
         }
     }
 
+    /// Looks whether each job is done by some node, also those that are not of this node's roles.
+    pub(super) async fn watch_leases(&self, jobs: &[&'static str]) -> anyhow::Result<()> {
+        let own = |job: &str| self.0.measured.jobs.lock().contains(&job);
+        let tell = |job: &'static str, held: bool| {
+            self.0.metrics.lease_held(job).set(held.into());
+        };
+        self.0.leases.watch(jobs, own, tell).await
+    }
+
     /// Apart from the rest, because brokers that do not answer keep it waiting.
     pub(super) async fn measure_backlog(&self) -> anyhow::Result<()> {
         let mut tick = tokio::time::interval(*self.0.config.server.measure_every);

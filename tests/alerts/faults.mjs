@@ -52,6 +52,18 @@ async function notWritten(stand) {
   }
 }
 
+/** The node that did the jobs starts again without their role. */
+async function withoutJobs(stand) {
+  const { settings } = stand.nodes.get('two')
+  await stand.kill('two')
+  stand.happens()
+  await stand.again('two', { 'node.roles': 'api,writer,relay,timeouts' })
+  return async () => {
+    await stand.kill('two')
+    await stand.again('two', settings)
+  }
+}
+
 async function redisGone(stand) {
   await stand.service('kill', 'redis')
   return during(stand, 20, () => stand.service('restart', 'redis'))
@@ -352,6 +364,7 @@ export const FAULTS = [
   cluster(brokerStutters, 'the broker stands still for 1.7 s, again and again', 'DoorbusterPurchasesSlow'),
   cluster(connections, 'two connections, and a lock on a table', 'DoorbusterConnectionsShort'),
   cluster(overload, '60 clients at a node that does two operations at a time', 'DoorbusterOverload'),
+  cluster(withoutJobs, 'the only node with the role `jobs` starts again without it', 'DoorbusterLeaseWithoutHolder'),
   cluster(databaseStandsStill, 'PostgreSQL stands still', 'DoorbusterWorkerUnhealthy'),
   cluster(
     redisGone,
