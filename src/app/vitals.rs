@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -10,12 +11,16 @@ use super::App;
 use crate::api::graphql::edge::Edge;
 use crate::api::health::{Check, Note, Vitals};
 use crate::config::Role;
+use crate::control::backup;
 use crate::control::nodes::{OwnFacts, OwnNode};
 use crate::control::pulse::{self, Gauge, Gauges, Worker};
 use crate::kernel::Breaker;
 use crate::nodes::{NodeCheck, NodeVitals};
 use crate::telemetry;
 use crate::workers::GROUPS;
+
+/// How often the age of the last backup is looked at.
+const BACKUPS_EVERY: Duration = Duration::from_secs(5);
 
 impl App {
     /// The dependencies of this node, and whether their circuit breakers are open.
@@ -58,6 +63,22 @@ impl App {
             self.0.metrics.lease_held(job).set(held.into());
         };
         self.0.leases.watch(jobs, own, tell).await
+    }
+
+    /// Looks when the last backup was made.
+    pub(super) async fn watch_backups(&self) -> anyhow::Result<()> {
+        let mut tick = tokio::time::interval(BACKUPS_EVERY);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            match backup::last(&self.0.db).await {
+                Ok(Some(at)) => {
+                    self.0.metrics.last_backup.set(at.as_millis() / 1_000);
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "could not read when the last backup was made; will look again"),
+            }
+        }
     }
 
     /// Apart from the rest, because brokers that do not answer keep it waiting.

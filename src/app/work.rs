@@ -181,6 +181,7 @@ impl App {
             Ok(gate_changes::run(sales, consumer, broker, clock, metrics).await?)
         });
         self.work("global-transactions", |app| async move { Ok(app.0.tcc.recover(&app.0.payments).await?) });
+        self.work("last-backup", |app| async move { app.watch_backups().await });
         self.lead("sweep", |app| async move {
             jobs::sweep(&app.0.payments, &app.0.live.section(|config| &config.orders)).await
         });

@@ -147,6 +147,8 @@ pub struct Inner {
     pub data_version: Gauge,
     /// 1 while the upgrade to this program is not finalised.
     pub upgrade_pending: Gauge,
+    /// When the last backup was made, in seconds since 1970; 0 if none was, or on a node that does not look.
+    pub last_backup: Gauge,
     /// Times that a subscriber was too slow and lost intermediate values.
     pub hub_lagged: Counter,
 }
@@ -215,6 +217,7 @@ impl Metrics {
             settings_shadowed: add.gauge("settings_shadowed", "Stored settings overridden by a flag of this node"),
             data_version: add.gauge("data_version", "Data version in force in the database"),
             upgrade_pending: add.gauge("upgrade_pending", "1 while the upgrade to this program is not finalised"),
+            last_backup: add.gauge("last_backup_timestamp_seconds", "When the last backup was made; 0 if none was"),
             hub_lagged: add.counter("hub_lagged", "Times that a subscriber was too slow"),
             worker_restarts: add.add("worker_restarts", "Restarts of workers that failed", Family::default()),
             worker_healthy: add.add("worker_healthy", "1 while a worker runs without failures", Family::default()),
