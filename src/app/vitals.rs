@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -10,12 +11,16 @@ use super::App;
 use crate::api::graphql::edge::Edge;
 use crate::api::health::{Check, Note, Vitals};
 use crate::config::Role;
+use crate::control::backup;
 use crate::control::nodes::{OwnFacts, OwnNode};
 use crate::control::pulse::{self, Gauge, Gauges, Worker};
 use crate::kernel::Breaker;
 use crate::nodes::{NodeCheck, NodeVitals};
 use crate::telemetry;
 use crate::workers::GROUPS;
+
+/// How often the age of the last backup is looked at.
+const BACKUPS_EVERY: Duration = Duration::from_secs(5);
 
 impl App {
     /// The dependencies of this node, and whether their circuit breakers are open.
@@ -48,6 +53,31 @@ impl App {
                 self.0.metrics.worker_healthy(&worker.name).set(i64::from(worker.healthy));
             }
             self.0.metrics.sockets.set(self.0.edge.get().map_or(0, Edge::streams) as i64);
+        }
+    }
+
+    /// Looks whether each job is done by some node, also those that are not of this node's roles.
+    pub(super) async fn watch_leases(&self, jobs: &[&'static str]) -> anyhow::Result<()> {
+        let own = |job: &str| self.0.measured.jobs.lock().contains(&job);
+        let tell = |job: &'static str, held: bool| {
+            self.0.metrics.lease_held(job).set(held.into());
+        };
+        self.0.leases.watch(jobs, own, tell).await
+    }
+
+    /// Looks when the last backup was made.
+    pub(super) async fn watch_backups(&self) -> anyhow::Result<()> {
+        let mut tick = tokio::time::interval(BACKUPS_EVERY);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            match backup::last(&self.0.db).await {
+                Ok(Some(at)) => {
+                    self.0.metrics.last_backup.set(at.as_millis() / 1_000);
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "could not read when the last backup was made; will look again"),
+            }
         }
     }
 

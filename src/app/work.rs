@@ -16,6 +16,24 @@ use crate::workers::{edits, gate_changes, jobs, login_log, payment_timeouts, pay
 /// Nodes that were silent for this long are not listed any more.
 const FORGET_NODES_AFTER: Duration = Duration::from_secs(3600);
 
+/// What one node at a time does.
+const JOBS: [&str; 11] = [
+    "settings",
+    "orphan-relay",
+    "sweep",
+    "payment-checks",
+    "refunds",
+    BILLS,
+    "edits",
+    "upgrade",
+    "unused-pictures",
+    "purge-tokens",
+    "reconcile",
+];
+
+/// The job that only shops with a payment gateway have.
+const BILLS: &str = "bills";
+
 impl App {
     /// Starts the workers of this node's roles. On its own gate it opens the sales once what was accepted before is written.
     pub fn start(&self) {
@@ -68,6 +86,11 @@ impl App {
         self.lead("settings", |app| async move { app.0.settings.expire().await });
         self.work("measure", |app| async move { app.measure().await });
         self.work("measure-backlog", |app| async move { app.measure_backlog().await });
+        self.work("lease-watch", |app| async move {
+            let has_bills = app.0.config.payments.has_alipay();
+            let jobs: Vec<_> = JOBS.into_iter().filter(|job| has_bills || *job != BILLS).collect();
+            app.watch_leases(&jobs).await
+        });
         let pulse = pulse.clone();
         self.0.supervisor.spawn("pulse", move |stop| {
             let pulse = pulse.clone();
@@ -158,13 +181,14 @@ impl App {
             Ok(gate_changes::run(sales, consumer, broker, clock, metrics).await?)
         });
         self.work("global-transactions", |app| async move { Ok(app.0.tcc.recover(&app.0.payments).await?) });
+        self.work("last-backup", |app| async move { app.watch_backups().await });
         self.lead("sweep", |app| async move {
             jobs::sweep(&app.0.payments, &app.0.live.section(|config| &config.orders)).await
         });
         self.lead("payment-checks", |app| async move { Ok(app.0.payments.check_payments().await?) });
         self.lead("refunds", |app| async move { Ok(app.0.payments.drive_refunds().await?) });
         if self.0.config.payments.has_alipay() {
-            self.lead("bills", |app| async move { payments::reconcile(&app.0.payments, &app.0.config).await });
+            self.lead(BILLS, |app| async move { payments::reconcile(&app.0.payments, &app.0.config).await });
         }
         self.lead("edits", |app| async move {
             let inner = &app.0;
@@ -234,6 +258,7 @@ impl App {
         F: Fn(Self) -> W + Clone + Send + Sync + 'static,
         W: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
+        debug_assert!(JOBS.contains(&job), "nobody would notice that no node does {job}");
         self.0.measured.jobs.lock().push(job);
         self.work(job, move |app| {
             let worker = worker.clone();

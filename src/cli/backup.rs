@@ -59,14 +59,17 @@ pub struct Restore {
 
 /// Runs `backup`.
 pub async fn run(config: Config, command: BackupCommand) -> anyhow::Result<ExitCode> {
+    let begun = Clock::system().now();
     match command {
         BackupCommand::Create { file } if is_server(&config) => {
             let bytes = dump::create(&config.store, &file).await?;
+            note(&config, begun, bytes).await;
             print(&format!("created {}\n{bytes} bytes\n", file.display()))
         }
         BackupCommand::Verify { file, .. } if is_server(&config) => verify_dump(&config, &file, &Rng::system()).await,
         BackupCommand::Create { file } => {
             let made = backup::create(&config.store, &file).await?;
+            note(&config, begun, made.bytes).await;
             if !made.records.ok {
                 say(
                     "the records are NOT consistent; the backup is a true copy of them. See `doorbuster payments audit`",
@@ -80,6 +83,13 @@ pub async fn run(config: Config, command: BackupCommand) -> anyhow::Result<ExitC
             let workspace = Workspace::make(&workspace.unwrap_or_else(std::env::temp_dir).join(name))?;
             verify(&config, &file, &workspace.0.join("copy.db"), &rng).await
         }
+    }
+}
+
+/// The backup is good, whether or not the nodes can tell its age.
+async fn note(config: &Config, at: Timestamp, bytes: u64) {
+    if let Err(error) = backup::note(&config.store, at, bytes).await {
+        say(&format!("the backup could not be noted in the database, so its age will not be known: {error}"));
     }
 }
 

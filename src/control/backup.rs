@@ -96,6 +96,19 @@ pub async fn verify(config: &config::Store, backup: &Path, copy: &Path) -> anyho
     Ok(Backup { bytes, contents, records: records.context("verifying the records")? })
 }
 
+/// Notes in the shop's database that a backup of this size was made, of the database as it was at this moment.
+pub async fn note(config: &config::Store, at: Timestamp, bytes: u64) -> Result<(), StoreError> {
+    let db = Database::open(config).await?;
+    let noted = store::write!(&db, |conn| sql::backups::note(conn, at, bytes).await);
+    db.close().await;
+    noted
+}
+
+/// When the last backup was made that was noted.
+pub async fn last(db: &Database) -> Result<Option<Timestamp>, StoreError> {
+    store::read!(db, |conn| sql::backups::last(conn).await)
+}
+
 /// Puts a backup in the place of the shop's SQLite file. The server must be stopped. The file that is there is kept under another
 /// name, and only replaced at all with `replace`. Until the last moment nothing is changed.
 pub async fn restore(config: &config::Store, from: &Path, replace: bool, clock: &Clock) -> anyhow::Result<Restored> {

@@ -13,6 +13,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::model::nodes::LeaseRow;
 use crate::store::{self, Database, StoreError};
 
+mod watch;
+
+use watch::Watch;
+
 /// Holds leases for one node. Cheap to clone.
 #[derive(Clone)]
 pub struct Leases(Arc<Inner>);
@@ -64,6 +68,33 @@ impl Leases {
     /// All leases.
     pub async fn list(db: &Database) -> Result<Vec<LeaseRow>, StoreError> {
         store::read!(db, |conn| sql::nodes::leases(conn).await)
+    }
+
+    /// Tells of each job, again and again, whether some node does it. `own` says whether this node does, where nobody else can be there.
+    pub async fn watch(
+        &self,
+        jobs: &[&'static str],
+        own: impl Fn(&str) -> bool,
+        tell: impl Fn(&'static str, bool),
+    ) -> anyhow::Result<()> {
+        let mut watch = Watch::new(self.0.lifetime);
+        loop {
+            sleep(self.0.lifetime / 2).await;
+            if self.0.alone {
+                for &job in jobs {
+                    tell(job, own(job));
+                }
+                continue;
+            }
+            match Self::list(&self.0.db).await {
+                Ok(leases) => {
+                    for (job, held) in watch.note(jobs, &leases, Instant::now()) {
+                        tell(job, held);
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "could not read the leases; will look again"),
+            }
+        }
     }
 
     async fn acquire(&self, job: &str) -> Result<u64, StoreError> {

@@ -103,6 +103,11 @@ diesel::table! {
 
 diesel::table! {
     use super::super::types::*;
+    last_backup (id) { id -> BigInt, at -> BigInt, bytes -> BigInt, }
+}
+
+diesel::table! {
+    use super::super::types::*;
     shop_status (id) { id -> BigInt, paused -> Flag, since -> BigInt, }
 }
 

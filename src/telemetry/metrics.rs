@@ -72,6 +72,7 @@ pub struct Inner {
     registry: Mutex<Registry>,
     worker_restarts: Family<[(&'static str, String); 1], Counter>,
     worker_healthy: Family<[(&'static str, String); 1], Gauge>,
+    lease_held: Family<[(&'static str, &'static str); 1], Gauge>,
     /// Answers of `salePurchase` by outcome: `admitted`, `replayed`, or the code in lower case.
     pub purchase_results: Counters,
     /// From the request of an accepted purchase to its receipt by the broker.
@@ -146,6 +147,8 @@ pub struct Inner {
     pub data_version: Gauge,
     /// 1 while the upgrade to this program is not finalised.
     pub upgrade_pending: Gauge,
+    /// When the last backup was made, in seconds since 1970; 0 if none was, or on a node that does not look.
+    pub last_backup: Gauge,
     /// Times that a subscriber was too slow and lost intermediate values.
     pub hub_lagged: Counter,
 }
@@ -214,9 +217,11 @@ impl Metrics {
             settings_shadowed: add.gauge("settings_shadowed", "Stored settings overridden by a flag of this node"),
             data_version: add.gauge("data_version", "Data version in force in the database"),
             upgrade_pending: add.gauge("upgrade_pending", "1 while the upgrade to this program is not finalised"),
+            last_backup: add.gauge("last_backup_timestamp_seconds", "When the last backup was made; 0 if none was"),
             hub_lagged: add.counter("hub_lagged", "Times that a subscriber was too slow"),
             worker_restarts: add.add("worker_restarts", "Restarts of workers that failed", Family::default()),
             worker_healthy: add.add("worker_healthy", "1 while a worker runs without failures", Family::default()),
+            lease_held: add.add("lease_held", "1 while some node does the job of the lease", Family::default()),
             registry: Mutex::new(registry),
         }))
     }
@@ -229,6 +234,11 @@ impl Metrics {
     /// Whether one worker runs and has not just failed.
     pub fn worker_healthy(&self, worker: &str) -> Gauge {
         self.0.worker_healthy.get_or_create_owned(&[("worker", worker.to_owned())])
+    }
+
+    /// Whether some node does a job, as far as this one can tell. The label is not `job`, which Prometheus gives to all that it scrapes.
+    pub fn lease_held(&self, job: &'static str) -> Gauge {
+        self.0.lease_held.get_or_create_owned(&[("lease", job)])
     }
 
     /// Adds what a slice counts by itself; its names get `doorbuster_` in front.

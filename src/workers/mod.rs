@@ -19,6 +19,8 @@
 //! | `edits` | `catalog_edits` | applies edits of the catalog in SQL to the gate, the nodes and the subscribers |
 //! | `upgrade` | the nodes | finalises an upgrade some time after the last node of the previous version |
 //! | `registry` | | says that this node runs |
+//! | `last-backup` | the database | says how old the last backup is |
+//! | `lease-watch` | the leases | says which jobs no node does |
 //! | `pulse` | this node's counters | tells operators and the other nodes what happened in each second |
 //! | `pulse-heard` | `pulses` | hears what happened on the other nodes |
 //! | `pulse-frames`, `pulse-gates`, `pulse-people`, `pulse-sums` | gates, the database | puts together what operators watch |

@@ -52,6 +52,18 @@ async function notWritten(stand) {
   }
 }
 
+/** The node that did the jobs starts again without their role. */
+async function withoutJobs(stand) {
+  const { settings } = stand.nodes.get('two')
+  await stand.kill('two')
+  stand.happens()
+  await stand.again('two', { 'node.roles': 'api,writer,relay,timeouts' })
+  return async () => {
+    await stand.kill('two')
+    await stand.again('two', settings)
+  }
+}
+
 async function redisGone(stand) {
   await stand.service('kill', 'redis')
   return during(stand, 20, () => stand.service('restart', 'redis'))
@@ -319,6 +331,15 @@ async function certificate(stand) {
   }
 }
 
+/** The backups stopped two days ago. */
+async function withoutBackups(stand) {
+  const backup = (name) => stand.command(['backup', 'create', join(stand.scratch, name)])
+  await backup('before.dump')
+  stand.happens()
+  await stand.sql(`UPDATE last_backup SET at = at - ${2 * 86_400_000}`)
+  return () => backup('after.dump')
+}
+
 async function mixed(stand) {
   await stand.node('other', { ...separate(stand), 'node.roles': 'api' }, { sabotage: 'another-version', ready: false })
   return () => stand.end('other')
@@ -342,6 +363,7 @@ export const FAULTS = [
   cluster(gatewayGone, 'the gateway is killed while 40 payment pages are open', 'DoorbusterPaymentsUnclear'),
   cluster(rejected, "a setting stored by force that contradicts a node's own", 'DoorbusterSettingsRejected'),
   cluster(mixed, 'a node of another version runs on', 'DoorbusterVersionsMixed'),
+  cluster(withoutBackups, 'no backup was made for two days (its time is set back in SQL)', 'DoorbusterBackupOld'),
   cluster(certificate, "the database's certificate ends in five days", 'DoorbusterCertificateExpires'),
   cluster(poison, 'the database refuses a ticket (a constraint made by hand)', 'DoorbusterDeadLetters'),
   cluster(points, 'the database refuses the ledger of points (a constraint made by hand)', 'DoorbusterGlobalTransactions'),
@@ -352,6 +374,7 @@ export const FAULTS = [
   cluster(brokerStutters, 'the broker stands still for 1.7 s, again and again', 'DoorbusterPurchasesSlow'),
   cluster(connections, 'two connections, and a lock on a table', 'DoorbusterConnectionsShort'),
   cluster(overload, '60 clients at a node that does two operations at a time', 'DoorbusterOverload'),
+  cluster(withoutJobs, 'the only node with the role `jobs` starts again without it', 'DoorbusterLeaseWithoutHolder'),
   cluster(databaseStandsStill, 'PostgreSQL stands still', 'DoorbusterWorkerUnhealthy'),
   cluster(
     redisGone,

@@ -34,3 +34,22 @@ async fn the_benchmark_of_the_gate_in_redis_runs() {
         assert!(row.value() > 0.0, "{}: {:?} against {:?}", row.name, row.product, row.baseline);
     }
 }
+
+/// With all the servers that `scripts/with-services` starts.
+#[test]
+fn the_benchmarks_of_operation_on_several_nodes_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbuster-bench"));
+    let names = ["--quick", "cluster-settings", "cluster-edits"];
+    let ran = command.current_dir(folder.path()).args(names).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{said}\n{}", String::from_utf8_lossy(&ran.stderr));
+    for row in [
+        "setting on three nodes, heard, p99",
+        "second of a change / before",
+        "pushed elsewhere, p99",
+        "triggers of edits / none",
+    ] {
+        assert!(said.contains(row), "{row} is missing:\n{said}");
+    }
+}

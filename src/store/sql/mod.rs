@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod acts;
 pub mod audit;
+pub mod backups;
 pub mod bills;
 pub mod books;
 pub mod broker;

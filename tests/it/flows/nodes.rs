@@ -268,6 +268,12 @@ async fn a_stopping_node_hands_over_its_jobs_while_another_keeps_selling() {
         leases.into_iter().map(|lease| lease.holder).collect::<Vec<_>>()
     };
     until("someone's", async || holders().await.iter().filter(|holder| !holder.is_empty()).count() == JOBS).await;
+    until("told", async || {
+        let text = reqwest::get(format!("http://{}/metrics", two.address())).await.unwrap().text().await.unwrap();
+        let held = |line: &&str| line.starts_with("doorbuster_lease_held{") && line.ends_with("} 1");
+        text.lines().filter(held).count() == JOBS
+    })
+    .await;
     let ticket = buy(&one, &alice, &sale, "key-00001").await;
     one.stop().await;
     until("taken over", async || holders().await.iter().all(|holder| holder == "two")).await;

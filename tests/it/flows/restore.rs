@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -107,6 +108,17 @@ impl Stand {
     }
 }
 
+/// Waits until a node says that a backup was made a moment ago.
+async fn noted(address: SocketAddr) {
+    let name = "doorbuster_last_backup_timestamp_seconds ";
+    until("noted", async || {
+        let text = reqwest::get(format!("http://{address}/metrics")).await.unwrap().text().await.unwrap();
+        let at: i64 = text.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap();
+        Clock::system().now().as_millis() / 1_000 - at < 600
+    })
+    .await;
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -142,6 +154,7 @@ async fn a_restored_file_hands_no_number_out_twice() {
     let made = stand.done(&["backup", "create", file]);
     assert!(made.contains("1 orders") && made.contains("records are consistent"), "{made}");
     assert_eq!(fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
+    noted(stand.launch.address).await;
     let saved = fs::read(&backup).unwrap();
     for by_hand in [false, true].repeat(drills()) {
         // These are lost, some under the epoch of the backup and some under the next one.
@@ -263,6 +276,7 @@ mod shared {
         let made = run(&["backup", "create", backup]);
         assert!(made.status.success(), "{}", text(&made.stderr));
         assert_eq!(fs::metadata(backup).unwrap().permissions().mode() & 0o777, 0o600);
+        noted(shop.address()).await;
         assert!(text(&run(&["backup", "create", backup]).stderr).contains("exists already"));
         for (round, by_hand) in [false, true].repeat(drills()).into_iter().enumerate() {
             for n in 0..3 {

@@ -149,7 +149,8 @@ fn took(rows: u64) -> Result<(), StoreError> {
     if rows == 1 { Ok(()) } else { Err(StoreError::internal("the bare loop wrote nothing")) }
 }
 
-async fn connect(url: &str) -> Result<Client, StoreError> {
+/// A connection to the database at `url`.
+pub async fn connect(url: &str) -> Result<Client, StoreError> {
     let (client, connection) = Dialler::new(url)?.connect().await?;
     tokio::spawn(connection);
     Ok(client)

@@ -65,7 +65,8 @@ async fn orders(shop: &Shop) -> anyhow::Result<f64> {
     Ok(rate)
 }
 
-async fn publish(shop: &Shop, sale: SaleId) -> anyhow::Result<()> {
+/// Publishes a ticket of each buyer.
+pub(super) async fn publish(shop: &Shop, sale: SaleId) -> anyhow::Result<()> {
     let broker = PulsarBroker::open(&shop.broker, "bench", Clock::system(), Rng::system()).await?;
     let key = bytes::Bytes::copy_from_slice(&sale.to_bytes());
     let epoch = epoch(&shop.db, sale).await?;
@@ -90,7 +91,7 @@ async fn publish(shop: &Shop, sale: SaleId) -> anyhow::Result<()> {
 }
 
 /// Orders per second, once `before` units were sold.
-async fn count(shop: &Shop, before: u64) -> anyhow::Result<f64> {
+pub(super) async fn count(shop: &Shop, before: u64) -> anyhow::Result<f64> {
     let deadline = Instant::now() + Duration::from_secs(120);
     let mut first: Option<(Instant, u64)> = None;
     let all = before + shop.buyers.len() as u64;

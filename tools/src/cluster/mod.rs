@@ -2,8 +2,10 @@
 //! one machine they all share its processors with the node and its crowd, so the ratios are those of a whole small installation.
 
 mod durable;
+mod edits;
 mod latency;
 mod node;
+mod settings;
 mod strangers;
 
 use std::path::PathBuf;
@@ -17,12 +19,12 @@ use tokio::time::{Instant, sleep};
 use super::bare::postgres as bare;
 use super::load::{Shot, drive};
 use super::report::{Row, Table};
-use super::{Scratch, gate, goodput, messages};
+use super::{QUICK, Scratch, gate, goodput, messages, rounds};
 use doorbuster::config::{self, Config, Secret};
 use doorbuster::demo::client::body;
 use doorbuster::demo::ready;
 use doorbuster::demo::seed::{Operator, Terms};
-use doorbuster::demo::server::{Launch, Server};
+use doorbuster::demo::server::{Launch, Server, free_address};
 use doorbuster::demo::shopper::Account;
 use doorbuster::kernel::{Clock, Rng, SaleId, Timestamp};
 use doorbuster::model::facts::Facts;
@@ -32,6 +34,8 @@ use doorbuster::store::Database;
 const ROUNDS: usize = 3;
 /// Buyers of the shop, and units of each of its sales.
 const BUYERS: u32 = 50_000;
+/// The same where nothing is to be measured.
+const QUICK_BUYERS: u32 = 2_000;
 /// Sales of the shop: each round has its own.
 const SALES: usize = 24;
 /// How long a node may take until it is ready.
@@ -44,7 +48,7 @@ const BUY: &str = "mutation Buy($input: SalePurchaseInput!) { salePurchase(input
     ticket { id status } userErrors { code message } } }";
 
 /// The benchmarks, by name.
-pub const NAMES: [&str; 7] = [
+pub const NAMES: [&str; 9] = [
     "cluster-gate",
     "cluster-latency",
     "cluster-strangers",
@@ -52,6 +56,8 @@ pub const NAMES: [&str; 7] = [
     "cluster-node",
     "cluster-durable",
     "cluster-messages",
+    "cluster-settings",
+    "cluster-edits",
 ];
 
 /// Servers for measurements, on which databases, tenants and keys may be made. `./justw bench cluster` starts some.
@@ -118,7 +124,7 @@ pub async fn run(wanted: impl Fn(&str) -> bool, servers: &Servers, table: &mut T
         table.add(gate::run(ROUNDS, &servers.gate).await.context("gate")?);
     }
     if NAMES[1..6].iter().any(|name| wanted(name)) {
-        let shop = Shop::open(&servers).await.context("opening the shop")?;
+        let shop = Shop::open(&servers, "bench", BUYERS).await.context("opening the shop")?;
         let measured = in_shop(&shop, &wanted, table).await;
         let closed = shop.close(&servers).await;
         measured?;
@@ -128,6 +134,26 @@ pub async fn run(wanted: impl Fn(&str) -> bool, servers: &Servers, table: &mut T
         let config = servers.broker(&format!("bench_messages_{}", std::process::id()));
         let rows = messages::run(ROUNDS, config.envelope_items, &config, &servers.pulsar_perf);
         table.add(rows.await.context("messages")?);
+    }
+    if NAMES[7..].iter().any(|name| wanted(name)) {
+        let buyers = if QUICK.load(Ordering::Relaxed) { QUICK_BUYERS } else { BUYERS };
+        let shop = Shop::open(&servers, "bench_operated", buyers).await.context("opening the shop")?;
+        let measured = operated(&shop, &wanted, table).await;
+        let closed = shop.close(&servers).await;
+        measured?;
+        closed?;
+    }
+    Ok(())
+}
+
+/// What operators do while the shop sells, on several nodes.
+async fn operated(shop: &Shop, wanted: &impl Fn(&str) -> bool, table: &mut Table) -> anyhow::Result<()> {
+    if wanted("cluster-settings") {
+        table.add(settings::run(rounds(ROUNDS), shop).await.context("settings")?);
+    }
+    // Last: it writes orders that no gate has admitted, which a node with all roles would set right.
+    if wanted("cluster-edits") {
+        table.add(edits::run(rounds(ROUNDS), shop).await.context("edits")?);
     }
     Ok(())
 }
@@ -194,9 +220,9 @@ struct Shop {
 }
 
 impl Shop {
-    async fn open(servers: &Complete) -> anyhow::Result<Self> {
-        let name = format!("bench_{}", std::process::id());
-        let scratch = Scratch::new("cluster")?;
+    async fn open(servers: &Complete, prefix: &str, buyers: u32) -> anyhow::Result<Self> {
+        let name = format!("{prefix}_{}", std::process::id());
+        let scratch = Scratch::new(prefix)?;
         let url = bare::create_database(&servers.postgres, &name).await.context("PostgreSQL")?;
         let mut launch = Launch::new(&crate::server()?, scratch.path())?
             .set("store.url", &url)
@@ -214,7 +240,7 @@ impl Shop {
         let db = launch.open_database().await?;
         let (clock, rng) = (Clock::system(), Rng::system());
         let operator = ready::users(&db, &clock, &rng, "operator", 1, true).await?.remove(0);
-        let buyers = ready::buyers(&db, &clock, &rng, "buyer", BUYERS, launch.seals(&rng).as_ref()).await?;
+        let buyers = ready::buyers(&db, &clock, &rng, "buyer", buyers, launch.seals(&rng).as_ref()).await?;
         let (broker, used, opened) = (servers.broker(&name), AtomicUsize::new(0), clock.now());
         let single = SaleId::generate(&clock, &rng);
         let mut shop = Self { name, url, launch, broker, db, buyers, sales: Vec::new(), single, used, opened, scratch };
@@ -231,7 +257,7 @@ impl Shop {
         let session = operator.session("bench", self.opened, self.opened.plus(Duration::from_secs(7_200))).await?;
         let product = operator.product("Lamp", "Light", "A lamp.", "/pictures/lamp.svg", "20.00").await?;
         let pay_within = Duration::from_secs(3_600);
-        let terms = Terms { price: "10.00", stock: BUYERS, limit_per_buyer: 1, pay_within };
+        let terms = Terms { price: "10.00", stock: self.buyers.len() as u32, limit_per_buyer: 1, pay_within };
         for _ in 0..SALES {
             self.sales.push(operator.sale(&session, &product, terms).await?);
         }
@@ -245,6 +271,13 @@ impl Shop {
             let log = std::fs::read_to_string(self.scratch.path().join("node.log")).unwrap_or_default();
             format!("a node did not start; its log:\n{log}")
         })
+    }
+
+    /// Starts another node of this name and with these settings.
+    async fn further(&self, name: &str, settings: &[(&str, &str)]) -> anyhow::Result<Server> {
+        let launch = Launch { address: free_address()?, ..self.launch.clone() }.set("node.name", name);
+        let launch = settings.iter().fold(launch, |launch, (key, value)| launch.set(key, value));
+        self.node(&launch).await
     }
 
     /// A sale that nobody has bought from.
@@ -290,4 +323,24 @@ fn purchases(buyers: &[Account], sale: SaleId) -> anyhow::Result<Vec<Shot>> {
         Ok(Shot { token: buyer.token.clone(), body: body(BUY, &variables)? })
     };
     buyers.iter().map(shot).collect()
+}
+
+/// The value that so many in a hundred do not exceed; 0 of nothing.
+fn percentile(values: &[f64], of_hundred: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (sorted.len() as f64 * of_hundred / 100.0).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percentile;
+
+    #[test]
+    fn percentiles_are_values_that_occurred() {
+        let values: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!([50.0, 99.0, 100.0].map(|part| percentile(&values, part) as u32), [100, 198, 200]);
+        assert_eq!([percentile(&[7.0], 99.0) as u32, percentile(&[], 99.0) as u32], [7, 0]);
+    }
 }

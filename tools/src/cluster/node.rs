@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::{Shop, purchases};
 use crate::load::{CONNECTIONS, rush};
 use crate::report::{Row, Target};
-use doorbuster::demo::server::{Launch, Server, free_address};
+use doorbuster::demo::server::{Launch, Server};
 use doorbuster::demo::usage;
 
 /// How long a node does nothing before it is looked at.
@@ -38,8 +38,7 @@ pub(super) async fn run(rounds: usize, shop: &Shop, server: &Server) -> anyhow::
     let ports = ports(&shop.launch)?;
     let mut idle: [Vec<f64>; 5] = Default::default();
     for _ in 0..rounds {
-        let launch = Launch { address: free_address()?, ..shop.launch.clone() }.set("node.name", "bench-2");
-        let second = shop.node(&launch).await?;
+        let second = shop.further("bench-2", &[]).await?;
         sleep(QUIET).await;
         let (memory, _) = usage::memory(second.pid()).context("the node is gone")?;
         for (column, value) in idle.iter_mut().zip(look(&second, memory, ports)?) {

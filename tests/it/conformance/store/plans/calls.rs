@@ -81,6 +81,12 @@ async fn restored(db: &Database, recorder: &Recorder) {
         sql::restored::raise_epochs(conn, 5);
         conn.batch_execute("ROLLBACK");
     });
+    recorded!(db, recorder, |conn| {
+        conn.batch_execute("BEGIN");
+        sql::backups::note(conn, NOW, 5);
+        sql::backups::last(conn);
+        conn.batch_execute("ROLLBACK");
+    });
 }
 
 async fn accounts(db: &Database, recorder: &Recorder) {
