@@ -38,11 +38,12 @@ pub async fn run(config: Config, command: UpgradeCommand) -> anyhow::Result<Exit
     match command {
         UpgradeCommand::Status(Status { json }) => {
             let db = Database::look(&config.store).await?;
-            let report = async { anyhow::Ok((Upgrades::state(&db).await?, Registry::list(&db).await?)) }.await;
+            let report = report(&db).await;
             db.close().await;
             let (state, nodes) =
                 report.context("reading which programs the database is for (`doorbuster migrate` prepares it)")?;
-            print(&if json { object(&config, &state, &nodes) } else { text(&config, &state, &nodes) })
+            let nodes = nodes.as_deref();
+            print(&if json { object(&config, &state, nodes) } else { text(&config, &state, nodes) })
         }
         UpgradeCommand::Finalise => {
             let db = Database::open(&config.store).await?;
@@ -51,6 +52,13 @@ pub async fn run(config: Config, command: UpgradeCommand) -> anyhow::Result<Exit
             done
         }
     }
+}
+
+/// The state of the database, and its nodes. The table of nodes may lack columns until a node of this version has migrated it.
+async fn report(db: &Database) -> anyhow::Result<(SchemaState, Option<Vec<NodeRow>>)> {
+    let state = Upgrades::state(db).await?;
+    let nodes = if db.is_current().await? { Some(Registry::list(db).await?) } else { None };
+    Ok((state, nodes))
 }
 
 async fn finalise(config: &Config, db: &Database) -> anyhow::Result<ExitCode> {
@@ -77,11 +85,16 @@ fn held_back(state: &SchemaState) -> impl Iterator<Item = Feature> {
     Feature::ALL.into_iter().filter(move |feature| feature.since() > version && feature.since() <= data_version())
 }
 
-fn text(config: &Config, state: &SchemaState, nodes: &[NodeRow]) -> String {
+fn text(config: &Config, state: &SchemaState, nodes: Option<&[NodeRow]>) -> String {
     let program = data_version();
     let mut lines =
         vec![format!("database  data version {}", state.version), format!("program   data version {program}")];
-    for node in nodes {
+    if nodes.is_none() {
+        let note =
+            "nodes     not shown: the tables are those of an older program until the first node of this version starts";
+        lines.push(note.to_owned());
+    }
+    for node in nodes.unwrap_or_default() {
         let (name, version, data) = (&node.name, &node.version, node.data_version);
         lines.push(format!(
             "node      {name}: version {version}, data version {data}, seen {}",
@@ -102,7 +115,7 @@ fn text(config: &Config, state: &SchemaState, nodes: &[NodeRow]) -> String {
     lines.join("\n") + "\n"
 }
 
-fn object(config: &Config, state: &SchemaState, nodes: &[NodeRow]) -> String {
+fn object(config: &Config, state: &SchemaState, nodes: Option<&[NodeRow]>) -> String {
     let node = |node: &NodeRow| {
         let (name, version, data) = (&node.name, &node.version, node.data_version);
         json!({ "name": name, "version": version, "dataVersion": data, "seenAt": node.seen_at.to_rfc3339() })
@@ -110,7 +123,7 @@ fn object(config: &Config, state: &SchemaState, nodes: &[NodeRow]) -> String {
     let held: Vec<_> = held_back(state).map(Feature::title).collect();
     let object = json!({
         "databaseVersion": state.version, "programVersion": data_version(), "minProgram": state.min_program,
-        "pending": state.is_pending(data_version()), "waiting": held, "nodes": nodes.iter().map(node).collect::<Vec<_>>(),
+        "pending": state.is_pending(data_version()), "waiting": held, "nodes": nodes.map(|nodes| nodes.iter().map(node).collect::<Vec<_>>()),
         "olderSeenAt": state.older_seen_at.map(Timestamp::to_rfc3339),
         "finalisedAt": state.due(*config.upgrade.finalise_after).map(Timestamp::to_rfc3339),
     });

@@ -67,7 +67,8 @@ pub struct Store {
     /// How long a connection may be idle before TCP keepalive probes it (PostgreSQL).
     #[schemars(extend("x-min" = "3s", "x-max" = "2h"))]
     pub keepalive: Span,
-    /// How long a migration may wait for a lock, including the lock of another migration (PostgreSQL).
+    /// How long migrations may take to get their locks, including the lock of another migration (PostgreSQL). They wait for a table in use
+    /// for half a second at a time, so that they hold up other transactions no longer than that.
     #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
     pub migration_wait: Span,
     /// The node's name, by which the server knows its connections; set by the program.

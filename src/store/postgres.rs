@@ -37,7 +37,7 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use futures_util::future::BoxFuture;
 use tokio::task::JoinError;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::metrics::{LinkMetrics, PoolMetrics};
@@ -53,6 +53,10 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// Held by the process that migrates; the number is arbitrary but must never change.
 const MIGRATION_LOCK: i64 = 0x0064_6f6f_7262_7573;
+
+/// How long a migration waits for a table in use at a time, and how long it then lets everybody else have it. Shorter than the second after
+/// which PostgreSQL looks for deadlocks: what a migration could be in a circle with goes on instead of failing.
+const MIGRATION_LOCK_WAIT: Duration = Duration::from_millis(500);
 
 /// A connection to the server.
 pub type Conn = AsyncPgConnection;
@@ -200,7 +204,26 @@ impl Store {
 
     /// See [`super::Database::migrate`].
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        self.alone(|conn| super::migrate::migrate(conn, || MIGRATIONS)).await
+        let wait = self.migration_wait;
+        self.alone(move |conn| {
+            // Whoever needs the same table waits behind a migration that waits for it. So it waits briefly, and comes again.
+            let briefly = format!("SET lock_timeout = {}", MIGRATION_LOCK_WAIT.min(wait).as_millis());
+            SimpleConnection::batch_execute(conn, &briefly)?;
+            let until = Instant::now() + wait;
+            super::migrate::migrate(
+                conn,
+                || MIGRATIONS,
+                |error| {
+                    let again = error.is_transient() && Instant::now() < until;
+                    if again {
+                        tracing::info!(%error, "a migration could not have a table in use; it is tried again");
+                        std::thread::sleep(MIGRATION_LOCK_WAIT);
+                    }
+                    again
+                },
+            )
+        })
+        .await
     }
 
     /// See [`super::Database::is_current`].

@@ -237,7 +237,7 @@ impl Store {
                 None => Some(inner.file.lock_for_migration(inner.busy_timeout)?),
             };
             // The immediate transaction is a lock, too: a second process waits here, then finds nothing left to do.
-            conn.immediate_transaction(|conn| super::migrate::migrate(conn, || MIGRATIONS))
+            conn.immediate_transaction(|conn| super::migrate::migrate(conn, || MIGRATIONS, |_| false))
         };
         tokio::task::spawn_blocking(run).await.map_err(stopped)?
     }

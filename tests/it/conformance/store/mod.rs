@@ -15,6 +15,7 @@ mod orders;
 mod pictures;
 mod plans;
 mod postgres;
+mod postgres_migrations;
 mod rebuild;
 mod schema;
 mod terms;

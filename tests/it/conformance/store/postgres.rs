@@ -38,7 +38,7 @@ async fn on(url: &str, change: impl FnOnce(&mut doorbuster::config::Store)) -> S
     }
 }
 
-fn millis(millis: u64) -> Span {
+pub fn millis(millis: u64) -> Span {
     Span(Duration::from_millis(millis))
 }
 
@@ -60,7 +60,7 @@ struct Number {
 }
 
 /// The number that a query names `n`, asked outside of the store.
-async fn number(url: &str, query: &str) -> i64 {
+pub async fn number(url: &str, query: &str) -> i64 {
     let mut conn = AsyncPgConnection::establish(url).await.unwrap();
     diesel::sql_query(query).get_result::<Number>(&mut conn).await.unwrap().n
 }
@@ -71,7 +71,7 @@ async fn stuck_transactions(url: &str) -> i64 {
     number(url, query).await
 }
 
-fn unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
+pub fn unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
     match result {
         Err(StoreError::Unavailable { reason: why, .. }) => why,
         other => panic!("{other:?}"),
@@ -451,18 +451,6 @@ async fn a_server_that_is_not_there_says_why() {
     for error in [db.ping().await.unwrap_err(), db.migrate().await.unwrap_err()] {
         assert!(matches!(&error, StoreError::Unavailable { reason: why, .. } if why.contains("refused")), "{error}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_waiting_migration_gives_up() {
-    let place = Place::postgres().await;
-    let mut config = place.config.store.clone();
-    config.migration_wait = millis(200);
-    let lock = i64::from_be_bytes(*b"\0doorbus");
-    let mut conn = AsyncPgConnection::establish(config.url.expose()).await.unwrap();
-    conn.batch_execute(&format!("SELECT pg_advisory_lock({lock})")).await.unwrap();
-    let db = Database::open(&config).await.unwrap();
-    assert!(unavailable(db.migrate().await.map(drop)).contains("lock timeout"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
