@@ -120,10 +120,11 @@ fn object(config: &Config, state: &SchemaState, nodes: Option<&[NodeRow]>) -> St
         let (name, version, data) = (&node.name, &node.version, node.data_version);
         json!({ "name": name, "version": version, "dataVersion": data, "seenAt": node.seen_at.to_rfc3339() })
     };
+    let nodes = nodes.map(|nodes| nodes.iter().map(node).collect::<Vec<_>>());
     let held: Vec<_> = held_back(state).map(Feature::title).collect();
     let object = json!({
         "databaseVersion": state.version, "programVersion": data_version(), "minProgram": state.min_program,
-        "pending": state.is_pending(data_version()), "waiting": held, "nodes": nodes.map(|nodes| nodes.iter().map(node).collect::<Vec<_>>()),
+        "pending": state.is_pending(data_version()), "waiting": held, "nodes": nodes,
         "olderSeenAt": state.older_seen_at.map(Timestamp::to_rfc3339),
         "finalisedAt": state.due(*config.upgrade.finalise_after).map(Timestamp::to_rfc3339),
     });
