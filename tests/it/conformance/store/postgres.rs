@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{NOW, Place, buyers, config, published, request};
+use super::{NOW, buyers, config, published, request};
 use crate::support::proxy::{Network, Proxy};
 use crate::support::servers::{FreshDatabase, OwnServers, execute};
 use crate::support::until;
