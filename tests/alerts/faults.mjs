@@ -1,5 +1,6 @@
 // The faults of the drill. Each is what really happens: a process is killed, a server stands still, somebody edits the database.
 import { chmodSync, chownSync, copyFileSync, mkdirSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { pause, run, signal, until } from './processes.mjs'
 import { uuid } from './shop.mjs'
@@ -294,8 +295,17 @@ async function panics(stand) {
 }
 
 async function fullDisk(stand) {
-  await stand.node('other', { ...separate(stand), 'node.roles': 'api', 'log.filter': 'debug' }, { log: '/dev/full', ready: false })
-  return () => stand.end('other')
+  const settings = { ...separate(stand), 'node.roles': 'api', 'log.filter': 'debug' }
+  const { port } = await stand.node('other', settings, { log: '/dev/full', ready: false })
+  // Each is a line of the log. What a node logs while it starts, it has logged before anybody counts.
+  const stop = repeating(async () => {
+    connect(port, '127.0.0.1').on('error', () => {}).end('this is no request\r\n\r\n')
+    await pause(300)
+  })
+  return async () => {
+    await stop()
+    await stand.end('other')
+  }
 }
 
 /** A file of its own for a second node beside one on SQLite. */
