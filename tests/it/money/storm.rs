@@ -155,9 +155,13 @@ impl Storm {
             let millis = if kind == "hang" { 1_500 } else { 100 };
             json!({ "kind": kind, "percent": percent, "millis": millis })
         });
-        // However the dice fall, some refund is postponed.
-        let first = json!({ "kind": "seller_balance_empty", "times": 2 });
-        till.sandbox.faults([first].into_iter().chain(faults).collect()).await;
+        // However the dice fall, some refund is postponed and some answer about a payment unclear. A third of the answers get lost on the
+        // way, and on a busy machine some come too late: so several.
+        let first = [
+            json!({ "kind": "seller_balance_empty", "times": 10 }),
+            json!({ "kind": "unknown_after_work", "times": 5 }),
+        ];
+        till.sandbox.faults(first.into_iter().chain(faults).collect()).await;
         let terms = Terms { stock: i64::from(count), points_price: Some(POINTS), ..Terms::default() };
         let sale = till.front.sale(&terms).await;
         let hasty = till.front.sale(&Terms { pay_within_seconds: 3, ..terms }).await;
