@@ -1,4 +1,4 @@
-//! How often one address and one user may ask, and buy. Each limit is counted by this node before
+//! Limits on the requests, purchases and uploads of one address or one user. Each limit is counted by this node before
 //! anything else is done. Where nodes share counters, what this node lets through is then counted there. Changes wait for that
 //! count, for `limits.shared_wait` at most; queries don't wait at all, and a client that turns out to be over a limit is rejected from
 //! then on. Without an answer in time, the node's own count is all there is.
@@ -19,23 +19,23 @@ use super::throttle::{Throttle, network};
 use crate::config::{self, Section};
 use crate::kernel::UserId;
 
-/// Who asks.
+/// The client that an operation counts against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asker {
-    /// Where from.
+    /// The address of the client.
     pub address: IpAddr,
-    /// Who is signed in.
+    /// The user who is signed in, if any.
     pub user: Option<UserId>,
 }
 
-/// What is asked for.
+/// The kind of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
-    /// To read.
+    /// Reads only.
     Query,
-    /// To change something.
+    /// Changes something.
     Change,
-    /// To buy.
+    /// Buys from a sale.
     Purchase,
 }
 

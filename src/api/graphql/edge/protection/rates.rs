@@ -1,4 +1,5 @@
-//! The rate limits ([`crate::limits`]) as the edge uses them: who asks for what, and the response to who is over a limit.
+//! Adapts the rate limits ([`crate::limits`]) to the edge: which client and kind of operation a request counts as, and the response to a
+//! client over its limit.
 
 use super::exhausted::Exhausted;
 use super::load::Class;
@@ -7,7 +8,7 @@ use crate::api::graphql::edge::response::refusal::{Cause, Refusal};
 use crate::api::graphql::error::Code;
 use crate::limits::{Act, Asker, OverLimit};
 
-/// Who sent a request.
+/// The client that sent a request.
 pub fn asker(info: &RequestInfo) -> Asker {
     Asker { address: info.address, user: info.viewer.map(|viewer| viewer.id) }
 }
